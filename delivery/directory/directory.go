@@ -1,0 +1,41 @@
+// Package directory finds accounts. It holds the Directory interface; each backend has a
+// package of its own below it.
+package directory
+
+import (
+	"context"
+	"errors"
+)
+
+// ErrNotFound says that the directory answered and has no such account. Every other error
+// means that the directory could not answer, which is temporary.
+var ErrNotFound = errors.New("no such account")
+
+// A Key names an account for comparison (address.DomainKey, address.LocalKey). Keys are
+// never shown to a client nor written into a message.
+type Key struct {
+	Local  string
+	Domain string // A-labels, lower case
+}
+
+// An Account is what a directory knows of one mailbox.
+type Account struct {
+	// Address is the canonical address as the administrator wrote it.
+	Address string
+	// Key is the key of Address: it names the mailbox, whichever alias led to it.
+	Key Key
+	// Home is the account's home directory, for store paths with {home}; "" when unknown.
+	Home string
+	// Disabled accounts refuse mail with Code 450 or 550 by configuration; "" means enabled,
+	// "defer" 450 4.2.1, "reject" 550 5.2.1.
+	Disabled string
+	// Quota is the limit in octets, 0 for none.
+	Quota int64
+}
+
+// A Directory finds the account that a key names. Implementations are safe for concurrent use.
+type Directory interface {
+	// Lookup returns the account whose address or alias has this key. ErrNotFound when there
+	// is none; any other error is temporary.
+	Lookup(ctx context.Context, key Key) (*Account, error)
+}

@@ -1,0 +1,33 @@
+// Package address holds mail addresses: the grammar of RFC 5321 §4.1.2 with the
+// additions of RFC 6531 §3.3, the keys by which two spellings are the same mailbox,
+// and the renderings that are safe on the wire, in headers, in logs and on disk.
+//
+// An Address keeps the octets it was received with. Keys are computed for comparison
+// and are never stored back or emitted (RFC 5321 §2.3.11: only the final host interprets
+// a local part). The package is a leaf: it knows no protocol state and no files.
+package address
+
+import "errors"
+
+// Errors of the path parsers. Callers test them with errors.Is; the text says what was wrong.
+var (
+	// ErrSyntax is a path outside the grammar (501 5.1.3, 501 5.1.7).
+	ErrSyntax = errors.New("address syntax")
+	// ErrNeedsUTF8 is a well-formed path with non-ASCII octets where SMTPUTF8 was not
+	// requested (RFC 6531 §3.5: 550 or 553 5.6.7).
+	ErrNeedsUTF8 = errors.New("non-ASCII address without SMTPUTF8")
+)
+
+// An Address is a mailbox as it came over the wire. The zero Address is the null path <>.
+// A local part without a domain is only ever <Postmaster> (RFC 5321 §4.1.1.3).
+type Address struct {
+	// Raw is the mailbox as received, without angle brackets and source route.
+	Raw string
+	// Local is the local part with quoting removed: the octets it stands for.
+	Local string
+	// Domain is the domain or address literal as received: U-labels stay U-labels.
+	Domain string
+}
+
+// IsNull reports whether a is the null reverse-path <>.
+func (a Address) IsNull() bool { return a == Address{} }

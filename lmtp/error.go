@@ -1,0 +1,27 @@
+package lmtp
+
+import "fmt"
+
+// An Error is a refusal with everything the client and the log need: the basic reply code,
+// the enhanced status code (RFC 3463), a text that is safe to send, and the cause.
+// The class is the first digit of Code: 4 is temporary, 5 permanent.
+type Error struct {
+	Code     int    // basic code, 400-599 (RFC 5321 §4.2)
+	Enhanced string // "5.1.1"; its first digit equals that of Code (RFC 2034 §4)
+	Text     string // for the client: printable ASCII, no names of files or accounts
+	Cause    error  // for the log; may be nil
+}
+
+// Error gives the reply and the cause, for logs.
+func (e *Error) Error() string {
+	if e.Cause != nil {
+		return fmt.Sprintf("%d %s %s: %v", e.Code, e.Enhanced, e.Text, e.Cause)
+	}
+	return fmt.Sprintf("%d %s %s", e.Code, e.Enhanced, e.Text)
+}
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// Temporary reports whether the client may try again later.
+func (e *Error) Temporary() bool { return e.Code < 500 }

@@ -1,0 +1,61 @@
+package lmtp
+
+import (
+	"context"
+
+	"github.com/doorstep-mail/doorstep/lmtp/address"
+)
+
+// A Handler takes the mail that a Server receives, as an http.Handler takes requests.
+// Its methods are called from many sessions at once.
+type Handler interface {
+	// Mail begins a transaction after MAIL was understood. A non-nil error refuses it.
+	Mail(ctx context.Context, s *Session, env *Envelope) (Transaction, error)
+}
+
+// A Transaction is one message on its way to its recipients. The Server calls its methods
+// from one goroutine, in the order Rcpt…, Write…, and then exactly one of Commit and Abort.
+//
+// An error that is, or wraps, an *Error says what the client is told. Any other error is
+// temporary: the client is told 451 4.3.0, and the text goes to the log only.
+type Transaction interface {
+	// Rcpt decides on one forward-path. After nil the recipient has been accepted: it
+	// gets exactly one outcome, by Commit.
+	Rcpt(ctx context.Context, to *Recipient) error
+
+	// Write takes content: octets as sent, with CRLF line ends, transparency dots removed
+	// (RFC 5321 §4.5.2). It must not keep p. After an error Write is not called again; the
+	// Server reads to the end of the data, calls Abort, and gives every recipient that error.
+	Write(p []byte) (int, error)
+
+	// Commit ends the content and delivers. The channel yields one value for each accepted
+	// recipient, in the order of their Rcpt calls, each as soon as it is true: nil when the
+	// copy is durable, else why it is not. The channel must have room for them all, so that
+	// nobody waits for a client that has gone, and is closed behind the last.
+	Commit(ctx context.Context) <-chan error
+
+	// Abort drops the transaction (RSET, QUIT, connection lost, content refused). Nothing of
+	// it may stay visible.
+	Abort()
+}
+
+// An Envelope is what MAIL said (RFC 5321 §3.3).
+type Envelope struct {
+	// ID names the transaction in replies, trace fields and logs; unique in this process
+	// and made of letters, digits and dots.
+	ID string
+	// From is the reverse-path; the zero Address is <>.
+	From address.Address
+	// SMTPUTF8 is set when the client asked for it (RFC 6531 §3.4).
+	SMTPUTF8 bool
+	// Body is the BODY parameter in upper case, "" where there was none (RFC 6152).
+	Body string
+	// Size is the declared size in octets, 0 where the client did not say (RFC 1870).
+	Size int64
+}
+
+// A Recipient is what RCPT said.
+type Recipient struct {
+	// To is the forward-path, without its source route.
+	To address.Address
+}
