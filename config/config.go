@@ -1,0 +1,158 @@
+package config
+
+import (
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"github.com/doorstep-mail/doorstep/lmtp/address"
+)
+
+// A Config is a whole configuration: defaults applied, paths absolute, addresses parsed.
+// It is not changed after Load.
+type Config struct {
+	// Hostname is how the server names itself; by default the machine's name.
+	Hostname string
+	// Postmaster is where <Postmaster> without a domain goes (RFC 5321 §4.1.1.3). The zero
+	// Address says that there is none, of which Load warns.
+	Postmaster address.Address
+	Listen     []Listen
+	Limits     Limits
+	Store      Store
+	Domains    []Domain
+	Users      []User
+	Log        Log
+
+	places places
+}
+
+// A Protocol is what a listener speaks.
+type Protocol string
+
+// The protocols of a listener.
+const (
+	LMTP  Protocol = "lmtp"
+	ESMTP Protocol = "esmtp"
+)
+
+// A Listen is one [[listen]] table.
+type Listen struct {
+	// Network and Address are what net.Listen takes: "unix" and an absolute path, or "tcp"
+	// and host:port.
+	Network, Address string
+	Protocol         Protocol
+
+	// Mode, Owner and Group are of the socket file; zero on tcp. Owner and Group are names
+	// or numbers (UserID, GroupID), "" to leave them as they come.
+	Mode         fs.FileMode
+	Owner, Group string
+	// Peers are the users who may connect, by SO_PEERCRED; nil leaves it to Mode.
+	Peers []string
+
+	// Connections is the limit of this listener, never 0.
+	Connections int
+	BareLF      BareLF
+	BareCR      BareCR
+}
+
+// A BareLF says what happens to a line feed without its carriage return in content.
+type BareLF string
+
+// What to do with a bare LF.
+const (
+	RejectLF    BareLF = "reject"
+	NormalizeLF BareLF = "normalize"
+)
+
+// A BareCR says what happens to a carriage return without its line feed in content.
+type BareCR string
+
+// What to do with a bare CR.
+const (
+	KeepCR   BareCR = "keep"
+	RejectCR BareCR = "reject"
+)
+
+// Limits are the [limits] of the whole server.
+type Limits struct {
+	MessageSize int64 // octets of content
+	Recipients  int   // per transaction, at least 100 (RFC 5321 §4.5.3.1.8)
+	Connections int   // open at once, over all listeners
+
+	IdleTimeout        time.Duration // between commands
+	DataTimeout        time.Duration // between two reads of content
+	TransactionTimeout time.Duration // from the end of the content to its last reply
+}
+
+// A Durability says how a copy becomes durable before it is acknowledged.
+type Durability string
+
+// The durabilities.
+const (
+	DurableGroup Durability = "group" // syncs are shared between concurrent deliveries
+	DurableEach  Durability = "each"  // one copy after the other
+	DurableNone  Durability = "none"  // left to the kernel
+)
+
+// A Newline says which line ends messages have on disk.
+type Newline string
+
+// The line ends.
+const (
+	LF   Newline = "lf"
+	CRLF Newline = "crlf" // as received
+)
+
+// A Store is the [store] table: where mailboxes are and how they are written.
+type Store struct {
+	// Path is the template of a Maildir's path, with {domain}, {local} or {home}. It is
+	// absolute, or begins with {home}.
+	Path       string
+	Durability Durability
+	Newline    Newline
+	// Create makes a missing Maildir at its first delivery.
+	Create bool
+}
+
+// A Domain is one [[domain]] table.
+type Domain struct {
+	// Name and Aliases are as written; U-labels stay U-labels.
+	Name    string
+	Aliases []string
+	// Keys are address.DomainKey of Name and of each alias, Name's first.
+	Keys []string
+	// CatchAll takes what no account matches; the zero Address when there is none.
+	CatchAll address.Address
+	// Subaddress holds the delimiters, each an ASCII character; "" for none.
+	Subaddress string
+	// Fold and NFKC are how local parts are compared: without regard to case, and
+	// compatibility characters as their equivalents.
+	Fold, NFKC bool
+}
+
+// A User is one [[user]] table: an account in the file itself.
+type User struct {
+	Address address.Address
+	Aliases []address.Address
+	// Quota is in octets, 0 for none.
+	Quota int64
+	// Disabled is "", "defer" (450 4.2.1) or "reject" (550 5.2.1).
+	Disabled string
+	// Home is absolute, or "".
+	Home string
+}
+
+// A Log is the [log] table.
+type Log struct {
+	Level  slog.Level
+	Format LogFormat
+}
+
+// A LogFormat is how a log line is written.
+type LogFormat string
+
+// The log formats.
+const (
+	LogText LogFormat = "text"
+	LogJSON LogFormat = "json"
+)
