@@ -31,3 +31,10 @@ type Address struct {
 
 // IsNull reports whether a is the null reverse-path <>.
 func (a Address) IsNull() bool { return a == Address{} }
+
+// IsASCII reports whether a can be used without SMTPUTF8 as it stands. An A-label domain is
+// ASCII (RFC 6530 §7.1).
+func (a Address) IsASCII() bool { return isASCII(a.Local) && isASCII(a.Domain) }
+
+// IsLiteral reports whether the domain is an address literal such as [192.0.2.1].
+func (a Address) IsLiteral() bool { return isLiteral(a.Domain) }

@@ -1,0 +1,159 @@
+package address
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
+	"golang.org/x/text/secure/bidirule"
+	"golang.org/x/text/secure/precis"
+	"golang.org/x/text/unicode/bidi"
+	"golang.org/x/text/unicode/norm"
+)
+
+const (
+	maxDomain = 255 // octets, A-labels (RFC 5321 §4.5.3.1.2)
+	maxLabel  = 63  // octets of an A-label (RFC 1035 §2.3.4)
+	// maxULabel bounds the work on one hostile label before it is encoded. An A-label of
+	// 63 octets holds at most 59 code points, of at most 4 octets each; decomposed forms
+	// are a few times longer.
+	maxULabel = 1024
+)
+
+// identifier holds the code points of the PRECIS IdentifierClass (RFC 8264 §9), which are
+// those of IDNA2008 but for case and compatibility forms; idna.Registration excludes these.
+// Both together are RFC 5892, where idna alone lets symbols and emoji pass.
+var identifier = precis.NewIdentifier()
+
+// DomainKey gives the key by which domains are compared: A-labels in lower case, one
+// trailing dot dropped. U-labels are mapped to NFC and lower case first. A label that
+// begins with xn-- is compared as the ASCII it is: a valid A-label is its own key, and one
+// that is not valid can equal no U-label's key. Address literals have a canonical
+// spelling. An ASCII domain in lower case is its own key and costs no allocation.
+//
+// The error wraps ErrSyntax: no domain with labels over 63 octets or over 255 octets in
+// all, and none outside the grammar, has a key; it is nobody's.
+func DomainKey(domain string) (string, error) {
+	if isLiteral(domain) {
+		key, ok := literalKey(domain[1 : len(domain)-1])
+		if !ok {
+			return "", fmt.Errorf("%w: bad address literal", ErrSyntax)
+		}
+		return "[" + key + "]", nil
+	}
+	domain = strings.TrimSuffix(domain, ".")
+	if !isASCII(domain) {
+		if !utf8.ValidString(domain) {
+			return "", fmt.Errorf("%w: domain is not valid UTF-8", ErrSyntax)
+		}
+		if !bidiDomain(domain) {
+			return "", fmt.Errorf("%w: domain violates the Bidi rule", ErrSyntax)
+		}
+		var err error
+		if domain, err = mapLabels(domain, toALabel); err != nil {
+			return "", err
+		}
+	}
+	if len(domain) > maxDomain {
+		return "", fmt.Errorf("%w: domain over %d octets", ErrSyntax, maxDomain)
+	}
+	for label := range strings.SplitSeq(domain, ".") {
+		if !isLDH(label) || len(label) > maxLabel {
+			return "", fmt.Errorf("%w: bad domain label", ErrSyntax)
+		}
+	}
+	return lowerASCII(domain), nil
+}
+
+// mapLabels applies f to each label of domain.
+func mapLabels(domain string, f func(string) (string, error)) (string, error) {
+	labels := strings.Split(domain, ".")
+	for i, label := range labels {
+		mapped, err := f(label)
+		if err != nil {
+			return "", fmt.Errorf("%w: label %d: %w", ErrSyntax, i+1, err)
+		}
+		labels[i] = mapped
+	}
+	return strings.Join(labels, "."), nil
+}
+
+// toALabel gives the A-label of a U-label; an ASCII label is returned as it is.
+func toALabel(label string) (string, error) {
+	if isASCII(label) {
+		return label, nil
+	}
+	return aLabel(label)
+}
+
+// toULabel gives the U-label of a label in either form, mapped to NFC and lower case; a
+// label that is neither is returned as it is.
+func toULabel(label string) (string, error) {
+	ace, err := toALabel(label)
+	if err != nil {
+		return "", err
+	}
+	ace = lowerASCII(ace)
+	if !strings.HasPrefix(ace, "xn--") || len(ace) > maxLabel {
+		return label, nil
+	}
+	u, err := idna.Registration.ToUnicode(ace)
+	if err != nil {
+		return label, nil
+	}
+	if back, err := aLabel(u); err != nil || back != ace {
+		return label, nil
+	}
+	return u, nil
+}
+
+// aLabel maps a label that is not ASCII to NFC and lower case and gives its A-label (RFC
+// 5891 §4), provided that the result is a valid U-label: code points of RFC 5892 with
+// their context rules, no leading combining mark, no hyphen in the wrong place, and the
+// Bidi rule (RFC 5893).
+//
+// Neither ideographic full stops nor compatibility forms are mapped: separators are found
+// before anything is mapped, so that mapping must not make one. A label that maps to plain
+// ASCII (the Kelvin sign) is refused, as it is in local parts.
+func aLabel(label string) (string, error) {
+	if len(label) > maxULabel {
+		return "", errors.New("label too long")
+	}
+	u := norm.NFC.String(toLower(norm.NFC.String(label)))
+	if isASCII(u) {
+		return "", errors.New("label maps to ASCII")
+	}
+	if ok, err := identifier.String(u); err != nil || ok != u {
+		return "", errors.New("code point not allowed in a U-label")
+	}
+	return idna.Registration.ToASCII(u)
+}
+
+// bidiDomain reports whether every label of a domain fulfils the Bidi rule, which is asked
+// only of a domain with a right-to-left label (RFC 5893 §2).
+func bidiDomain(domain string) bool {
+	if bidirule.DirectionString(domain) == bidi.LeftToRight {
+		return true
+	}
+	for label := range strings.SplitSeq(strings.TrimSuffix(domain, "."), ".") {
+		if !bidirule.ValidString(label) {
+			return false
+		}
+	}
+	return true
+}
+
+// isLDH reports whether label is Let-dig [Ldh-str] (RFC 5321 §4.1.2).
+func isLDH(label string) bool {
+	if label == "" || label[0] == '-' || label[len(label)-1] == '-' {
+		return false
+	}
+	for i := range len(label) {
+		if !isLetDig(label[i]) && label[i] != '-' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,117 @@
+package address
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// A Parser parses paths. The zero Parser is the strict parser of RFC 5321.
+type Parser struct {
+	// UTF8 admits the grammar of RFC 6531 §3.3: the transaction asked for SMTPUTF8.
+	UTF8 bool
+	// LenientLocal8Bit admits any octet from 0x80 in a local part without SMTPUTF8, as
+	// some senders and relays produce it. The domain stays ASCII.
+	LenientLocal8Bit bool
+	// TrailingDot admits one dot behind a domain. It stays in Address.Domain; keys ignore it.
+	TrailingDot bool
+}
+
+// ParseReversePath parses what stands between the angle brackets of a MAIL command. utf8
+// tells whether the command carries SMTPUTF8. See Parser.ReversePath.
+func ParseReversePath(path string, utf8 bool) (Address, error) {
+	return Parser{UTF8: utf8}.ReversePath(path)
+}
+
+// ParseForwardPath parses what stands between the angle brackets of a RCPT command. utf8
+// tells whether the transaction asked for SMTPUTF8. See Parser.ForwardPath.
+func ParseForwardPath(path string, utf8 bool) (Address, error) {
+	return Parser{UTF8: utf8}.ForwardPath(path)
+}
+
+// Parse parses an address as an administrator writes it, without brackets: local@domain,
+// strict, internationalized forms allowed. Its errors wrap ErrSyntax.
+func Parse(s string) (Address, error) {
+	c := cursor{Parser: Parser{UTF8: true}, src: s}
+	if !utf8.ValidString(s) {
+		return Address{}, c.fail("not valid UTF-8")
+	}
+	a, err := c.mailbox()
+	if err != nil {
+		return Address{}, err
+	}
+	return a, c.end()
+}
+
+// ReversePath parses the content of a reverse-path's brackets; "" is the null path. Source
+// routes are checked and dropped (RFC 5321 §4.1.1.3).
+//
+// Deviation: dots may stand anywhere in an unquoted local part. Senders such as
+// a..b@docomo.example exist, and the sender's syntax is no reason to lose a message. C1
+// controls are refused, since the address is written into headers. No length is refused.
+//
+// The error wraps ErrSyntax, or ErrNeedsUTF8 where non-ASCII octets are the only fault.
+func (p Parser) ReversePath(path string) (Address, error) {
+	if path == "" {
+		return Address{}, nil
+	}
+	c := cursor{Parser: p, src: path, anyDots: true}
+	a, err := c.path()
+	if err != nil {
+		return Address{}, err
+	}
+	if hasC1(a.Local) {
+		return Address{}, c.fail("control character")
+	}
+	return a, nil
+}
+
+// ForwardPath parses the content of a forward-path's brackets. Source routes are checked
+// and dropped. Postmaster, in any case and quoted or not, needs no domain (RFC 5321
+// §4.1.1.3). No length is refused: a name that is too long is simply nobody's.
+//
+// The error wraps ErrSyntax, or ErrNeedsUTF8 where non-ASCII octets are the only fault.
+func (p Parser) ForwardPath(path string) (Address, error) {
+	c := cursor{Parser: p, src: path, postmaster: true}
+	return c.path()
+}
+
+// ScanPath splits a command argument that begins with a path: path is what stands between
+// the angle brackets, rest is what follows the closing one. Quoted strings and address
+// literals may contain brackets (RFC 5321 §4.1.2). The path is not parsed, because a
+// reverse-path can be judged only when its parameters, SMTPUTF8 among them, are known.
+// One pass over s; the error wraps ErrSyntax.
+func ScanPath(s string) (path, rest string, err error) {
+	if !strings.HasPrefix(s, "<") {
+		return "", "", fmt.Errorf("%w: path does not begin with <", ErrSyntax)
+	}
+	const plain = 0
+	var inside byte = plain // the octet that ends the quoted string or literal
+	for i := 1; i < len(s); i++ {
+		switch c := s[i]; {
+		case inside == '"' && c == '\\':
+			i++ // quoted-pair
+		case inside != plain:
+			if c == inside {
+				inside = plain
+			}
+		case c == '"':
+			inside = '"'
+		case c == '[':
+			inside = ']'
+		case c == '>':
+			return s[1:i], s[i+1:], nil
+		}
+	}
+	return "", "", fmt.Errorf("%w: path is not closed", ErrSyntax)
+}
+
+// hasC1 reports whether s contains U+0080 to U+009F, encoded in UTF-8.
+func hasC1(s string) bool {
+	for i := 1; i < len(s); i++ {
+		if s[i-1] == 0xC2 && s[i] < 0xA0 {
+			return true
+		}
+	}
+	return false
+}

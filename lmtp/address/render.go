@@ -1,0 +1,125 @@
+package address
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// String gives the wire form: the local part quoted where it must be and not otherwise,
+// the domain as received. The null path is "".
+func (a Address) String() string { return join(quoteLocal(a.Local), a) }
+
+// Path gives the wire form in angle brackets.
+func (a Address) Path() string { return "<" + a.String() + ">" }
+
+// Header gives the form for a trace field, without brackets. In a message that asked for
+// SMTPUTF8 the domain is in U-labels (RFC 6531 §3.7.3); in any other the text is ASCII and
+// the domain in A-labels. ok is false where the address cannot be written so.
+func (a Address) Header(utf8ok bool) (text string, ok bool) {
+	local := quoteLocal(a.Local)
+	if !utf8ok && !isASCII(local) || !utf8.ValidString(local) || hasControl(local) {
+		return "", false
+	}
+	convert := toALabel
+	if utf8ok {
+		convert = toULabel
+	}
+	domain, err := mapLabels(a.Domain, convert)
+	if err != nil || hasControl(domain) {
+		return "", false
+	}
+	a.Domain = domain
+	return join(local, a), true
+}
+
+// Log gives a form that is readable and safe in any log: printable ASCII. The domain is in
+// A-labels; other code points are written \x{e9}, octets that are not UTF-8 \xe9. A
+// backslash of the local part itself always comes doubled, in a quoted string. The null
+// path is "<>".
+func (a Address) Log() string {
+	if a.IsNull() {
+		return "<>"
+	}
+	if domain, err := mapLabels(a.Domain, toALabel); err == nil {
+		a.Domain = domain
+	}
+	return escape(join(quoteLocal(a.Local), a))
+}
+
+// join puts a's domain, if any, behind local.
+func join(local string, a Address) string {
+	if a.Domain == "" {
+		if a.IsNull() {
+			return ""
+		}
+		return local
+	}
+	return local + "@" + a.Domain
+}
+
+// quoteLocal writes a local part as a Dot-string where it is one, else as a Quoted-string
+// with as few quoted-pairs as possible (RFC 5321 §4.1.2).
+func quoteLocal(local string) string {
+	if isDotString(local) {
+		return local
+	}
+	var b strings.Builder
+	b.Grow(len(local) + 4)
+	b.WriteByte('"')
+	for i := range len(local) {
+		if local[i] == '"' || local[i] == '\\' {
+			b.WriteByte('\\')
+		}
+		b.WriteByte(local[i])
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+// isDotString reports whether local needs no quoting.
+func isDotString(local string) bool {
+	previous := byte('.')
+	for i := range len(local) {
+		c := local[i]
+		if c == '.' && previous == '.' || c != '.' && c < utf8.RuneSelf && !isAtext(c) {
+			return false
+		}
+		previous = c
+	}
+	return previous != '.'
+}
+
+// hasControl reports whether s has a character that ends or hides a header line.
+func hasControl(s string) bool {
+	return hasC1(s) || strings.ContainsFunc(s, func(r rune) bool {
+		return r < ' ' || r == 0x7f || r == 0x2028 || r == 0x2029
+	})
+}
+
+// escape writes everything but printable ASCII as \x{…}, or \xHH where it is not UTF-8.
+func escape(s string) string {
+	plain := func(c byte) bool { return ' ' <= c && c <= '~' }
+	i := 0
+	for i < len(s) && plain(s[i]) {
+		i++
+	}
+	if i == len(s) {
+		return s
+	}
+	var b strings.Builder
+	b.WriteString(s[:i])
+	for s = s[i:]; s != ""; {
+		r, n := utf8.DecodeRuneInString(s)
+		switch {
+		case plain(s[0]):
+			b.WriteByte(s[0])
+		case r == utf8.RuneError && n == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[0])
+		default:
+			fmt.Fprintf(&b, `\x{%x}`, r)
+		}
+		s = s[n:]
+	}
+	return b.String()
+}
