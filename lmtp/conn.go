@@ -1,0 +1,290 @@
+package lmtp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/doorstep-mail/doorstep/lmtp/address"
+)
+
+const (
+	// maxFailures is how many wrong commands a session may give. A client that sends a
+	// message after a 503 sends one with every line of it.
+	maxFailures = 20
+	// maxIdleCommands is how many NOOP, RSET and VRFY it may give without a message.
+	maxIdleCommands = 100
+)
+
+// A conn is one session: where it stands, and what it has collected.
+type conn struct {
+	server  *Server
+	net     net.Conn
+	in      *reader
+	out     replyWriter
+	log     *slog.Logger
+	session *Session
+
+	state    state
+	envelope *Envelope
+	tx       Transaction
+	accepted []address.Address // recipients, in order: each gets one reply
+
+	failures     int
+	idleCommands int
+
+	mu          sync.Mutex
+	waiting     bool      // for a command, so that a shutdown may interrupt
+	interrupted bool      // by a shutdown
+	commandBy   time.Time // when the command being read must be whole; zero: not waited for yet
+	cutAt       time.Time // not zero: no deadline may be later
+}
+
+func newConn(s *Server, nc net.Conn) *conn {
+	c := &conn{
+		server: s,
+		net:    nc,
+		session: &Session{
+			ID:       newSessionID(),
+			Protocol: s.Protocol,
+			Hostname: s.Hostname,
+			Remote:   nc.RemoteAddr(),
+		},
+	}
+	c.log = s.Log.With("session", c.session.ID)
+	c.out.dst = deadlineWriter{c}
+	c.in = newReader(nc, c.beforeRead)
+	return c
+}
+
+// refuse answers a connection that is not served.
+func (c *conn) refuse(r Reply) {
+	c.out.write(r)
+	if err := c.out.flush(); err != nil {
+		c.log.Debug("connection refused, and nobody there to be told", "error", err)
+	}
+}
+
+// serve runs the session from its greeting to its end.
+func (c *conn) serve() {
+	c.log.Debug("session begins", "peer", peerName(c.session.Remote))
+	defer c.in.release()
+	err := c.run()
+	c.abort()
+	switch {
+	case errors.Is(err, errHangUp) || isGone(err):
+		c.log.Debug("session ends", "reason", err)
+	default:
+		c.log.Info("session broken off", "reason", err)
+	}
+}
+
+// run gives the greeting and then answers commands. It turns a panic into an error: one
+// session must never end the server.
+func (c *conn) run() (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+			c.log.Error("panic in a session", "panic", p, "stack", string(debug.Stack()))
+			c.out.write(replyBroken)
+		}
+		if flushed := c.out.flush(); err == nil {
+			err = flushed
+		}
+	}()
+	c.out.write(Reply{Code: 220, Text: c.server.Hostname + " " + c.server.Protocol.String() + " Doorstep ready"})
+	for {
+		if err := c.step(); err != nil {
+			return err
+		}
+	}
+}
+
+// step reads one command line, answers it, and does what it leads to.
+func (c *conn) step() error {
+	line, err := c.readCommand()
+	var reply Reply
+	switch {
+	case err == nil:
+		reply = c.dispatch(line)
+	case errors.Is(err, errLineTooLong):
+		reply = replyLineLong
+	case errors.Is(err, errLineEnd):
+		reply = replyLineEnd
+	case errors.Is(err, errFlood):
+		reply = replyTooMany
+	case errors.Is(err, os.ErrDeadlineExceeded) && c.wasInterrupted():
+		reply = replyShutdown
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		reply = replyIdle
+	default:
+		return err
+	}
+	reply = c.budget(reply)
+	c.out.write(reply)
+	if c.out.err != nil {
+		return c.out.err
+	}
+	if reply.then != nil {
+		return reply.then(c)
+	}
+	return nil
+}
+
+// budget counts wrong commands, and ends a session that only gives such.
+func (c *conn) budget(r Reply) Reply {
+	if r.failed() {
+		c.failures++
+	}
+	if c.failures > maxFailures || c.idleCommands > maxIdleCommands {
+		c.log.Info("session refused", "limit", "errors", "failures", c.failures, "idle_commands", c.idleCommands)
+		return replyTooMany
+	}
+	return r
+}
+
+// readCommand reads a command line; only there may a shutdown interrupt.
+func (c *conn) readCommand() ([]byte, error) {
+	c.mu.Lock()
+	if c.server.closing.Load() {
+		c.interrupted = true
+		c.mu.Unlock()
+		return nil, os.ErrDeadlineExceeded
+	}
+	c.waiting = true
+	c.commandBy = time.Time{}
+	c.mu.Unlock()
+
+	line, err := c.in.readLine()
+
+	c.mu.Lock()
+	c.waiting = false
+	c.mu.Unlock()
+	return line, err
+}
+
+// beforeRead runs before each read that may block: what the client is waiting for must be
+// on its way (RFC 2920 §3.2), and the wait must have an end.
+func (c *conn) beforeRead() error {
+	if err := c.out.flush(); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.interrupted {
+		return os.ErrDeadlineExceeded
+	}
+	return c.net.SetReadDeadline(c.readDeadline())
+}
+
+// readDeadline is when the next read must have brought something. For a command it is set
+// once, or a client could stretch one line for ever by an octet at a time; content may take
+// the time it needs, as long as it comes. c.mu is held.
+func (c *conn) readDeadline() time.Time {
+	if !c.waiting {
+		return c.notAfterCut(time.Now().Add(c.server.DataTimeout))
+	}
+	if c.commandBy.IsZero() {
+		c.commandBy = time.Now().Add(c.server.IdleTimeout)
+	}
+	return c.notAfterCut(c.commandBy)
+}
+
+// notAfterCut gives t, or an earlier time where the session is being cut. c.mu is held.
+func (c *conn) notAfterCut(t time.Time) time.Time {
+	if !c.cutAt.IsZero() && c.cutAt.Before(t) {
+		return c.cutAt
+	}
+	return t
+}
+
+// interrupt ends the wait for a command; a session in the middle of a message goes on.
+func (c *conn) interrupt() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.waiting {
+		c.interrupted = true
+		c.net.SetReadDeadline(time.Unix(1, 0)) // a connection that cannot be told is closed already
+	}
+}
+
+func (c *conn) wasInterrupted() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.interrupted
+}
+
+// cut gives the session lastWords to answer for its recipients and end.
+func (c *conn) cut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.interrupted = true
+	c.cutAt = time.Now().Add(lastWords)
+	c.net.SetReadDeadline(time.Unix(1, 0)) // as in interrupt
+	c.net.SetWriteDeadline(c.cutAt)
+}
+
+// A deadlineWriter bounds the wait for a client that does not read its replies.
+type deadlineWriter struct{ c *conn }
+
+func (w deadlineWriter) Write(p []byte) (int, error) {
+	w.c.mu.Lock()
+	err := w.c.net.SetWriteDeadline(w.c.notAfterCut(time.Now().Add(w.c.server.IdleTimeout)))
+	w.c.mu.Unlock()
+	if err != nil {
+		return 0, err
+	}
+	return w.c.net.Write(p)
+}
+
+// abort drops the open transaction, if there is one.
+func (c *conn) abort() {
+	if c.tx != nil {
+		tx := c.tx
+		c.endTransaction()
+		if err := guard(func() error { tx.Abort(); return nil }); err != nil {
+			c.log.Error("abort", "error", err)
+		}
+	}
+}
+
+// endTransaction makes the session ready for the next MAIL.
+func (c *conn) endTransaction() {
+	c.tx = nil
+	c.envelope = nil
+	c.accepted = nil
+	if c.state > stateReady {
+		c.state = stateReady
+	}
+}
+
+// guard calls into the Handler and turns a panic there into an error with its stack: it
+// costs one transaction, not the session.
+func guard(call func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return call()
+}
+
+// context is that of the work for this session.
+func (c *conn) context() context.Context { return c.server.work }
+
+// peerName is a peer's address for the log; a Unix socket's client usually has none.
+func peerName(a net.Addr) string {
+	if a == nil {
+		return ""
+	}
+	if a.Network() == "unix" {
+		return "unix"
+	}
+	return a.String()
+}

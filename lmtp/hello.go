@@ -1,0 +1,87 @@
+package lmtp
+
+import "strings"
+
+// An extension is a row of the hello reply.
+type extension struct {
+	keyword string
+	args    func(*conn) string // nil: none
+}
+
+// extensions is what the hello reply offers, in the order it is listed (RFC 5321 §4.1.1.1).
+// Each stands on its own line in upper case, as clients match them.
+var extensions = [...]extension{
+	{keyword: "PIPELINING"},          // RFC 2920; required by RFC 2033 §5
+	{keyword: "ENHANCEDSTATUSCODES"}, // RFC 2034; required by RFC 2033 §5
+	{keyword: "8BITMIME"},            // RFC 6152; required by SMTPUTF8
+	{keyword: "SMTPUTF8"},            // RFC 6531
+	{keyword: "SIZE", args: (*conn).sizeArgument},
+	{keyword: "HELP"}, // RFC 5321 §4.1.1.1: a verb that is not mandatory is listed
+}
+
+// wrongHello answers the hello of the other protocol, with no enhanced code, as for every
+// reply to a hello (RFC 2034 §4, RFC 2033 §4.1).
+func wrongHello(text string) Reply { return Reply{Code: 500, Text: text} }
+
+// lhlo opens an LMTP session: EHLO by another name (RFC 2033 §4.1).
+func (c *conn) lhlo(args string) Reply {
+	if c.session.Protocol != LMTP {
+		return wrongHello("this is ESMTP, say EHLO")
+	}
+	return c.hello(args, true)
+}
+
+// ehlo opens an ESMTP session (RFC 5321 §4.1.1.1).
+func (c *conn) ehlo(args string) Reply {
+	if c.session.Protocol != ESMTP {
+		return wrongHello("this is LMTP, say LHLO")
+	}
+	return c.hello(args, true)
+}
+
+// helo opens a session without extensions (RFC 5321 §4.1.1.1).
+func (c *conn) helo(args string) Reply {
+	if c.session.Protocol != ESMTP {
+		return wrongHello("this is LMTP, say LHLO")
+	}
+	return c.hello(args, false)
+}
+
+// hello begins anew: it drops an open transaction, unless the hello itself is refused
+// (RFC 5321 §4.1.4).
+func (c *conn) hello(args string, extended bool) Reply {
+	name, _, _ := strings.Cut(args, " ") // text behind the name is tolerated, RFC 5321 §4.1.1.1
+	if !helloName(name) {
+		return Reply{Code: 501, Text: "say who you are: a domain or an address literal"}
+	}
+	c.abort()
+	c.state = stateReady
+	// A Session does not change under a Handler that keeps it: a new hello is a new one.
+	session := *c.session
+	session.Hello = name
+	session.Extended = extended
+	c.session = &session
+	if !extended {
+		return Reply{Code: 250, Text: c.session.Hostname}
+	}
+	return Reply{Code: 250, Text: c.offer()}
+}
+
+// offer is the text of the hello reply.
+func (c *conn) offer() string {
+	var text strings.Builder
+	text.WriteString(c.session.Hostname)
+	for _, e := range extensions {
+		text.WriteString("\n" + e.keyword)
+		if e.args != nil {
+			text.WriteString(" " + e.args(c))
+		}
+	}
+	return text.String()
+}
+
+// helloName takes any short word of printable ASCII: mail is never refused for a name that
+// does not match the peer (RFC 5321 §4.1.4), and U-labels do not belong here (RFC 6531 §3.7.1).
+func helloName(name string) bool {
+	return name != "" && len(name) <= 255 && plain(name)
+}

@@ -1,0 +1,125 @@
+package lmtp
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/doorstep-mail/doorstep/lmtp/address"
+)
+
+// mailParams is the parameter table of MAIL.
+var mailParams = []param[Envelope]{
+	{"SIZE", (*conn).mailSize},         // RFC 1870
+	{"BODY", (*conn).mailBody},         // RFC 6152
+	{"SMTPUTF8", (*conn).mailSMTPUTF8}, // RFC 6531
+}
+
+// mail begins a transaction.
+//
+//	"MAIL FROM:" Reverse-path [SP Mail-parameters]
+//
+// The reverse-path is parsed after the parameters, because they say whether it may be
+// internationalized.
+func (c *conn) mail(args string) Reply {
+	path, params, refused := pathAndParams(args, "FROM:", "5.1.7")
+	if refused.Code != 0 {
+		return refused
+	}
+	env := &Envelope{}
+	if refused := applyParams(c, mailParams, params, env); refused.Code != 0 {
+		return refused
+	}
+	from, err := address.ParseReversePath(path, env.SMTPUTF8)
+	switch {
+	case errors.Is(err, address.ErrNeedsUTF8):
+		return Reply{Code: 550, Enhanced: "5.6.7", Text: "an internationalized address needs SMTPUTF8"}
+	case err != nil:
+		return Reply{Code: 501, Enhanced: "5.1.7", Text: "bad reverse-path"}
+	}
+	env.From = from
+	env.ID = c.session.nextID()
+
+	var tx Transaction
+	err = guard(func() (err error) {
+		tx, err = c.server.Handler.Mail(c.context(), c.session, env)
+		return err
+	})
+	if err != nil {
+		c.logRefusal(err, "command", "MAIL", "transaction", env.ID)
+		return refusal(err, env.ID)
+	}
+	c.envelope = env
+	c.tx = tx
+	c.state = stateMail
+	return replyMail
+}
+
+// pathAndParams separates the two parts of a MAIL or RCPT argument. There is no space
+// around the colon, and the brackets are required (RFC 5321 §3.3, §4.1.1.2).
+func pathAndParams(args, prefix, enhanced string) (path string, params []parameter, refused Reply) {
+	if len(args) < len(prefix) || !equalFoldASCII(args[:len(prefix)], prefix) ||
+		!strings.HasPrefix(args[len(prefix):], "<") {
+		return "", nil, badArgument("expected " + prefix + "<address>")
+	}
+	path, rest, err := address.ScanPath(args[len(prefix):])
+	if err != nil {
+		return "", nil, Reply{Code: 501, Enhanced: enhanced, Text: "bad address"}
+	}
+	params, ok := parseParams(rest)
+	if !ok {
+		return "", nil, badArgument("bad parameters")
+	}
+	return path, params, Reply{}
+}
+
+// mailSize: size-value = 1*20DIGIT. A number too large for us is too large a message
+// (RFC 1870 §6.1); the real size is counted when it comes, and never taken from here (§6.4).
+func (c *conn) mailSize(env *Envelope, p parameter) Reply {
+	if !isDigits(p.value) || len(p.value) > 20 {
+		return badArgument("SIZE takes a number of octets")
+	}
+	size, err := strconv.ParseInt(p.value, 10, 64)
+	if err != nil || size > c.server.MaxMessageSize {
+		return c.tooLarge()
+	}
+	env.Size = size
+	return Reply{}
+}
+
+func isDigits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// mailBody takes what the client says of the content. Nothing depends on it: all eight bits
+// are kept either way (RFC 6152 §3).
+func (c *conn) mailBody(env *Envelope, p parameter) Reply {
+	env.Body = upperASCII(p.value)
+	if env.Body != "7BIT" && env.Body != "8BITMIME" {
+		return badArgument("BODY is 7BIT or 8BITMIME")
+	}
+	return Reply{}
+}
+
+// mailSMTPUTF8 has no value (RFC 6531 §3.4).
+func (c *conn) mailSMTPUTF8(env *Envelope, p parameter) Reply {
+	if p.hasValue {
+		return badArgument("SMTPUTF8 takes no value")
+	}
+	env.SMTPUTF8 = true
+	return Reply{}
+}
+
+// sizeArgument is the argument of the SIZE keyword.
+func (c *conn) sizeArgument() string {
+	return strconv.FormatInt(c.server.MaxMessageSize, 10)
+}
+
+func (c *conn) tooLarge() Reply {
+	return Reply{Code: 552, Enhanced: "5.3.4", Text: "message larger than " + c.sizeArgument() + " octets"}
+}

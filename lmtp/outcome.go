@@ -1,0 +1,129 @@
+package lmtp
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+)
+
+// finish ends a transaction whose content has been read: it is delivered, or refused for
+// the given reason, and every accepted recipient is answered.
+func (c *conn) finish(refused error) error {
+	id, n := c.envelope.ID, len(c.accepted)
+	var outcomes <-chan error
+	ctx, cancel := context.WithTimeout(c.context(), c.server.TransactionTimeout)
+	defer cancel()
+	if refused != nil {
+		c.logRefusal(refused, "command", "DATA", "transaction", id)
+		c.abort()
+		outcomes = sameOutcome(refused, n)
+	} else {
+		outcomes = c.commit(ctx)
+		c.endTransaction()
+	}
+	c.idleCommands = 0
+	if c.session.Protocol == ESMTP {
+		c.answerOnce(ctx, outcomes, n, id)
+	} else {
+		c.answerEach(ctx, outcomes, n, id)
+	}
+	return c.out.err
+}
+
+// commit has the Transaction deliver.
+func (c *conn) commit(ctx context.Context) (outcomes <-chan error) {
+	err := guard(func() error { outcomes = c.tx.Commit(ctx); return nil })
+	if err != nil {
+		c.log.Error("panic in a delivery", "transaction", c.envelope.ID, "error", err)
+		return sameOutcome(err, len(c.accepted))
+	}
+	return outcomes
+}
+
+// answerEach gives n replies, one for each recipient, each as soon as it is known
+// (RFC 2033 §4.2, §5). It is the only place that answers LMTP content.
+func (c *conn) answerEach(ctx context.Context, outcomes <-chan error, n int, id string) {
+	for range n {
+		c.out.write(c.outcomeReply(c.next(ctx, outcomes), id))
+		if c.out.err != nil {
+			return // nobody reads the rest; what has not begun is abandoned with ctx
+		}
+	}
+}
+
+// answerOnce gives the one reply of ESMTP (RFC 5321 §4.4). A temporary refusal of one
+// recipient wins: the client then tries again for all, and nobody is bounced for another.
+func (c *conn) answerOnce(ctx context.Context, outcomes <-chan error, n int, id string) {
+	answer := c.outcomeReply(nil, id)
+	for range n {
+		r := c.outcomeReply(c.next(ctx, outcomes), id)
+		if r.Code >= 400 && (answer.Code < 400 || answer.Code >= 500 && r.Code < 500) {
+			answer = r
+		}
+	}
+	c.out.write(answer)
+}
+
+var (
+	errNoOutcome = errors.New("delivery gave no outcome for a recipient")
+	errTooSlow   = &Error{Code: 451, Enhanced: "4.3.0", Text: "delivery takes too long, try again later", Cause: context.DeadlineExceeded}
+	errStopping  = &Error{Code: 451, Enhanced: "4.3.2", Text: "shutting down, try again soon", Cause: context.Canceled}
+)
+
+// next waits for the next outcome. Replies that are known go out before it waits: a slow
+// mailbox delays its own reply, not those before it.
+func (c *conn) next(ctx context.Context, outcomes <-chan error) error {
+	select {
+	case err, ok := <-outcomes:
+		return outcome(err, ok)
+	default:
+	}
+	c.out.flush() // a failed write is remembered, and ends the session behind the last outcome
+	select {
+	case err, ok := <-outcomes:
+		return outcome(err, ok)
+	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return errTooSlow
+		}
+		return errStopping
+	}
+}
+
+// outcome guards against a Transaction that gives too few: the client gets its reply.
+func outcome(err error, ok bool) error {
+	if !ok {
+		return errNoOutcome
+	}
+	return err
+}
+
+// outcomeReply says what became of the copy for one recipient.
+func (c *conn) outcomeReply(err error, id string) Reply {
+	if err == nil {
+		return Reply{Code: 250, Enhanced: "2.0.0", Text: id + " delivered"}
+	}
+	return refusal(err, id)
+}
+
+// sameOutcome is err for each of n recipients.
+func sameOutcome(err error, n int) <-chan error {
+	outcomes := make(chan error, n)
+	for range n {
+		outcomes <- err
+	}
+	close(outcomes)
+	return outcomes
+}
+
+// logRefusal writes a refusal to the log: one that says nothing of itself is our defect or
+// trouble, the others are ordinary.
+func (c *conn) logRefusal(err error, args ...any) {
+	if known := (*Error)(nil); errors.As(err, &known) {
+		c.log.Debug("refused", append(args, "reply", strconv.Itoa(known.Code)+" "+known.Enhanced, "error", err)...)
+		return
+	}
+	text, stack, _ := strings.Cut(err.Error(), "\n")
+	c.log.Error("refused for an unexpected error", append(args, "error", text, "stack", stack)...)
+}

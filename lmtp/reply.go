@@ -1,0 +1,78 @@
+package lmtp
+
+import (
+	"errors"
+	"strings"
+)
+
+// A Reply answers one command.
+type Reply struct {
+	Code     int    // RFC 5321 §4.2.1
+	Enhanced string // RFC 3463; "" on greetings, hello replies and 3xx (RFC 2034 §4)
+	Text     string // a line, or several separated by "\n"
+
+	// then, if set, runs after the reply was written: what the command leads to. An error
+	// ends the session.
+	then func(*conn) error
+}
+
+// failed reports whether the reply says that the client used the protocol wrongly, as
+// against a refusal of good commands such as 550 for an unknown mailbox.
+func (r Reply) failed() bool {
+	return r.Code >= 500 && r.Code <= 504 || r.Code == 555
+}
+
+// The replies that need no words of their own. Codes and enhanced codes are those of
+// RFC 5321 §4.2 and the table of RFC 5248 §3.
+var (
+	replyMail     = Reply{Code: 250, Enhanced: "2.1.0", Text: "sender ok"}
+	replyRcpt     = Reply{Code: 250, Enhanced: "2.1.5", Text: "recipient ok"}
+	replyOK       = Reply{Code: 250, Enhanced: "2.0.0", Text: "ok"}
+	replyVrfy     = Reply{Code: 252, Enhanced: "2.0.0", Text: "send mail to it to find out"}
+	replyData     = Reply{Code: 354, Text: "send the message, end with a line of one dot", then: (*conn).receiveData}
+	replyQuit     = Reply{Code: 221, Enhanced: "2.0.0", Text: "bye", then: hangUp}
+	replyShutdown = Reply{Code: 421, Enhanced: "4.3.2", Text: "shutting down, try again soon", then: hangUp}
+	replyBusy     = Reply{Code: 421, Enhanced: "4.3.2", Text: "too many connections, try again later", then: hangUp}
+	replyIdle     = Reply{Code: 421, Enhanced: "4.4.2", Text: "timeout waiting for the client", then: hangUp}
+	replyTooMany  = Reply{Code: 421, Enhanced: "4.7.0", Text: "too many errors", then: hangUp}
+	replyTooMuch  = Reply{Code: 421, Enhanced: "4.3.1", Text: "far too much content", then: hangUp}
+	replyBroken   = Reply{Code: 421, Enhanced: "4.3.0", Text: "internal error, try again later", then: hangUp}
+
+	replyUnknown    = Reply{Code: 500, Enhanced: "5.5.1", Text: "unknown command"}
+	replyNotOffered = Reply{Code: 502, Enhanced: "5.5.1", Text: "command not offered"}
+	replySequence   = Reply{Code: 503, Enhanced: "5.5.1", Text: "command out of sequence"}
+	replyNoRcpt     = Reply{Code: 503, Enhanced: "5.5.1", Text: "no valid recipients"}
+	replyNoRcptSMTP = Reply{Code: 554, Enhanced: "5.5.1", Text: "no valid recipients"}
+	replyLineLong   = Reply{Code: 500, Enhanced: "5.5.2", Text: "command line too long"}
+	replyLineEnd    = Reply{Code: 500, Enhanced: "5.5.2", Text: "bare CR or LF in a command line"}
+	replyNoArgs     = Reply{Code: 501, Enhanced: "5.5.4", Text: "this command takes no argument"}
+	replyNeedsArg   = Reply{Code: 501, Enhanced: "5.5.4", Text: "this command needs an argument"}
+	replyRcptLimit  = Reply{Code: 452, Enhanced: "4.5.3", Text: "too many recipients"}
+)
+
+// badArgument is the answer to an argument outside its grammar.
+func badArgument(text string) Reply {
+	return Reply{Code: 501, Enhanced: "5.5.4", Text: text}
+}
+
+// errInternal is what a client is told of an error that says nothing about itself: the
+// default is temporary, so that no defect of ours bounces mail.
+var errInternal = Error{Code: 451, Enhanced: "4.3.0", Text: "local error, try again later"}
+
+// refusal turns a Handler's error into its reply. id lets the client's log be joined to ours.
+func refusal(err error, id string) Reply {
+	e := &errInternal
+	if found := (*Error)(nil); errors.As(err, &found) && found.Code >= 400 && found.Code <= 599 {
+		e = found
+	}
+	text := e.Text
+	if id != "" && !strings.Contains(text, id) {
+		text += " [" + id + "]"
+	}
+	return Reply{Code: e.Code, Enhanced: e.Enhanced, Text: text}
+}
+
+// hangUp ends the session behind a reply.
+func hangUp(*conn) error { return errHangUp }
+
+var errHangUp = errors.New("session ended by the server")

@@ -1,0 +1,108 @@
+package lmtp
+
+import (
+	"io"
+	"strconv"
+	"strings"
+)
+
+const (
+	// maxReplyLine is the longest reply line, CRLF included (RFC 5321 §4.5.3.1.5).
+	maxReplyLine = 512
+	// maxPending bounds the replies held back for a pipelining client. Beyond it they are
+	// written, and a client that does not read them stops the session from reading it.
+	maxPending = 16 << 10
+	// maxReplyLines bounds one reply, whatever a Handler says.
+	maxReplyLines = 50
+)
+
+// A replyWriter writes replies and nothing else. It is the only way to the client, so every
+// rule for the form of a reply is kept here: the enhanced code on each line and of the class
+// of the basic code (RFC 2034 §4), lines of at most 512 octets, and no octet outside
+// printable ASCII, whatever a text was made from (RFC 5321 §4.2, RFC 6531 §3.7.4).
+type replyWriter struct {
+	dst     io.Writer
+	pending []byte
+	err     error // the first write error; nothing is written after it
+}
+
+// write adds a reply to those pending.
+func (w *replyWriter) write(r Reply) {
+	prefix := strconv.Itoa(r.Code)
+	enhanced := ""
+	if r.Enhanced != "" {
+		enhanced = sameClass(r.Enhanced, prefix) + " "
+	}
+	lines := replyLines(r.Text, maxReplyLine-len("250 ")-len(enhanced)-len("\r\n"))
+	for i, line := range lines {
+		w.pending = append(w.pending, prefix...)
+		if i < len(lines)-1 {
+			w.pending = append(w.pending, '-')
+		} else {
+			w.pending = append(w.pending, ' ')
+		}
+		w.pending = append(w.pending, enhanced...)
+		w.pending = append(w.pending, line...)
+		w.pending = append(w.pending, '\r', '\n')
+	}
+	if len(w.pending) >= maxPending {
+		w.flush()
+	}
+}
+
+// flush sends what is pending.
+func (w *replyWriter) flush() error {
+	if w.err == nil && len(w.pending) > 0 {
+		_, w.err = w.dst.Write(w.pending)
+	}
+	w.pending = w.pending[:0]
+	if cap(w.pending) > 1024 {
+		w.pending = nil // a long answer must not cost an idle session its memory
+	}
+	return w.err
+}
+
+// sameClass gives the enhanced code with the class of the basic code: a client reads the
+// class from either, and a contradiction would let it choose.
+func sameClass(enhanced, basic string) string {
+	if enhanced[0] == basic[0] {
+		return enhanced
+	}
+	return basic[:1] + ".0.0"
+}
+
+// replyLines makes text fit for reply lines of at most width octets.
+func replyLines(text string, width int) []string {
+	if plain(text) && len(text) <= width {
+		return []string{text} // the usual case, without copying
+	}
+	var lines []string
+	for line := range strings.SplitSeq(text, "\n") {
+		line = strings.Map(printable, line)
+		for len(line) > width {
+			lines = append(lines, line[:width])
+			line = line[width:]
+		}
+		lines = append(lines, line)
+	}
+	return lines[:min(len(lines), maxReplyLines)]
+}
+
+// plain reports whether text can stand in a reply as it is.
+func plain(text string) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// printable replaces what must not stand in a reply (RFC 5321 §4.2: HT, SP and printable
+// ASCII).
+func printable(r rune) rune {
+	if r == '\t' || r >= ' ' && r <= '~' {
+		return r
+	}
+	return '?'
+}

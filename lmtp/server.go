@@ -1,0 +1,260 @@
+package lmtp
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// ErrServerClosed is what Serve returns after Shutdown.
+var ErrServerClosed = errors.New("lmtp: server closed")
+
+// A Server speaks LMTP or ESMTP to clients and hands their mail to Handler. Set the fields
+// before the first call of Serve and leave them alone afterwards; zero values are useful.
+type Server struct {
+	// Handler takes the mail. Required.
+	Handler Handler
+	// Protocol is LMTP or ESMTP. [LMTP]
+	Protocol Protocol
+	// Hostname is the name in the greeting and in trace fields. [the machine's name]
+	Hostname string
+	// MaxMessageSize is the most octets of one message (SIZE, RFC 1870). [50 MiB]
+	MaxMessageSize int64
+	// MaxRecipients is the most accepted recipients of one transaction; at least 100
+	// (RFC 5321 §4.5.3.1.8). [1000]
+	MaxRecipients int
+	// MaxConnections is the most sessions at once; more are told 421 4.3.2. [1000]
+	MaxConnections int
+	// IdleTimeout is how long a client may take for a command line. [5m]
+	IdleTimeout time.Duration
+	// DataTimeout is how long it may take for a block of content. [5m]
+	DataTimeout time.Duration
+	// TransactionTimeout bounds the work behind the final dot; recipients that have no
+	// outcome by then are told 451. It must stay below the client's patience, which
+	// RFC 5321 §4.5.3.2.6 sets to 10 minutes. [8m]
+	TransactionTimeout time.Duration
+	// NormalizeBareLF makes CRLF of a bare LF in content, where the default is to refuse the
+	// message with 554 5.6.0. In neither case can it end the content.
+	NormalizeBareLF bool
+	// RefuseBareCR refuses content with a CR that no LF follows, where the default is to
+	// keep it as an octet like another.
+	RefuseBareCR bool
+	// Admit, if not nil, is asked about each new connection. An *Error is sent in place of
+	// the greeting; release, if not nil, is called when an admitted connection has ended.
+	Admit func(net.Conn) (release func(), err error)
+	// Log gets what sessions have to say. [discarded]
+	Log *slog.Logger
+
+	once sync.Once
+	// work is the context of all deliveries; stop ends it when Shutdown loses patience.
+	work context.Context
+	stop context.CancelFunc
+
+	closing   atomic.Bool // written with mu held
+	mu        sync.Mutex
+	listeners map[net.Listener]struct{}
+	conns     map[*conn]struct{}
+	empty     chan struct{} // closed when the last session of a closing server ends
+}
+
+// init fills in the defaults.
+func (s *Server) init() {
+	s.once.Do(func() {
+		if s.Hostname == "" {
+			s.Hostname, _ = os.Hostname()
+		}
+		if s.Hostname == "" {
+			s.Hostname = "localhost"
+		}
+		s.MaxMessageSize = orDefault(s.MaxMessageSize, 50<<20)
+		s.MaxRecipients = max(orDefault(s.MaxRecipients, 1000), 100)
+		s.MaxConnections = orDefault(s.MaxConnections, 1000)
+		s.IdleTimeout = orDefault(s.IdleTimeout, 5*time.Minute)
+		s.DataTimeout = orDefault(s.DataTimeout, 5*time.Minute)
+		s.TransactionTimeout = orDefault(s.TransactionTimeout, 8*time.Minute)
+		if s.Log == nil {
+			s.Log = slog.New(slog.DiscardHandler)
+		}
+		s.work, s.stop = context.WithCancel(context.Background())
+		s.listeners = make(map[net.Listener]struct{})
+		s.conns = make(map[*conn]struct{})
+		s.empty = make(chan struct{})
+	})
+}
+
+func orDefault[T comparable](v, fallback T) T {
+	var zero T
+	if v == zero {
+		return fallback
+	}
+	return v
+}
+
+// Serve takes connections from l until Shutdown, and then returns ErrServerClosed. It may be
+// called for several listeners. It closes l.
+func (s *Server) Serve(l net.Listener) error {
+	s.init()
+	if s.Handler == nil {
+		return errors.New("lmtp: server without a Handler")
+	}
+	if !s.addListener(l) {
+		l.Close()
+		return ErrServerClosed
+	}
+	defer s.removeListener(l)
+
+	var pause time.Duration
+	for {
+		nc, err := l.Accept()
+		if err == nil {
+			pause = 0
+			go s.ServeConn(nc)
+			continue
+		}
+		if s.closing.Load() {
+			return ErrServerClosed
+		}
+		// Out of descriptors or memory: the sessions that run will give some back, so wait
+		// rather than spin, and rather than end (net/http does the same).
+		if temporary, ok := err.(interface{ Temporary() bool }); !ok || !temporary.Temporary() {
+			return err
+		}
+		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+		s.Log.Error("accept", "listener", l.Addr().String(), "error", err, "retry", pause)
+		select {
+		case <-time.After(pause):
+		case <-s.work.Done():
+		}
+	}
+}
+
+// ServeConn serves one connection and returns when its session has ended. It closes nc.
+func (s *Server) ServeConn(nc net.Conn) {
+	s.init()
+	c := newConn(s, nc)
+	defer func() {
+		// The peer may have gone first; there is nobody left to tell.
+		if err := nc.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			c.log.Debug("close connection", "error", err)
+		}
+	}()
+	if refused, ok := s.addConn(c); !ok {
+		c.refuse(refused)
+		return
+	}
+	defer s.removeConn(c)
+	if s.Admit != nil {
+		release, err := s.Admit(nc)
+		if err != nil {
+			c.log.Warn("connection refused", "error", err)
+			c.refuse(refusal(err, c.session.ID))
+			return
+		}
+		if release != nil {
+			defer release()
+		}
+	}
+	c.serve()
+}
+
+// Shutdown stops the server without cutting a delivery: listeners are closed, idle sessions
+// are told 421, and sessions in the middle of a message may finish it. When ctx ends first,
+// recipients that still have no outcome are told 451, and the connections are closed.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.init()
+	s.mu.Lock()
+	first := !s.closing.Swap(true)
+	var errs []error
+	for l := range s.listeners {
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	for c := range s.conns {
+		c.interrupt()
+	}
+	if first && len(s.conns) == 0 {
+		close(s.empty)
+	}
+	s.mu.Unlock()
+
+	select {
+	case <-s.empty:
+	case <-ctx.Done():
+		errs = append(errs, ctx.Err())
+		s.stop()
+		s.cut()
+	}
+	return errors.Join(errs...)
+}
+
+// lastWords is how long a session may take to answer for its recipients once it is cut.
+const lastWords = 2 * time.Second
+
+// cut ends the sessions that outlived Shutdown's patience.
+func (s *Server) cut() {
+	s.mu.Lock()
+	for c := range s.conns {
+		c.cut()
+	}
+	s.mu.Unlock()
+	select {
+	case <-s.empty:
+	case <-time.After(lastWords):
+	}
+}
+
+func (s *Server) addListener(l net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing.Load() {
+		return false
+	}
+
+	s.listeners[l] = struct{}{}
+	return true
+}
+
+func (s *Server) removeListener(l net.Listener) {
+	s.mu.Lock()
+	delete(s.listeners, l)
+	s.mu.Unlock()
+	if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		s.Log.Error("close listener", "error", err)
+	}
+}
+
+// addConn counts a session in, or says why it cannot be.
+func (s *Server) addConn(c *conn) (refused Reply, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closing.Load():
+		return replyShutdown, false
+	case len(s.conns) >= s.MaxConnections:
+		c.log.Warn("connection refused", "limit", "connections", "value", s.MaxConnections)
+		return replyBusy, false
+	}
+	s.conns[c] = struct{}{}
+	return Reply{}, true
+}
+
+func (s *Server) removeConn(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+	if s.closing.Load() && len(s.conns) == 0 {
+		close(s.empty)
+	}
+}
+
+// isGone reports whether err only says that the peer went away.
+func isGone(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe)
+}

@@ -1,0 +1,74 @@
+package lmtp
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"net"
+	"strconv"
+)
+
+// A Protocol is the language of a listener.
+type Protocol int
+
+const (
+	// LMTP is RFC 2033: LHLO, and a reply for each recipient. It is the zero value.
+	LMTP Protocol = iota
+	// ESMTP is RFC 5321: EHLO or HELO, and one reply for a message.
+	ESMTP
+)
+
+// String gives the protocol's name as it stands in the greeting.
+func (p Protocol) String() string {
+	if p == ESMTP {
+		return "ESMTP"
+	}
+	return "LMTP"
+}
+
+// A Session is what a Handler may know of the connection that mail comes from. It does not
+// change while a transaction is open.
+type Session struct {
+	// ID names the session in replies and logs: letters and digits, random.
+	ID string
+	// Protocol is that of the listener.
+	Protocol Protocol
+	// Extended is false after HELO: a client that knows no extensions (RFC 5321 §4.1.1.1).
+	Extended bool
+	// Hello is the argument of LHLO, EHLO or HELO: printable ASCII, not verified.
+	Hello string
+	// Hostname is the server's own name, as in its greeting.
+	Hostname string
+	// Remote is the peer's address; its Network is "unix" for a Unix socket.
+	Remote net.Addr
+
+	transactions int
+}
+
+// With gives the protocol as the "with" clause of a trace field names it (RFC 5321 §4.4,
+// RFC 3848, RFC 6531 §4.3); utf8 says that the transaction asked for SMTPUTF8.
+func (s *Session) With(utf8 bool) string {
+	switch {
+	case !s.Extended:
+		return "SMTP"
+	case utf8 && s.Protocol == LMTP:
+		return "UTF8LMTP"
+	case utf8:
+		return "UTF8SMTP"
+	}
+	return s.Protocol.String()
+}
+
+// nextID names the next transaction of the session.
+func (s *Session) nextID() string {
+	s.transactions++
+	return s.ID + "." + strconv.Itoa(s.transactions)
+}
+
+var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+
+// newSessionID is random, so that ids of several processes can stand in one log.
+func newSessionID() string {
+	var b [8]byte
+	rand.Read(b[:]) // never fails: crypto/rand ends the program where there is no randomness
+	return idEncoding.EncodeToString(b[:])
+}

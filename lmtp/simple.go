@@ -1,0 +1,50 @@
+package lmtp
+
+import "strings"
+
+// The commands that say little: RSET, NOOP, QUIT, VRFY and HELP.
+
+// rset drops the open transaction (RFC 5321 §4.1.1.5).
+func (c *conn) rset(string) Reply {
+	c.idleCommands++
+	c.abort()
+	return replyOK
+}
+
+// noop does nothing, whatever stands behind it (RFC 5321 §4.1.1.9).
+func (c *conn) noop(string) Reply {
+	c.idleCommands++
+	return replyOK
+}
+
+// quit ends the session; a transaction that is open is dropped (RFC 5321 §4.1.1.10).
+func (c *conn) quit(string) Reply {
+	return replyQuit
+}
+
+// vrfy never says whether a mailbox exists, and so need not know whether the string was
+// understood (RFC 5321 §3.5.3, §7.3). The answer holds no name, and so is the same with and
+// without SMTPUTF8 (RFC 6531 §3.7.4.2).
+func (c *conn) vrfy(args string) Reply {
+	c.idleCommands++
+	if _, flag, ok := strings.Cut(args, " "); ok && hasValue(flag, "SMTPUTF8") {
+		return badArgument("SMTPUTF8 takes no value")
+	}
+	return replyVrfy
+}
+
+// hasValue reports whether the last word of s is keyword with a value.
+func hasValue(s, keyword string) bool {
+	last := s[strings.LastIndexByte(s, ' ')+1:]
+	word, _, ok := strings.Cut(last, "=")
+	return ok && equalFoldASCII(word, keyword)
+}
+
+// help lists what there is (RFC 5321 §4.1.1.8).
+func (c *conn) help(string) Reply {
+	hello := "LHLO"
+	if c.session.Protocol == ESMTP {
+		hello = "EHLO HELO"
+	}
+	return Reply{Code: 214, Enhanced: "2.0.0", Text: hello + " MAIL RCPT DATA RSET NOOP VRFY HELP QUIT"}
+}
