@@ -128,6 +128,10 @@ func aLabel(label string) (string, error) {
 	if ok, err := identifier.String(u); err != nil || ok != u {
 		return "", errors.New("code point not allowed in a U-label")
 	}
+	// idna counts octets where RFC 5891 §4.2.3.1 counts characters.
+	if r := []rune(u); len(r) > 3 && r[2] == '-' && r[3] == '-' {
+		return "", errors.New("-- in third and fourth place")
+	}
 	return idna.Registration.ToASCII(u)
 }
 

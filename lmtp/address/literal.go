@@ -68,7 +68,7 @@ func ipv4(s string) (string, bool) {
 	var octets [4]byte
 	for i := range octets {
 		snum, rest, more := strings.Cut(s, ".")
-		if more != (i < 3) || len(snum) == 0 || len(snum) > 3 || strings.ContainsAny(snum, "+-_") {
+		if more != (i < 3) || len(snum) == 0 || len(snum) > 3 {
 			return "", false
 		}
 		n, err := strconv.ParseUint(snum, 10, 8)

@@ -8,7 +8,12 @@ import (
 
 // String gives the wire form: the local part quoted where it must be and not otherwise,
 // the domain as received. The null path is "".
-func (a Address) String() string { return join(quoteLocal(a.Local), a) }
+func (a Address) String() string {
+	if a.IsNull() {
+		return ""
+	}
+	return join(quoteLocal(a.Local), a.Domain)
+}
 
 // Path gives the wire form in angle brackets.
 func (a Address) Path() string { return "<" + a.String() + ">" }
@@ -17,6 +22,9 @@ func (a Address) Path() string { return "<" + a.String() + ">" }
 // SMTPUTF8 the domain is in U-labels (RFC 6531 §3.7.3); in any other the text is ASCII and
 // the domain in A-labels. ok is false where the address cannot be written so.
 func (a Address) Header(utf8ok bool) (text string, ok bool) {
+	if a.IsNull() {
+		return "", true
+	}
 	local := quoteLocal(a.Local)
 	if !utf8ok && !isASCII(local) || !utf8.ValidString(local) || hasControl(local) {
 		return "", false
@@ -25,12 +33,11 @@ func (a Address) Header(utf8ok bool) (text string, ok bool) {
 	if utf8ok {
 		convert = toULabel
 	}
-	domain, err := mapLabels(a.Domain, convert)
+	domain, err := a.domainIn(convert)
 	if err != nil || hasControl(domain) {
 		return "", false
 	}
-	a.Domain = domain
-	return join(local, a), true
+	return join(local, domain), true
 }
 
 // Log gives a form that is readable and safe in any log: printable ASCII. The domain is in
@@ -41,21 +48,27 @@ func (a Address) Log() string {
 	if a.IsNull() {
 		return "<>"
 	}
-	if domain, err := mapLabels(a.Domain, toALabel); err == nil {
-		a.Domain = domain
+	domain, err := a.domainIn(toALabel)
+	if err != nil {
+		domain = a.Domain
 	}
-	return escape(join(quoteLocal(a.Local), a))
+	return escape(join(quoteLocal(a.Local), domain))
 }
 
-// join puts a's domain, if any, behind local.
-func join(local string, a Address) string {
-	if a.Domain == "" {
-		if a.IsNull() {
-			return ""
-		}
+// domainIn gives the domain with its labels in the form that convert gives them.
+func (a Address) domainIn(convert func(label string) (string, error)) (string, error) {
+	if a.Domain == "" || a.IsLiteral() {
+		return a.Domain, nil
+	}
+	return mapLabels(a.Domain, convert)
+}
+
+// join puts the domain, if there is one, behind the local part.
+func join(local, domain string) string {
+	if domain == "" {
 		return local
 	}
-	return local + "@" + a.Domain
+	return local + "@" + domain
 }
 
 // quoteLocal writes a local part as a Dot-string where it is one, else as a Quoted-string

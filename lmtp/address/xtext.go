@@ -3,6 +3,7 @@ package address
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -117,15 +118,9 @@ func embeddedUnicodeChar(s string) (rune, int, error) {
 	if !found || end < 2 || end > 6 || end > 2 && digits[0] == '0' {
 		return 0, 0, bad
 	}
-	var r rune
-	for i := range end {
-		d := strings.IndexByte(upperHex, digits[i]&^(digits[i]>>1&0x20)) // a-f to A-F
-		if d < 0 {
-			return 0, 0, bad
-		}
-		r = r<<4 | rune(d)
-	}
-	if !utf8.ValidRune(r) || r < utf8.RuneSelf && isXchar(byte(r)) && r != '\\' {
+	n, err := strconv.ParseUint(digits[:end], 16, 32)
+	r := rune(n)
+	if err != nil || !utf8.ValidRune(r) || r < utf8.RuneSelf && isXchar(byte(r)) && r != '\\' {
 		return 0, 0, bad
 	}
 	return r, len(`\x{`) + end + len(`}`), nil
