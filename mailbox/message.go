@@ -1,56 +1,121 @@
 package mailbox
 
-import (
-	"context"
-	"errors"
-)
-
 // A Message is the content of one transaction on its way into one or more Maildirs.
 // One goroutine uses it: Add…, Write…, then one of Commit, CommitAll and Abort.
 type Message struct {
-	store  *Store
-	copies []Dest
-	size   int64
+	store *Store
+	files []*mailfile
+	first mailfile // most messages have one copy
+
+	ends  lineEnder
+	buf   []byte // content as on disk that is not in the carrier yet
+	spill spill
+	size  int64
+	lost  error // why no copy can take the content
+	ended bool
 }
 
-var errNotYet = errors.New("message is not stored")
+// finalOctets is the room in memory that the end of the content may need.
+const finalOctets = 2
 
 // NewMessage begins a message.
-func (s *Store) NewMessage() *Message { return &Message{store: s} }
+func (s *Store) NewMessage() *Message {
+	return &Message{store: s, ends: lineEnder{crlf: s.opts.CRLF}, spill: spill{source: -1}}
+}
 
 // Add asks for a copy in the Maildir to, with header (this copy's trace fields, CRLF line
 // ends) before the content, and returns the copy's number, counted from 0. What is wrong
 // with it is reported by Commit. All Adds come before the first Write.
 func (m *Message) Add(to Dest, header []byte) int {
-	m.copies = append(m.copies, to)
-	return len(m.copies) - 1
+	f := &m.first
+	if len(m.files) > 0 {
+		f = new(mailfile)
+	}
+	*f = mailfile{msg: m, to: to, dir: noMaildir, fd: -1}
+	ends := lineEnder{crlf: m.store.opts.CRLF}
+	f.header = ends.finish(ends.put(make([]byte, 0, len(header)+finalOctets), header))
+	f.sizes = ends.sizes
+	m.files = append(m.files, f)
+	return len(m.files) - 1
 }
 
 // Write takes content as sent, with CRLF line ends. It fails only when no copy can take
 // the content any more; a copy that fails before that is reported by Commit.
 func (m *Message) Write(p []byte) (int, error) {
-	m.size += int64(len(p))
-	return len(p), nil
+	taken := 0
+	for taken < len(p) {
+		if m.lost != nil {
+			return taken, m.lost
+		}
+		room := cap(m.buf) - len(m.buf) - finalOctets - 1 // put may bring one octet more
+		if room <= 0 {
+			m.lost = m.makeRoom()
+			continue
+		}
+		piece := p[taken:min(len(p), taken+room)]
+		m.buf = m.ends.put(m.buf, piece)
+		m.size += int64(len(piece))
+		taken += len(piece)
+	}
+	return taken, nil
+}
+
+// makeRoom takes a larger buffer or, when there is none, empties it into the carrier.
+func (m *Message) makeRoom() error {
+	switch cap(m.buf) {
+	case 0:
+		m.buf = m.store.buffers.getSmall()
+	case smallBuffer:
+		large := append(m.store.buffers.getLarge(), m.buf...)
+		m.store.buffers.put(m.buf)
+		m.buf = large
+	default:
+		return m.flush()
+	}
+	return nil
+}
+
+// finish ends the content.
+func (m *Message) finish() {
+	m.buf = m.ends.finish(m.buf)
+	if m.lost == nil && m.spilled() {
+		m.lost = m.flush()
+	}
+	if m.lost != nil {
+		m.fail(m.lost)
+	}
+}
+
+// fail fails every copy that has not failed yet.
+func (m *Message) fail(err error) {
+	for _, f := range m.files {
+		if f.err == nil {
+			f.err = f.withdraw(err)
+		}
+	}
 }
 
 // Size is the number of octets written so far, as sent.
 func (m *Message) Size() int64 { return m.size }
 
-// Name is the file name of a committed copy.
-func (m *Message) Name(copy int) string { return "" }
-
-// Commit delivers each copy on its own and returns when all have their outcome. done is
-// called exactly once for each copy, as soon as its outcome is known, possibly from several
-// goroutines: nil when the copy is durable, else why nothing of it stays.
-func (m *Message) Commit(ctx context.Context, done func(copy int, err error)) {
-	for i := range m.copies {
-		done(i, errNotYet)
-	}
-}
-
-// CommitAll delivers all copies or none: after an error nothing of any stays.
-func (m *Message) CommitAll(ctx context.Context) error { return errNotYet }
+// Name is the file name of a copy in new/, once Commit has reported it stored or CommitAll
+// has returned nil; before that, and for a copy that failed, it is "".
+func (m *Message) Name(copy int) string { return m.files[copy].name }
 
 // Abort drops the message: nothing of it stays. It does nothing after Commit, CommitAll or
 // Abort.
-func (m *Message) Abort() {}
+func (m *Message) Abort() {
+	if m.ended {
+		return
+	}
+	m.fail(errEnded)
+	m.release()
+}
+
+// release gives back what the message borrowed.
+func (m *Message) release() {
+	m.ended = true
+	m.spill.shut(m.store)
+	m.store.buffers.put(m.buf)
+	m.buf = nil
+}

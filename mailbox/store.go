@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 )
 
 // Errors of a copy that callers tell apart with errors.Is. All are temporary in nature: a
@@ -15,6 +16,8 @@ var (
 	ErrNoMailbox = errors.New("no such Maildir")
 	// ErrNotMaildir says that something else is in the way: a symbolic link, a file.
 	ErrNotMaildir = errors.New("not a Maildir")
+
+	errClosed = errors.New("mail store is closed")
 )
 
 // Options are the choices of a Store. The zero value is good.
@@ -36,11 +39,24 @@ type Options struct {
 
 // A Store delivers into Maildirs. It is safe for concurrent use.
 type Store struct {
-	opts Options
+	opts      Options
+	sys       system
+	names     *namer
+	committer committer
+	gate      *turnstile[uint64] // who works on a file system, by device number
+	making    *turnstile[Dest]   // who makes a Maildir
+	settled   settled
+	buffers   buffers
+	closed    atomic.Bool
 }
 
-// New returns a Store.
-func New(o Options) (*Store, error) {
+// defaultParallel is where the journals of ext4 and xfs stop gaining from more.
+const defaultParallel = 64
+
+// New returns a Store. It touches no mail.
+func New(o Options) (*Store, error) { return newStore(o, kernel{}) }
+
+func newStore(o Options, sys system) (*Store, error) {
 	if o.Host == "" {
 		host, err := os.Hostname()
 		if err != nil {
@@ -48,18 +64,21 @@ func New(o Options) (*Store, error) {
 		}
 		o.Host = host
 	}
-	return &Store{opts: o}, nil
+	if o.Parallel <= 0 {
+		o.Parallel = defaultParallel
+	}
+	s := &Store{opts: o, sys: sys, names: newNamer(o.Host), making: newTurnstile[Dest](1)}
+	var err error
+	s.committer, s.gate, err = o.Durability.committer(sys, o.Parallel)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
-// Close ends the use of s: a Message that has not been committed by then fails.
-func (s *Store) Close() error { return nil }
-
-// A Dest names the Maildir that a copy goes to.
-type Dest struct {
-	// Root is a directory that must already be there: the fixed part of the store path. It
-	// is never created, because a lost mount looks like a missing directory.
-	Root string
-	// Path is the Maildir below Root: relative, separated by slashes, without empty, "."
-	// or ".." components. No symbolic link is followed on it.
-	Path string
+// Close ends the use of s: copies that have not reached their Maildir by then fail. It does
+// not wait for those that have; Commit does.
+func (s *Store) Close() error {
+	s.closed.Store(true)
+	return nil
 }

@@ -1,0 +1,147 @@
+package mailbox
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+)
+
+// copiesAtOnce bounds the copies of one message that are on their way at the same time. Each
+// may hold three descriptors.
+const copiesAtOnce = 64
+
+// errEnded says that Commit, CommitAll or Abort came before.
+var errEnded = errors.New("message has ended")
+
+// Commit delivers each copy on its own and returns when all have their outcome. done is
+// called exactly once for each copy, as soon as its outcome is known, possibly from several
+// goroutines: nil when the copy is durable, else why nothing of it stays.
+//
+// When ctx ends, copies that are not in new/ yet fail. A system call that is running cannot be
+// cut short: on a file system that hangs, Commit hangs.
+func (m *Message) Commit(ctx context.Context, done func(copy int, err error)) {
+	if err := m.end(); err != nil {
+		for i := range m.files {
+			done(i, err)
+		}
+		return
+	}
+	if len(m.files) == 1 {
+		done(0, m.files[0].deliver(ctx))
+	} else {
+		m.forEach(func(i int, f *mailfile) { done(i, f.deliver(ctx)) })
+	}
+	m.release()
+}
+
+// CommitAll delivers all copies or none: it makes the content of all durable before it
+// publishes any, and after an error nothing of any stays. The error is that of the first copy
+// that failed.
+func (m *Message) CommitAll(ctx context.Context) error {
+	if err := m.end(); err != nil {
+		return err
+	}
+	defer m.release()
+	err := m.firstError()
+	if err == nil {
+		err = m.together(func(f *mailfile) error { return f.seal(ctx) })
+	}
+	if err == nil {
+		err = m.together(func(f *mailfile) error { return f.reveal(ctx) })
+	}
+	if err != nil {
+		m.fail(err)
+		return err
+	}
+	for _, f := range m.files {
+		f.leave()
+	}
+	return nil
+}
+
+// end closes the message for everything but its commit, and prepares that.
+func (m *Message) end() error {
+	if m.ended {
+		return errEnded
+	}
+	m.ended = true
+	m.finish()
+	if m.spill.carrier != nil && len(m.files) > 1 {
+		m.spill.openSource() // copyTo tells those whom its failure concerns
+	}
+	return nil
+}
+
+// together takes one step with all copies and begins no more of them after a failure.
+func (m *Message) together(step func(*mailfile) error) error {
+	var failed atomic.Bool
+	m.forEach(func(_ int, f *mailfile) {
+		if failed.Load() {
+			return
+		}
+		if err := step(f); err != nil {
+			f.err = f.withdraw(err)
+			failed.Store(true)
+		}
+	})
+	return m.firstError()
+}
+
+func (m *Message) firstError() error {
+	for _, f := range m.files {
+		if f.err != nil {
+			return f.err
+		}
+	}
+	return nil
+}
+
+// forEach calls do for every copy, several at once, and returns when all are done.
+func (m *Message) forEach(do func(i int, f *mailfile)) {
+	var workers sync.WaitGroup
+	var next atomic.Int64
+	for range min(len(m.files), copiesAtOnce) {
+		workers.Go(func() {
+			for i := int(next.Add(1) - 1); i < len(m.files); i = int(next.Add(1) - 1) {
+				do(i, m.files[i])
+			}
+		})
+	}
+	workers.Wait()
+}
+
+// deliver takes the copy all the way. After an error nothing of it stays.
+func (f *mailfile) deliver(ctx context.Context) error {
+	if f.err != nil {
+		return f.err
+	}
+	err := f.seal(ctx)
+	if err == nil {
+		err = f.reveal(ctx)
+	}
+	if err != nil {
+		return f.withdraw(err)
+	}
+	f.leave()
+	return nil
+}
+
+// seal takes the copy to where its content is durable and nobody sees it.
+func (f *mailfile) seal(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return f.failed("store", err)
+	}
+	if err := f.open(ctx); err != nil {
+		return err
+	}
+	return f.store().committer.seal(ctx, f)
+}
+
+// reveal takes a sealed copy to where readers find it.
+func (f *mailfile) reveal(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return f.failed("publish", err)
+	}
+	return f.store().committer.publish(ctx, f)
+}

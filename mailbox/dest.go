@@ -1,0 +1,44 @@
+package mailbox
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// pathDepth bounds the components of a path; each is a descriptor while it is made.
+const pathDepth = 32
+
+// A Dest names the Maildir that a copy goes to.
+type Dest struct {
+	// Root is a directory that must already be there: the fixed part of the store path. It
+	// is never created, because a lost mount looks like a missing directory.
+	Root string
+	// Path is the Maildir below Root: relative, separated by slashes, without empty, "."
+	// or ".." components. No symbolic link is followed on it.
+	Path string
+}
+
+// String returns the whole path, for messages.
+func (d Dest) String() string { return strings.TrimSuffix(d.Root, "/") + "/" + d.Path }
+
+// check refuses a path that could lead out of Root or that no file system takes.
+func (d Dest) check() error {
+	if d.Root == "" {
+		return errors.New("mail root is empty")
+	}
+	if strings.Count(d.Path, "/") >= pathDepth {
+		return fmt.Errorf("mailbox path %q: more than %d components", d.Path, pathDepth)
+	}
+	for part := range strings.SplitSeq(d.Path, "/") {
+		switch {
+		case part == "", part == ".", part == "..":
+			return fmt.Errorf("mailbox path %q: component %q", d.Path, part)
+		case strings.IndexByte(part, 0) >= 0:
+			return fmt.Errorf("mailbox path %q: NUL", d.Path)
+		case len(part) > 255:
+			return fmt.Errorf("mailbox path %q: component over 255 octets", d.Path)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,181 @@
+package mailbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// nameTries bounds the names tried for one file. One collision of 64 random bits will not be
+// seen; a second says that something else is wrong.
+const nameTries = 4
+
+// A mailfile is one copy of a message: the file in tmp/ that becomes the file in new/.
+// Whatever happens, withdraw leaves neither.
+type mailfile struct {
+	msg    *Message
+	to     Dest
+	header []byte // as on disk
+	sizes  sizes  // of header
+
+	dir     maildir
+	fd      int
+	tmpName string // in tmp/ while not ""
+	newName string // in new/ while published
+	at      stage
+	name    string // of the published file, for the log
+	err     error  // why the copy failed before the commit
+}
+
+// A stage says where a mailfile has a name.
+type stage int
+
+const (
+	nowhere stage = iota
+	inTmp
+	inNew
+)
+
+func (f *mailfile) store() *Store { return f.msg.store }
+
+// open opens the Maildir, unless that was done.
+func (f *mailfile) open(ctx context.Context) (err error) {
+	if f.dir == noMaildir {
+		f.dir, err = f.store().open(ctx, f.to)
+	}
+	return err
+}
+
+// create makes the file in tmp/, empty.
+func (f *mailfile) create() error {
+	s := f.store()
+	const flags = unix.O_WRONLY | unix.O_CREAT | unix.O_EXCL | unix.O_NOFOLLOW
+	for range nameTries {
+		f.tmpName = s.names.next(s.sys.now())
+		fd, err := uninterrupted(func() (int, error) { return s.sys.openat(f.dir.tmp, f.tmpName, flags, 0o600) })
+		if errors.Is(err, unix.EEXIST) {
+			continue
+		}
+		if err != nil {
+			return f.failed("create", err)
+		}
+		f.fd, f.at = fd, inTmp
+		if err := s.sys.fchmod(fd, 0o600); err != nil { // whatever the umask says
+			return f.failed("chmod", err)
+		}
+		return nil
+	}
+	return f.failed("create", unix.EEXIST)
+}
+
+// write brings the whole copy into tmp/; what is there already, because the content was too
+// large for memory and came this way, is not written again.
+func (f *mailfile) write() error {
+	if f.at == inTmp {
+		return nil
+	}
+	if err := f.create(); err != nil {
+		return err
+	}
+	if f.msg.spilled() {
+		return f.msg.spill.copyTo(f)
+	}
+	return f.append(f.header, f.msg.buf)
+}
+
+// append writes octets at the end of the file.
+func (f *mailfile) append(bufs ...[]byte) error {
+	if err := writeAll(f.store().sys, f.fd, bufs); err != nil {
+		return f.failed("write", err)
+	}
+	return nil
+}
+
+func (f *mailfile) sync() error {
+	if err := f.store().sys.fsync(f.fd); err != nil {
+		return f.failed("sync", err)
+	}
+	return nil
+}
+
+// close closes the file. Some file systems (NFS, quotas) tell of a failed write only here.
+func (f *mailfile) close() error {
+	fd := f.fd
+	f.fd = -1 // the descriptor is gone even after an error
+	if err := f.store().sys.close(fd); err != nil {
+		return f.failed("close", err)
+	}
+	return nil
+}
+
+// publish moves the file into new/ under a name with its sizes, never over another file.
+func (f *mailfile) publish() error {
+	s := f.store()
+	base := f.tmpName
+	for range nameTries {
+		f.newName = withSizes(base, f.sizes.plus(f.msg.ends.sizes))
+		err := s.sys.rename(f.dir.tmp, f.tmpName, f.dir.new, f.newName)
+		if err == unix.ENOSYS || err == unix.EINVAL { // a file system without RENAME_NOREPLACE
+			err = f.link()
+		}
+		switch {
+		case err == nil:
+			f.at, f.name = inNew, f.newName
+			return nil
+		case !errors.Is(err, unix.EEXIST):
+			return f.failed("publish", err)
+		}
+		base = s.names.next(s.sys.now())
+	}
+	f.newName = "" // every name tried is another's
+	return f.failed("publish", unix.EEXIST)
+}
+
+// link publishes as Maildir always did. The name left in tmp/ when unlink fails is only
+// litter, for the sweeper: the mail is in new/.
+func (f *mailfile) link() error {
+	sys := f.store().sys
+	err := sys.link(f.dir.tmp, f.tmpName, f.dir.new, f.newName)
+	if err == nil {
+		_ = sys.unlink(f.dir.tmp, f.tmpName)
+	}
+	return err
+}
+
+// withdraw takes back whatever there is of the copy because of err, which it returns,
+// joined by what went wrong on the way.
+func (f *mailfile) withdraw(err error) error {
+	s := f.store()
+	s.shut(f.fd)
+	f.fd, f.name = -1, ""
+	var gone error
+	switch f.at {
+	case inTmp:
+		gone = s.sys.unlink(f.dir.tmp, f.tmpName)
+		if gone == unix.ENOENT && f.newName != "" {
+			// A rename over the network can report an error and have happened.
+			gone = s.sys.unlink(f.dir.new, f.newName)
+		}
+	case inNew:
+		gone = s.sys.unlink(f.dir.new, f.newName)
+	}
+	f.at = nowhere
+	if gone != nil && gone != unix.ENOENT {
+		err = errors.Join(err, f.failed("remove", gone))
+	}
+	f.leave()
+	return err
+}
+
+// leave closes the Maildir.
+func (f *mailfile) leave() {
+	f.store().leave(f.dir)
+	f.dir = noMaildir
+}
+
+// failed says what could not be done to which file.
+func (f *mailfile) failed(what string, err error) error {
+	return fmt.Errorf("%s %s/tmp/%s: %w", what, f.to, f.tmpName, err)
+}
