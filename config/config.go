@@ -23,7 +23,7 @@ type Config struct {
 	Users      []User
 	Log        Log
 
-	places places
+	places map[string]Problem // where listen[…] and store say what CheckSystem checks
 }
 
 // A Protocol is what a listener speaks.
@@ -125,9 +125,8 @@ type Domain struct {
 	CatchAll address.Address
 	// Subaddress holds the delimiters, each an ASCII character; "" for none.
 	Subaddress string
-	// Fold and NFKC are how local parts are compared: without regard to case, and
-	// compatibility characters as their equivalents.
-	Fold, NFKC bool
+	// Policy makes the keys of this domain's local parts.
+	Policy address.LocalPolicy
 }
 
 // A User is one [[user]] table: an account in the file itself.

@@ -2,12 +2,13 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 )
 
-// maxProblems bounds what Load reports: a file of another kind could be wrong in every line.
+// maxProblems bounds what Load reports: a file of another kind is wrong in every line.
 const maxProblems = 1000
 
 // A Problem is one thing that is wrong, or looks wrong, in a configuration.
@@ -50,39 +51,43 @@ func HasErrors(problems []Problem) bool {
 	return slices.ContainsFunc(problems, func(p Problem) bool { return !p.Warning })
 }
 
-// A place is where something stands: a Problem without its text.
-type place struct {
-	file         string
-	line, column int
-	key          string
-}
+// A fault is an error with a hint: what a parser of values says is wrong.
+type fault struct{ text, hint string }
 
-// String renders pl for the text of another place's problem.
-func (pl place) String() string { return fmt.Sprintf("%s:%d", pl.file, pl.line) }
-
-// places maps the path of a value in the Config (user[3].aliases[0], counted over all
-// files) to where it was said.
-type places map[string]place
+func (f fault) Error() string { return f.text }
 
 // problems collects what is wrong.
 type problems []Problem
 
 func (ps *problems) add(at place, text, hint string) {
-	*ps = append(*ps, Problem{File: at.file, Line: at.line, Column: at.column, Key: at.key, Text: text, Hint: hint})
+	ps.append(at, Problem{Text: text, Hint: hint})
 }
 
 func (ps *problems) warn(at place, text, hint string) {
-	ps.add(at, text, hint)
-	(*ps)[len(*ps)-1].Warning = true
+	ps.append(at, Problem{Text: text, Hint: hint, Warning: true})
 }
 
-// sorted returns the problems in reading order: files as they were read, then by position.
-// Errors come first where there are too many to report.
-func (ps problems) sorted(files []string) []Problem {
-	order := func(p Problem) int { return slices.Index(files, p.File) }
+// refuse adds err, which may be a fault.
+func (ps *problems) refuse(at place, err error) {
+	var f fault
+	errors.As(err, &f)
+	ps.add(at, err.Error(), f.hint)
+}
+
+func (ps *problems) append(at place, p Problem) {
+	if len(*ps) == maxProblems {
+		return
+	}
+	where := at.problem()
+	p.File, p.Line, p.Column, p.Key = where.File, where.Line, where.Column, where.Key
+	*ps = append(*ps, p)
+}
+
+// inOrder returns the problems in reading order: files as they were read, then by position.
+func (ps problems) inOrder(files []string) []Problem {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
 		return cmp.Or(
-			cmp.Compare(order(a), order(b)),
+			cmp.Compare(slices.Index(files, a.File), slices.Index(files, b.File)),
 			cmp.Compare(a.Line, b.Line),
 			cmp.Compare(a.Column, b.Column),
 			cmp.Compare(a.Key, b.Key),

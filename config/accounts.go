@@ -1,0 +1,181 @@
+package config
+
+import (
+	"strings"
+
+	"github.com/doorstep-mail/doorstep/lmtp/address"
+)
+
+// An account is a mailbox's name for comparison: the key of the domain's first name, and of
+// the local part by that domain's policy.
+type account struct{ domain, local string }
+
+// checkAccounts checks what domains and users say of one another.
+func (r *reader) checkAccounts(file *document) {
+	domains := r.checkDomains(file)
+	owners := r.checkMailboxes(domains)
+
+	if len(r.config.Users) == 0 && !r.doubt["user"] {
+		r.problems.warn(place{file, -1, "user"}, "no [[user]] table: every recipient is refused", "")
+	}
+	for i := range r.config.Domains {
+		path := "domain[" + itoa(i) + "].catch_all"
+		if v, said := r.said[path]; said {
+			r.checkExists(v, r.config.Domains[i].CatchAll, domains, owners)
+		}
+	}
+	if v, said := r.said["postmaster"]; said {
+		r.checkExists(v, r.config.Postmaster, domains, owners)
+	} else {
+		r.findPostmaster(file, domains, owners)
+	}
+	r.checkMaildirs(domains)
+}
+
+// checkDomains finds domains that are there twice, in whichever spelling, and returns the
+// index of each domain by its keys.
+func (r *reader) checkDomains(file *document) map[string]int {
+	if len(r.config.Domains) == 0 && !r.doubt["domain"] {
+		r.problems.add(place{file, -1, "domain"}, "no [[domain]] table", `write [[domain]] and name = "example.org"`)
+	}
+	first := map[string]domainName{}
+	index := map[string]int{}
+	for _, name := range r.domains {
+		if before, twice := first[name.key]; twice {
+			r.problems.add(name.place, quote(name.name)+" is already "+before.place.key+" at "+before.place.String(), "")
+			continue
+		}
+		first[name.key] = name
+		index[name.key] = name.domain
+	}
+	return index
+}
+
+// account returns the name for comparison of a, and false where a's domain is none of ours.
+func (r *reader) account(a address.Address, domains map[string]int) (account, bool, error) {
+	key, err := address.DomainKey(a.Domain)
+	if err != nil {
+		return account{}, false, err
+	}
+	i, ours := domains[key]
+	if !ours || len(r.config.Domains[i].Keys) == 0 {
+		return account{}, false, nil
+	}
+	domain := r.config.Domains[i]
+	local, err := domain.Policy.Key(a.Local)
+	return account{domain.Keys[0], local}, true, err
+}
+
+// checkMailboxes finds addresses outside our domains and addresses that are there twice. It
+// returns which user has an account.
+func (r *reader) checkMailboxes(domains map[string]int) map[account]mailbox {
+	owners := map[account]mailbox{}
+	for _, m := range r.mailboxes {
+		key, ours, err := r.account(m.address, domains)
+		switch {
+		case err != nil:
+			r.problems.add(m.place, quote(m.address.Raw)+" cannot be an account: "+cause(err), "")
+			continue
+		case !ours:
+			r.foreign(m.place, m.address.Domain)
+			continue
+		}
+		if before, twice := owners[key]; twice {
+			r.problems.add(m.place, quote(m.address.Raw)+" is already "+before.place.key+" at "+before.place.String(), "")
+			continue
+		}
+		owners[key] = m
+	}
+	return owners
+}
+
+// foreign says that a domain is none of ours.
+func (r *reader) foreign(at place, domain string) {
+	if r.doubt["domain"] {
+		return
+	}
+	var names []string
+	for _, d := range r.domains {
+		names = append(names, d.name)
+	}
+	hint := "write [[domain]] and name = " + quote(domain)
+	if meant := closest(domain, names); meant != "" {
+		hint = "did you mean " + meant + "?"
+	}
+	r.problems.add(at, quote(domain)+" is not one of the domains", hint)
+}
+
+// checkExists checks that a is the address of a user.
+func (r *reader) checkExists(v value, a address.Address, domains map[string]int, owners map[account]mailbox) {
+	if a.IsNull() {
+		return // a problem already
+	}
+	key, ours, err := r.account(a, domains)
+	switch {
+	case err != nil:
+		r.problems.add(v.place(), quote(a.Raw)+" cannot be an account: "+cause(err), "")
+	case !ours:
+		r.foreign(v.place(), a.Domain)
+	default:
+		if _, exists := owners[key]; !exists && !r.doubt["user"] {
+			r.problems.add(v.place(), quote(a.Raw)+" is not the address or alias of a [[user]]", "")
+		}
+	}
+}
+
+// findPostmaster gives Config.Postmaster its default.
+func (r *reader) findPostmaster(file *document, domains map[string]int, owners map[account]mailbox) {
+	if len(r.config.Domains) == 0 || r.doubt["domain"] || r.doubt["user"] {
+		return
+	}
+	first := r.config.Domains[0]
+	postmaster := address.Address{Raw: "postmaster@" + first.Name, Local: "postmaster", Domain: first.Name}
+	if key, ours, err := r.account(postmaster, domains); err == nil && ours {
+		if _, exists := owners[key]; exists {
+			r.config.Postmaster = postmaster
+			return
+		}
+	}
+	r.config.Postmaster = first.CatchAll
+	if first.CatchAll.IsNull() {
+		r.problems.warn(place{file, -1, "postmaster"}, "nobody takes mail for the postmaster, who must have a mailbox (RFC 5321 §4.5.1)",
+			"give a user the alias "+quote(postmaster.Raw))
+	}
+}
+
+// checkMaildirs finds users whose mail the template of the store would put together.
+func (r *reader) checkMaildirs(domains map[string]int) {
+	template := r.config.Store.Path
+	if template == "" {
+		return // a problem already
+	}
+	first := map[string]mailbox{}
+	seen := map[int]bool{}
+	for _, m := range r.mailboxes {
+		key, ours, err := r.account(m.address, domains)
+		if err != nil || !ours || seen[m.user] || m.address != r.config.Users[m.user].Address {
+			continue
+		}
+		seen[m.user] = true
+		home := r.config.Users[m.user].Home
+		if strings.Contains(template, "{home}") && home == "" {
+			r.checkHome(m)
+			continue
+		}
+		path := strings.NewReplacer("{domain}", key.domain, "{local}", address.DiskName(key.local), "{home}", home).Replace(template)
+		if before, twice := first[path]; twice {
+			r.problems.add(m.place, quote(m.address.Raw)+" has the same Maildir as "+before.place.key+" at "+before.place.String(),
+				"store.path tells them apart with {domain} and {local}")
+			continue
+		}
+		first[path] = m
+	}
+}
+
+// checkHome says that a user has no home directory where the store needs one, unless what
+// the file says for it is a problem already.
+func (r *reader) checkHome(m mailbox) {
+	if _, said := r.said["user["+itoa(m.user)+"].home"]; !said {
+		r.problems.add(m.place, "has no home, which store.path needs", `write home = "/home/…"`)
+	}
+}

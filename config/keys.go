@@ -1,0 +1,232 @@
+package config
+
+import (
+	"log/slog"
+	"math"
+	"time"
+)
+
+// A key is one line of the configuration's description.
+type key struct {
+	name string
+	kind
+	// fallback is the default as it would be written; "" where absence has a meaning of its
+	// own, which doc says.
+	fallback string
+	// example is what the default configuration shows where there is no fallback.
+	example  string
+	required bool
+	doc      string
+}
+
+// A section is a table of the configuration, or an array of them.
+type section struct {
+	name  string // "" is the document itself
+	array bool
+	// begin appends an element to the array and returns its index.
+	begin func(r *reader) int
+	doc   string
+	keys  []key
+	// later are keys that are known and not supported yet.
+	later []string
+}
+
+// unsupported are sections that are known and not supported yet.
+var unsupported = []string{"tls", "directory"}
+
+// sections is the one description of the configuration file.
+var sections = []section{
+	{
+		doc: "The server itself.",
+		keys: []key{
+			{
+				name: "hostname", kind: text("a host name", readHostname), example: `"mail.example.org"`,
+				doc: "How the server names itself in greetings and trace fields. Default: the machine's name.",
+			},
+			{
+				name: "postmaster", kind: text("an address", readPostmaster), example: `"postmaster@example.org"`,
+				doc: "The account that takes mail for <Postmaster> without a domain (RFC 5321 §4.5.1). Default: the first domain's postmaster, else its catch-all.",
+			},
+		},
+	},
+	{
+		name: "listen", array: true, begin: beginListen,
+		doc: "A socket to take mail on. At least one is needed.",
+		keys: []key{
+			{
+				name: "address", kind: text("unix:PATH or tcp:HOST:PORT", readListenAddress),
+				example: `"unix:/run/doorstep/lmtp.sock"`, required: true,
+				doc: "Where to listen.",
+			},
+			{
+				name: "protocol", fallback: `"lmtp"`,
+				kind: choice(func(r *reader) *Protocol { return &r.listen.Protocol }, option[Protocol]{"lmtp", LMTP}, option[Protocol]{"esmtp", ESMTP}),
+				doc:  "LMTP answers for each recipient on its own; prefer it where the sender speaks it. LMTP is refused on TCP port 25 (RFC 2033 §5).",
+			},
+			{
+				name: "mode", kind: text("an octal mode", readMode), fallback: `"0660"`,
+				doc: "Unix sockets: the mode of the socket file.",
+			},
+			{
+				name: "owner", kind: text("a user", readOwner), example: `"doorstep"`,
+				doc: "Unix sockets: the owner of the socket file. Default: the user who runs the server.",
+			},
+			{
+				name: "group", kind: text("a group", readGroup), example: `"postfix"`,
+				doc: "Unix sockets: the group of the socket file. Default: the group that runs the server.",
+			},
+			{
+				name: "peers", kind: list("users", beginPeers, readPeer), example: `["postfix", "root"]`,
+				doc: "Unix sockets: the users who may connect, as the kernel tells (SO_PEERCRED). Default: whom the mode lets in.",
+			},
+			{
+				name: "connections", kind: count(1, 1_000_000, func(r *reader) *int { return &r.listen.Connections }), example: "1000",
+				doc: "Connections open at once on this socket. Default: limits.connections.",
+			},
+			{
+				name: "bare_lf", fallback: `"reject"`,
+				kind: choice(func(r *reader) *BareLF { return &r.listen.BareLF }, option[BareLF]{"reject", RejectLF}, option[BareLF]{"normalize", NormalizeLF}),
+				doc:  "A line feed without carriage return in a message: reject it with 554 5.6.0, or normalize it to a line end.",
+			},
+			{
+				name: "bare_cr", fallback: `"keep"`,
+				kind: choice(func(r *reader) *BareCR { return &r.listen.BareCR }, option[BareCR]{"keep", KeepCR}, option[BareCR]{"reject", RejectCR}),
+				doc:  "A carriage return without line feed in a message: keep it as data, or reject it with 554 5.6.0.",
+			},
+		},
+		later: []string{"tls", "auth", "require_auth", "trusted", "proxy_protocol"},
+	},
+	{
+		name: "limits",
+		doc:  "Bounds of the whole server.",
+		keys: []key{
+			{
+				name: "message_size", kind: size(64<<10, 1<<40, func(r *reader) *int64 { return &r.config.Limits.MessageSize }), fallback: `"50MiB"`,
+				doc: "The largest message, announced as SIZE.",
+			},
+			{
+				name: "recipients", kind: count(100, 999_999, func(r *reader) *int { return &r.config.Limits.Recipients }), fallback: "1000",
+				doc: "Recipients of one message. Not under 100 (RFC 5321 §4.5.3.1.8).",
+			},
+			{
+				name: "connections", kind: count(1, 1_000_000, func(r *reader) *int { return &r.config.Limits.Connections }), fallback: "1000",
+				doc: "Connections open at once, over all sockets.",
+			},
+			{
+				name: "idle_timeout", kind: duration(time.Second, 24*time.Hour, func(r *reader) *time.Duration { return &r.config.Limits.IdleTimeout }), fallback: `"5m"`,
+				doc: "How long a client may be silent between commands. Under 5m is against RFC 5321 §4.5.3.2.7.",
+			},
+			{
+				name: "data_timeout", kind: duration(time.Second, 24*time.Hour, func(r *reader) *time.Duration { return &r.config.Limits.DataTimeout }), fallback: `"5m"`,
+				doc: "How long a client may be silent within a message.",
+			},
+			{
+				name: "transaction_timeout", kind: duration(time.Second, 10*time.Minute-time.Second, func(r *reader) *time.Duration { return &r.config.Limits.TransactionTimeout }), fallback: `"8m"`,
+				doc: "How long delivery may take once a message has been received; recipients not finished by then get 451. Clients wait 10m (RFC 5321 §4.5.3.2.6).",
+			},
+		},
+	},
+	{
+		name: "store",
+		doc:  "Where mailboxes are, and how messages are written.",
+		keys: []key{
+			{
+				name: "path", kind: text("a path with {domain}, {local} or {home}", readStorePath), fallback: `"/srv/mail/{domain}/{local}/Maildir"`,
+				doc: "The Maildir of an account. {domain} stands for its domain in A-labels, {local} for its local part in UTF-8, {home} for its home directory.",
+			},
+			{
+				name: "durability", fallback: `"group"`,
+				kind: choice(func(r *reader) *Durability { return &r.config.Store.Durability }, option[Durability]{"group", DurableGroup}, option[Durability]{"each", DurableEach}, option[Durability]{"none", DurableNone}),
+				doc:  "A message is acknowledged when it is on disk: group shares the syncs of concurrent deliveries, each syncs one after the other. none leaves it to the kernel and loses mail in a power cut.",
+			},
+			{
+				name: "newline", fallback: `"lf"`,
+				kind: choice(func(r *reader) *Newline { return &r.config.Store.Newline }, option[Newline]{"lf", LF}, option[Newline]{"crlf", CRLF}),
+				doc:  "Line ends on disk: lf as Unix programs expect, or crlf as received.",
+			},
+			{
+				name: "create", kind: toggle(func(r *reader) *bool { return &r.config.Store.Create }), fallback: "true",
+				doc: "Make a missing Maildir at its first message.",
+			},
+		},
+		later: []string{"folders", "single_copy", "user"},
+	},
+	{
+		name: "domain", array: true, begin: beginDomain,
+		doc: "A domain to take mail for. At least one is needed.",
+		keys: []key{
+			{
+				name: "name", kind: text("a domain", readDomainName), example: `"example.org"`, required: true,
+				doc: "The domain. Internationalized names can be in either spelling, and match both.",
+			},
+			{
+				name: "aliases", kind: list("domains", ignoreLength, readDomainAlias), fallback: "[]", example: `["example.net"]`,
+				doc: "Other names of the same domain.",
+			},
+			{
+				name: "catch_all", kind: text("an address", readCatchAll), example: `"postmaster@example.org"`,
+				doc: "The account that takes what no other does. Default: unknown recipients are refused.",
+			},
+			{
+				name: "subaddress", kind: list("characters out of "+delimiters, ignoreLength, readDelimiter), fallback: `["+"]`,
+				doc: "What may separate an account from a detail, as in alice+lists@example.org; [] for nothing.",
+			},
+			{
+				name: "case", fallback: `"fold"`,
+				kind: choice(func(r *reader) *bool { return &r.domain.Policy.Fold }, option[bool]{"fold", true}, option[bool]{"exact", false}),
+				doc:  "Whether Alice and alice are the same account: fold says yes, exact no.",
+			},
+			{
+				name: "normalize", fallback: `"nfc"`,
+				kind: choice(func(r *reader) *bool { return &r.domain.Policy.NFKC }, option[bool]{"nfc", false}, option[bool]{"nfkc", true}),
+				doc:  "Which spellings in Unicode are the same account: nfc unites composed and decomposed letters, nfkc also full-width and other compatibility forms.",
+			},
+		},
+		later: []string{"detail"},
+	},
+	{
+		name: "user", array: true, begin: beginUser,
+		doc: "An account.",
+		keys: []key{
+			{
+				name: "address", kind: text("an address", readUserAddress), example: `"postmaster@example.org"`, required: true,
+				doc: "Its address, which also names its mailbox.",
+			},
+			{
+				name: "aliases", kind: list("addresses", ignoreLength, readUserAlias), fallback: "[]", example: `["alice@example.org", "用户@example.org"]`,
+				doc: "Other addresses of the same account, in any of the domains.",
+			},
+			{
+				name: "quota", kind: size(1, math.MaxInt64, func(r *reader) *int64 { return &r.user.Quota }), example: `"2GiB"`,
+				doc: "How much the mailbox may hold. Default: no limit.",
+			},
+			{
+				name: "disabled", example: `"defer"`,
+				kind: choice(func(r *reader) *string { return &r.user.Disabled }, option[string]{"defer", "defer"}, option[string]{"reject", "reject"}),
+				doc:  "Refuse mail for this account: defer for now (450 4.2.1), or reject for good (550 5.2.1). Default: the account is enabled.",
+			},
+			{
+				name: "home", kind: text("a path", readHome), example: `"/home/alice"`,
+				doc: "Its home directory, for {home} in store.path.",
+			},
+		},
+	},
+	{
+		name: "log",
+		doc:  "What is logged, to standard error.",
+		keys: []key{
+			{
+				name: "level", fallback: `"info"`,
+				kind: choice(func(r *reader) *slog.Level { return &r.config.Log.Level },
+					option[slog.Level]{"debug", slog.LevelDebug}, option[slog.Level]{"info", slog.LevelInfo},
+					option[slog.Level]{"warn", slog.LevelWarn}, option[slog.Level]{"error", slog.LevelError}),
+				doc: "The least serious events that are logged.",
+			},
+			{
+				name: "format", fallback: `"text"`,
+				kind: choice(func(r *reader) *LogFormat { return &r.config.Log.Format }, option[LogFormat]{"text", LogText}, option[LogFormat]{"json", LogJSON}),
+				doc:  "Lines of key=value, or one JSON object a line.",
+			},
+		},
+	},
+}

@@ -1,0 +1,75 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// sizeUnits are the units of a size, largest first.
+var sizeUnits = []struct {
+	name  string
+	octet int64
+}{
+	{"TiB", 1 << 40},
+	{"GiB", 1 << 30},
+	{"MiB", 1 << 20},
+	{"KiB", 1 << 10},
+}
+
+// parseSize reads a whole number of KiB, MiB, GiB or TiB. Other units are refused: half the
+// world reads 50MB as 50·10⁶ octets.
+func parseSize(s string) (int64, error) {
+	for _, unit := range sizeUnits {
+		digits, ok := strings.CutSuffix(s, unit.name)
+		if !ok || !isDigits(digits) {
+			continue
+		}
+		n, err := strconv.ParseInt(digits, 10, 64)
+		if err != nil || n > math.MaxInt64/unit.octet {
+			return 0, fault{text: "too large a size"}
+		}
+		return n * unit.octet, nil
+	}
+	return 0, fault{fmt.Sprintf("%s is not a size", quote(s)), sizeHint(s)}
+}
+
+// sizeHint guesses what size was meant by s.
+func sizeHint(s string) string {
+	number, unit := splitNumber(s)
+	if !isDigits(number) {
+		return `write "50MiB", with KiB, MiB, GiB or TiB, or a number of octets`
+	}
+	switch unit := strings.ToLower(unit); unit {
+	case "", "b":
+		return "write " + number + " for octets"
+	case "k", "kb", "kib", "m", "mb", "mib", "g", "gb", "gib", "t", "tb", "tib":
+		return `write "` + number + strings.ToUpper(unit[:1]) + `iB"`
+	}
+	return "units are KiB, MiB, GiB and TiB"
+}
+
+// formatSize renders octets in the largest unit that is exact.
+func formatSize(octets int64) string {
+	for _, unit := range sizeUnits {
+		if octets >= unit.octet && octets%unit.octet == 0 {
+			return strconv.FormatInt(octets/unit.octet, 10) + unit.name
+		}
+	}
+	return strconv.FormatInt(octets, 10)
+}
+
+// splitNumber splits "50 mb" into "50" and "mb".
+func splitNumber(s string) (number, unit string) {
+	end := strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' })
+	if end < 0 {
+		return s, ""
+	}
+	return s[:end], strings.TrimSpace(s[end:])
+}
+
+// isDigits reports whether s is a number without sign, point or spaces.
+func isDigits(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}

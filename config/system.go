@@ -1,0 +1,86 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// CheckSystem checks that what c names is there on this machine: the store's directory and
+// the sockets', users and groups. It changes nothing, and can tell only what the present
+// user may see and write.
+func (c *Config) CheckSystem() []Problem {
+	var found []Problem
+	report := func(path string, err error) {
+		if err == nil {
+			return
+		}
+		var f fault
+		errors.As(err, &f)
+		at := c.places[path]
+		at.Text, at.Hint = err.Error(), f.hint
+		found = append(found, at)
+	}
+	for i, l := range c.Listen {
+		path := "listen[" + itoa(i) + "]"
+		if l.Network == "unix" {
+			report(path+".address", checkSocket(l.Address))
+		}
+		if l.Owner != "" {
+			_, err := UserID(l.Owner)
+			report(path+".owner", err)
+		}
+		if l.Group != "" {
+			_, err := GroupID(l.Group)
+			report(path+".group", err)
+		}
+		for j, peer := range l.Peers {
+			_, err := UserID(peer)
+			report(path+".peers["+itoa(j)+"]", err)
+		}
+	}
+	if root := c.Store.Root(); root != "" {
+		report("store.path", checkDirectory(root))
+	}
+	return found
+}
+
+// checkSocket checks where a socket is to be. A socket that is there already is the one of
+// an earlier start, and is replaced.
+func checkSocket(path string) error {
+	if err := checkDirectory(filepath.Dir(path)); err != nil {
+		return err
+	}
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode().Type() != fs.ModeSocket:
+		return fault{quote(path) + " is there and is not a socket", "choose another path, or move it away"}
+	}
+	return nil
+}
+
+// checkDirectory checks that path is a directory in which the present user can make files.
+func checkDirectory(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fault{"directory " + quote(path) + " does not exist", "mkdir -p " + path}
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return fault{quote(path) + " is not a directory", ""}
+	}
+	// Faccessat with AT_EACCESS asks the kernel, which knows ACLs and read-only mounts.
+	if err := unix.Faccessat(unix.AT_FDCWD, path, unix.W_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
+		return fmt.Errorf("directory %s cannot be written to: %w", quote(path), err)
+	}
+	return nil
+}
