@@ -132,7 +132,11 @@ func aLabel(label string) (string, error) {
 	if r := []rune(u); len(r) > 3 && r[2] == '-' && r[3] == '-' {
 		return "", errors.New("-- in third and fourth place")
 	}
-	return idna.Registration.ToASCII(u)
+	ace, err := idna.Registration.ToASCII(u)
+	if err != nil {
+		return "", errors.New("not a valid U-label") // idna's text quotes the label
+	}
+	return ace, nil
 }
 
 // bidiDomain reports whether every label of a domain fulfils the Bidi rule, which is asked

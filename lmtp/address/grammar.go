@@ -35,14 +35,14 @@ func (c *cursor) path() (Address, error) {
 		}
 	}
 	a, err := c.mailbox()
+	if err == nil {
+		err = c.end()
+	}
+	if err == nil && c.high {
+		err = ErrNeedsUTF8
+	}
 	if err != nil {
 		return Address{}, err
-	}
-	if err := c.end(); err != nil {
-		return Address{}, err
-	}
-	if c.high {
-		return Address{}, ErrNeedsUTF8
 	}
 	return a, nil
 }

@@ -37,10 +37,13 @@ func Parse(s string) (Address, error) {
 		return Address{}, c.fail("not valid UTF-8")
 	}
 	a, err := c.mailbox()
+	if err == nil {
+		err = c.end()
+	}
 	if err != nil {
 		return Address{}, err
 	}
-	return a, c.end()
+	return a, nil
 }
 
 // ReversePath parses the content of a reverse-path's brackets; "" is the null path. Source

@@ -1,0 +1,174 @@
+package address_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/doorstep-mail/doorstep/lmtp/address"
+	"golang.org/x/text/unicode/norm"
+)
+
+// seedAddresses are well-formed and not, in many scripts; pairs.txt has more.
+var seedAddresses = []string{
+	"u1@dst.example", `"a\"b"@d.example`, `">"@d.example`, "@a.example,@b.example:u1@dst.example",
+	"a..b@docomo.example", "postmaster", "u1@[IPv6:::1]", "u1@[192.0.2.1]", "u1@[x:a>b]",
+	"jos\u00e9@b\u00fccher.example", "u1@xn--bcher-kva.example", "\u0645@\u0645\u062b\u0627\u0644.example",
+	"\u212aate@dst.example", "u\u202e1@dst.example", "jos\xe9@dst.example", "u1@\u0915\u094d\u200d\u0937.example",
+}
+
+// FuzzPath: whatever parses is written and parsed to the same again, is safe in logs and
+// in headers, and is what ScanPath finds between brackets.
+func FuzzPath(f *testing.F) {
+	for _, s := range seedAddresses {
+		f.Add(s)
+	}
+	parsers := []func(string) (address.Address, error){
+		address.Parser{}.ReversePath, address.Parser{UTF8: true}.ReversePath,
+		address.Parser{}.ForwardPath, address.Parser{UTF8: true}.ForwardPath,
+		address.Parser{LenientLocal8Bit: true}.ReversePath,
+		address.Parser{UTF8: true, TrailingDot: true}.ForwardPath,
+		address.Parse,
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for i, parse := range parsers {
+			a, err := parse(s)
+			checkPrintable(t, a.Log())
+			if err != nil {
+				if a != (address.Address{}) {
+					t.Errorf("parser %d: %+q with error %v", i, a, err)
+				}
+				if !errors.Is(err, address.ErrSyntax) && !errors.Is(err, address.ErrNeedsUTF8) {
+					t.Errorf("parser %d: error %v has no class", i, err)
+				}
+				checkPrintable(t, err.Error())
+				continue
+			}
+			if !strings.HasSuffix(s, a.Raw) {
+				t.Errorf("parser %d: raw %+q is not the end of %+q", i, a.Raw, s)
+			}
+			b, err := parse(a.String())
+			if err != nil || b.Local != a.Local || b.Domain != a.Domain {
+				t.Errorf("parser %d: %+q is written %+q and parsed %+q, %v", i, s, a.String(), b, err)
+			}
+			path, rest, err := address.ScanPath("<" + s + "> SIZE=1")
+			if err != nil || path != s || rest != " SIZE=1" {
+				t.Errorf("parser %d: ScanPath of %+q: %+q, %+q, %v", i, s, path, rest, err)
+			}
+			for _, utf8ok := range []bool{false, true} {
+				h, ok := a.Header(utf8ok)
+				if ok && (!utf8.ValidString(h) || strings.ContainsAny(h, "\r\n\x00")) {
+					t.Errorf("parser %d: header form %+q", i, h)
+				}
+				if ok && !utf8ok {
+					checkPrintable(t, h)
+				}
+			}
+		}
+	})
+}
+
+// FuzzLocalKey: a key is its own key, equal keys have one file name and different keys
+// different ones, and no key or name is more than it should be.
+func FuzzLocalKey(f *testing.F) {
+	for _, s := range []string{"u1", "JOS\u00c9", "jose\u0301", "../x", "\u212aate", "\u03a3", "\u0130", "a\u037e", "\uff20\u00e9", "%", "\u0958"} {
+		f.Add(s, "u1")
+		f.Add("jos\u00e9", s)
+	}
+	f.Fuzz(func(t *testing.T, a, b string) {
+		for _, p := range policies {
+			ka, errA := p.Key(a)
+			kb, errB := p.Key(b)
+			if errA != nil || errB != nil {
+				continue
+			}
+			if again, err := p.Key(ka); err != nil || again != ka {
+				t.Errorf("%+v: key %+q of %+q has key %+q, %v", p, ka, a, again, err)
+			}
+			if len(ka) > 64 || !utf8.ValidString(ka) || !norm.NFC.IsNormalString(ka) {
+				t.Errorf("%+v: key %+q of %+q", p, ka, a)
+			}
+			if ascii(ka) && !ascii(a) {
+				t.Errorf("%+v: non-ASCII %+q has ASCII key %q", p, a, ka)
+			}
+			if (ka == kb) != (address.DiskName(ka) == address.DiskName(kb)) {
+				t.Errorf("%+v: keys %+q and %+q, names %+q and %+q", p, ka, kb, address.DiskName(ka), address.DiskName(kb))
+			}
+		}
+	})
+}
+
+// FuzzDiskName: any text at all gives a harmless name, and different texts in NFC
+// different names.
+func FuzzDiskName(f *testing.F) {
+	for _, s := range []string{"", ".", "..", "../../etc/x", "a\x00", "/\u0301", "%2F", "jos\xe9", strings.Repeat("/", 100)} {
+		f.Add(s, "u1")
+		f.Add(strings.Repeat("a", 300), s)
+	}
+	f.Fuzz(func(t *testing.T, a, b string) {
+		na, nb := address.DiskName(a), address.DiskName(b)
+		checkDiskName(t, na)
+		if same := norm.NFC.String(a) == norm.NFC.String(b); same != (na == nb) {
+			t.Errorf("%+q and %+q have the names %+q and %+q", a, b, na, nb)
+		}
+	})
+}
+
+// FuzzDomainKey: a key is its own key, a parsed domain's forms all have its key, and a
+// domain with a key is one that parses.
+func FuzzDomainKey(f *testing.F) {
+	for _, s := range seedAddresses {
+		_, domain, _ := strings.Cut(s, "@")
+		f.Add(domain)
+	}
+	f.Fuzz(func(t *testing.T, domain string) {
+		k, err := address.DomainKey(domain)
+		if err != nil {
+			return
+		}
+		if !ascii(k) || k != strings.ToLower(k) || len(k) > 300 {
+			t.Errorf("%+q has key %+q", domain, k)
+		}
+		a, err := address.Parser{UTF8: true, TrailingDot: true}.ForwardPath("x@" + domain)
+		if err != nil {
+			t.Fatalf("%+q has key %q and is no domain: %v", domain, k, err)
+		}
+		checkDomain(t, a)
+	})
+}
+
+// FuzzXtext: what is encoded decodes to itself, and what decodes is encoded as it was,
+// save the octets that needed no escape.
+func FuzzXtext(f *testing.F) {
+	for _, s := range []string{"", "a+2Bb", "a+b", "u1+2Btag@dst.example", "+0A", `jos\x{E9}`, `\x{D800}`, "jos\u00e9"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if got, err := address.DecodeXtext(address.EncodeXtext(s)); err == nil && got != s {
+			t.Errorf("%q through xtext: %q", s, got)
+		} else if err != nil && !strings.ContainsFunc(s, isControl) {
+			t.Errorf("%q through xtext: %v", s, err)
+		}
+		if d, err := address.DecodeXtext(s); err == nil {
+			if strings.ContainsFunc(d, isControl) {
+				t.Errorf("%q decodes to a control", s)
+			}
+			if again, err := address.DecodeXtext(address.EncodeXtext(d)); err != nil || again != d {
+				t.Errorf("%q through xtext: %q, %v", d, again, err)
+			}
+		}
+		if d, err := address.DecodeUTF8Addr(s, true); err == nil {
+			again, err := address.DecodeUTF8Addr(address.EncodeUTF8Addr(d), false)
+			if err != nil || again != d {
+				t.Errorf("%q through utf-8-addr-xtext: %q, %v", d, again, err)
+			}
+		}
+	})
+}
+
+func ascii(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf })
+}
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }
