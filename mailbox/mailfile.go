@@ -22,8 +22,9 @@ type mailfile struct {
 
 	dir     maildir
 	fd      int
-	tmpName string // in tmp/ while not ""
-	newName string // in new/ while published
+	pending [2][]byte // what append has still to write
+	tmpName string    // in tmp/ while not ""
+	newName string    // in new/ while published
 	at      stage
 	name    string // of the published file, for the log
 	err     error  // why the copy failed before the commit
@@ -85,9 +86,10 @@ func (f *mailfile) write() error {
 	return f.append(f.header, f.msg.buf)
 }
 
-// append writes octets at the end of the file.
-func (f *mailfile) append(bufs ...[]byte) error {
-	if err := writeAll(f.store().sys, f.fd, bufs); err != nil {
+// append writes a and then b at the end of the file, in one call unless the kernel takes less.
+func (f *mailfile) append(a, b []byte) error {
+	f.pending = [2][]byte{a, b}
+	if err := writeAll(f.store().sys, f.fd, f.pending[:]); err != nil {
 		return f.failed("write", err)
 	}
 	return nil

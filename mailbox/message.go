@@ -5,7 +5,9 @@ package mailbox
 type Message struct {
 	store *Store
 	files []*mailfile
-	first mailfile // most messages have one copy
+
+	first    mailfile // most messages have one copy; this
+	firstRef [1]*mailfile
 
 	ends  lineEnder
 	buf   []byte // content as on disk that is not in the carrier yet
@@ -30,6 +32,8 @@ func (m *Message) Add(to Dest, header []byte) int {
 	f := &m.first
 	if len(m.files) > 0 {
 		f = new(mailfile)
+	} else {
+		m.files = m.firstRef[:0]
 	}
 	*f = mailfile{msg: m, to: to, dir: noMaildir, fd: -1}
 	ends := lineEnder{crlf: m.store.opts.CRLF}

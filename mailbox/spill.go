@@ -44,7 +44,7 @@ func (m *Message) flush() error {
 				return err
 			}
 		}
-		err := m.spill.carrier.append(m.buf)
+		err := m.spill.carrier.append(m.buf, nil)
 		if err == nil {
 			m.spill.sum = crc32.Update(m.spill.sum, castagnoli, m.buf)
 			m.spill.written += int64(len(m.buf))
@@ -91,7 +91,7 @@ func (m *Message) load(f *mailfile) error {
 	if m.spilled() {
 		return m.spill.copyTo(f)
 	}
-	return f.append(f.header)
+	return f.append(f.header, nil)
 }
 
 // dropCarrier fails the carrier because of err, keeping what it holds within reach.
@@ -131,7 +131,7 @@ func (p *spill) copyTo(f *mailfile) error {
 	if p.sourceErr != nil {
 		return p.sourceErr
 	}
-	if err := f.append(f.header); err != nil {
+	if err := f.append(f.header, nil); err != nil {
 		return err
 	}
 	s := f.store()
@@ -148,7 +148,7 @@ func (p *spill) copyTo(f *mailfile) error {
 			break
 		}
 		sum = crc32.Update(sum, castagnoli, piece[:n])
-		if err := f.append(piece[:n]); err != nil {
+		if err := f.append(piece[:n], nil); err != nil {
 			return err
 		}
 		done += int64(n)
