@@ -16,7 +16,7 @@ import (
 const (
 	maxDomain = 255 // octets, A-labels (RFC 5321 §4.5.3.1.2)
 	maxLabel  = 63  // octets of an A-label (RFC 1035 §2.3.4)
-	// maxULabel bounds the work on one hostile label before it is encoded. An A-label of
+	// maxULabel bounds the work on one hostile label, in octets as received. An A-label of
 	// 63 octets holds at most 59 code points, of at most 4 octets each; decomposed forms
 	// are a few times longer.
 	maxULabel = 1024
@@ -128,8 +128,12 @@ func aLabel(label string) (string, error) {
 	if ok, err := identifier.String(u); err != nil || ok != u {
 		return "", errors.New("code point not allowed in a U-label")
 	}
+	chars := []rune(u)
+	if len(chars) > maxLabel-len("xn--") {
+		return "", errors.New("label too long")
+	}
 	// idna counts octets where RFC 5891 §4.2.3.1 counts characters.
-	if r := []rune(u); len(r) > 3 && r[2] == '-' && r[3] == '-' {
+	if len(chars) > 3 && chars[2] == '-' && chars[3] == '-' {
 		return "", errors.New("-- in third and fourth place")
 	}
 	ace, err := idna.Registration.ToASCII(u)

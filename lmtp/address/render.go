@@ -37,6 +37,9 @@ func (a Address) Header(utf8ok bool) (text string, ok bool) {
 	if err != nil || hasControl(domain) {
 		return "", false
 	}
+	if !bidiDomain(domain) {
+		domain = a.Domain // A-labels that are valid each for itself, but not side by side
+	}
 	return join(local, domain), true
 }
 

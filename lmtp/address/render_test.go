@@ -26,6 +26,7 @@ func TestRender(t *testing.T) {
 		{"UTF8-09 A-label", addr{"", "u1", "XN--bcher-kva.example"}, "u1@XN--bcher-kva.example", "u1@XN--bcher-kva.example", "u1@XN--bcher-kva.example", "u1@b\u00fccher.example"},
 		{"UTF8-09 xn-- that is no A-label", addr{"", "u1", "xn--u-ccb.example"}, "u1@xn--u-ccb.example", "u1@xn--u-ccb.example", "u1@xn--u-ccb.example", "u1@xn--u-ccb.example"},
 		{"UTF8-09 A-label of no U-label", addr{"", "u1", "xn--BCHER-KVA8445C.example"}, "u1@xn--BCHER-KVA8445C.example", "u1@xn--BCHER-KVA8445C.example", "u1@xn--BCHER-KVA8445C.example", "u1@xn--BCHER-KVA8445C.example"},
+		{"EAI-02 A-labels not fit for display", addr{"", "u1", "1a.xn--4dbc"}, "u1@1a.xn--4dbc", "u1@1a.xn--4dbc", "u1@1a.xn--4dbc", "u1@1a.xn--4dbc"},
 		{"UTF8-09 local part", addr{"", "jos\u00e9", "xn--bcher-kva.example"}, "jos\u00e9@xn--bcher-kva.example", `jos\x{e9}@xn--bcher-kva.example`, no, "jos\u00e9@b\u00fccher.example"},
 		{"UTF8-15 quoted", addr{"", "jos\u00e9 x", "d.example"}, "\"jos\u00e9 x\"@d.example", `"jos\x{e9} x"@d.example`, no, "\"jos\u00e9 x\"@d.example"},
 		{"UTF8-15 a backslash is doubled", addr{"", `\x{e9}`, "d.example"}, `"\\x{e9}"@d.example`, `"\\x{e9}"@d.example`, `"\\x{e9}"@d.example`, `"\\x{e9}"@d.example`},
