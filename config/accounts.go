@@ -29,7 +29,7 @@ func (r *reader) checkAccounts(file *document) {
 	} else {
 		r.findPostmaster(file, domains, owners)
 	}
-	r.checkMaildirs(domains)
+	r.checkMaildirs(domains, owners)
 }
 
 // checkDomains finds domains that are there twice, in whichever spelling, and returns the
@@ -144,19 +144,17 @@ func (r *reader) findPostmaster(file *document, domains map[string]int, owners m
 }
 
 // checkMaildirs finds users whose mail the template of the store would put together.
-func (r *reader) checkMaildirs(domains map[string]int) {
+func (r *reader) checkMaildirs(domains map[string]int, owners map[account]mailbox) {
 	template := r.config.Store.Path
 	if template == "" {
 		return // a problem already
 	}
 	first := map[string]mailbox{}
-	seen := map[int]bool{}
 	for _, m := range r.mailboxes {
 		key, ours, err := r.account(m.address, domains)
-		if err != nil || !ours || seen[m.user] || m.address != r.config.Users[m.user].Address {
-			continue
+		if err != nil || !ours || owners[key] != m || m.address != r.config.Users[m.user].Address {
+			continue // no account, a problem already, or an alias
 		}
-		seen[m.user] = true
 		home := r.config.Users[m.user].Home
 		if strings.Contains(template, "{home}") && home == "" {
 			r.checkHome(m)

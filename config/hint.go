@@ -27,7 +27,7 @@ func closest(word string, candidates []string) string {
 		return ""
 	}
 	plain := func(s string) string { return strings.ToLower(strings.ReplaceAll(s, "-", "_")) }
-	best, bound := "", max(1, len(word)/3)+1
+	best, bound := "", missing*(max(1, len(word)/3)+1)
 	for _, candidate := range candidates {
 		if d := distance(plain(word), plain(candidate)); d < bound {
 			best, bound = candidate, d
@@ -36,26 +36,37 @@ func closest(word string, candidates []string) string {
 	return best
 }
 
-// distance counts the letters to insert, delete, replace or swap with their neighbour
-// (optimal string alignment) that make b of a. Both are at most some 64 octets.
+// What a slip costs. A letter too few or too many is likelier than another letter.
+const (
+	missing = 4
+	swapped = 4
+	another = 5
+)
+
+// distance is the cost of the letters to insert, delete, replace, or swap with their
+// neighbours to make b of a (optimal string alignment). A word cut short, or with something
+// behind it, is near.
 func distance(a, b string) int {
+	if min(len(a), len(b)) >= 3 && (strings.HasPrefix(a, b) || strings.HasPrefix(b, a)) && a != b {
+		return missing
+	}
 	rows := make([][]int, len(a)+1)
 	for i := range rows {
 		rows[i] = make([]int, len(b)+1)
-		rows[i][0] = i
+		rows[i][0] = i * missing
 	}
 	for j := range len(b) + 1 {
-		rows[0][j] = j
+		rows[0][j] = j * missing
 	}
 	for i := 1; i <= len(a); i++ {
 		for j := 1; j <= len(b); j++ {
-			replace := rows[i-1][j-1]
+			replaced := rows[i-1][j-1]
 			if a[i-1] != b[j-1] {
-				replace++
+				replaced += another
 			}
-			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, replace)
+			rows[i][j] = min(rows[i-1][j]+missing, rows[i][j-1]+missing, replaced)
 			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+swapped)
 			}
 		}
 	}

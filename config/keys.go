@@ -1,8 +1,8 @@
 package config
 
 import (
+	"io/fs"
 	"log/slog"
-	"math"
 	"time"
 )
 
@@ -64,7 +64,7 @@ var sections = []section{
 				doc:  "LMTP answers for each recipient on its own; prefer it where the sender speaks it. LMTP is refused on TCP port 25 (RFC 2033 §5).",
 			},
 			{
-				name: "mode", kind: text("an octal mode", readMode), fallback: `"0660"`,
+				name: "mode", kind: mode(func(r *reader) *fs.FileMode { return &r.listen.Mode }), fallback: `"0660"`,
 				doc: "Unix sockets: the mode of the socket file.",
 			},
 			{
@@ -197,7 +197,7 @@ var sections = []section{
 				doc: "Other addresses of the same account, in any of the domains.",
 			},
 			{
-				name: "quota", kind: size(1, math.MaxInt64, func(r *reader) *int64 { return &r.user.Quota }), example: `"2GiB"`,
+				name: "quota", kind: size(1, 1<<50, func(r *reader) *int64 { return &r.user.Quota }), example: `"2GiB"`,
 				doc: "How much the mailbox may hold. Default: no limit.",
 			},
 			{

@@ -152,7 +152,7 @@ func duration(least, most time.Duration, at func(r *reader) *time.Duration) kind
 				*at(r) = d
 			}
 		case int64:
-			hint := "durations have a unit"
+			hint := `write "5m"`
 			if data > 0 {
 				hint = fmt.Sprintf(`write "%ds"`, data)
 			}

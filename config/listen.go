@@ -63,10 +63,10 @@ func checkTCP(s string) error {
 	host, port, err := net.SplitHostPort(s)
 	if err != nil {
 		hint := "write tcp:HOST:PORT"
-		if ip, err := netip.ParseAddr(s); err == nil && ip.Is6() {
-			hint = "write tcp:[" + s + "]:PORT"
-		} else if strings.Count(s, ":") > 1 && !strings.Contains(s, "[") {
-			hint = "write an IPv6 address in brackets"
+		if last := strings.LastIndexByte(s, ':'); last > 0 {
+			if ip, err := netip.ParseAddr(s[:last]); err == nil {
+				hint = "write tcp:" + net.JoinHostPort(ip.String(), s[last+1:])
+			}
 		}
 		return fault{quote(s) + " is not HOST:PORT", hint}
 	}
@@ -85,13 +85,21 @@ func checkTCP(s string) error {
 	return nil
 }
 
-func readMode(r *reader, v value, s string) {
-	mode, err := strconv.ParseUint(s, 8, 32)
-	if err != nil || !isDigits(s) || len(s) < 3 || len(s) > 4 || mode > 0o777 {
-		r.problems.add(v.place(), quote(s)+" is not a mode", `write "0660"`)
-		return
-	}
-	r.listen.Mode = fs.FileMode(mode)
+// mode is the permissions of a file, in octal and in quotes: TOML knows 0660 neither as an
+// octal number nor as any other.
+func mode(at func(r *reader) *fs.FileMode) kind {
+	return kind{"an octal mode in quotes", func(r *reader, v value) {
+		s, _ := v.data.(string)
+		bits, err := strconv.ParseUint(s, 8, 32)
+		switch {
+		case s == "":
+			r.problems.add(v.place(), "must be a mode in quotes", `write "0660"`)
+		case err != nil || !isDigits(s) || len(s) < 3 || len(s) > 4 || bits > 0o777:
+			r.problems.add(v.place(), quote(s)+" is not a mode", `write "0660"`)
+		default:
+			*at(r) = fs.FileMode(bits)
+		}
+	}}
 }
 
 func readOwner(r *reader, v value, s string) { r.readPrincipal(v, s, &r.listen.Owner) }

@@ -26,7 +26,7 @@ func Load(path string) (*Config, []Problem, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("resolve %s: %w", path, err)
 	}
-	r := &reader{said: map[string]value{}, doubt: map[string]bool{}}
+	r := newReader()
 	main, whole := r.load(path, directory, text)
 	files := []string{path}
 
@@ -85,7 +85,7 @@ func (r *reader) doubtNames(p Problem) {
 	}
 	_, name, _ := strings.Cut(rest, "].")
 	name, _, _ = strings.Cut(name, "[")
-	if s := sectionNamed(section); s != nil && (name == "" || name == "name" || name == "address" || name == "aliases") {
+	if s := sectionNamed(section); s != nil && (name == "" || isName(name)) {
 		r.doubt[section] = true
 	}
 }

@@ -12,8 +12,8 @@ type reader struct {
 	problems problems
 	// said holds every value of a key of the table, by its path over all files.
 	said map[string]value
-	// doubt holds the sections that a file got so wrong that nothing may be concluded from
-	// what they lack.
+	// doubt holds the paths of what a file got so wrong that nothing may be concluded from
+	// its absence: whole sections, and keys that were probably meant by a misspelt one.
 	doubt map[string]bool
 	// domains and mailboxes are the names given to Config.Domains and Config.Users, and where.
 	domains   []domainName
@@ -23,6 +23,10 @@ type reader struct {
 	listen *Listen
 	domain *Domain
 	user   *User
+}
+
+func newReader() *reader {
+	return &reader{said: map[string]value{}, doubt: map[string]bool{}}
 }
 
 // document reads one file.
@@ -46,7 +50,7 @@ func (r *reader) table(v value, s *section, values map[string]any) {
 		if below := sectionNamed(name); below != nil && s.name == "" {
 			r.section(child, below)
 		} else {
-			r.unknown(child, s, name)
+			r.unknown(v, child, s, name)
 		}
 	}
 }
@@ -90,10 +94,10 @@ func (r *reader) section(v value, s *section) {
 // complete gives the keys that an element leaves out their defaults.
 func (r *reader) complete(v value, s *section) {
 	for _, k := range s.keys {
-		if _, said := r.said[v.path+"."+k.name]; said {
+		if _, said := r.said[v.below(k.name)]; said {
 			continue
 		}
-		if k.required {
+		if k.required && !r.doubt[v.below(k.name)] {
 			r.problems.add(v.name(), k.name+" is missing", "write "+k.name+" = "+k.example)
 		}
 		r.fallback(k)
@@ -128,8 +132,8 @@ func (r *reader) fallback(k key) {
 	k.read(r, value{data: values["it"], node: &node{}, doc: d, key: k.name, path: "default." + k.name})
 }
 
-// unknown says that there is no such key, and which may be meant.
-func (r *reader) unknown(v value, s *section, name string) {
+// unknown says that there is no such key in the table, and which may be meant.
+func (r *reader) unknown(table, v value, s *section, name string) {
 	if s.knows(name) {
 		r.problems.add(v.name(), "not supported by this version", "")
 		return
@@ -137,9 +141,15 @@ func (r *reader) unknown(v value, s *section, name string) {
 	hint := ""
 	if meant := closest(name, s.names()); meant != "" {
 		hint = "did you mean " + meant + "?"
-		r.doubt[meant] = true
+		r.doubt[table.below(meant)] = true
+		if s.array && isName(meant) {
+			r.doubt[s.name] = true
+		}
 	} else if other := sectionWith(name); other != nil {
 		hint = "it belongs to " + other.header()
 	}
 	r.problems.add(v.name(), "unknown key", hint)
 }
+
+// isName reports whether others refer to an element of an array by this key.
+func isName(key string) bool { return key == "name" || key == "address" || key == "aliases" }

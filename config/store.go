@@ -21,6 +21,10 @@ func (s Store) Root() string {
 }
 
 func readStorePath(r *reader, v value, s string) {
+	if s == "" {
+		r.problems.add(v.place(), "the path is empty", "")
+		return
+	}
 	names, err := templateNames(s)
 	if err != nil {
 		r.problems.refuse(v.place(), err)

@@ -27,11 +27,19 @@ func (v value) child(name string, data any) value {
 	if n == nil {
 		n = v.node // only if the scanner and the decoder read differently
 	}
-	suffix := printable(name)
+	key := printable(name)
 	if v.key != "" {
-		suffix = "." + suffix
+		key = v.key + "." + key
 	}
-	return value{data, n, v.doc, v.key + suffix, v.path + suffix}
+	return value{data, n, v.doc, key, v.below(name)}
+}
+
+// below returns the path of a key of the table v.
+func (v value) below(name string) string {
+	if v.path == "" {
+		return printable(name)
+	}
+	return v.path + "." + printable(name)
 }
 
 // element returns element i of the array v, the index-th over all files.

@@ -1,0 +1,120 @@
+package config_test
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/doorstep-mail/doorstep/config"
+)
+
+const accounts = `
+[[domain]]
+name = "example.org"
+
+[[user]]
+address = "postmaster@example.org"
+`
+
+func TestCheckSystem(t *testing.T) {
+	path := write(t, map[string]string{
+		"mail/x": "",
+		"file":   "",
+		"doorstep.toml": `hostname = "mail.example.org"
+
+[[listen]]
+address = "unix:missing/l.sock"
+owner = "nobody-of-this-name"
+group = "nogroup-of-this-name"
+
+[[listen]]
+address = "unix:file"
+peers = ["root", "nobody-of-this-name", "4294967295"]
+
+[[listen]]
+address = "unix:file/l.sock"
+owner = "0"
+
+[store]
+path = "mailboxes/{local}"
+` + accounts,
+	})
+	directory := filepath.Dir(path)
+	c := load(t, path)
+	want := `doorstep.toml:4:11: listen[0].address: directory "` + directory + `/missing" does not exist (mkdir -p ` + directory + `/missing)
+doorstep.toml:5:9: listen[0].owner: no user "nobody-of-this-name" on this machine
+doorstep.toml:6:9: listen[0].group: no group "nogroup-of-this-name" on this machine
+doorstep.toml:9:11: listen[1].address: "` + directory + `/file" is there and is not a socket (choose another path, or move it away)
+doorstep.toml:10:18: listen[1].peers[1]: no user "nobody-of-this-name" on this machine
+doorstep.toml:10:41: listen[1].peers[2]: "4294967295" is not a user or group number
+doorstep.toml:13:11: listen[2].address: "` + directory + `/file" is not a directory
+doorstep.toml:17:8: store.path: directory "` + directory + `/mailboxes" does not exist (mkdir -p ` + directory + `/mailboxes)
+`
+	got := ""
+	for _, p := range c.CheckSystem() {
+		p.File = filepath.Base(p.File)
+		got += p.String() + "\n"
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestCheckSystemIsContent(t *testing.T) {
+	path := write(t, map[string]string{
+		"mail/x": "",
+		"doorstep.toml": `hostname = "mail.example.org"
+[[listen]]
+address = "unix:l.sock"
+owner = "root"
+group = "root"
+peers = ["root", "0"]
+
+[store]
+path = "mail/{local}"
+` + accounts,
+	})
+	c := load(t, path)
+	// The socket of an earlier start is no obstacle.
+	l, err := net.Listen("unix", c.Listen[0].Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if problems := c.CheckSystem(); len(problems) != 0 {
+		t.Errorf("problems: %v", problems)
+	}
+}
+
+func TestCheckSystemStoreNotWritable(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root may write everywhere")
+	}
+	path := write(t, map[string]string{
+		"mail/x":        "",
+		"doorstep.toml": "hostname = \"mail.example.org\"\n[[listen]]\naddress = \"tcp:127.0.0.1:24\"\n[store]\npath = \"mail/{local}\"\n" + accounts,
+	})
+	c := load(t, path)
+	if err := os.Chmod(c.Store.Root(), 0o555); err != nil {
+		t.Fatal(err)
+	}
+	if problems := c.CheckSystem(); len(problems) != 1 || problems[0].Key != "store.path" || problems[0].Line != 5 {
+		t.Errorf("problems: %v", problems)
+	}
+}
+
+func TestRoot(t *testing.T) {
+	for template, want := range map[string]string{
+		"/srv/mail/{domain}/{local}": "/srv/mail",
+		"/srv/mail/u-{local}":        "/srv/mail",
+		"/{local}":                   "/",
+		"{home}/Maildir":             "",
+	} {
+		if got := (config.Store{Path: template}).Root(); got != want {
+			t.Errorf("root of %s is %q, want %q", template, got, want)
+		}
+	}
+}
