@@ -1,6 +1,9 @@
 package address
 
-import "unicode/utf8"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // The keywords and letters of RFC 5321 are ASCII, and so is their case. strings.EqualFold
 // would also equate U+017F with s and U+212A with k.
@@ -73,3 +76,12 @@ func isQtext(c byte) bool { return ' ' <= c && c <= '~' && c != '"' && c != '\\'
 
 // isDcontent is dcontent (RFC 5321 §4.1.3).
 func isDcontent(c byte) bool { return '!' <= c && c <= '~' && (c < '[' || c > ']') }
+
+const upperHex = "0123456789ABCDEF"
+
+// writeHex writes an octet as mark and two upper-case hex digits.
+func writeHex(b *strings.Builder, mark, octet byte) {
+	b.WriteByte(mark)
+	b.WriteByte(upperHex[octet>>4])
+	b.WriteByte(upperHex[octet&15])
+}

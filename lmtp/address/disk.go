@@ -36,7 +36,9 @@ func DiskName(local string) string {
 		// that normalises.
 		escaped = i == 0 && r == '.' || isUnsafeName(r, n) || escaped && unicode.Is(unicode.M, r)
 		if escaped {
-			percent(&b, local[i:i+n])
+			for _, c := range []byte(local[i : i+n]) {
+				writeHex(&b, '%', c)
+			}
 		} else {
 			b.WriteString(local[i : i+n])
 		}
@@ -58,14 +60,3 @@ func isUnsafeName(r rune, n int) bool {
 	return r == '/' || r == '%' || r == utf8.RuneError && n == 1 ||
 		unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
 }
-
-// percent writes each octet of s as % and two upper-case hex digits.
-func percent(b *strings.Builder, s string) {
-	for i := range len(s) {
-		b.WriteByte('%')
-		b.WriteByte(upperHex[s[i]>>4])
-		b.WriteByte(upperHex[s[i]&15])
-	}
-}
-
-const upperHex = "0123456789ABCDEF"

@@ -38,6 +38,10 @@ func TestDomainKey(t *testing.T) {
 		{"not UTF-8", "b\xfccher.example", ""},
 		{"EAI-02 Bidi rule over labels", "1a.\u05d0", ""},
 		{"bad literal", "[x]", ""},
+		{"literal with a bad tag", "[x_y:z]", ""},
+		{"literal with a space", "[x:a b]", ""},
+		{"literal that is not ASCII", "[x:\u00e9]", ""},
+		{"UTF8-04 ideographic full stop", "b\u00fccher\u3002example", ""},
 		{"half a literal", "[192.0.2.1", ""},
 		{"empty literal", "[]", ""},
 	}

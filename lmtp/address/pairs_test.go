@@ -182,7 +182,7 @@ type pair struct {
 	addresses               []string
 }
 
-func readPairs(t *testing.T) []pair {
+func readPairs(t testing.TB) []pair {
 	t.Helper()
 	f, err := os.Open("testdata/pairs.txt")
 	if err != nil {
@@ -221,7 +221,7 @@ func readPairs(t *testing.T) []pair {
 }
 
 // repeat expands {x*n}.
-func repeat(t *testing.T, s string) string {
+func repeat(t testing.TB, s string) string {
 	t.Helper()
 	head, rest, ok := strings.Cut(s, "{")
 	if !ok {

@@ -51,9 +51,7 @@ func EncodeXtext(s string) string {
 			b.WriteByte(s[i])
 			continue
 		}
-		b.WriteByte('+')
-		b.WriteByte(upperHex[s[i]>>4])
-		b.WriteByte(upperHex[s[i]&15])
+		writeHex(&b, '+', s[i])
 	}
 	return b.String()
 }
