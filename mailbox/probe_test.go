@@ -29,6 +29,8 @@ type probe struct {
 	before func(n int, c call) error
 	// device replaces the device number of a path.
 	device func(path string) (dev uint64, ok bool)
+	// synced asks for a call "fsync done" after each fsync.
+	synced bool
 
 	mu    sync.Mutex
 	calls []call
@@ -162,7 +164,10 @@ func (p *probe) fsync(fd int) error {
 	if err := p.note("fsync", fd, ""); err != nil {
 		return err
 	}
-	return p.kernel.fsync(fd)
+	if err := p.kernel.fsync(fd); err != nil || !p.synced {
+		return err
+	}
+	return p.note("fsync done", fd, "")
 }
 
 // close always closes, as the kernel does whatever it returns.
