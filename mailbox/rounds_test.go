@@ -1,0 +1,174 @@
+package mailbox
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"golang.org/x/sys/unix"
+)
+
+// slowSync is a kernel whose fsync answers when the test says what.
+type slowSync struct {
+	kernel
+	running, most, begun atomic.Int32
+	answer               chan error
+}
+
+func (k *slowSync) fsync(int) error {
+	k.begun.Add(1)
+	if n := k.running.Add(1); n > k.most.Load() {
+		k.most.Store(n)
+	}
+	defer k.running.Add(-1)
+	return <-k.answer
+}
+
+// Who comes while a directory sync runs shares the next one, never the running one, and the
+// error of a round is everyone's in it and nobody else's.
+func TestRounds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sys := &slowSync{answer: make(chan error)}
+		r := newRounds(sys, newTurnstile[uint64](64))
+		id := fileID{dev: 1, ino: 2}
+		outcomes := make(map[string]error)
+		results := make(chan func(), 100)
+		arrive := func(name string) {
+			go func() {
+				err := r.sync(3, id)
+				results <- func() { outcomes[name] = err }
+			}()
+			synctest.Wait()
+		}
+		answer := func(err error, want ...string) {
+			t.Helper()
+			sys.answer <- err
+			synctest.Wait()
+			clear(outcomes)
+			for len(results) > 0 {
+				(<-results)()
+			}
+			if len(outcomes) != len(want) {
+				t.Errorf("%d have an outcome, want %q", len(outcomes), want)
+			}
+			for _, name := range want {
+				if got, ok := outcomes[name]; !ok || got != err {
+					t.Errorf("%s: %v, want %v", name, got, err)
+				}
+			}
+		}
+		arrive("a")
+		for _, name := range []string{"b", "c", "d"} {
+			arrive(name)
+		}
+		answer(nil, "a")
+		arrive("e")
+		arrive("f")
+		answer(unix.EIO, "b", "c", "d")
+		answer(nil, "e", "f")
+		if sys.begun.Load() != 3 || sys.most.Load() != 1 {
+			t.Errorf("%d syncs, %d at once; want 3 and 1", sys.begun.Load(), sys.most.Load())
+		}
+		if len(r.at) != 0 {
+			t.Errorf("remembers %d directories", len(r.at))
+		}
+	})
+}
+
+// When a shared directory sync fails, every copy of the round fails and is taken back.
+func TestSharedSyncFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		to := Dest{scratch(t), "u"}
+		sys := newProbe()
+		s := open(t, Options{Create: true}, sys)
+		if err := send(t, s, "first\r\n", to)[0]; err != nil {
+			t.Fatal(err)
+		}
+		answer := make(chan error)
+		var stored, failed atomic.Int32
+		sys.before = func(_ int, c call) error {
+			if c.name == "fsync" && filepath.Base(c.path) == "new" {
+				return <-answer
+			}
+			return nil
+		}
+		for i := range 10 {
+			go func() {
+				m := s.NewMessage()
+				m.Add(to, nil)
+				_, _ = m.Write(fmt.Appendf(nil, "%d\r\n", i))
+				m.Commit(context.Background(), func(_ int, err error) {
+					if err == nil {
+						stored.Add(1)
+					} else {
+						failed.Add(1)
+					}
+				})
+			}()
+			synctest.Wait()
+		}
+		answer <- nil
+		synctest.Wait()
+		answer <- unix.EIO
+		synctest.Wait()
+		if stored.Load() != 1 || failed.Load() != 9 {
+			t.Errorf("%d stored, %d failed; want 1 and 9", stored.Load(), failed.Load())
+		}
+		if n := len(in(t, to.String(), "new")); n != 2 {
+			t.Errorf("new/ has %d files, want 2", n)
+		}
+	})
+}
+
+// A file system that hangs holds up nobody on another (TestRounds shows who shares what).
+func TestFrozenFileSystem(t *testing.T) {
+	for _, durability := range []Durability{Group, Each} {
+		synctest.Test(t, func(t *testing.T) {
+			root := scratch(t)
+			frozen, healthy := Dest{root, "frozen"}, Dest{root, "healthy"}
+			sys := newProbe()
+			sys.device = func(path string) (uint64, bool) { return 7, strings.Contains(path, "frozen") }
+			s := open(t, Options{Create: true, Parallel: 1, Durability: durability}, sys)
+			send(t, s, "first\r\n", frozen, healthy)
+			thaw := make(chan struct{})
+			sys.before = func(_ int, c call) error {
+				if strings.Contains(c.path, "frozen") && (c.name == "writev" || c.name == "fsync") {
+					<-thaw
+				}
+				return nil
+			}
+			var late atomic.Int32
+			for range 5 {
+				go func() {
+					if send(t, s, "late\r\n", frozen)[0] == nil {
+						late.Add(1)
+					}
+				}()
+			}
+			synctest.Wait()
+			if err := send(t, s, "in time\r\n", healthy)[0]; err != nil {
+				t.Error(err)
+			}
+			// In one transaction too: the outcome of the healthy copy does not wait.
+			told := make(chan int, 2)
+			m := s.NewMessage()
+			m.Add(frozen, nil)
+			m.Add(healthy, nil)
+			_, _ = m.Write([]byte("both\r\n"))
+			go m.Commit(context.Background(), func(i int, _ error) { told <- i })
+			synctest.Wait()
+			if len(told) != 1 || <-told != 1 {
+				t.Errorf("%v: the healthy copy waits for the frozen one", durability)
+			}
+			close(thaw)
+			synctest.Wait()
+			if late.Load() != 5 {
+				t.Errorf("%v: after the thaw %d of 5 are stored", durability, late.Load())
+			}
+		})
+	}
+}
