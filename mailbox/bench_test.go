@@ -1,0 +1,115 @@
+package mailbox
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const benchMaildirs = 200
+
+// BenchmarkDeliver compares a Store with a bare loop that makes the same promise, over many
+// Maildirs on the disk below TMPDIR.
+func BenchmarkDeliver(b *testing.B) {
+	content, _ := lines(6000)
+	wire := []byte(content)
+	header := []byte("Return-Path: <sender@example.org>\r\nDelivered-To: <user@example.org>\r\n")
+	for _, sessions := range []int{1, 16, 64} {
+		b.Run(fmt.Sprintf("floor/%d", sessions), func(b *testing.B) {
+			dests := benchMailboxes(b)
+			octets := append(header, wire...)
+			inSessions(b, sessions, func(n int64) error { return bareDelivery(dests[n%benchMaildirs], n, octets) })
+		})
+		for _, durability := range durabilities {
+			b.Run(fmt.Sprintf("%v/%d", durability, sessions), func(b *testing.B) {
+				dests := benchMailboxes(b)
+				s := open(b, Options{Create: true, Durability: durability}, kernel{})
+				for _, d := range dests { // as after the first delivery to each
+					if err := send(b, s, "x\r\n", d)[0]; err != nil {
+						b.Fatal(err)
+					}
+				}
+				inSessions(b, sessions, func(n int64) (outcome error) {
+					m := s.NewMessage()
+					m.Add(dests[n%benchMaildirs], header)
+					if _, err := m.Write(wire); err != nil {
+						return err
+					}
+					m.Commit(context.Background(), func(_ int, err error) { outcome = err })
+					return outcome
+				})
+			})
+		}
+	}
+}
+
+func benchMailboxes(b *testing.B) []Dest {
+	root := b.TempDir()
+	dests := make([]Dest, benchMaildirs)
+	s := open(b, Options{Create: true, Durability: None}, kernel{})
+	for i := range dests {
+		dests[i] = Dest{root, fmt.Sprintf("example.org/u%d", i)}
+		if err := send(b, s, "x\r\n", dests[i])[0]; err != nil {
+			b.Fatal(err)
+		}
+	}
+	return dests
+}
+
+// inSessions shares b.N deliveries among so many goroutines.
+func inSessions(b *testing.B, sessions int, deliver func(n int64) error) {
+	b.ReportAllocs()
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	b.ResetTimer()
+	begin := time.Now()
+	for range sessions {
+		wg.Go(func() {
+			for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
+				if err := deliver(n); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	b.ReportMetric(float64(b.N)/time.Since(begin).Seconds(), "mails/s")
+}
+
+// bareDelivery is the floor: the least that keeps the promise, on paths.
+func bareDelivery(to Dest, n int64, octets []byte) error {
+	dir := to.String()
+	name := fmt.Sprintf("%d.bare", n)
+	tmp := filepath.Join(dir, "tmp", name)
+	fd, err := unix.Open(tmp, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err := unix.Write(fd, octets); err != nil {
+		return err
+	}
+	if err := unix.Fsync(fd); err != nil {
+		return err
+	}
+	if err := unix.Close(fd); err != nil {
+		return err
+	}
+	if err := unix.Renameat2(unix.AT_FDCWD, tmp, unix.AT_FDCWD, filepath.Join(dir, "new", name), unix.RENAME_NOREPLACE); err != nil {
+		return err
+	}
+	newDir, err := unix.Open(filepath.Join(dir, "new"), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	if err := unix.Fsync(newDir); err != nil {
+		return err
+	}
+	return unix.Close(newDir)
+}
