@@ -38,7 +38,7 @@ var identifier = precis.NewIdentifier()
 func DomainKey(domain string) (string, error) {
 	if isLiteral(domain) {
 		key, ok := literalKey(domain[1 : len(domain)-1])
-		if !ok {
+		if !ok || len(domain) > maxDomain {
 			return "", fmt.Errorf("%w: bad address literal", ErrSyntax)
 		}
 		return "[" + key + "]", nil

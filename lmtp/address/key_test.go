@@ -38,6 +38,7 @@ func TestDomainKey(t *testing.T) {
 		{"not UTF-8", "b\xfccher.example", ""},
 		{"EAI-02 Bidi rule over labels", "1a.\u05d0", ""},
 		{"bad literal", "[x]", ""},
+		{"literal over 255 octets", "[x:" + strings.Repeat("a", 252) + "]", ""},
 		{"literal with a bad tag", "[x_y:z]", ""},
 		{"literal with a space", "[x:a b]", ""},
 		{"literal that is not ASCII", "[x:\u00e9]", ""},
