@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sort"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -61,7 +62,7 @@ func parse(file, text string, ps *problems) (*document, map[string]any) {
 	if err != nil {
 		var syntax toml.ParseError
 		if errors.As(err, &syntax) {
-			end, err = syntax.Position.Start, errors.New(syntax.Message)
+			end, err = syntax.Position.Start, errors.New(oneLine(syntax.Message))
 		}
 		ps.refuse(place{d, end, ""}, err)
 		return d, nil
@@ -69,12 +70,32 @@ func parse(file, text string, ps *problems) (*document, map[string]any) {
 	return d, values
 }
 
+// oneLine makes one short line of the decoder's message, which may repeat the file.
+func oneLine(message string) string {
+	message = strings.TrimSuffix(message, ".")
+	if len(message) > 2 && 'A' <= message[0] && message[0] <= 'Z' && 'a' <= message[1] && message[1] <= 'z' {
+		message = strings.ToLower(message[:1]) + message[1:]
+	}
+	var b strings.Builder
+	for _, r := range message {
+		if b.Len() > 200 {
+			return b.String() + "…"
+		}
+		if strconv.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		}
+	}
+	return b.String()
+}
+
 // decode is toml.Decode without its panics: some spellings make the decoder report a bug of
 // its own, and a configuration must not end a server that is only reloading.
 func decode(text string) (values map[string]any, err error) {
 	defer func() {
 		if bug := recover(); bug != nil {
-			err = fmt.Errorf("not understood: %v", bug)
+			err = errors.New("not understood: " + oneLine(fmt.Sprint(bug)))
 		}
 	}()
 	_, err = toml.Decode(text, &values)

@@ -42,7 +42,7 @@ func durationUnit(s string) (unit, rest string) {
 // durationHint guesses what duration was meant by s.
 func durationHint(s string) string {
 	number, unit := splitNumber(s)
-	if !isDigits(number) {
+	if !isDigits(number) || len(number) > 20 {
 		return `write "5m", with h, m, s or ms`
 	}
 	switch strings.ToLower(strings.TrimSuffix(unit, ".")) {

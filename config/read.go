@@ -138,6 +138,9 @@ func (r *reader) unknown(table, v value, s *section, name string) {
 		r.problems.add(v.name(), "not supported by this version", "")
 		return
 	}
+	if len(r.problems) == maxProblems {
+		return // guessing is not free
+	}
 	hint := ""
 	if meant := closest(name, s.names()); meant != "" {
 		hint = "did you mean " + meant + "?"

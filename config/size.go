@@ -38,7 +38,7 @@ func parseSize(s string) (int64, error) {
 // sizeHint guesses what size was meant by s.
 func sizeHint(s string) string {
 	number, unit := splitNumber(s)
-	if !isDigits(number) {
+	if !isDigits(number) || len(number) > 20 {
 		return `write "50MiB", with KiB, MiB, GiB or TiB, or a number of octets`
 	}
 	switch unit := strings.ToLower(unit); unit {
