@@ -14,12 +14,9 @@ import (
 )
 
 const (
-	maxDomain = 255 // octets, A-labels (RFC 5321 §4.5.3.1.2)
-	maxLabel  = 63  // octets of an A-label (RFC 1035 §2.3.4)
-	// maxULabel bounds the work on one hostile label, in octets as received. An A-label of
-	// 63 octets holds at most 59 code points, of at most 4 octets each; decomposed forms
-	// are a few times longer.
-	maxULabel = 1024
+	maxDomain = 255                    // octets, A-labels (RFC 5321 §4.5.3.1.2)
+	maxLabel  = 63                     // octets of an A-label (RFC 1035 §2.3.4)
+	maxULabel = maxLabel - len("xn--") // code points: each takes at least one octet of the A-label
 )
 
 // identifier holds the code points of the PRECIS IdentifierClass (RFC 8264 §9), which are
@@ -118,19 +115,16 @@ func toULabel(label string) (string, error) {
 // before anything is mapped, so that mapping must not make one. A label that maps to plain
 // ASCII (the Kelvin sign) is refused, as it is in local parts.
 func aLabel(label string) (string, error) {
-	if len(label) > maxULabel {
-		return "", errors.New("label too long")
-	}
 	u := norm.NFC.String(toLower(norm.NFC.String(label)))
 	if isASCII(u) {
 		return "", errors.New("label maps to ASCII")
 	}
+	chars := []rune(u)
+	if len(chars) > maxULabel {
+		return "", errors.New("label too long") // before punycode, which takes quadratic time
+	}
 	if ok, err := identifier.String(u); err != nil || ok != u {
 		return "", errors.New("code point not allowed in a U-label")
-	}
-	chars := []rune(u)
-	if len(chars) > maxLabel-len("xn--") {
-		return "", errors.New("label too long")
 	}
 	// idna counts octets where RFC 5891 §4.2.3.1 counts characters.
 	if len(chars) > 3 && chars[2] == '-' && chars[3] == '-' {
