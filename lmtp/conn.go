@@ -76,7 +76,7 @@ func (c *conn) serve() {
 	c.log.Debug("session begins", "peer", peerName(c.session.Remote))
 	defer c.in.release()
 	err := c.run()
-	c.abort()
+	c.abort(nil)
 	switch {
 	case errors.Is(err, errHangUp) || isGone(err):
 		c.log.Debug("session ends", "reason", err)
@@ -243,12 +243,12 @@ func (w deadlineWriter) Write(p []byte) (int, error) {
 	return w.c.net.Write(p)
 }
 
-// abort drops the open transaction, if there is one.
-func (c *conn) abort() {
+// abort drops the open transaction, if there is one; why is what its recipients are told.
+func (c *conn) abort(why error) {
 	if c.tx != nil {
 		tx := c.tx
 		c.endTransaction()
-		if err := guard(func() error { tx.Abort(); return nil }); err != nil {
+		if err := guard(func() error { tx.Abort(why); return nil }); err != nil {
 			c.log.Error("abort", "error", err)
 		}
 	}

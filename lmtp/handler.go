@@ -34,9 +34,10 @@ type Transaction interface {
 	// nobody waits for a client that has gone, and is closed behind the last.
 	Commit(ctx context.Context) <-chan error
 
-	// Abort drops the transaction (RSET, QUIT, connection lost, content refused). Nothing of
-	// it may stay visible.
-	Abort()
+	// Abort drops the transaction: nothing of it may stay visible. why is what every accepted
+	// recipient was told in place of an outcome, and nil when there was nobody to tell: after
+	// RSET, a new hello or QUIT, or when the connection was lost.
+	Abort(why error)
 }
 
 // An Envelope is what MAIL said (RFC 5321 §3.3).

@@ -16,7 +16,7 @@ func (c *conn) finish(refused error) error {
 	defer cancel()
 	if refused != nil {
 		c.logRefusal(refused, "command", "DATA", "transaction", id)
-		c.abort()
+		c.abort(refused)
 		outcomes = sameOutcome(refused, n)
 	} else {
 		outcomes = c.commit(ctx)

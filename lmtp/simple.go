@@ -7,7 +7,7 @@ import "strings"
 // rset drops the open transaction (RFC 5321 §4.1.1.5).
 func (c *conn) rset(string) Reply {
 	c.idleCommands++
-	c.abort()
+	c.abort(nil)
 	return replyOK
 }
 

@@ -39,3 +39,6 @@ type Directory interface {
 	// is none; any other error is temporary.
 	Lookup(ctx context.Context, key Key) (*Account, error)
 }
+
+// String gives the key for logs and for people who ask.
+func (k Key) String() string { return k.Local + "@" + k.Domain }

@@ -1,0 +1,142 @@
+package delivery
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/doorstep-mail/doorstep/delivery/directory"
+	"github.com/doorstep-mail/doorstep/lmtp"
+	"github.com/doorstep-mail/doorstep/lmtp/address"
+	"github.com/doorstep-mail/doorstep/mailbox"
+)
+
+// An Agent delivers mail into Maildirs. It implements lmtp.Handler. Set the fields before
+// its first use.
+type Agent struct {
+	Resolver *Resolver
+	// Layout says where an account's Maildir is.
+	Layout Layout
+	Store  *mailbox.Store
+	// Log gets one line for each recipient: "delivered" or "refused".
+	Log *slog.Logger
+	// Now is the clock of the trace fields. [time.Now]
+	Now func() time.Time
+}
+
+// Mail begins a transaction.
+func (a *Agent) Mail(_ context.Context, s *lmtp.Session, env *lmtp.Envelope) (lmtp.Transaction, error) {
+	return &transaction{agent: a, session: s, envelope: env, begun: a.now()}, nil
+}
+
+func (a *Agent) now() time.Time {
+	if a.Now == nil {
+		return time.Now()
+	}
+	return a.Now()
+}
+
+// A transaction is one message on its way to its recipients.
+type transaction struct {
+	agent    *Agent
+	session  *lmtp.Session
+	envelope *lmtp.Envelope
+	begun    time.Time
+
+	recipients []recipient // accepted, in order
+	copies     []copyFor   // one for each distinct mailbox
+	message    *mailbox.Message
+	head       headEditor
+}
+
+// A recipient is an accepted one, and which copy is theirs.
+type recipient struct {
+	to      address.Address
+	account *directory.Account
+	copy    int
+}
+
+// A copyFor is the copy in one mailbox. Its trace fields name the first recipient that led
+// there.
+type copyFor struct {
+	mailbox directory.Key
+	dest    mailbox.Dest
+	to      address.Address
+}
+
+// Rcpt resolves a forward-path and accepts it, if its account takes mail.
+func (t *transaction) Rcpt(ctx context.Context, r *lmtp.Recipient) error {
+	found, err := t.agent.Resolver.Resolve(ctx, r.To)
+	if err != nil {
+		t.logRefused(r.To, err)
+		return err
+	}
+	n, err := t.copyFor(found.Account, r.To)
+	if err != nil {
+		err = reply(err)
+		t.logRefused(r.To, err)
+		return err
+	}
+	t.recipients = append(t.recipients, recipient{to: r.To, account: found.Account, copy: n})
+	return nil
+}
+
+// copyFor gives the number of the copy for an account. Addresses that lead to one mailbox
+// share a copy: there is one file, and a reply for each of them.
+func (t *transaction) copyFor(a *directory.Account, to address.Address) (int, error) {
+	for i := range t.copies {
+		if t.copies[i].mailbox == a.Key {
+			return i, nil
+		}
+	}
+	dest, err := t.agent.Layout.Dest(a)
+	if err != nil {
+		return 0, err
+	}
+	t.copies = append(t.copies, copyFor{mailbox: a.Key, dest: dest, to: to})
+	return len(t.copies) - 1, nil
+}
+
+// Write takes content. The only error is one that concerns every recipient alike; what goes
+// wrong with one copy is that recipient's outcome.
+func (t *transaction) Write(p []byte) (int, error) {
+	t.begin()
+	if err := t.head.Write(p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// begin names the copies to the store, before the first content.
+func (t *transaction) begin() {
+	if t.message != nil {
+		return
+	}
+	t.message = t.agent.Store.NewMessage()
+	now := t.agent.now()
+	for _, c := range t.copies {
+		t.message.Add(c.dest, traceFields(t.session, t.envelope, c.to, now))
+	}
+	t.head.dst = sink{t.message}
+}
+
+// A sink is where content goes on to the store. When no copy can take it any more the rest
+// is of no use, but its recipients each have their own outcome, which Commit reports.
+type sink struct{ message *mailbox.Message }
+
+func (s sink) Write(p []byte) (int, error) {
+	s.message.Write(p) // the error comes again with each copy's outcome
+	return len(p), nil
+}
+
+// Abort drops the message, and logs why its recipients were refused.
+func (t *transaction) Abort(why error) {
+	t.begin()
+	t.message.Abort()
+	if why == nil {
+		return
+	}
+	for _, r := range t.recipients {
+		t.logDone(r, reply(why))
+	}
+}

@@ -1,0 +1,49 @@
+package delivery
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/doorstep-mail/doorstep/delivery/directory"
+	"github.com/doorstep-mail/doorstep/lmtp/address"
+	"github.com/doorstep-mail/doorstep/mailbox"
+)
+
+// A Layout says where Maildirs are: a path with {domain}, {local} and {home} in it. The part
+// before the first of them must already exist; the rest is made of keys, each of which is one
+// component, and so cannot lead out of it.
+type Layout string
+
+// Dest gives the place of an account's Maildir.
+func (l Layout) Dest(a *directory.Account) (mailbox.Dest, error) {
+	template := string(l)
+	if rest, ok := strings.CutPrefix(template, "{home}"); ok {
+		if !path.IsAbs(a.Home) {
+			return mailbox.Dest{}, fmt.Errorf("account %s: home %q is not an absolute path", a.Address, a.Home)
+		}
+		return below(a.Home, strings.TrimPrefix(rest, "/"), a)
+	}
+	fixed, _, ok := strings.Cut(template, "{")
+	if !ok || !path.IsAbs(fixed) {
+		return mailbox.Dest{}, fmt.Errorf("store path %q: %w", template, errLayout)
+	}
+	root := fixed[:strings.LastIndexByte(fixed, '/')+1]
+	return below(path.Clean(root), template[len(root):], a)
+}
+
+var errLayout = errors.New("needs to be absolute, with {local} or {home} in it")
+
+// below fills in the part of the path that names the account.
+func below(root, template string, a *directory.Account) (mailbox.Dest, error) {
+	filled := strings.NewReplacer(
+		"{domain}", a.Key.Domain,
+		"{local}", address.DiskName(a.Key.Local),
+	).Replace(template)
+	if filled = strings.Trim(filled, "/"); filled == "" {
+		// The home directory itself is the Maildir: it is the one part that must be there.
+		filled, root = path.Base(root), path.Dir(root)
+	}
+	return mailbox.Dest{Root: root, Path: filled}, nil
+}

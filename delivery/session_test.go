@@ -1,0 +1,246 @@
+package delivery_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/doorstep-mail/doorstep/delivery"
+	"github.com/doorstep-mail/doorstep/delivery/directory"
+	"github.com/doorstep-mail/doorstep/delivery/directory/static"
+	"github.com/doorstep-mail/doorstep/lmtp"
+	"github.com/doorstep-mail/doorstep/lmtp/address"
+	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
+	"github.com/doorstep-mail/doorstep/mailbox"
+)
+
+// TestSessions plays every recorded session, over a pipe and over a Unix socket, in lock-step,
+// in one write and octet for octet.
+func TestSessions(t *testing.T) {
+	files, err := filepath.Glob("../testdata/sessions/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no sessions: %v", err)
+	}
+	for _, file := range files {
+		script, err := lmtptest.Read(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ways := []lmtptest.Delivery{lmtptest.LockStep, lmtptest.OneWrite, lmtptest.Octets}
+		if script.LockStep {
+			ways = ways[:1]
+		}
+		for _, how := range ways {
+			for _, network := range []string{"pipe", "unix"} {
+				name := strings.TrimSuffix(filepath.Base(file), ".txt") + "/" + network + "/" + how.String()
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					f := newFixture(t, script.Protocol)
+					if err := script.Play(f.connect(t, network), how); err != nil {
+						t.Fatalf("%v\nlog:\n%s", err, f.log.String())
+					}
+					f.shutdown(t)
+					f.check(t, script.Checks)
+				})
+			}
+		}
+	}
+}
+
+// A fixture is a server with the accounts that sessions are about.
+type fixture struct {
+	root   string
+	log    *syncBuffer
+	server *lmtp.Server
+	agent  *delivery.Agent
+}
+
+func newFixture(t *testing.T, protocol string) *fixture {
+	t.Helper()
+	f := &fixture{root: t.TempDir(), log: &syncBuffer{}}
+	store, err := mailbox.New(mailbox.Options{Create: true, Host: "mx.dst.example", Durability: mailbox.None})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.NewTextHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	f.agent = &delivery.Agent{
+		Resolver: newResolver(t),
+		Layout:   delivery.Layout(f.root + "/{domain}/{local}/Maildir"),
+		Store:    store,
+		Log:      log,
+	}
+	f.server = &lmtp.Server{Handler: f.agent, Hostname: "mx.dst.example", MaxMessageSize: 10000, Log: log}
+	if protocol == "esmtp" {
+		f.server.Protocol = lmtp.ESMTP
+	}
+	// The Maildir of broken is a file.
+	dir := filepath.Join(f.root, "dst.example", "broken")
+	if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(filepath.Join(dir, "Maildir"), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// newResolver knows dst.example, also as bücher.example, and catch.example.
+func newResolver(t *testing.T) *delivery.Resolver {
+	t.Helper()
+	domains := delivery.Domains{}
+	fold := address.LocalPolicy{Fold: true}
+	must(t, domains.Add(&delivery.Domain{Name: "dst.example", Key: "dst.example", Policy: fold, Subaddress: "+"}, "xn--bcher-kva.example"))
+	must(t, domains.Add(&delivery.Domain{Name: "catch.example", Key: "catch.example", Policy: fold,
+		CatchAll: directory.Key{Local: "u2", Domain: "dst.example"}}))
+	accounts := static.New()
+	for _, local := range []string{"u1", "u2", "u3", "kate", "broken", "josé", "off", "busy"} {
+		a := &directory.Account{Address: local + "@dst.example", Key: directory.Key{Local: local, Domain: "dst.example"}}
+		a.Disabled = map[string]string{"off": "reject", "busy": "defer"}[local]
+		var aliases []directory.Key
+		if local == "u1" {
+			aliases = append(aliases, directory.Key{Local: "sales", Domain: "dst.example"})
+		}
+		must(t, accounts.Add(a, aliases...))
+	}
+	return &delivery.Resolver{
+		Domains:    domains,
+		Directory:  moody{accounts},
+		Postmaster: directory.Key{Local: "u3", Domain: "dst.example"},
+	}
+}
+
+// moody is a directory that cannot answer for dirdown.
+type moody struct{ directory.Directory }
+
+func (m moody) Lookup(ctx context.Context, key directory.Key) (*directory.Account, error) {
+	if key.Local == "dirdown" {
+		return nil, errors.New("connection refused")
+	}
+	return m.Directory.Lookup(ctx, key)
+}
+
+// connect opens a connection that the server serves.
+func (f *fixture) connect(t *testing.T, network string) net.Conn {
+	t.Helper()
+	if network == "pipe" {
+		client, server := net.Pipe()
+		go f.server.ServeConn(server)
+		t.Cleanup(func() { client.Close() })
+		return client
+	}
+	dir, err := os.MkdirTemp("", "ds") // t.TempDir can be too long for a socket's path
+	must(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	l, err := net.Listen("unix", filepath.Join(dir, "s"))
+	must(t, err)
+	go f.server.Serve(l)
+	client, err := net.Dial("unix", filepath.Join(dir, "s"))
+	must(t, err)
+	t.Cleanup(func() { client.Close() })
+	return client
+}
+
+// shutdown ends the sessions, so that what they leave behind can be looked at.
+func (f *fixture) shutdown(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	must(t, f.server.Shutdown(ctx))
+}
+
+// check looks at the mailboxes. Nothing may ever be left in tmp.
+func (f *fixture) check(t *testing.T, checks []lmtptest.Check) {
+	t.Helper()
+	litter, err := filepath.Glob(filepath.Join(f.root, "*", "*", "Maildir", "tmp", "*"))
+	if err != nil || len(litter) > 0 {
+		t.Errorf("tmp is not clean: %v %v", litter, err)
+	}
+	for _, c := range checks {
+		messages := f.messages(t, c.Mailbox)
+		switch c.Kind {
+		case "in":
+			if want := c.Value; want != strconv.Itoa(len(messages)) {
+				t.Errorf("line %d: %s holds %d messages, want %s", c.Line, c.Mailbox, len(messages), want)
+			}
+		case "content":
+			want, err := lmtptest.Unescape(c.Value)
+			must(t, err)
+			if _, content := splitTrace(messages); content != want {
+				t.Errorf("line %d: content of %s is %q, want %q", c.Line, c.Mailbox, content, want)
+			}
+		case "header":
+			trace, _ := splitTrace(messages)
+			if !regexp.MustCompile("(?m)" + c.Value).MatchString(trace) {
+				t.Errorf("line %d: trace fields of %s do not match %s:\n%s", c.Line, c.Mailbox, c.Value, trace)
+			}
+		}
+	}
+}
+
+// messages gives what is in the mailbox of a local part.
+func (f *fixture) messages(t *testing.T, local string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(f.root, "dst.example", local, "Maildir", "new", "*"))
+	must(t, err)
+	var messages []string
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		must(t, err)
+		messages = append(messages, string(text))
+	}
+	return messages
+}
+
+// splitTrace separates our three trace fields, unfolded, from what was sent.
+func splitTrace(messages []string) (trace, content string) {
+	if len(messages) == 0 {
+		return "", ""
+	}
+	lines := strings.SplitAfter(messages[0], "\n")
+	fields := 0
+	for i, line := range lines {
+		if !strings.HasPrefix(line, "\t") {
+			if fields++; fields > 3 {
+				trace = strings.Join(lines[:i], "")
+				return strings.ReplaceAll(trace, "\n\t", " "), strings.Join(lines[i:], "")
+			}
+		}
+		if fields == 3 && strings.Contains(line, "; ") {
+			trace = strings.Join(lines[:i+1], "")
+			return strings.ReplaceAll(trace, "\n\t", " "), strings.Join(lines[i+1:], "")
+		}
+	}
+	return messages[0], ""
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A syncBuffer is a log that several sessions write to.
+type syncBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}

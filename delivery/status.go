@@ -1,0 +1,47 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"syscall"
+
+	"github.com/doorstep-mail/doorstep/lmtp"
+	"github.com/doorstep-mail/doorstep/mailbox"
+)
+
+// A status is a row of the table that turns what went wrong on disk into a reply. All are
+// temporary: whatever can go wrong there can be repaired, and the MTA has a queue.
+type status struct {
+	cause    error
+	code     int
+	enhanced string
+	text     string
+}
+
+// statuses holds the first match first.
+var statuses = []status{
+	{syscall.EDQUOT, 452, "4.2.2", "mailbox is full"},
+	{syscall.ENOSPC, 452, "4.3.1", "mail system is full"},
+	{mailbox.ErrNoRoot, 451, "4.3.0", "mail store is not available"},
+	{mailbox.ErrNoMailbox, 451, "4.2.0", "mailbox is not available"},
+	{mailbox.ErrNotMaildir, 451, "4.2.0", "mailbox is not available"},
+	{context.DeadlineExceeded, 451, "4.3.0", "delivery takes too long, try again later"},
+	{context.Canceled, 451, "4.3.2", "delivery was interrupted, try again soon"},
+}
+
+// reply gives the error that the client is told, with err as its cause. An error that no row
+// knows is temporary: 451 4.3.0.
+func reply(err error) error {
+	if err == nil {
+		return nil
+	}
+	if known := (*lmtp.Error)(nil); errors.As(err, &known) {
+		return err
+	}
+	for _, s := range statuses {
+		if errors.Is(err, s.cause) {
+			return &lmtp.Error{Code: s.code, Enhanced: s.enhanced, Text: s.text, Cause: err}
+		}
+	}
+	return &lmtp.Error{Code: 451, Enhanced: "4.3.0", Text: "local error, try again later", Cause: err}
+}

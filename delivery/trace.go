@@ -1,0 +1,57 @@
+package delivery
+
+import (
+	"net"
+	"strings"
+	"time"
+
+	"github.com/doorstep-mail/doorstep/lmtp"
+	"github.com/doorstep-mail/doorstep/lmtp/address"
+)
+
+// traceFields are the header fields before one copy, with CRLF line ends (RFC 5321 §4.4):
+// Return-Path with the reverse-path, Delivered-To with the address that led to the mailbox
+// (RFC 9228), and Received. They name that one recipient and no other, which would tell of
+// blind copies (RFC 5321 §7.2).
+func traceFields(s *lmtp.Session, env *lmtp.Envelope, to address.Address, now time.Time) []byte {
+	var b strings.Builder
+	b.Grow(512)
+	b.WriteString("Return-Path: " + env.From.Path() + "\r\n")
+	b.WriteString("Delivered-To: " + to.String() + "\r\n")
+
+	b.WriteString("Received: from " + helloAtom(s.Hello) + tcpInfo(s.Remote) + "\r\n")
+	b.WriteString("\tby " + s.Hostname + " with " + s.With(env.SMTPUTF8) + " id " + env.ID)
+	if path, ok := to.Header(env.SMTPUTF8); ok {
+		b.WriteString("\r\n\tfor <" + path + ">")
+	}
+	b.WriteString("; " + now.Format("Mon, 02 Jan 2006 15:04:05 -0700") + "\r\n")
+	return []byte(b.String())
+}
+
+// helloAtom makes the client's name for itself fit for a trace field: what is not part of a
+// domain or address literal becomes "?", so that it can neither open a comment nor end the
+// field.
+func helloAtom(hello string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', strings.ContainsRune(".-_:[]", r):
+			return r
+		}
+		return '?'
+	}, hello)
+}
+
+// tcpInfo is the peer's address as a comment. On a Unix socket there is none.
+//
+//	TCP-info = address-literal / ( Domain FWS address-literal )
+func tcpInfo(remote net.Addr) string {
+	tcp, ok := remote.(*net.TCPAddr)
+	if !ok {
+		return ""
+	}
+	ip := tcp.AddrPort().Addr().Unmap().WithZone("")
+	if ip.Is6() {
+		return " ([IPv6:" + ip.String() + "])"
+	}
+	return " ([" + ip.String() + "])"
+}
