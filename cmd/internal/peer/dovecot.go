@@ -1,0 +1,138 @@
+package peer
+
+import (
+	"fmt"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// DovecotConfig says whose mail a Dovecot instance looks after.
+type DovecotConfig struct {
+	// Users and their Maildirs.
+	Users []DovecotUser
+	// UID and GID own the Maildirs. Dovecot serves no mail of root.
+	UID, GID int
+	// LMTP makes it listen for LMTP on a Unix socket too (Debian package dovecot-lmtpd), so
+	// that the same mailboxes can be filled by it.
+	LMTP bool
+	// Settings are further lines of dovecot.conf.
+	Settings []string
+}
+
+// A DovecotUser is an account. Its password is Password.
+type DovecotUser struct {
+	Name    string // what IMAP's LOGIN and LMTP's RCPT name; no colon
+	Maildir string
+}
+
+// Password is that of every DovecotUser.
+const Password = "open sesame"
+
+// A Dovecot is a running instance.
+type Dovecot struct {
+	*Process
+	// Addr is its IMAP server, on loopback.
+	Addr string
+	// LMTPSocket is its LMTP server's socket, "" when not asked for.
+	LMTPSocket string
+
+	tb  testing.TB
+	dir string
+}
+
+// StartDovecot starts an instance: IMAP without TLS over Maildirs.
+func StartDovecot(tb testing.TB, c DovecotConfig) *Dovecot {
+	tb.Helper()
+	Need(tb, "dovecot")
+	port := FreePort(tb)
+	d := &Dovecot{Addr: net.JoinHostPort("127.0.0.1", port), tb: tb, dir: Dir(tb)}
+	makeDirs(tb, d.dir, "run", "state")
+	lines := append(d.common(c), d.imap(port)...)
+	if c.LMTP {
+		d.LMTPSocket = d.path("lmtp")
+		lines = append(lines, d.lmtp()...)
+	}
+	write(tb, d.path("users"), d.users(c)...)
+	write(tb, d.path("dovecot.conf"), append(lines, c.Settings...)...)
+
+	program, err := look("dovecot")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	d.Process = Start(tb, exec.Command(program, "-F", "-c", d.path("dovecot.conf")))
+	tb.Cleanup(func() {
+		if tb.Failed() {
+			tb.Logf("log of Dovecot:\n%s", d.Log())
+		}
+	})
+	AwaitListener(tb, d.Process, "tcp", d.Addr)
+	return d
+}
+
+func (d *Dovecot) path(name string) string { return filepath.Join(d.dir, name) }
+
+func (d *Dovecot) common(c DovecotConfig) []string {
+	return []string{
+		"base_dir = " + d.path("run"),
+		"state_dir = " + d.path("state"),
+		"log_path = " + d.path("log"),
+		"listen = 127.0.0.1",
+		"ssl = no",
+		"disable_plaintext_auth = no",
+		"auth_username_chars =", // any, also internationalized ones
+		"auth_username_format = %u",
+		fmt.Sprintf("first_valid_uid = %d", c.UID),
+		fmt.Sprintf("first_valid_gid = %d", c.GID),
+		"passdb {\n driver = passwd-file\n args = scheme=PLAIN username_format=%u " + d.path("users") + "\n}",
+		"userdb {\n driver = passwd-file\n args = username_format=%u " + d.path("users") + "\n}",
+		"mail_location = maildir:~/Maildir", // every user has a location of its own
+	}
+}
+
+func (d *Dovecot) imap(port string) []string {
+	return []string{
+		"protocols = imap",
+		"service imap-login {\n inet_listener imap {\n  port = " + port + "\n }\n inet_listener imaps {\n  port = 0\n }\n}",
+	}
+}
+
+func (d *Dovecot) lmtp() []string {
+	return []string{
+		"protocols = imap lmtp",
+		"service lmtp {\n unix_listener " + d.LMTPSocket + " {\n  mode = 0666\n }\n}",
+		"protocol lmtp {\n postmaster_address = postmaster@mx.example\n}",
+	}
+}
+
+// users gives the password file: name:password:uid:gid:gecos:home:shell:extra.
+func (d *Dovecot) users(c DovecotConfig) []string {
+	var lines []string
+	for _, u := range c.Users {
+		lines = append(lines, fmt.Sprintf("%s:{PLAIN}%s:%d:%d::%s::userdb_mail=maildir:%s",
+			u.Name, Password, c.UID, c.GID, filepath.Dir(u.Maildir), u.Maildir))
+	}
+	return lines
+}
+
+// Log is the instance's log so far.
+func (d *Dovecot) Log() string {
+	d.tb.Helper()
+	return read(d.tb, d.path("log"))
+}
+
+// Complaints are the lines of the log at level warning and above.
+func (d *Dovecot) Complaints() []string {
+	d.tb.Helper()
+	var list []string
+	for line := range strings.Lines(d.Log()) {
+		for _, level := range []string{": Warning: ", ": Error: ", ": Fatal: ", ": Panic: "} {
+			if strings.Contains(line, level) {
+				list = append(list, strings.TrimSpace(line))
+			}
+		}
+	}
+	return list
+}

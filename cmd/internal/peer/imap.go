@@ -1,0 +1,136 @@
+package peer
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// An IMAP is a connection to an IMAP server: as much of RFC 9051 as reading mail back takes.
+type IMAP struct {
+	conn net.Conn
+	in   *bufio.Reader
+	tag  int
+}
+
+// maxLiteral bounds what one message may be.
+const maxLiteral = 256 << 20
+
+// DialIMAP connects and logs in.
+func DialIMAP(addr, user, password string) (*IMAP, error) {
+	conn, err := net.DialTimeout("tcp", addr, 10*time.Second)
+	if err != nil {
+		return nil, err
+	}
+	c := &IMAP{conn: conn, in: bufio.NewReader(conn)}
+	greeting, _, err := c.response()
+	if err == nil && !strings.HasPrefix(greeting, "* OK") {
+		err = fmt.Errorf("imap greeting %q", greeting)
+	}
+	if err == nil {
+		// Literals take any user name (LITERAL+, RFC 7888).
+		_, err = c.do(fmt.Sprintf("LOGIN {%d+}\r\n%s {%d+}\r\n%s", len(user), user, len(password), password), nil)
+	}
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return c, nil
+}
+
+// Examine opens a mailbox for reading and gives the number of its messages.
+func (c *IMAP) Examine(mailbox string) (exists int, err error) {
+	_, err = c.do(fmt.Sprintf("EXAMINE {%d+}\r\n%s", len(mailbox), mailbox), func(line string, _ []byte) error {
+		if n, ok := strings.CutSuffix(line, " EXISTS"); ok {
+			exists, err = strconv.Atoi(strings.TrimPrefix(n, "* "))
+		}
+		return err
+	})
+	return exists, err
+}
+
+var sizeItem = regexp.MustCompile(`RFC822\.SIZE ([0-9]+)`)
+
+// Fetch gives one message of the opened mailbox, counted from 1, with its size as the server
+// claims it.
+func (c *IMAP) Fetch(n int) (size int, content []byte, err error) {
+	size = -1
+	_, err = c.do(fmt.Sprintf("FETCH %d (RFC822.SIZE BODY.PEEK[])", n), func(line string, literal []byte) error {
+		if m := sizeItem.FindStringSubmatch(line); m != nil && strings.HasPrefix(line, fmt.Sprintf("* %d FETCH ", n)) {
+			content = literal
+			size, err = strconv.Atoi(m[1])
+		}
+		return err
+	})
+	if err == nil && size < 0 {
+		err = fmt.Errorf("message %d was not fetched", n)
+	}
+	return size, content, err
+}
+
+// Logout ends the session.
+func (c *IMAP) Logout() error {
+	_, err := c.do("LOGOUT", nil)
+	return errors.Join(err, c.conn.Close())
+}
+
+// do sends a command and reads responses up to its tagged one, which must be OK.
+func (c *IMAP) do(command string, untagged func(line string, literal []byte) error) (string, error) {
+	c.tag++
+	tag := fmt.Sprintf("a%d ", c.tag)
+	if err := c.conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+		return "", err
+	}
+	if _, err := io.WriteString(c.conn, tag+command+"\r\n"); err != nil {
+		return "", err
+	}
+	verb, _, _ := strings.Cut(command, " ")
+	for {
+		line, literal, err := c.response()
+		if err != nil {
+			return "", fmt.Errorf("imap %s: %w", verb, err)
+		}
+		if status, ok := strings.CutPrefix(line, tag); ok {
+			if !strings.HasPrefix(status, "OK") {
+				err = fmt.Errorf("imap %s: %s", verb, status)
+			}
+			return status, err
+		}
+		if untagged != nil {
+			if err := untagged(line, literal); err != nil {
+				return "", err
+			}
+		}
+	}
+}
+
+var literalEnd = regexp.MustCompile(`\{([0-9]+)\}$`)
+
+// response reads one response: its text with the last literal taken out.
+func (c *IMAP) response() (text string, literal []byte, err error) {
+	for {
+		line, err := c.in.ReadString('\n')
+		if err != nil {
+			return "", nil, err
+		}
+		line = strings.TrimSuffix(line, "\r\n")
+		text += line
+		m := literalEnd.FindStringSubmatch(line)
+		if m == nil {
+			return text, literal, nil
+		}
+		n, err := strconv.Atoi(m[1])
+		if err != nil || n > maxLiteral {
+			return "", nil, fmt.Errorf("imap literal of %s octets", m[1])
+		}
+		literal = make([]byte, n)
+		if _, err := io.ReadFull(c.in, literal); err != nil {
+			return "", nil, err
+		}
+	}
+}

@@ -1,0 +1,104 @@
+package peer
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Dir makes a directory that is removed when the test ends. Unlike tb.TempDir it is short
+// enough for Unix sockets (108 octets with their name), and other users can enter it, as the
+// programs run under users of their own.
+func Dir(tb testing.TB) string {
+	tb.Helper()
+	dir, err := os.MkdirTemp("", "doorstep-peer-")
+	if err == nil {
+		err = os.Chmod(dir, 0o755)
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			tb.Errorf("remove what a peer left: %v", err)
+		}
+	})
+	return dir
+}
+
+// makeDirs makes directories below dir.
+func makeDirs(tb testing.TB, dir string, names ...string) {
+	tb.Helper()
+	for _, name := range names {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+// write writes a configuration file of lines.
+func write(tb testing.TB, path string, lines ...string) {
+	tb.Helper()
+	if err := os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// read gives a file's content, "" where there is none yet.
+func read(tb testing.TB, path string) string {
+	tb.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil && !os.IsNotExist(err) {
+		tb.Fatal(err)
+	}
+	return string(b)
+}
+
+// FreePort finds a loopback TCP port that nobody listens on.
+func FreePort(tb testing.TB) string {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return port
+}
+
+// Await waits until ready says yes, looking every few milliseconds: other programs send no
+// signal. It fails the test after the given patience, with what was waited for.
+func Await(tb testing.TB, patience time.Duration, what string, ready func() bool) {
+	tb.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(patience); !ready(); <-tick.C {
+		if time.Now().After(end) {
+			tb.Fatalf("waited %v in vain: %s", patience, what)
+		}
+	}
+}
+
+// AwaitListener waits until somebody accepts connections at the address, and fails at once when
+// the program that should has ended.
+func AwaitListener(tb testing.TB, p *Process, network, addr string) {
+	tb.Helper()
+	Await(tb, 30*time.Second, "connect to "+addr, func() bool {
+		select {
+		case <-p.Exited():
+			tb.Fatalf("%s ended before it listened at %s: %v\n%s", p.cmd.Path, addr, p.Err(), p.Output())
+		default:
+		}
+		conn, err := net.DialTimeout(network, addr, time.Second)
+		if err == nil {
+			_ = conn.Close() // that it was accepted is what counts
+		}
+		return err == nil
+	})
+}

@@ -1,0 +1,118 @@
+package peer
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// PostfixConfig says what a Postfix instance does with mail.
+type PostfixConfig struct {
+	// Deliver is where mail for Domains goes: "lmtp:unix:/path", "lmtp:inet:127.0.0.1:2424".
+	Deliver string
+	// Domains are those whose recipients are all accepted and handed over, whether they exist
+	// or not; other domains are refused. Senders in them get their bounces the same way.
+	Domains []string
+	// Params are further lines "name = value" of main.cf.
+	Params []string
+}
+
+// A Postfix is a running instance.
+type Postfix struct {
+	*Process
+	// Addr is its SMTP server, on loopback.
+	Addr string
+
+	tb  testing.TB
+	dir string
+}
+
+// StartPostfix starts an instance: SMTP in, LMTP out, no DNS, nothing rewritten.
+func StartPostfix(tb testing.TB, c PostfixConfig) *Postfix {
+	tb.Helper()
+	Need(tb, "postfix")
+	p := &Postfix{Addr: net.JoinHostPort("127.0.0.1", FreePort(tb)), tb: tb, dir: Dir(tb)}
+	makeDirs(tb, p.dir, "etc", "queue", "data", "log")
+	p.own("data")
+	write(tb, p.path("etc/main.cf"), p.main(c)...)
+	write(tb, p.path("etc/master.cf"), p.services()...)
+	p.tool("postfix", "check") // makes what is in the queue directory
+
+	daemons := strings.TrimSpace(p.tool("postconf", "-xh", "daemon_directory"))
+	// -s: stay in the session that Start makes. SIGTERM to the master ends all its daemons.
+	p.Process = Start(tb, exec.Command(filepath.Join(daemons, "master"), "-c", p.path("etc"), "-s"))
+	tb.Cleanup(func() {
+		if tb.Failed() {
+			tb.Logf("log of Postfix:\n%s", p.Log())
+		}
+	})
+	AwaitListener(tb, p.Process, "tcp", p.Addr)
+	return p
+}
+
+func (p *Postfix) path(name string) string { return filepath.Join(p.dir, name) }
+
+// own gives a directory to Postfix's user, who alone writes there.
+func (p *Postfix) own(name string) {
+	p.tb.Helper()
+	u, err := user.Lookup("postfix")
+	if err != nil {
+		p.tb.Fatal(err)
+	}
+	uid, _ := strconv.Atoi(u.Uid) // numeric on every Unix
+	if err := os.Chown(p.path(name), uid, -1); err != nil {
+		p.tb.Fatal(err)
+	}
+}
+
+// tool runs one of Postfix's commands on this instance and gives its output.
+func (p *Postfix) tool(name string, args ...string) string {
+	p.tb.Helper()
+	program, err := look(name)
+	if err != nil {
+		p.tb.Fatal(err)
+	}
+	cmd := exec.Command(program, append([]string{"-c", p.path("etc")}, args...)...)
+	var complaints strings.Builder
+	cmd.Stderr = &complaints
+	out, err := cmd.Output()
+	if err != nil {
+		p.tb.Fatalf("%s %s: %v\n%s%s", name, strings.Join(args, " "), err, complaints.String(), p.Log())
+	}
+	return string(out)
+}
+
+// Flush makes the instance try all deferred mail again now.
+func (p *Postfix) Flush() {
+	p.tb.Helper()
+	p.tool("postqueue", "-f")
+}
+
+// AwaitIdle waits until the queue is empty: everything is delivered or bounced.
+func (p *Postfix) AwaitIdle(patience time.Duration) {
+	p.tb.Helper()
+	// A bounce is queued before its cause is removed, but behind the back of one look: two
+	// looks see it.
+	Await(p.tb, patience, "the queue of Postfix to be empty", func() bool { return p.queued()+p.queued() == 0 })
+}
+
+// queued counts the messages in the queue, in the order in which they move through it.
+func (p *Postfix) queued() int {
+	n := 0
+	for _, queue := range []string{"maildrop", "incoming", "active", "deferred", "hold", "corrupt"} {
+		// Files that vanish while we look have moved on, to be counted there.
+		_ = filepath.WalkDir(p.path("queue/"+queue), func(_ string, d os.DirEntry, err error) error {
+			if err == nil && !d.IsDir() {
+				n++
+			}
+			return nil
+		})
+	}
+	return n
+}
