@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -148,5 +149,24 @@ func TestNameTaken(t *testing.T) {
 	}
 	if after := mails(t, to); len(after) != len(before) {
 		t.Errorf("new/ had %q, has %q", before, after)
+	}
+}
+
+// A rename that reports an error and has happened, as over the network, is taken back too.
+func TestRenameLies(t *testing.T) {
+	to := Dest{scratch(t), "u"}
+	sys := newProbe()
+	sys.before = func(_ int, c call) error {
+		if c.name != "rename" {
+			return nil
+		}
+		tmp := filepath.Join(to.String(), "tmp")
+		return errors.Join(os.Rename(filepath.Join(tmp, in(t, tmp)[0]), c.path), unix.EIO)
+	}
+	if err := send(t, open(t, Options{Create: true}, sys), "x\r\n", to)[0]; !errors.Is(err, unix.EIO) {
+		t.Errorf("%v, want EIO", err)
+	}
+	if left := append(in(t, to.String(), "new"), in(t, to.String(), "tmp")...); left != nil {
+		t.Errorf("MDIR-14: left %q", left)
 	}
 }

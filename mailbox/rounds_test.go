@@ -124,6 +124,56 @@ func TestSharedSyncFails(t *testing.T) {
 	})
 }
 
+// Each syncs one thing at a time on a file system, Group as many as Parallel allows.
+func TestSyncsInFlight(t *testing.T) {
+	for _, tt := range []struct {
+		opts Options
+		want int32
+	}{
+		{Options{Durability: Each, Parallel: 5}, 1},
+		{Options{Durability: Group, Parallel: 5}, 5},
+		{Options{Durability: Group}, 10},
+		{Options{Durability: None}, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			root := scratch(t)
+			sys := newProbe()
+			var running, most atomic.Int32
+			step := make(chan struct{})
+			sys.before = func(_ int, c call) error {
+				if c.name == "fsync" {
+					most.Store(max(most.Load(), running.Add(1)))
+					<-step
+					running.Add(-1)
+				}
+				return nil
+			}
+			tt.opts.Create = true
+			s := open(t, tt.opts, sys)
+			var stored atomic.Int32
+			for i := range 10 {
+				go func() {
+					if send(t, s, "x\r\n", Dest{root, fmt.Sprintf("d%d/u", i)})[0] == nil {
+						stored.Add(1)
+					}
+				}()
+				synctest.Wait()
+			}
+			for stored.Load() < 10 {
+				select {
+				case step <- struct{}{}:
+				default:
+					t.Fatal("nobody syncs and not all are stored")
+				}
+				synctest.Wait()
+			}
+			if most.Load() != tt.want {
+				t.Errorf("%v, parallel %d: %d syncs at once, want %d", tt.opts.Durability, tt.opts.Parallel, most.Load(), tt.want)
+			}
+		})
+	}
+}
+
 // A file system that hangs holds up nobody on another (TestRounds shows who shares what).
 func TestFrozenFileSystem(t *testing.T) {
 	for _, durability := range []Durability{Group, Each} {
