@@ -88,7 +88,7 @@ func (d *Dovecot) common(c DovecotConfig) []string {
 		fmt.Sprintf("first_valid_gid = %d", c.GID),
 		"passdb {\n driver = passwd-file\n args = scheme=PLAIN username_format=%u " + d.path("users") + "\n}",
 		"userdb {\n driver = passwd-file\n args = username_format=%u " + d.path("users") + "\n}",
-		"mail_location = maildir:~/Maildir", // every user has a location of its own
+		"mail_location = maildir:~", // the home of each user in the file is the Maildir
 	}
 }
 
@@ -107,12 +107,12 @@ func (d *Dovecot) lmtp() []string {
 	}
 }
 
-// users gives the password file: name:password:uid:gid:gecos:home:shell:extra.
+// users gives the password file: name:password:uid:gid:gecos:home. A home may have spaces in
+// it, which the extra fields behind could not.
 func (d *Dovecot) users(c DovecotConfig) []string {
 	var lines []string
 	for _, u := range c.Users {
-		lines = append(lines, fmt.Sprintf("%s:{PLAIN}%s:%d:%d::%s::userdb_mail=maildir:%s",
-			u.Name, Password, c.UID, c.GID, filepath.Dir(u.Maildir), u.Maildir))
+		lines = append(lines, fmt.Sprintf("%s:{PLAIN}%s:%d:%d::%s::", u.Name, Password, c.UID, c.GID, u.Maildir))
 	}
 	return lines
 }

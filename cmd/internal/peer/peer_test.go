@@ -102,7 +102,7 @@ func TestDovecotReadsMaildir(t *testing.T) {
 	Need(t, "dovecot")
 	const uid, gid = 8, 8 // Debian's mail
 	dir := Dir(t)
-	maildir := filepath.Join(dir, "josé", "Maildir")
+	maildir := filepath.Join(dir, "josé x", "Maildir")
 	content := "Subject: é\n\n\x00\x80body\n.\n"
 	for _, d := range []string{"", "tmp", "new", "cur"} {
 		if err := os.MkdirAll(filepath.Join(maildir, d), 0o700); err != nil {

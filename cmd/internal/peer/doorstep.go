@@ -1,0 +1,39 @@
+package peer
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// MailUser is Debian's user and group "mail": the tests let Doorstep and Dovecot run as it, as
+// one who is not root but exists everywhere.
+const MailUser = 8
+
+// MailDir makes a directory, as Dir does, that MailUser may write to.
+func MailDir(tb testing.TB) string {
+	tb.Helper()
+	dir := Dir(tb)
+	if err := os.Chown(dir, MailUser, MailUser); err != nil {
+		tb.Fatal(err)
+	}
+	return dir
+}
+
+// StartDoorstep builds doorstep, writes its configuration to a file in dir, and runs "doorstep
+// serve" as MailUser. It is up when AwaitListener says so.
+func StartDoorstep(tb testing.TB, dir, configuration string) *Process {
+	tb.Helper()
+	program, config := filepath.Join(dir, "doorstep"), filepath.Join(dir, "doorstep.toml")
+	build := exec.Command("go", "build", "-o", program, "github.com/doorstep-mail/doorstep/cmd/doorstep")
+	if out, err := build.CombinedOutput(); err != nil {
+		tb.Fatalf("build doorstep: %v\n%s", err, out)
+	}
+	write(tb, config, configuration)
+	cmd := exec.Command(program, "serve", "-c", config)
+	cmd.Dir = dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: MailUser, Gid: MailUser}}
+	return Start(tb, cmd)
+}
