@@ -1,0 +1,132 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/delivery"
+	"github.com/doorstep-mail/doorstep/delivery/directory"
+	"github.com/doorstep-mail/doorstep/delivery/directory/static"
+	"github.com/doorstep-mail/doorstep/lmtp"
+	"github.com/doorstep-mail/doorstep/mailbox"
+)
+
+// What a configuration describes, built.
+
+func buildLog(c config.Log, w io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: c.Level}
+	if c.Format == config.LogJSON {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}
+
+// buildResolver makes the domains and accounts findable.
+func buildResolver(c *config.Config) (*delivery.Resolver, error) {
+	domains := delivery.Domains{}
+	for _, d := range c.Domains {
+		domain := &delivery.Domain{Name: d.Name, Key: d.Keys[0], Policy: d.Policy, Subaddress: d.Subaddress}
+		if err := domains.Add(domain, d.Keys[1:]...); err != nil {
+			return nil, err
+		}
+	}
+	for _, d := range c.Domains { // when all domains are known: a catch-all may be in another
+		if d.CatchAll.IsNull() {
+			continue
+		}
+		key, err := domains.Key(d.CatchAll)
+		if err != nil {
+			return nil, fmt.Errorf("catch-all of %s: %w", d.Name, err)
+		}
+		domains[d.Keys[0]].CatchAll = key
+	}
+	accounts, err := buildAccounts(c.Users, domains)
+	if err != nil {
+		return nil, err
+	}
+	r := &delivery.Resolver{Domains: domains, Directory: accounts}
+	if !c.Postmaster.IsNull() {
+		if r.Postmaster, err = domains.Key(c.Postmaster); err != nil {
+			return nil, fmt.Errorf("postmaster: %w", err)
+		}
+	}
+	return r, nil
+}
+
+func buildAccounts(users []config.User, domains delivery.Domains) (*static.Directory, error) {
+	accounts := static.New()
+	for _, u := range users {
+		key, err := domains.Key(u.Address)
+		if err != nil {
+			return nil, fmt.Errorf("user %s: %w", u.Address.Log(), err)
+		}
+		var aliases []directory.Key
+		for _, alias := range u.Aliases {
+			key, err := domains.Key(alias)
+			if err != nil {
+				return nil, fmt.Errorf("alias %s: %w", alias.Log(), err)
+			}
+			aliases = append(aliases, key)
+		}
+		account := &directory.Account{Address: u.Address.Raw, Key: key, Home: u.Home, Disabled: u.Disabled, Quota: u.Quota}
+		if err := accounts.Add(account, aliases...); err != nil {
+			return nil, err
+		}
+	}
+	return accounts, nil
+}
+
+var durabilities = map[config.Durability]mailbox.Durability{
+	config.DurableGroup: mailbox.Group,
+	config.DurableEach:  mailbox.Each,
+	config.DurableNone:  mailbox.None,
+}
+
+func buildStore(c *config.Config) (*mailbox.Store, error) {
+	return mailbox.New(mailbox.Options{
+		Durability: durabilities[c.Store.Durability],
+		CRLF:       c.Store.Newline == config.CRLF,
+		Create:     c.Store.Create,
+	})
+}
+
+// buildAgent is all of a delivery, from the recipient to the disk.
+func buildAgent(c *config.Config, log *slog.Logger) (*delivery.Agent, error) {
+	resolver, err := buildResolver(c)
+	if err != nil {
+		return nil, err
+	}
+	store, err := buildStore(c)
+	if err != nil {
+		return nil, err
+	}
+	return &delivery.Agent{Resolver: resolver, Layout: delivery.Layout(c.Store.Path), Store: store, Log: log}, nil
+}
+
+// buildServer is the server of one listener.
+func buildServer(c *config.Config, l config.Listen, handler lmtp.Handler, log *slog.Logger, gate *gate) (*lmtp.Server, error) {
+	admit, err := gate.admit(l)
+	if err != nil {
+		return nil, err
+	}
+	s := &lmtp.Server{
+		Handler:            handler,
+		Hostname:           c.Hostname,
+		MaxMessageSize:     c.Limits.MessageSize,
+		MaxRecipients:      c.Limits.Recipients,
+		MaxConnections:     l.Connections,
+		IdleTimeout:        c.Limits.IdleTimeout,
+		DataTimeout:        c.Limits.DataTimeout,
+		TransactionTimeout: c.Limits.TransactionTimeout,
+		NormalizeBareLF:    l.BareLF == config.NormalizeLF,
+		RefuseBareCR:       l.BareCR == config.RejectCR,
+		Admit:              admit,
+		Log:                log,
+	}
+	if l.Protocol == config.ESMTP {
+		s.Protocol = lmtp.ESMTP
+	}
+	return s, nil
+}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/doorstep-mail/doorstep/config"
+)
+
+// checkCommand says everything that is wrong with a configuration.
+func checkCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Print every problem of the configuration",
+		Long: "Check prints every problem of the configuration at once, each with its file, line and\n" +
+			"column, and of what it names on this machine: directories, users and groups.\n\n" +
+			"It exits with 0 when the configuration can be used, warnings or not, and with 2 when not.",
+		Args: cobra.NoArgs,
+	}
+	path := configFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, problems, err := config.Load(*path)
+		if err != nil {
+			return usage(fmt.Errorf("read the configuration: %w", err), "doorstep config default prints one to begin with")
+		}
+		if !config.HasErrors(problems) {
+			problems = append(problems, c.CheckSystem()...)
+		}
+		printProblems(cmd.ErrOrStderr(), problems)
+		if config.HasErrors(problems) {
+			return &failure{code: exitUsage}
+		}
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: ok (%s, %s)\n", *path,
+			count(len(c.Domains), "domain"), count(len(c.Users), "user"))
+		return err
+	}
+	return cmd
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

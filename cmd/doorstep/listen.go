@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/doorstep-mail/doorstep/config"
+)
+
+// listen opens the socket of a listener.
+func listen(ctx context.Context, l config.Listen) (net.Listener, error) {
+	if l.Network == "unix" {
+		return listenUnix(ctx, l)
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, l.Network, l.Address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, failed(err, "another program listens there: ss -ltnp tells which")
+	case errors.Is(err, syscall.EACCES):
+		return nil, failed(err, "ports below 1024 need root or CAP_NET_BIND_SERVICE; a Unix socket needs neither")
+	case err != nil:
+		return nil, failed(err, "")
+	}
+	return listener, nil
+}
+
+// listenUnix makes the socket file. It is removed again when the listener is closed.
+func listenUnix(ctx context.Context, l config.Listen) (net.Listener, error) {
+	if err := clearSocket(l.Address); err != nil {
+		return nil, err
+	}
+	// Between its making and its chmod the socket must not be open to anyone. The umask is
+	// the whole process's, but no other file is made while it starts.
+	old := unix.Umask(0o177)
+	listener, err := new(net.ListenConfig).Listen(ctx, "unix", l.Address)
+	unix.Umask(old)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, failed(err, "make the directory "+filepath.Dir(l.Address)+" first")
+	case errors.Is(err, fs.ErrPermission):
+		return nil, failed(err, "the user who runs this must be able to write to "+filepath.Dir(l.Address))
+	case err != nil:
+		return nil, failed(err, "")
+	}
+	if err := permit(l); err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	return listener, nil
+}
+
+// clearSocket removes a socket that a server left behind, but only if nobody answers on it
+// and it is a socket.
+func clearSocket(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return failed(err, "")
+	case info.Mode().Type() != fs.ModeSocket:
+		return failed(fmt.Errorf("listen on unix:%s: there is something that is not a socket", path), "move it away, or choose another address")
+	}
+	conn, err := net.DialTimeout("unix", path, 5*time.Second)
+	if err == nil {
+		conn.Close()
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		return failed(fmt.Errorf("listen on unix:%s: a server is running there", path), "stop it first, or choose another address")
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return failed(fmt.Errorf("remove the socket nobody listens on: %w", err), "")
+	}
+	return nil
+}
+
+// permit opens the socket to those who may use it: first its owner, then its mode.
+func permit(l config.Listen) error {
+	uid, gid := -1, -1
+	var err error
+	if l.Owner != "" {
+		if uid, err = config.UserID(l.Owner); err != nil {
+			return failed(err, "")
+		}
+	}
+	if l.Group != "" {
+		if gid, err = config.GroupID(l.Group); err != nil {
+			return failed(err, "")
+		}
+	}
+	if uid >= 0 || gid >= 0 {
+		if err := os.Lchown(l.Address, uid, gid); err != nil {
+			return failed(err, "only root may give a socket to another owner, or to a group it is not in")
+		}
+	}
+	if err := os.Chmod(l.Address, l.Mode); err != nil {
+		return failed(err, "")
+	}
+	return nil
+}
