@@ -145,6 +145,29 @@ func TestNotMaildir(t *testing.T) {
 	}
 }
 
+// A link that stays below the root is refused too: it could lead to another's mail.
+func TestLinkBelowRoot(t *testing.T) {
+	root := scratch(t)
+	s := open(t, Options{Create: true}, kernel{})
+	if err := send(t, s, "x\r\n", Dest{root, "d/theirs"})[0]; err != nil {
+		t.Fatal(err)
+	}
+	mkdir(t, root, "d/mine/cur")
+	for link, target := range map[string]string{"d/u": "theirs", "d/mine/tmp": "../theirs/tmp", "d/mine/new": "../theirs/new"} {
+		if err := os.Symlink(target, filepath.Join(root, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, path := range []string{"d/u", "d/mine"} {
+		if err := send(t, s, "x\r\n", Dest{root, path})[0]; !errors.Is(err, ErrNotMaildir) {
+			t.Errorf("MDIR-15 %s: %v, want ErrNotMaildir", path, err)
+		}
+	}
+	if n := len(in(t, root, "d/theirs/new")); n != 1 {
+		t.Errorf("MDIR-15: the other Maildir has %d messages, want 1", n)
+	}
+}
+
 // The Maildir is exchanged ahead of any call of a delivery: the mail is there, or the
 // delivery failed, and nothing comes to lie elsewhere.
 func TestExchanged(t *testing.T) {

@@ -109,15 +109,12 @@ func TestNameTaken(t *testing.T) {
 	if err := send(t, s, "first\r\n", to)[0]; err != nil {
 		t.Fatal(err)
 	}
-	var taken []string
+	taken := make(map[string]string)
 	sys.before = func(_ int, c call) error {
-		if strings.HasSuffix(c.path, ".h") && c.name == "openat" || c.name == "rename" {
-			if len(taken) < 2 {
-				taken = append(taken, c.path)
-				if err := os.WriteFile(c.path, []byte("theirs\n"), 0o600); err != nil {
-					t.Error(err)
-				}
-			}
+		file := strings.HasSuffix(c.path, ".h") && c.name == "openat" || c.name == "rename"
+		if _, done := taken[c.name]; file && !done {
+			taken[c.name] = c.path
+			return os.WriteFile(c.path, []byte("theirs\n"), 0o600)
 		}
 		return nil
 	}
@@ -136,19 +133,23 @@ func TestNameTaken(t *testing.T) {
 		t.Errorf("new/ has %q", got)
 	}
 
-	// Every name taken: an error, and what is there stays.
+	// Every name taken, and our file gone from tmp/: an error, and what is there stays.
+	before := len(mails(t, to))
 	sys.before = func(_ int, c call) error {
-		if c.name == "rename" {
-			return unix.EEXIST
+		if c.name != "rename" {
+			return nil
 		}
-		return nil
+		tmp := filepath.Join(to.String(), "tmp")
+		for _, name := range in(t, tmp) {
+			os.Remove(filepath.Join(tmp, name))
+		}
+		return errors.Join(os.WriteFile(c.path, []byte("theirs\n"), 0o600), unix.EEXIST)
 	}
-	before := mails(t, to)
 	if err := send(t, s, "never\r\n", to)[0]; err == nil {
 		t.Error("stored without a name")
 	}
-	if after := mails(t, to); len(after) != len(before) {
-		t.Errorf("new/ had %q, has %q", before, after)
+	if after := len(mails(t, to)); after != before+nameTries {
+		t.Errorf("new/ had %d files and got %d, has %d", before, nameTries, after)
 	}
 }
 

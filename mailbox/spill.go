@@ -51,9 +51,7 @@ func (m *Message) flush() error {
 			m.buf = m.buf[:0]
 			return nil
 		}
-		if err := m.dropCarrier(err); err != nil {
-			return err
-		}
+		m.dropCarrier(err)
 	}
 }
 
@@ -73,9 +71,6 @@ func (m *Message) nextCarrier() error {
 		}
 		f.err = f.withdraw(err)
 		last = f.err
-		if errors.Is(err, errChanged) {
-			return err
-		}
 	}
 	return last
 }
@@ -94,15 +89,15 @@ func (m *Message) load(f *mailfile) error {
 	return f.append(f.header, nil)
 }
 
-// dropCarrier fails the carrier because of err, keeping what it holds within reach.
-func (m *Message) dropCarrier(err error) error {
+// dropCarrier fails the carrier because of err, keeping what it holds within reach. Where that
+// fails, copyTo says so to all who are left.
+func (m *Message) dropCarrier(err error) {
 	f := m.spill.carrier
 	if m.spilled() {
 		m.spill.openSource()
 	}
 	f.err = f.withdraw(err)
 	m.spill.carrier = nil
-	return m.spill.sourceErr
 }
 
 // openSource opens the carrier's file for reading. It stays readable when the carrier is

@@ -53,7 +53,7 @@ func TestTurnstile(t *testing.T) {
 			t.Errorf("remembers %d places with nobody inside", len(gate.at))
 		}
 
-		// The turn comes as patience ends: either way the place is not lost.
+		// The turn comes just as patience has ended: the place is not lost.
 		for range 100 {
 			gate.wait("c")
 			gate.wait("c")
@@ -64,7 +64,7 @@ func TestTurnstile(t *testing.T) {
 				}
 			}()
 			synctest.Wait()
-			go giveUp()
+			giveUp()
 			gate.leave("c")
 			gate.leave("c")
 			synctest.Wait()
