@@ -1,0 +1,47 @@
+# make          build ./doorstep
+# make test     everything a change must pass; installs the real peers where it can
+# make check    formatting, vet, staticcheck
+# make fuzz     each fuzz target for FUZZTIME
+# make bench    the Go benchmarks
+
+GO       ?= go
+FUZZTIME ?= 60s
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.0-dev)
+
+# Tools at fixed versions, run through the module proxy: nothing to install by hand.
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: build test check peers unit fuzz bench clean
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o doorstep ./cmd/doorstep
+
+test: build check peers unit
+
+check:
+	@unformatted=$$(gofmt -l cmd config delivery lmtp mailbox); \
+	if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
+	$(GO) mod verify
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+peers:
+	.ci/install-peers
+
+unit:
+	$(GO) test -race -shuffle=on -timeout 14m ./...
+
+# Every fuzz target of every package, one after the other.
+fuzz:
+	@for package in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "== $$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x $$package || exit 1; \
+		done; \
+	done
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+clean:
+	rm -rf doorstep doorstep-dev bin
