@@ -171,16 +171,17 @@ func cutFields(file string, n int) (names []string, rest string) {
 func (s *site) checkByIMAP(t *testing.T) {
 	t.Helper()
 	c := peer.DovecotConfig{UID: peer.MailUser, GID: peer.MailUser}
-	for _, a := range accounts {
-		c.Users = append(c.Users, peer.DovecotUser{Name: a.address, Maildir: s.maildir(a)})
+	for i, a := range accounts {
+		// The reader's login names are a matter of its own: Dovecot takes none with quotes.
+		c.Users = append(c.Users, peer.DovecotUser{Name: fmt.Sprintf("reader%d", i), Maildir: s.maildir(a)})
 	}
 	d := peer.StartDovecot(t, c)
-	for _, a := range accounts {
+	for i, a := range accounts {
 		files := s.messages(t, a)
 		if len(files) == 0 {
 			continue
 		}
-		if err := readBack(d.Addr, a.address, files); err != nil {
+		if err := readBack(d.Addr, c.Users[i].Name, files); err != nil {
 			t.Errorf("%s by IMAP: %v", a.address, err)
 		}
 	}

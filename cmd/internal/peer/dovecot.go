@@ -65,7 +65,7 @@ func StartDovecot(tb testing.TB, c DovecotConfig) *Dovecot {
 	d.Process = Start(tb, exec.Command(program, "-F", "-c", d.path("dovecot.conf")))
 	tb.Cleanup(func() {
 		if tb.Failed() {
-			tb.Logf("log of Dovecot:\n%s", d.Log())
+			tb.Logf("log of Dovecot:\n%s", tail(d.Log()))
 		}
 	})
 	AwaitListener(tb, d.Process, "tcp", d.Addr)

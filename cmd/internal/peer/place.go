@@ -57,6 +57,16 @@ func read(tb testing.TB, path string) string {
 	return string(b)
 }
 
+// tail gives the end of a long log.
+func tail(log string) string {
+	const most = 8 << 10
+	if len(log) <= most {
+		return log
+	}
+	_, end, _ := strings.Cut(log[len(log)-most:], "\n")
+	return "…\n" + end
+}
+
 // FreePort finds a loopback TCP port that nobody listens on.
 func FreePort(tb testing.TB) string {
 	tb.Helper()

@@ -49,7 +49,7 @@ func StartPostfix(tb testing.TB, c PostfixConfig) *Postfix {
 	p.Process = Start(tb, exec.Command(filepath.Join(daemons, "master"), "-c", p.path("etc"), "-s"))
 	tb.Cleanup(func() {
 		if tb.Failed() {
-			tb.Logf("log of Postfix:\n%s", p.Log())
+			tb.Logf("log of Postfix:\n%s", tail(p.Log()))
 		}
 	})
 	AwaitListener(tb, p.Process, "tcp", p.Addr)

@@ -47,7 +47,7 @@ func Start(tb testing.TB, cmd *exec.Cmd) *Process {
 	tb.Cleanup(func() {
 		p.Stop()
 		if tb.Failed() {
-			tb.Logf("output of %s:\n%s", cmd.Path, p.Output())
+			tb.Logf("output of %s:\n%s", cmd.Path, tail(p.Output()))
 		}
 	})
 	return p

@@ -14,7 +14,6 @@ func headers() []Message {
 		headed("many fields", lines(2000, "X-Field-%d: value\n")),
 		headed("repeated fields", "Subject: second\nFrom: other@src.example\nTo: third@dst.example\nX-Same: 1\nX-Same: 2\nx-same: 3\n"),
 		headed("empty fields", "X-Empty:\nX-Space: \nX-Tab:\t\nComments:\n"),
-		headed("space before the colon", "X-Old : obsolete syntax\n"),
 		headed("blind copy field", "Bcc: hidden@dst.example\nCc: seen@dst.example\n"),
 		headed("delivered before", "Delivered-To: other@elsewhere.example\nX-Original-To: list@elsewhere.example\n"),
 		headed("resent", "Resent-From: second@src.example\nResent-To: third@dst.example\nResent-Date: Tue, 03 Nov 2026 10:00:00 +0000\nResent-Message-ID: <r@src.example>\n"),
