@@ -3,6 +3,7 @@ package mailbox
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 )
@@ -48,7 +49,12 @@ func (m *Message) CommitAll(ctx context.Context) error {
 		err = m.together(func(f *mailfile) error { return f.seal(ctx) })
 	}
 	if err == nil {
-		err = m.together(func(f *mailfile) error { return f.reveal(ctx) })
+		// No way back halfway: either ctx has ended before the first is seen, or all go.
+		err = ctx.Err()
+	}
+	if err == nil {
+		through := context.WithoutCancel(ctx)
+		err = m.together(func(f *mailfile) error { return f.reveal(through) })
 	}
 	if err != nil {
 		m.fail(err)
@@ -130,7 +136,7 @@ func (f *mailfile) deliver(ctx context.Context) error {
 // seal takes the copy to where its content is durable and nobody sees it.
 func (f *mailfile) seal(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
-		return f.failed("store", err)
+		return fmt.Errorf("deliver to %s: %w", f.to, err)
 	}
 	if err := f.open(ctx); err != nil {
 		return err
@@ -141,7 +147,7 @@ func (f *mailfile) seal(ctx context.Context) error {
 // reveal takes a sealed copy to where readers find it.
 func (f *mailfile) reveal(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
-		return f.failed("publish", err)
+		return fmt.Errorf("deliver to %s: %w", f.to, err)
 	}
 	return f.store().committer.publish(ctx, f)
 }

@@ -132,6 +132,42 @@ func TestContext(t *testing.T) {
 	}
 }
 
+// CommitAll heeds the end of its context until the first copy is published, and then goes through.
+func TestContextAll(t *testing.T) {
+	for _, tt := range []struct {
+		last string
+		want int
+	}{{"writev", 0}, {"rename", 3}} {
+		root := scratch(t)
+		sys := newProbe()
+		s := open(t, Options{Create: true}, sys)
+		ctx, cancel := context.WithCancel(context.Background())
+		m := s.NewMessage()
+		for i := range 3 {
+			m.Add(Dest{root, fmt.Sprintf("u%d", i)}, nil)
+		}
+		_, _ = m.Write([]byte("x\r\n"))
+		sys.before = func(_ int, c call) error {
+			if c.name == tt.last {
+				cancel()
+			}
+			return nil
+		}
+		err := m.CommitAll(ctx)
+		if (err == nil) != (tt.want > 0) || err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("cancelled at %s: %v", tt.last, err)
+		}
+		got := 0
+		for i := range 3 {
+			got += len(in(t, root, fmt.Sprintf("u%d", i), "new"))
+		}
+		if got != tt.want {
+			t.Errorf("cancelled at %s: %d copies, want %d", tt.last, got, tt.want)
+		}
+		cancel()
+	}
+}
+
 // A transaction with very many copies.
 func TestManyCopies(t *testing.T) {
 	const copies = 500

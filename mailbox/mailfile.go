@@ -23,10 +23,10 @@ type mailfile struct {
 	dir     maildir
 	fd      int
 	pending [2][]byte // what append has still to write
-	tmpName string    // in tmp/ while not ""
-	newName string    // in new/ while published
 	at      stage
-	name    string // of the published file, for the log
+	tmpName string // the name in tmp/, tried or taken
+	newName string // the name in new/, tried or taken
+	name    string // newName once it is ours, for the log
 	err     error  // why the copy failed before the commit
 }
 
