@@ -16,13 +16,13 @@ func checkCommand() *cobra.Command {
 		Long: "Check prints every problem of the configuration at once, each with its file, line and\n" +
 			"column, and of what it names on this machine: directories, users and groups.\n\n" +
 			"It exits with 0 when the configuration can be used, warnings or not, and with 2 when not.",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 	}
 	path := configFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, problems, err := config.Load(*path)
 		if err != nil {
-			return usage(fmt.Errorf("read the configuration: %w", err), "doorstep config default prints one to begin with")
+			return usage(err, "doorstep config default prints one to begin with")
 		}
 		if !config.HasErrors(problems) {
 			problems = append(problems, c.CheckSystem()...)

@@ -22,7 +22,7 @@ func configFlag(cmd *cobra.Command) *string {
 func loadConfig(path string, stderr io.Writer) (*config.Config, error) {
 	c, problems, err := config.Load(path)
 	if err != nil {
-		return nil, usage(fmt.Errorf("read the configuration: %w", err), "doorstep config default prints one to begin with")
+		return nil, usage(err, "doorstep config default prints one to begin with")
 	}
 	printProblems(stderr, problems)
 	if config.HasErrors(problems) {

@@ -27,7 +27,7 @@ func lookupCommand() *cobra.Command {
 			"It asks the same directories as the server, and touches no mail.\n\n" +
 			"It exits with 0 when the address would be accepted, and with 1 when not.",
 		Example: "  doorstep lookup alice+news@example.org\n  doorstep lookup --json 用户@例え.example",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneArgument("ADDRESS"),
 	}
 	file := configFlag(cmd)
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
@@ -57,14 +57,21 @@ func lookupCommand() *cobra.Command {
 
 // A lookupResult is what lookup prints; its JSON form is for programs.
 type lookupResult struct {
-	Address  string          `json:"address"`
-	Steps    []delivery.Step `json:"steps"`
-	Account  string          `json:"account,omitempty"`
-	Detail   string          `json:"detail,omitempty"`
-	Maildir  string          `json:"maildir,omitempty"`
-	Quota    int64           `json:"quota,omitempty"`
-	Reply    string          `json:"reply"`
-	Accepted bool            `json:"accepted"`
+	Address  string       `json:"address"`
+	Steps    []lookupStep `json:"steps"`
+	Account  string       `json:"account,omitempty"`
+	Detail   string       `json:"detail,omitempty"`
+	Maildir  string       `json:"maildir,omitempty"`
+	Quota    int64        `json:"quota,omitempty"`
+	Reply    string       `json:"reply"`
+	Accepted bool         `json:"accepted"`
+}
+
+// A lookupStep is a delivery.Step with the names it has in JSON.
+type lookupStep struct {
+	Rule   string `json:"rule"`
+	Input  string `json:"input"`
+	Result string `json:"result"`
 }
 
 // lookup resolves an address as RCPT would.
@@ -78,7 +85,7 @@ func lookup(ctx context.Context, c *config.Config, text string) (*lookupResult, 
 		return nil, failed(err, "doorstep check tells what is wrong with the configuration")
 	}
 	result := &lookupResult{Address: text}
-	found, err := resolver.Explain(ctx, to, func(s delivery.Step) { result.Steps = append(result.Steps, s) })
+	found, err := resolver.Explain(ctx, to, func(s delivery.Step) { result.Steps = append(result.Steps, lookupStep(s)) })
 	if account := found.Account; account != nil {
 		result.Account, result.Detail, result.Quota = account.Address, found.Detail, account.Quota
 		dest, destErr := delivery.Layout(c.Store.Path).Dest(account)

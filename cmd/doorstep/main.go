@@ -39,7 +39,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	var f *failure
 	if !errors.As(err, &f) {
-		f = usage(err, "doorstep --help") // cobra's own: an unknown verb or flag
+		f = failed(err, "")
 	}
 	if f.err != nil {
 		fmt.Fprintf(stderr, "doorstep: %v\n", f.err)
@@ -85,18 +85,13 @@ func rootCommand() *cobra.Command {
 			"finds each recipient's mailbox, makes the message durable in that Maildir, and answers\n" +
 			"for each recipient.",
 		Example:       "  doorstep serve --dev\n  doorstep check -c /etc/doorstep/doorstep.toml\n  doorstep lookup -c /etc/doorstep/doorstep.toml alice@example.org",
+		Version:       versionText(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cmd.SetOut(cmd.ErrOrStderr())
-			if err := cmd.Usage(); err != nil {
-				return err
-			}
-			return usage(errors.New("no verb given"), "doorstep serve --dev starts a server to play with")
-		},
 	}
-	root.CompletionOptions.HiddenDefaultCmd = false
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetFlagErrorFunc(wrongFlag)
+	root.SetHelpCommand(helpCommand())
 	root.AddCommand(
 		serveCommand(),
 		checkCommand(),
@@ -106,5 +101,11 @@ func rootCommand() *cobra.Command {
 		versionCommand(),
 		manCommand(),
 	)
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range append(root.Commands(), root) {
+		if cmd.HasSubCommands() {
+			wantsVerb(cmd)
+		}
+	}
 	return root
 }

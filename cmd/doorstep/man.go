@@ -16,7 +16,7 @@ func manCommand() *cobra.Command {
 		Short:   "Write the man pages",
 		Long:    "Man prints the man page doorstep(1), or writes one page for each verb into a directory.",
 		Example: "  doorstep man | man -l -\n  doorstep man /usr/local/share/man/man1",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    atMostOneArgument,
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		root := cmd.Root()

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"io/fs"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -39,7 +41,7 @@ func sendCommand() *cobra.Command {
 		Example: "  doorstep send --to alice@example.org\n" +
 			"  doorstep send -v --server unix:/run/doorstep/lmtp.sock -f bob@example.com -t alice@example.org message.eml\n" +
 			"  doorstep send --server tcp:127.0.0.1:2525 --protocol esmtp --to 用户@例え.example",
-		Args: cobra.MaximumNArgs(1),
+		Args: atMostOneArgument,
 	}
 	r := &sendRequest{}
 	flags := cmd.Flags()
@@ -53,6 +55,9 @@ func sendCommand() *cobra.Command {
 	flags.DurationVar(&r.timeout, "timeout", 5*time.Minute, "how long to wait for each answer")
 	flags.BoolVarP(&r.verbose, "verbose", "v", false, "print the dialogue")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := r.check(); err != nil {
+			return err
+		}
 		content, closeContent, err := r.content(args, cmd.InOrStdin())
 		if err != nil {
 			return err
@@ -63,74 +68,47 @@ func sendCommand() *cobra.Command {
 	return cmd
 }
 
-// content opens the message.
-func (r *sendRequest) content(args []string, stdin io.Reader) (io.ReadSeeker, func() error, error) {
-	nothing := func() error { return nil }
-	switch {
-	case len(args) == 0:
-		return strings.NewReader(r.example()), nothing, nil
-	case args[0] == "-":
-		file, err := spool(stdin)
-		if err != nil {
-			return nil, nil, failed(err, "")
+// check finds mistakes in the flags, before anything is read or sent.
+func (r *sendRequest) check() error {
+	if len(r.to) == 0 {
+		return usage(errors.New("send: no recipient"), "doorstep send --to alice@example.org")
+	}
+	if _, _, err := client.ParseTarget(r.server); err != nil {
+		return usage(fmt.Errorf("send: %w", err), "--server unix:PATH or tcp:HOST:PORT")
+	}
+	for _, choice := range []struct {
+		flag  string
+		value *string
+		among []string
+	}{
+		{"protocol", &r.protocol, []string{"lmtp", "esmtp"}},
+		{"body", &r.body, []string{"auto", "7bit", "8bitmime", "none"}},
+		{"smtputf8", &r.utf8, []string{"auto", "always", "never"}},
+	} {
+		*choice.value = strings.ToLower(*choice.value)
+		if !slices.Contains(choice.among, *choice.value) {
+			return usage(fmt.Errorf("send: --%s %q is not known", choice.flag, *choice.value), "it is one of "+strings.Join(choice.among, ", "))
 		}
-		return file, file.Close, nil
 	}
-	file, err := os.Open(args[0])
-	if err != nil {
-		return nil, nil, failed(err, "")
-	}
-	return file, file.Close, nil
-}
-
-// spool copies standard input to a file without a name: it is read twice, first to know its
-// size and whether it needs an extension.
-func spool(stdin io.Reader) (*os.File, error) {
-	file, err := os.CreateTemp("", "doorstep-send-*")
-	if err != nil {
-		return nil, err
-	}
-	_, err = io.Copy(file, stdin)
-	if err = errors.Join(err, os.Remove(file.Name())); err != nil {
-		return nil, errors.Join(err, file.Close())
-	}
-	_, err = file.Seek(0, io.SeekStart)
-	return file, err
-}
-
-// example is the message that is sent when there is none.
-func (r *sendRequest) example() string {
-	return fmt.Sprintf("From: <%s>\nTo: <%s>\nDate: %s\nSubject: A message by doorstep send\n"+
-		"Mime-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n\nIt arrived. Grüße, 你好, مرحبا.\n",
-		r.from, strings.Join(r.to, ">, <"), time.Now().Format(time.RFC1123Z))
+	return nil
 }
 
 // send sends the message and prints what came of it.
 func (r *sendRequest) send(ctx context.Context, content io.ReadSeeker, stdout, stderr io.Writer) error {
-	if len(r.to) == 0 {
-		return usage(errors.New("no recipient"), "doorstep send --to alice@example.org")
-	}
 	m, err := r.message(content)
 	if err != nil {
 		return err
 	}
 	options := client.Options{Hello: r.hello, Timeout: r.timeout}
-	switch strings.ToLower(r.protocol) {
-	case "lmtp":
-	case "esmtp", "smtp":
+	if r.protocol == "esmtp" {
 		options.Protocol = client.ESMTP
-	default:
-		return usage(fmt.Errorf("protocol %q is not known", r.protocol), "it is lmtp or esmtp")
 	}
 	if r.verbose {
 		options.Trace = func(dir byte, line string) { fmt.Fprintf(stderr, "%c: %s\n", dir, printableLine(line)) }
 	}
-	if _, _, err := client.ParseTarget(r.server); err != nil {
-		return usage(err, "--server unix:PATH or tcp:HOST:PORT")
-	}
 	c, err := client.Dial(ctx, r.server, options)
 	if err != nil {
-		return failed(err, r.dialHint(err))
+		return failed(err, dialHint(err))
 	}
 	defer c.Close()
 	result, err := c.Send(ctx, m)
@@ -143,46 +121,20 @@ func (r *sendRequest) send(ctx context.Context, content io.ReadSeeker, stdout, s
 	return report(result, stdout)
 }
 
-// message is what the flags and the content's own needs say of the envelope.
-func (r *sendRequest) message(content io.ReadSeeker) (client.Message, error) {
-	traits, err := client.Inspect(content)
-	if err != nil {
-		return client.Message{}, failed(fmt.Errorf("read the message: %w", err), "")
-	}
-	if _, err := content.Seek(0, io.SeekStart); err != nil {
-		return client.Message{}, failed(fmt.Errorf("read the message again: %w", err), "give it by standard input: doorstep send - <FILE")
-	}
-	m := client.Message{From: r.from, To: r.to, Content: content, Size: traits.Size}
-	switch body := strings.ToUpper(r.body); body {
-	case "AUTO":
-		m.Body = traits.Body()
-	case "7BIT", "8BITMIME":
-		m.Body = body
-	case "NONE":
-	default:
-		return m, usage(fmt.Errorf("body %q is not known", r.body), "it is auto, 7bit, 8bitmime or none")
-	}
-	switch strings.ToLower(r.utf8) {
-	case "auto":
-		if traits.UTF8Header {
-			m.UTF8 = client.UTF8Always
-		}
-	case "always":
-		m.UTF8 = client.UTF8Always
-	case "never":
-		m.UTF8 = client.UTF8Never
-	default:
-		return m, usage(fmt.Errorf("smtputf8 %q is not known", r.utf8), "it is auto, always or never")
-	}
-	return m, nil
-}
-
-// dialHint guesses why there was no connection.
-func (r *sendRequest) dialHint(err error) string {
-	if answered := (*client.ReplyError)(nil); errors.As(err, &answered) {
+// dialHint guesses why there was no session.
+func dialHint(err error) string {
+	answered := (*client.ReplyError)(nil)
+	switch {
+	case errors.As(err, &answered) && answered.Reply.Permanent():
 		return "the server may speak the other protocol: try --protocol lmtp or --protocol esmtp"
+	case errors.As(err, &answered):
+		return "the server is there, but takes no mail from here now: its log tells why"
+	case errors.Is(err, fs.ErrPermission):
+		return "the socket's owner, group and mode say who may connect"
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return "is a server running there? doorstep serve --dev starts one"
 	}
-	return "is a server running there? doorstep serve --dev starts one"
+	return ""
 }
 
 // report prints an answer for each recipient.
@@ -196,7 +148,7 @@ func report(result *client.Result, w io.Writer) error {
 		if !o.Delivered() {
 			failures++
 		}
-		if _, err := fmt.Fprintf(w, "%s: %s\n", o.To, answer); err != nil {
+		if _, err := fmt.Fprintf(w, "%s: %s\n", o.To, printableLine(answer)); err != nil {
 			return err
 		}
 	}
