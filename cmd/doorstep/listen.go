@@ -96,13 +96,30 @@ func permit(l config.Listen) error {
 			return failed(err, "")
 		}
 	}
-	if uid >= 0 || gid >= 0 {
-		if err := os.Lchown(l.Address, uid, gid); err != nil {
-			return failed(err, "only root may give a socket to another owner, or to a group it is not in")
-		}
+	return openTo(l.Address, uid, gid, l.Mode)
+}
+
+// openTo changes owner and mode of the very file it has looked at: in a directory that others
+// may write to, the name could lead somewhere else by then, and root would open that. A file
+// opened for its path alone cannot be chmodded, but its entry in /proc can (open(2), O_PATH).
+func openTo(path string, uid, gid int, mode fs.FileMode) error {
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return failed(fmt.Errorf("open %s: %w", path, err), "")
 	}
-	if err := os.Chmod(l.Address, l.Mode); err != nil {
-		return failed(err, "")
+	defer unix.Close(fd)
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil {
+		return failed(fmt.Errorf("look at %s: %w", path, err), "")
+	}
+	if stat.Mode&unix.S_IFMT != unix.S_IFSOCK {
+		return failed(fmt.Errorf("listen on unix:%s: the socket was replaced", path), "nobody else may write to its directory")
+	}
+	if err := unix.Fchownat(fd, "", uid, gid, unix.AT_EMPTY_PATH); err != nil {
+		return failed(fmt.Errorf("change the owner of %s: %w", path, err), "only root may give a socket to another owner, or to a group it is not in")
+	}
+	if err := os.Chmod(fmt.Sprintf("/proc/self/fd/%d", fd), mode); err != nil {
+		return failed(fmt.Errorf("change the mode of %s: %w", path, err), "")
 	}
 	return nil
 }

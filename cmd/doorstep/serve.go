@@ -32,7 +32,7 @@ func serveCommand() *cobra.Command {
 			"With --dev it needs no configuration: it makes one in ./doorstep-dev, with a few accounts,\n" +
 			"and listens on a socket there, on 127.0.0.1:2424 for LMTP and on 127.0.0.1:2525 for ESMTP.",
 		Example: "  doorstep serve -c /etc/doorstep/doorstep.toml\n  doorstep serve --dev",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 	}
 	path := configFlag(cmd)
 	dev := cmd.Flags().Bool("dev", false, "run in ./doorstep-dev, to try things out")
@@ -62,6 +62,10 @@ func serveCommand() *cobra.Command {
 func serve(ctx context.Context, c *config.Config, stderr io.Writer, ready func()) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+
+	// The kernel would end the program when the reader of its log has gone (os/signal,
+	// SIGPIPE); mail is worth more than the line.
+	signal.Ignore(syscall.SIGPIPE)
 
 	log := buildLog(c.Log, stderr)
 	agent, err := buildAgent(c, log)
