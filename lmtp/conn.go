@@ -10,8 +10,6 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
-
-	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
 
 const (
@@ -34,7 +32,9 @@ type conn struct {
 	state    state
 	envelope *Envelope
 	tx       Transaction
-	accepted []address.Address // recipients, in order: each gets one reply
+	rcpts    int      // RCPT commands of the transaction, refused ones too
+	accepted int      // those that were accepted: each gets one reply
+	content  *content // what has come by BDAT, or is coming by DATA
 
 	failures     int
 	idleCommands int
@@ -127,7 +127,9 @@ func (c *conn) step() error {
 		return err
 	}
 	reply = c.budget(reply)
-	c.out.write(reply)
+	if reply.Code != 0 {
+		c.out.write(reply)
+	}
 	if c.out.err != nil {
 		return c.out.err
 	}
@@ -243,14 +245,22 @@ func (w deadlineWriter) Write(p []byte) (int, error) {
 	return w.c.net.Write(p)
 }
 
-// abort drops the open transaction, if there is one; why is what its recipients are told.
+// abort drops the open transaction, if there is one, and makes the session ready for the
+// next; why is what the recipients are told.
 func (c *conn) abort(why error) {
-	if c.tx != nil {
-		tx := c.tx
-		c.endTransaction()
-		if err := guard(func() error { tx.Abort(why); return nil }); err != nil {
-			c.log.Error("abort", "error", err)
-		}
+	c.drop(why)
+	c.endTransaction()
+}
+
+// drop tells the Handler that the transaction is over, which it may only be told once.
+func (c *conn) drop(why error) {
+	if c.tx == nil {
+		return
+	}
+	tx := c.tx
+	c.tx = nil
+	if err := guard(func() error { tx.Abort(why); return nil }); err != nil {
+		c.log.Error("abort", "error", err)
 	}
 }
 
@@ -258,7 +268,8 @@ func (c *conn) abort(why error) {
 func (c *conn) endTransaction() {
 	c.tx = nil
 	c.envelope = nil
-	c.accepted = nil
+	c.content = nil
+	c.rcpts, c.accepted = 0, 0
 	if c.state > stateReady {
 		c.state = stateReady
 	}

@@ -5,35 +5,47 @@ import (
 	"os"
 )
 
-// abuseFactor is how many times the message size limit a client may send before it is cut
-// off: content must be read to its end, but not for ever.
-const abuseFactor = 10
-
-var errTooMuch = errors.New("content far beyond the size limit")
-
 // data asks for the content (RFC 5321 §4.1.1.4). Without a recipient there is nobody to
 // answer for (RFC 2033 §4.2).
 func (c *conn) data(string) Reply {
-	if c.state == stateMail {
-		if c.session.Protocol == ESMTP {
-			return replyNoRcptSMTP
-		}
-		return replyNoRcpt
+	switch {
+	case c.state == stateChunk:
+		// The message has begun by BDAT and cannot go on by DATA (RFC 3030 §2).
+		c.fail(errSequence)
+		return replySequence
+	case c.state == stateFailed:
+		return replySequence
+	case c.state == stateMail:
+		return c.noRecipient()
+	case c.envelope.Body == binaryMIME:
+		return Reply{Code: 503, Enhanced: "5.5.1", Text: "BODY=BINARYMIME needs BDAT"} // RFC 3030 §3
 	}
 	return replyData
+}
+
+// noRecipient answers content for which there is nobody to answer: 503 by RFC 2033 §4.2,
+// and 554 over ESMTP by RFC 5321 §3.3.
+func (c *conn) noRecipient() Reply {
+	if c.session.Protocol == ESMTP {
+		return replyNoRcptSMTP
+	}
+	return replyNoRcpt
 }
 
 // receiveData reads content to its end, whatever becomes of it on the way: what follows a
 // message that we cannot take must not be mistaken for commands.
 func (c *conn) receiveData() error {
-	content := &content{c: c, limit: c.server.MaxMessageSize}
-	content.dots.emit = content.write
-	content.dots.normalize = c.server.NormalizeBareLF
-	if err := c.in.readDots(&content.dots); err != nil {
+	t := c.newContent()
+	dots := &dotDecoder{normalize: c.server.NormalizeBareLF}
+	dots.emit = func(p []byte) {
+		t.write(p)
+		dots.giveUp = t.tooMuch
+	}
+	if err := c.in.readDots(dots); err != nil {
 		return c.lostData(err)
 	}
-	content.checkLineEnds()
-	return c.finish(content.err)
+	t.checkLineEnds(dots.bareLF, dots.bareCR)
+	return c.finish(t.err)
 }
 
 // lostData ends a session that broke off in the middle of content: what comes next on the
@@ -49,44 +61,4 @@ func (c *conn) lostData(err error) error {
 		c.out.write(replyIdle)
 	}
 	return err
-}
-
-// A content counts octets on their way to the Transaction, and remembers why it cannot be
-// taken.
-type content struct {
-	c     *conn
-	dots  dotDecoder
-	limit int64
-	size  int64
-	err   error
-}
-
-// write hands content on while there is a use for it.
-func (t *content) write(p []byte) {
-	t.size += int64(len(p)) // RFC 1870 §5: CRLFs count, transparency dots do not
-	switch {
-	case t.size > abuseFactor*t.limit:
-		t.dots.giveUp = errTooMuch
-	case t.err != nil:
-	case t.size > t.limit:
-		t.err = t.c.errTooLarge()
-	default:
-		t.err = guard(func() error { _, err := t.c.tx.Write(p); return err })
-	}
-}
-
-// checkLineEnds refuses content that another hop could read as another number of messages.
-func (t *content) checkLineEnds() {
-	switch {
-	case t.err != nil:
-	case t.dots.bareLF && !t.dots.normalize:
-		t.err = &Error{Code: 554, Enhanced: "5.6.0", Text: "bare LF in the message, lines end in CRLF"}
-	case t.dots.bareCR && t.c.server.RefuseBareCR:
-		t.err = &Error{Code: 554, Enhanced: "5.6.0", Text: "bare CR in the message, lines end in CRLF"}
-	}
-}
-
-func (c *conn) errTooLarge() error {
-	r := c.tooLarge()
-	return &Error{Code: r.Code, Enhanced: r.Enhanced, Text: r.Text}
 }

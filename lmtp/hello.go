@@ -6,6 +6,7 @@ import "strings"
 type extension struct {
 	keyword string
 	args    func(*conn) string // nil: none
+	offered func(*conn) bool   // nil: always
 }
 
 // extensions is what the hello reply offers, in the order it is listed (RFC 5321 §4.1.1.1).
@@ -16,7 +17,10 @@ var extensions = [...]extension{
 	{keyword: "8BITMIME"},            // RFC 6152; required by SMTPUTF8
 	{keyword: "SMTPUTF8"},            // RFC 6531
 	{keyword: "SIZE", args: (*conn).sizeArgument},
-	{keyword: "HELP"}, // RFC 5321 §4.1.1.1: a verb that is not mandatory is listed
+	{keyword: "CHUNKING"}, // RFC 3030
+	{keyword: "BINARYMIME", offered: (*conn).offersBinary},
+	{keyword: "LIMITS", args: (*conn).limitsArgument}, // RFC 9422
+	{keyword: "HELP"},                                 // RFC 5321 §4.1.1.1: a verb that is not mandatory is listed
 }
 
 // wrongHello answers the hello of the other protocol, with no enhanced code, as for every
@@ -72,6 +76,9 @@ func (c *conn) offer() string {
 	var text strings.Builder
 	text.WriteString(c.session.Hostname)
 	for _, e := range extensions {
+		if e.offered != nil && !e.offered(c) {
+			continue
+		}
 		text.WriteString("\n" + e.keyword)
 		if e.args != nil {
 			text.WriteString(" " + e.args(c))

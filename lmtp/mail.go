@@ -10,9 +10,9 @@ import (
 
 // mailParams is the parameter table of MAIL.
 var mailParams = []param[Envelope]{
-	{"SIZE", (*conn).mailSize},         // RFC 1870
-	{"BODY", (*conn).mailBody},         // RFC 6152
-	{"SMTPUTF8", (*conn).mailSMTPUTF8}, // RFC 6531
+	{keyword: "SIZE", apply: (*conn).mailSize},         // RFC 1870
+	{keyword: "BODY", apply: (*conn).mailBody},         // RFC 6152, RFC 3030
+	{keyword: "SMTPUTF8", apply: (*conn).mailSMTPUTF8}, // RFC 6531
 }
 
 // mail begins a transaction.
@@ -100,11 +100,17 @@ func isDigits(s string) bool {
 // are kept either way (RFC 6152 §3).
 func (c *conn) mailBody(env *Envelope, p parameter) Reply {
 	env.Body = upperASCII(p.value)
-	if env.Body != "7BIT" && env.Body != "8BITMIME" {
-		return badArgument("BODY is 7BIT or 8BITMIME")
+	switch {
+	case env.Body == "7BIT", env.Body == "8BITMIME":
+		return Reply{}
+	case env.Body == binaryMIME && c.offersBinary():
+		return Reply{}
 	}
-	return Reply{}
+	return badArgument("BODY is not one that is offered")
 }
+
+// offersBinary: BINARYMIME is offered where every octet is kept to the mailbox.
+func (c *conn) offersBinary() bool { return c.server.BinaryMIME }
 
 // mailSMTPUTF8 has no value (RFC 6531 §3.4).
 func (c *conn) mailSMTPUTF8(env *Envelope, p parameter) Reply {
@@ -118,6 +124,12 @@ func (c *conn) mailSMTPUTF8(env *Envelope, p parameter) Reply {
 // sizeArgument is the argument of the SIZE keyword.
 func (c *conn) sizeArgument() string {
 	return strconv.FormatInt(c.server.MaxMessageSize, 10)
+}
+
+// limitsArgument is the argument of the LIMITS keyword: only what is really enforced, and
+// counted as RFC 9422 §3 says.
+func (c *conn) limitsArgument() string {
+	return "RCPTMAX=" + strconv.Itoa(c.server.MaxRecipients)
 }
 
 func (c *conn) tooLarge() Reply {

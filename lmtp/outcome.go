@@ -10,7 +10,7 @@ import (
 // finish ends a transaction whose content has been read: it is delivered, or refused for
 // the given reason, and every accepted recipient is answered.
 func (c *conn) finish(refused error) error {
-	id, n := c.envelope.ID, len(c.accepted)
+	id, n := c.envelope.ID, c.accepted
 	var outcomes <-chan error
 	ctx, cancel := context.WithTimeout(c.context(), c.server.TransactionTimeout)
 	defer cancel()
@@ -36,7 +36,7 @@ func (c *conn) commit(ctx context.Context) (outcomes <-chan error) {
 	err := guard(func() error { outcomes = c.tx.Commit(ctx); return nil })
 	if err != nil {
 		c.log.Error("panic in a delivery", "transaction", c.envelope.ID, "error", err)
-		return sameOutcome(err, len(c.accepted))
+		return sameOutcome(err, c.accepted)
 	}
 	return outcomes
 }

@@ -16,6 +16,8 @@ type param[T any] struct {
 	keyword string
 	// apply takes the value. The zero Reply is success.
 	apply func(c *conn, into *T, p parameter) Reply
+	// offered says whether the extension is; nil: always. Else the keyword is unknown.
+	offered func(*conn) bool
 }
 
 // maxParams bounds the parameters of one command; there are fewer keywords than this.
@@ -76,7 +78,7 @@ func isValue(s string) bool {
 func applyParams[T any](c *conn, table []param[T], params []parameter, into *T) Reply {
 	for i, p := range params {
 		row := findParam(table, p.keyword)
-		if row == nil || !c.session.Extended {
+		if row == nil || !c.session.Extended || row.offered != nil && !row.offered(c) {
 			return unknownParam(p.keyword)
 		}
 		for _, earlier := range params[:i] {

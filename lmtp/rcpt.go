@@ -15,6 +15,11 @@ var rcptParams = []param[Recipient]{}
 //
 // A refused recipient leaves the transaction as it was (RFC 5321 §3.3).
 func (c *conn) rcpt(args string) Reply {
+	// As LIMITS RCPTMAX says, refused recipients count too (RFC 9422 §3.3).
+	if c.rcpts++; c.rcpts > c.server.MaxRecipients {
+		c.log.Warn("recipient refused", "limit", "recipients", "value", c.server.MaxRecipients, "transaction", c.envelope.ID)
+		return replyRcptLimit
+	}
 	path, params, refused := pathAndParams(args, "TO:", "5.1.3")
 	if refused.Code != 0 {
 		return refused
@@ -29,9 +34,6 @@ func (c *conn) rcpt(args string) Reply {
 		return Reply{Code: 553, Enhanced: "5.6.7", Text: "an internationalized address needs SMTPUTF8"}
 	case err != nil:
 		return Reply{Code: 501, Enhanced: "5.1.3", Text: "bad forward-path"}
-	case len(c.accepted) >= c.server.MaxRecipients:
-		c.log.Warn("recipient refused", "limit", "recipients", "value", c.server.MaxRecipients, "transaction", c.envelope.ID)
-		return replyRcptLimit
 	}
 	rcpt.To = to
 	err = guard(func() error { return c.tx.Rcpt(c.context(), rcpt) })
@@ -39,7 +41,7 @@ func (c *conn) rcpt(args string) Reply {
 		c.logRefusal(err, "command", "RCPT", "transaction", c.envelope.ID)
 		return refusal(err, c.envelope.ID)
 	}
-	c.accepted = append(c.accepted, to)
+	c.accepted++
 	c.state = stateRcpt
 	return replyRcpt
 }

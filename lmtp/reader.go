@@ -145,6 +145,26 @@ func (r *reader) readDots(d *dotDecoder) error {
 	}
 }
 
+// readCount reads n octets and hands them on in parts.
+func (r *reader) readCount(n int64, take func([]byte)) error {
+	if n > int64(r.w-r.r) {
+		r.grow()
+		defer r.shrink()
+	}
+	for n > 0 {
+		if r.r == r.w {
+			if err := r.fill(); err != nil {
+				return err
+			}
+		}
+		part := r.buf[r.r:min(int64(r.w), int64(r.r)+n)]
+		take(part)
+		r.r += len(part)
+		n -= int64(len(part))
+	}
+	return nil
+}
+
 // grow makes the buffer large for content.
 func (r *reader) grow() {
 	if r.large == nil {

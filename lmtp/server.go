@@ -26,8 +26,8 @@ type Server struct {
 	Hostname string
 	// MaxMessageSize is the most octets of one message (SIZE, RFC 1870). [50 MiB]
 	MaxMessageSize int64
-	// MaxRecipients is the most accepted recipients of one transaction; at least 100
-	// (RFC 5321 §4.5.3.1.8). [1000]
+	// MaxRecipients is the most recipients of one transaction, those that were refused
+	// included, as LIMITS says; at least 100 (RFC 5321 §4.5.3.1.8). [1000]
 	MaxRecipients int
 	// MaxConnections is the most sessions at once; more are told 421 4.3.2. [1000]
 	MaxConnections int
@@ -45,6 +45,9 @@ type Server struct {
 	// RefuseBareCR refuses content with a CR that no LF follows, where the default is to
 	// keep it as an octet like another.
 	RefuseBareCR bool
+	// BinaryMIME offers BINARYMIME (RFC 3030). Set it only where the Handler keeps every octet:
+	// content then has bare CR and LF, and need not end in a line end.
+	BinaryMIME bool
 	// Admit, if not nil, is asked about each new connection. An *Error is sent in place of
 	// the greeting; release, if not nil, is called when an admitted connection has ended.
 	Admit func(net.Conn) (release func(), err error)

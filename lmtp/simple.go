@@ -46,5 +46,5 @@ func (c *conn) help(string) Reply {
 	if c.session.Protocol == ESMTP {
 		hello = "EHLO HELO"
 	}
-	return Reply{Code: 214, Enhanced: "2.0.0", Text: hello + " MAIL RCPT DATA RSET NOOP VRFY HELP QUIT"}
+	return Reply{Code: 214, Enhanced: "2.0.0", Text: hello + " MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT"}
 }

@@ -13,6 +13,8 @@ const (
 	stateReady                // no transaction
 	stateMail                 // after MAIL, without an accepted recipient
 	stateRcpt                 // with at least one
+	stateChunk                // after BDAT (RFC 3030)
+	stateFailed               // after a BDAT that failed: the rest of its chunks may be coming
 )
 
 // states is a set of states.
@@ -29,7 +31,7 @@ func in(list ...state) states {
 func (set states) has(s state) bool { return set&(1<<s) != 0 }
 
 var (
-	always        = in(stateGreeted, stateReady, stateMail, stateRcpt)
+	always        = in(stateGreeted, stateReady, stateMail, stateRcpt, stateChunk, stateFailed)
 	inTransaction = in(stateMail, stateRcpt)
 )
 
@@ -48,35 +50,38 @@ type verb struct {
 	states states    // where it is in sequence; elsewhere 503
 	args   arguments // checked before the handler runs
 	run    func(c *conn, args string) Reply
+
+	offered func(*conn) bool // nil: always; elsewhere 502
 }
 
 // verbs is the command table. Verbs that are known and not offered are answered 502, so that
 // a client can tell them from a typing error (RFC 5321 §4.2.4).
 var verbs = [...]verb{
-	{"MAIL", in(stateReady), oneArgument, (*conn).mail},
-	{"RCPT", inTransaction, oneArgument, (*conn).rcpt},
-	{"DATA", inTransaction, noArgument, (*conn).data},
-	{"RSET", always, noArgument, (*conn).rset},
-	{"NOOP", always, anyArgument, (*conn).noop},
-	{"QUIT", always, noArgument, (*conn).quit},
-	{"VRFY", always, oneArgument, (*conn).vrfy},
-	{"HELP", always, anyArgument, (*conn).help},
-	{"LHLO", always, anyArgument, (*conn).lhlo},
-	{"EHLO", always, anyArgument, (*conn).ehlo},
-	{"HELO", always, anyArgument, (*conn).helo},
+	{name: "MAIL", states: in(stateReady), args: oneArgument, run: (*conn).mail},
+	{name: "RCPT", states: inTransaction, args: oneArgument, run: (*conn).rcpt},
+	{name: "DATA", states: in(stateMail, stateRcpt, stateChunk, stateFailed), args: noArgument, run: (*conn).data},
+	{name: "BDAT", states: always, args: anyArgument, run: (*conn).bdat}, // its octets must be read in every state
+	{name: "RSET", states: always, args: noArgument, run: (*conn).rset},
+	{name: "NOOP", states: always, args: anyArgument, run: (*conn).noop},
+	{name: "QUIT", states: always, args: noArgument, run: (*conn).quit},
+	{name: "VRFY", states: always, args: oneArgument, run: (*conn).vrfy},
+	{name: "HELP", states: always, args: anyArgument, run: (*conn).help},
+	{name: "LHLO", states: always, args: anyArgument, run: (*conn).lhlo},
+	{name: "EHLO", states: always, args: anyArgument, run: (*conn).ehlo},
+	{name: "HELO", states: always, args: anyArgument, run: (*conn).helo},
 
-	{"STARTTLS", always, anyArgument, notOffered}, // RFC 3207
-	{"AUTH", always, anyArgument, notOffered},     // RFC 4954
-	{"EXPN", always, anyArgument, notOffered},     // would list members to whoever asks
-	{"ETRN", always, anyArgument, notOffered},     // RFC 1985: there is no queue to run
-	{"ATRN", always, anyArgument, notOffered},     // RFC 2645: nor to hand over
-	{"TURN", always, anyArgument, notOffered},     // RFC 5321 appendix F.1: unsafe
-	{"SEND", always, anyArgument, notOffered},     // RFC 5321 appendix F.6: to terminals
-	{"SOML", always, anyArgument, notOffered},
-	{"SAML", always, anyArgument, notOffered},
-	{"BURL", always, anyArgument, notOffered},     // RFC 4468: for submission only
-	{"XCLIENT", always, anyArgument, notOffered},  // Postfix's, for trusted proxies
-	{"XFORWARD", always, anyArgument, notOffered}, // likewise
+	{name: "STARTTLS", states: always, args: anyArgument, run: notOffered}, // RFC 3207
+	{name: "AUTH", states: always, args: anyArgument, run: notOffered},     // RFC 4954
+	{name: "EXPN", states: always, args: anyArgument, run: notOffered},     // would list members to whoever asks
+	{name: "ETRN", states: always, args: anyArgument, run: notOffered},     // RFC 1985: there is no queue to run
+	{name: "ATRN", states: always, args: anyArgument, run: notOffered},     // RFC 2645: nor to hand over
+	{name: "TURN", states: always, args: anyArgument, run: notOffered},     // RFC 5321 appendix F.1: unsafe
+	{name: "SEND", states: always, args: anyArgument, run: notOffered},     // RFC 5321 appendix F.6: to terminals
+	{name: "SOML", states: always, args: anyArgument, run: notOffered},
+	{name: "SAML", states: always, args: anyArgument, run: notOffered},
+	{name: "BURL", states: always, args: anyArgument, run: notOffered},     // RFC 4468: for submission only
+	{name: "XCLIENT", states: always, args: anyArgument, run: notOffered},  // Postfix's, for trusted proxies
+	{name: "XFORWARD", states: always, args: anyArgument, run: notOffered}, // likewise
 }
 
 // longestVerb bounds what is looked up.
@@ -87,11 +92,10 @@ func (c *conn) dispatch(line []byte) Reply {
 	name, args := splitVerb(line)
 	v := findVerb(name)
 	switch {
-	case bytes.EqualFold(name, []byte("BDAT")):
-		// Without CHUNKING its octets cannot be told from commands: the framing is lost.
-		return Reply{Code: 502, Enhanced: "5.5.1", Text: "CHUNKING is not offered", then: hangUp}
 	case v == nil:
 		return replyUnknown
+	case v.offered != nil && !v.offered(c):
+		return replyNotOffered
 	case !v.states.has(c.state):
 		return replySequence
 	case v.args == noArgument && args != "":

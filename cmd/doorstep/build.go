@@ -122,6 +122,7 @@ func buildServer(c *config.Config, l config.Listen, handler lmtp.Handler, log *s
 		TransactionTimeout: c.Limits.TransactionTimeout,
 		NormalizeBareLF:    l.BareLF == config.NormalizeLF,
 		RefuseBareCR:       l.BareCR == config.RejectCR,
+		BinaryMIME:         c.Store.Newline == config.CRLF,
 		Admit:              admit,
 		Log:                log,
 	}

@@ -1,0 +1,182 @@
+package lmtp
+
+import (
+	"strconv"
+	"strings"
+)
+
+// binaryMIME is the BODY of a message that must come by BDAT and be kept octet by octet
+// (RFC 3030 §3).
+const binaryMIME = "BINARYMIME"
+
+// maxEmptyChunks is how many chunks without an octet may follow one another.
+const maxEmptyChunks = 100
+
+// A chunk is one BDAT command (RFC 3030 §2).
+//
+//	bdat-cmd = "BDAT" SP chunk-size [ SP end-marker ] CRLF
+type chunk struct {
+	size    int64
+	last    bool
+	refused Reply // to be given when the octets have been read; Code 0: none
+}
+
+// bdat takes a chunk of content. Its octets follow the line whatever is answered, and must
+// be read before the answer: they are never commands.
+func (c *conn) bdat(args string) Reply {
+	size, marker, marked := strings.Cut(args, " ")
+	n, err := strconv.ParseInt(size, 10, 64)
+	if err != nil || !isDigits(size) {
+		// Where the octets end and commands begin again, nobody can tell.
+		return Reply{Code: 501, Enhanced: "5.5.4", Text: "BDAT takes a number of octets", then: hangUp}
+	}
+	if n > abuseFactor*c.server.MaxMessageSize {
+		return replyTooMuch
+	}
+	b := chunk{size: n, last: marked && equalFoldASCII(marker, "LAST")}
+	if marked && !b.last {
+		b.refused = badArgument("the only word behind the size is LAST")
+	}
+	return Reply{then: func(c *conn) error { return c.receiveChunk(b) }}
+}
+
+// receiveChunk reads the octets of a chunk and answers it.
+func (c *conn) receiveChunk(b chunk) error {
+	switch {
+	case b.refused.Code != 0:
+		return c.refuseChunk(b, b.refused)
+	case c.state < stateMail: // RFC 2033 §4.3 is silent here; RFC 3030 §2 has one reply
+		return c.refuseChunk(b, replySequence)
+	case c.state == stateMail:
+		return c.chunkForNobody(b)
+	case c.state == stateFailed:
+		return c.failedChunk(b)
+	}
+	return c.takeChunk(b)
+}
+
+// takeChunk is a chunk in sequence.
+func (c *conn) takeChunk(b chunk) error {
+	if c.state == stateRcpt {
+		c.beginChunks()
+	}
+	t := c.content
+	if b.size > 0 {
+		t.emptyChunks = 0
+	} else if t.emptyChunks++; t.emptyChunks > maxEmptyChunks {
+		c.out.write(replyTooMany)
+		return errHangUp
+	}
+	if err := c.readChunk(b, t.writeChunk); err != nil {
+		return err
+	}
+	if b.last {
+		t.endChunks()
+		return c.finish(t.err)
+	}
+	if t.err != nil {
+		c.fail(t.err)
+		c.out.write(refusal(t.err, c.envelope.ID))
+		return nil
+	}
+	c.out.write(Reply{Code: 250, Enhanced: "2.0.0", Text: strconv.FormatInt(b.size, 10) + " octets"})
+	return nil
+}
+
+// beginChunks begins a message that comes in chunks. Unless it is declared to be binary, it
+// is text, and the same rules hold for its line ends as for DATA.
+func (c *conn) beginChunks() {
+	t := c.newContent()
+	if c.envelope.Body != binaryMIME {
+		t.lines = &lineScanner{emit: t.write, normalize: c.server.NormalizeBareLF}
+	}
+	c.state = stateChunk
+}
+
+// writeChunk takes octets of a chunk.
+func (t *content) writeChunk(p []byte) {
+	if t.lines == nil {
+		t.write(p)
+		return
+	}
+	t.lines.scan(p)
+}
+
+// endChunks is the end of the last chunk.
+func (t *content) endChunks() {
+	if t.lines != nil {
+		t.lines.end()
+		t.checkLineEnds(t.lines.bareLF, t.lines.bareCR)
+	}
+}
+
+// chunkForNobody is a chunk of a transaction without accepted recipients. LMTP answers the
+// last one once for each of them, which is not at all (RFC 2033 §4.3): a client that
+// pipelined it counts on that.
+func (c *conn) chunkForNobody(b chunk) error {
+	if b.last && c.session.Protocol == LMTP {
+		err := c.skipChunk(b)
+		c.abort(nil)
+		return err
+	}
+	return c.refuseChunk(b, c.noRecipient())
+}
+
+// failedChunk is a chunk behind one that failed: it is read, and its recipients are told so
+// at the end, which is also the end of the transaction.
+func (c *conn) failedChunk(b chunk) error {
+	if !b.last {
+		return c.refuseChunk(b, replySequence)
+	}
+	if err := c.skipChunk(b); err != nil {
+		return err
+	}
+	replies := c.accepted
+	if c.session.Protocol == ESMTP {
+		replies = 1
+	}
+	for range replies {
+		c.out.write(replySequence)
+	}
+	c.abort(nil)
+	return nil
+}
+
+// refuseChunk reads a chunk and gives one reply. A refused chunk fails its transaction.
+func (c *conn) refuseChunk(b chunk, r Reply) error {
+	if err := c.skipChunk(b); err != nil {
+		return err
+	}
+	if c.state == stateRcpt || c.state == stateChunk {
+		c.fail(errSequence)
+	}
+	r = c.budget(r)
+	c.out.write(r)
+	if r.then != nil {
+		return r.then(c)
+	}
+	return nil
+}
+
+// fail makes the transaction one that can only be ended: by the last chunk, RSET or a hello.
+func (c *conn) fail(why error) {
+	c.logRefusal(why, "command", "BDAT", "transaction", c.envelope.ID)
+	c.drop(why)
+	c.state = stateFailed
+}
+
+// skipChunk reads the octets of a chunk for nobody.
+func (c *conn) skipChunk(b chunk) error {
+	return c.readChunk(b, func([]byte) {})
+}
+
+// readChunk reads the octets of a chunk.
+func (c *conn) readChunk(b chunk, take func([]byte)) error {
+	if err := c.in.readCount(b.size, take); err != nil {
+		return c.lostData(err)
+	}
+	if c.content != nil && c.content.tooMuch != nil {
+		return c.lostData(c.content.tooMuch)
+	}
+	return nil
+}

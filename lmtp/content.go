@@ -1,0 +1,57 @@
+package lmtp
+
+import "errors"
+
+// abuseFactor is how many times the message size limit a client may send before it is cut
+// off: content must be read to its end, but not for ever.
+const abuseFactor = 10
+
+var (
+	errTooMuch  = errors.New("content far beyond the size limit")
+	errSequence = &Error{Code: 503, Enhanced: "5.5.1", Text: "command out of sequence"}
+	errBareLF   = &Error{Code: 554, Enhanced: "5.6.0", Text: "bare LF in the message, lines end in CRLF"}
+	errBareCR   = &Error{Code: 554, Enhanced: "5.6.0", Text: "bare CR in the message, lines end in CRLF"}
+)
+
+// A content is what comes of a message, by DATA or BDAT: it counts octets on their way to
+// the Transaction, and remembers why they cannot be taken.
+type content struct {
+	c       *conn
+	size    int64
+	err     error // why nothing more is handed on
+	tooMuch error // why the client must be cut off
+
+	lines       *lineScanner // for chunks that are text
+	emptyChunks int          // that followed one another
+}
+
+func (c *conn) newContent() *content {
+	c.content = &content{c: c}
+	return c.content
+}
+
+// write hands content on while there is a use for it.
+func (t *content) write(p []byte) {
+	t.size += int64(len(p)) // RFC 1870 §5: CRLFs count, transparency dots do not
+	switch {
+	case t.size > abuseFactor*t.c.server.MaxMessageSize:
+		t.tooMuch = errTooMuch
+	case t.err != nil:
+	case t.size > t.c.server.MaxMessageSize:
+		r := t.c.tooLarge()
+		t.err = &Error{Code: r.Code, Enhanced: r.Enhanced, Text: r.Text}
+	default:
+		t.err = guard(func() error { _, err := t.c.tx.Write(p); return err })
+	}
+}
+
+// checkLineEnds refuses content that another hop could read as another number of messages.
+func (t *content) checkLineEnds(bareLF, bareCR bool) {
+	switch {
+	case t.err != nil:
+	case bareLF && !t.c.server.NormalizeBareLF:
+		t.err = errBareLF
+	case bareCR && t.c.server.RefuseBareCR:
+		t.err = errBareCR
+	}
+}
