@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/net/idna"
@@ -105,6 +106,27 @@ func toULabel(label string) (string, error) {
 	}
 	return u, nil
 }
+
+// shownLabel is toULabel for trace fields: a sender's label that is no U-label stays as it is.
+func shownLabel(label string) (string, error) {
+	u, err := toULabel(label)
+	if err != nil && isSafeLabel(label) {
+		return label, nil
+	}
+	return u, err
+}
+
+// isSafeLabel reports whether a label in UTF-8 that is no U-label can be written and read
+// without harm: no controls, bidi controls, invisible characters, spaces or line separators,
+// and none of the full stops at which other software splits a domain (UTS #46 §4).
+func isSafeLabel(label string) bool {
+	return utf8.ValidString(label) && !strings.ContainsFunc(label, func(r rune) bool {
+		return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Z) || strings.ContainsRune(fullStops, r)
+	})
+}
+
+// fullStops are ideographic, full-width and half-width.
+const fullStops = "\u3002\uff0e\uff61"
 
 // aLabel maps a label that is not ASCII to NFC and lower case and gives its A-label (RFC
 // 5891 §4), provided that the result is a valid U-label: code points of RFC 5892 with

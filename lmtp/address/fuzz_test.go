@@ -24,7 +24,7 @@ func seed(f *testing.F, part func(string) string) {
 // in headers, and is what ScanPath finds between brackets.
 func FuzzPath(f *testing.F) {
 	seed(f, func(s string) string { return s })
-	for _, s := range []string{"@a.example,@b.example:u1@dst.example", "a..b@docomo.example", "Postmaster", `">"@d.example`} {
+	for _, s := range []string{"@a.example,@b.example:u1@dst.example", "a..b@docomo.example", "a@_b-.i\u2764.example", "Postmaster", `">"@d.example`} {
 		f.Add(s)
 	}
 	parsers := []func(string) (address.Address, error){
@@ -59,9 +59,12 @@ func FuzzPath(f *testing.F) {
 			if err != nil || path != s || rest != " SIZE=1" {
 				t.Errorf("parser %d: ScanPath of %+q: %+q, %+q, %v", i, s, path, rest, err)
 			}
+			if strings.ContainsFunc(a.Domain, endsLine) {
+				t.Errorf("parser %d: domain %+q", i, a.Domain)
+			}
 			for _, utf8ok := range []bool{false, true} {
 				h, ok := a.Header(utf8ok)
-				if ok && (!utf8.ValidString(h) || strings.ContainsAny(h, "\r\n\x00")) {
+				if ok && (!utf8.ValidString(h) || strings.ContainsFunc(h, endsLine)) {
 					t.Errorf("parser %d: header form %+q", i, h)
 				}
 				if ok && !utf8ok {
@@ -172,3 +175,8 @@ func ascii(s string) bool {
 }
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
+
+// endsLine reports whether some reader could take r for the end of a line, or not show it.
+func endsLine(r rune) bool {
+	return r < ' ' || 0x7f <= r && r < 0xa0 || r == 0x2028 || r == 0x2029
+}

@@ -15,7 +15,7 @@ type cursor struct {
 	Parser
 	src        string
 	pos        int
-	anyDots    bool // dots stand anywhere in an unquoted local part
+	sender     bool // a reverse-path: whatever is safe will do, see ReversePath
 	postmaster bool // <Postmaster> needs no domain
 	high       bool // an octet from 0x80 that needs SMTPUTF8 was consumed
 	uLabels    bool // the domain has a label that is not ASCII
@@ -115,7 +115,7 @@ func (c *cursor) dotString() (string, error) {
 		for !c.done() && (isAtext(c.src[c.pos]) || c.highLocal()) {
 			c.pos++
 		}
-		if c.pos == atom && !c.anyDots {
+		if c.pos == atom && !c.sender {
 			return "", c.fail("atom expected in local part")
 		}
 		if !c.eat('.') {
@@ -192,7 +192,7 @@ func (c *cursor) domain() error {
 			break
 		}
 	}
-	if c.uLabels && !bidiDomain(c.src[start:c.pos]) {
+	if c.uLabels && !c.sender && !bidiDomain(c.src[start:c.pos]) {
 		return c.fail("domain violates the Bidi rule")
 	}
 	return nil
@@ -209,13 +209,16 @@ func (c *cursor) subDomain() error {
 		b := c.src[c.pos]
 		if b >= utf8.RuneSelf {
 			ascii = false
-		} else if !isLetDig(b) && b != '-' {
+		} else if !isLetDig(b) && b != '-' && !(c.sender && b == '_') {
 			break
 		}
 		c.pos++
 	}
 	label := c.src[start:c.pos]
 	switch {
+	case c.sender && label == "":
+		return c.fail("label expected")
+	case c.sender && ascii:
 	case ascii && !isLDH(label):
 		return c.fail("label of letters, digits and inner hyphens expected")
 	case ascii:
@@ -223,7 +226,7 @@ func (c *cursor) subDomain() error {
 		c.high = true
 	default:
 		c.uLabels = true
-		if _, err := aLabel(label); err != nil {
+		if _, err := aLabel(label); err != nil && !(c.sender && isSafeLabel(label)) {
 			return fmt.Errorf("%w: %w", c.fail("bad label"), err)
 		}
 	}

@@ -31,7 +31,7 @@ func (a Address) Header(utf8ok bool) (text string, ok bool) {
 	}
 	convert := toALabel
 	if utf8ok {
-		convert = toULabel
+		convert = shownLabel
 	}
 	domain, err := a.domainIn(convert)
 	if err != nil || hasControl(domain) {
@@ -111,6 +111,12 @@ func hasControl(s string) bool {
 	return hasC1(s) || strings.ContainsFunc(s, func(r rune) bool {
 		return r < ' ' || r == 0x7f || r == 0x2028 || r == 0x2029
 	})
+}
+
+// Escape gives any octets in the form of Log, so that what a client sent can be logged when it
+// is no address. A backslash comes doubled.
+func Escape(octets string) string {
+	return escape(strings.ReplaceAll(octets, `\`, `\\`))
 }
 
 // escape writes everything but printable ASCII as \x{…}, or \xHH where it is not UTF-8.

@@ -36,6 +36,9 @@ func TestRender(t *testing.T) {
 		{"EAI-08 C1", addr{"", "u\u0085", "d.example"}, "u\u0085@d.example", `u\x{85}@d.example`, no, no},
 		{"EAI-08 line separator", addr{"", "u\u2028", "d.example"}, "u\u2028@d.example", `u\x{2028}@d.example`, no, no},
 		{"EAI-08 line end by hand", addr{"", "u\r\nX: y", "d.example"}, "\"u\r\nX: y\"@d.example", `"u\x{d}\x{a}X: y"@d.example`, no, no},
+		{"PATH-05 underscore", addr{"", "u1", "A_b.example"}, "u1@A_b.example", "u1@A_b.example", "u1@A_b.example", "u1@A_b.example"},
+		{"PATH-05 symbol", addr{"", "u1", "I\u2764.xn--bcher-kva.example"}, "u1@I\u2764.xn--bcher-kva.example", `u1@I\x{2764}.xn--bcher-kva.example`, no, "u1@I\u2764.b\u00fccher.example"},
+		{"PATH-05 bidi control in a domain by hand", addr{"", "u1", "a\u202eb.example"}, "u1@a\u202eb.example", `u1@a\x{202e}b.example`, no, no},
 		{"bad domain by hand", addr{"", "u", "b\u00e9\x00.\xff"}, "u@b\u00e9\x00.\xff", `u@b\x{e9}\x{0}.\xff`, no, no},
 	}
 	for _, tt := range tests {
@@ -58,6 +61,21 @@ func TestRender(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestEscape(t *testing.T) {
+	for octets, want := range map[string]string{
+		"":                           "",
+		"a@d.example":                "a@d.example",
+		"jos\u00e9@d\u3002example":   `jos\x{e9}@d\x{3002}example`,
+		"\xc0\xaf\xed\xa0\x80\xc3":   `\xc0\xaf\xed\xa0\x80\xc3`,
+		"\x00\r\n\u0085\u202e\u200b": `\x{0}\x{d}\x{a}\x{85}\x{202e}\x{200b}`,
+		`\x{e9}`:                     `\\x{e9}`,
+	} {
+		if got := address.Escape(octets); got != want {
+			t.Errorf("%+q: %q, want %q", octets, got, want)
+		}
 	}
 }
 
