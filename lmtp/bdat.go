@@ -30,7 +30,7 @@ func (c *conn) bdat(args string) Reply {
 		// Where the octets end and commands begin again, nobody can tell.
 		return Reply{Code: 501, Enhanced: "5.5.4", Text: "BDAT takes a number of octets", then: hangUp}
 	}
-	if n > abuseFactor*c.server.MaxMessageSize {
+	if n/abuseFactor > c.server.MaxMessageSize {
 		return replyTooMuch
 	}
 	b := chunk{size: n, last: marked && equalFoldASCII(marker, "LAST")}

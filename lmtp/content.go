@@ -1,6 +1,9 @@
 package lmtp
 
-import "errors"
+import (
+	"errors"
+	"io"
+)
 
 // abuseFactor is how many times the message size limit a client may send before it is cut
 // off: content must be read to its end, but not for ever.
@@ -34,14 +37,20 @@ func (c *conn) newContent() *content {
 func (t *content) write(p []byte) {
 	t.size += int64(len(p)) // RFC 1870 §5: CRLFs count, transparency dots do not
 	switch {
-	case t.size > abuseFactor*t.c.server.MaxMessageSize:
+	case t.size/abuseFactor > t.c.server.MaxMessageSize:
 		t.tooMuch = errTooMuch
 	case t.err != nil:
 	case t.size > t.c.server.MaxMessageSize:
 		r := t.c.tooLarge()
 		t.err = &Error{Code: r.Code, Enhanced: r.Enhanced, Text: r.Text}
 	default:
-		t.err = guard(func() error { _, err := t.c.tx.Write(p); return err })
+		t.err = guard(func() error {
+			n, err := t.c.tx.Write(p)
+			if err == nil && n != len(p) {
+				err = io.ErrShortWrite // a 250 would be for part of the message
+			}
+			return err
+		})
 	}
 }
 

@@ -3,6 +3,7 @@ package lmtp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -17,16 +18,17 @@ func (c *conn) finish(refused error) error {
 	if refused != nil {
 		c.logRefusal(refused, "command", "DATA", "transaction", id)
 		c.abort(refused)
-		outcomes = sameOutcome(refused, n)
+		outcomes = sameOutcome(logged(refused), n)
 	} else {
 		outcomes = c.commit(ctx)
 		c.endTransaction()
 	}
 	c.idleCommands = 0
+	p := &pending{out: &c.out, ctx: ctx, outcomes: outcomes}
 	if c.session.Protocol == ESMTP {
-		c.answerOnce(ctx, outcomes, n, id)
+		c.answerOnce(p, n, id)
 	} else {
-		c.answerEach(ctx, outcomes, n, id)
+		c.answerEach(p, n, id)
 	}
 	return c.out.err
 }
@@ -36,28 +38,33 @@ func (c *conn) commit(ctx context.Context) (outcomes <-chan error) {
 	err := guard(func() error { outcomes = c.tx.Commit(ctx); return nil })
 	if err != nil {
 		c.log.Error("panic in a delivery", "transaction", c.envelope.ID, "error", err)
-		return sameOutcome(err, c.accepted)
+		return sameOutcome(logged(err), c.accepted)
 	}
 	return outcomes
 }
 
 // answerEach gives n replies, one for each recipient, each as soon as it is known
 // (RFC 2033 §4.2, §5). It is the only place that answers LMTP content.
-func (c *conn) answerEach(ctx context.Context, outcomes <-chan error, n int, id string) {
+func (c *conn) answerEach(p *pending, n int, id string) {
 	for range n {
-		c.out.write(c.outcomeReply(c.next(ctx, outcomes), id))
+		err := p.next()
 		if c.out.err != nil {
-			return // nobody reads the rest; what has not begun is abandoned with ctx
+			return // nobody reads the rest; what has not begun is abandoned with the context
 		}
+		c.out.write(c.outcomeReply(err, id))
 	}
 }
 
 // answerOnce gives the one reply of ESMTP (RFC 5321 §4.4). A temporary refusal of one
 // recipient wins: the client then tries again for all, and nobody is bounced for another.
-func (c *conn) answerOnce(ctx context.Context, outcomes <-chan error, n int, id string) {
+func (c *conn) answerOnce(p *pending, n int, id string) {
 	answer := c.outcomeReply(nil, id)
 	for range n {
-		r := c.outcomeReply(c.next(ctx, outcomes), id)
+		err := p.next()
+		if c.out.err != nil {
+			return // as in answerEach
+		}
+		r := c.outcomeReply(err, id)
 		if r.Code >= 400 && (answer.Code < 400 || answer.Code >= 500 && r.Code < 500) {
 			answer = r
 		}
@@ -71,24 +78,42 @@ var (
 	errStopping  = &Error{Code: 451, Enhanced: "4.3.2", Text: "shutting down, try again soon", Cause: context.Canceled}
 )
 
+// A pending is what a Transaction has yet to say of its recipients.
+type pending struct {
+	out      *replyWriter
+	ctx      context.Context
+	outcomes <-chan error
+	// late is why nobody waits any more. It is the outcome of every further recipient: what
+	// still comes belongs to one that was answered, and would be told to the next.
+	late error
+}
+
 // next waits for the next outcome. Replies that are known go out before it waits: a slow
 // mailbox delays its own reply, not those before it.
-func (c *conn) next(ctx context.Context, outcomes <-chan error) error {
+func (p *pending) next() error {
+	if p.late != nil {
+		return p.late
+	}
+	if len(p.outcomes) == 0 {
+		if err := p.out.flush(); err != nil {
+			return err
+		}
+	}
 	select {
-	case err, ok := <-outcomes:
+	case err, ok := <-p.outcomes:
+		return outcome(err, ok)
+	case <-p.ctx.Done():
+	}
+	select {
+	case err, ok := <-p.outcomes: // known in time, but the client was slow to read
 		return outcome(err, ok)
 	default:
 	}
-	c.out.flush() // a failed write is remembered, and ends the session behind the last outcome
-	select {
-	case err, ok := <-outcomes:
-		return outcome(err, ok)
-	case <-ctx.Done():
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			return errTooSlow
-		}
-		return errStopping
+	p.late = errStopping
+	if errors.Is(p.ctx.Err(), context.DeadlineExceeded) {
+		p.late = errTooSlow
 	}
+	return p.late
 }
 
 // outcome guards against a Transaction that gives too few: the client gets its reply.
@@ -104,7 +129,18 @@ func (c *conn) outcomeReply(err error, id string) Reply {
 	if err == nil {
 		return Reply{Code: 250, Enhanced: "2.0.0", Text: id + " delivered"}
 	}
+	c.logRefusal(err, "command", "DATA", "transaction", id)
 	return refusal(err, id)
+}
+
+// logged gives err in a form that is not logged again for each recipient.
+func logged(err error) error {
+	if known := knownError(err); known != nil {
+		return known
+	}
+	told := errInternal
+	told.Cause = err
+	return &told
 }
 
 // sameOutcome is err for each of n recipients.
@@ -120,10 +156,10 @@ func sameOutcome(err error, n int) <-chan error {
 // logRefusal writes a refusal to the log: one that says nothing of itself is our defect or
 // trouble, the others are ordinary.
 func (c *conn) logRefusal(err error, args ...any) {
-	if known := (*Error)(nil); errors.As(err, &known) {
+	if known := knownError(err); known != nil {
 		c.log.Debug("refused", append(args, "reply", strconv.Itoa(known.Code)+" "+known.Enhanced, "error", err)...)
 		return
 	}
-	text, stack, _ := strings.Cut(err.Error(), "\n")
+	text, stack, _ := strings.Cut(fmt.Sprint(err), "\n") // Sprint bears a nil *Error
 	c.log.Error("refused for an unexpected error", append(args, "error", text, "stack", stack)...)
 }

@@ -2,6 +2,7 @@ package lmtp
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 )
 
@@ -61,15 +62,24 @@ var errInternal = Error{Code: 451, Enhanced: "4.3.0", Text: "local error, try ag
 
 // refusal turns a Handler's error into its reply. id lets the client's log be joined to ours.
 func refusal(err error, id string) Reply {
-	e := &errInternal
-	if found := (*Error)(nil); errors.As(err, &found) && found.Code >= 400 && found.Code <= 599 {
-		e = found
+	e := knownError(err)
+	if e == nil {
+		e = &errInternal
 	}
 	text := e.Text
 	if id != "" && !strings.Contains(text, id) {
 		text += " [" + id + "]"
 	}
-	return Reply{Code: e.Code, Enhanced: e.Enhanced, Text: text}
+	return Reply{Code: e.Code, Enhanced: sameClass(e.Enhanced, strconv.Itoa(e.Code)), Text: text}
+}
+
+// knownError gives the *Error that err is or wraps, or nil where there is none that could be
+// a refusal.
+func knownError(err error) *Error {
+	if e := (*Error)(nil); errors.As(err, &e) && e != nil && e.Code >= 400 && e.Code <= 599 {
+		return e
+	}
+	return nil
 }
 
 // hangUp ends the session behind a reply.

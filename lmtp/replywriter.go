@@ -63,12 +63,22 @@ func (w *replyWriter) flush() error {
 }
 
 // sameClass gives the enhanced code with the class of the basic code: a client reads the
-// class from either, and a contradiction would let it choose.
+// class from either, and a contradiction would let it choose. What is no enhanced code at all
+// becomes the least that can be said.
 func sameClass(enhanced, basic string) string {
-	if enhanced[0] == basic[0] {
+	if isEnhanced(enhanced) && enhanced[0] == basic[0] {
 		return enhanced
 	}
 	return basic[:1] + ".0.0"
+}
+
+// isEnhanced: status-code = class "." subject "." detail, where the last two have one to
+// three digits (RFC 3463 §2).
+func isEnhanced(s string) bool {
+	class, rest, _ := strings.Cut(s, ".")
+	subject, detail, _ := strings.Cut(rest, ".")
+	return len(class) == 1 && isDigits(class) &&
+		len(subject) <= 3 && isDigits(subject) && len(detail) <= 3 && isDigits(detail)
 }
 
 // replyLines makes text fit for reply lines of at most width octets.
