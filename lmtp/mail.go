@@ -24,18 +24,18 @@ var mailParams = []param[Envelope]{
 func (c *conn) mail(args string) Reply {
 	path, params, refused := pathAndParams(args, "FROM:", "5.1.7")
 	if refused.Code != 0 {
-		return refused
+		return c.refuseArgument("MAIL", args, refused, nil)
 	}
 	env := &Envelope{}
 	if refused := applyParams(c, mailParams, params, env); refused.Code != 0 {
-		return refused
+		return c.refuseArgument("MAIL", args, refused, nil)
 	}
-	from, err := address.ParseReversePath(path, env.SMTPUTF8)
+	from, err := c.parser(env).ReversePath(path)
 	switch {
 	case errors.Is(err, address.ErrNeedsUTF8):
-		return Reply{Code: 550, Enhanced: "5.6.7", Text: "an internationalized address needs SMTPUTF8"}
+		return c.refuseArgument("MAIL", args, replyMailNeedsUTF8, err)
 	case err != nil:
-		return Reply{Code: 501, Enhanced: "5.1.7", Text: "bad reverse-path"}
+		return c.refuseArgument("MAIL", args, replyBadReversePath, err)
 	}
 	env.From = from
 	env.ID = c.session.nextID()
@@ -53,6 +53,11 @@ func (c *conn) mail(args string) Reply {
 	c.tx = tx
 	c.state = stateMail
 	return replyMail
+}
+
+// parser reads the paths of a transaction.
+func (c *conn) parser(env *Envelope) address.Parser {
+	return address.Parser{UTF8: env.SMTPUTF8, LenientLocal8Bit: c.server.Lenient8BitLocalPart}
 }
 
 // pathAndParams separates the two parts of a MAIL or RCPT argument. There is no space

@@ -22,18 +22,18 @@ func (c *conn) rcpt(args string) Reply {
 	}
 	path, params, refused := pathAndParams(args, "TO:", "5.1.3")
 	if refused.Code != 0 {
-		return refused
+		return c.refuseArgument("RCPT", args, refused, nil)
 	}
 	rcpt := &Recipient{}
 	if refused := applyParams(c, rcptParams, params, rcpt); refused.Code != 0 {
-		return refused
+		return c.refuseArgument("RCPT", args, refused, nil)
 	}
-	to, err := address.ParseForwardPath(path, c.envelope.SMTPUTF8)
+	to, err := c.parser(c.envelope).ForwardPath(path)
 	switch {
 	case errors.Is(err, address.ErrNeedsUTF8):
-		return Reply{Code: 553, Enhanced: "5.6.7", Text: "an internationalized address needs SMTPUTF8"}
+		return c.refuseArgument("RCPT", args, replyRcptNeedsUTF8, err)
 	case err != nil:
-		return Reply{Code: 501, Enhanced: "5.1.3", Text: "bad forward-path"}
+		return c.refuseArgument("RCPT", args, replyBadForwardPath, err)
 	}
 	rcpt.To = to
 	err = guard(func() error { return c.tx.Rcpt(c.context(), rcpt) })

@@ -49,6 +49,12 @@ var (
 	replyNoArgs     = Reply{Code: 501, Enhanced: "5.5.4", Text: "this command takes no argument"}
 	replyNeedsArg   = Reply{Code: 501, Enhanced: "5.5.4", Text: "this command needs an argument"}
 	replyRcptLimit  = Reply{Code: 452, Enhanced: "4.5.3", Text: "too many recipients"}
+
+	// RFC 6531 §3.5 tells the two commands apart.
+	replyMailNeedsUTF8  = Reply{Code: 550, Enhanced: "5.6.7", Text: "an internationalized address needs SMTPUTF8"}
+	replyRcptNeedsUTF8  = Reply{Code: 553, Enhanced: "5.6.7", Text: "an internationalized address needs SMTPUTF8"}
+	replyBadReversePath = Reply{Code: 501, Enhanced: "5.1.7", Text: "bad reverse-path"}
+	replyBadForwardPath = Reply{Code: 501, Enhanced: "5.1.3", Text: "bad forward-path"}
 )
 
 // badArgument is the answer to an argument outside its grammar.
