@@ -108,9 +108,9 @@ func (t *transaction) Write(p []byte) (int, error) {
 }
 
 // begin names the copies to the store, before the first content.
-func (t *transaction) begin() {
+func (t *transaction) begin() *mailbox.Message {
 	if t.message != nil {
-		return
+		return t.message
 	}
 	t.message = t.agent.Store.NewMessage()
 	now := t.agent.now()
@@ -118,6 +118,7 @@ func (t *transaction) begin() {
 		t.message.Add(c.dest, traceFields(t.session, t.envelope, c.to, now))
 	}
 	t.head.dst = sink{t.message}
+	return t.message
 }
 
 // A sink is where content goes on to the store. When no copy can take it any more the rest
@@ -131,8 +132,7 @@ func (s sink) Write(p []byte) (int, error) {
 
 // Abort drops the message, and logs why its recipients were refused.
 func (t *transaction) Abort(why error) {
-	t.begin()
-	t.message.Abort()
+	t.begin().Abort()
 	if why == nil {
 		return
 	}

@@ -195,7 +195,8 @@ func (h *headEditor) emit(p []byte) error {
 //
 //	field-name = 1*(%d33-57 / %d59-126), and white space before the colon (obs-optional)
 func fieldName(line []byte) []byte {
-	name, _, ok := bytes.Cut(line, []byte(":"))
+	// However a line comes in parts, the same octets of it are looked at.
+	name, _, ok := bytes.Cut(line[:min(len(line), maxFieldName)], []byte(":"))
 	name = bytes.TrimRight(name, " \t")
 	if !ok || len(name) == 0 {
 		return nil

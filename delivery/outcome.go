@@ -10,21 +10,17 @@ import (
 
 // Commit ends the content and delivers. LMTP recipients succeed and fail each on their own;
 // ESMTP has one reply for all, so that their copies become visible all or none.
+//
+// The work has a goroutine of its own, even for one copy: a file system that hangs must not
+// keep the session from telling its client so.
 func (t *transaction) Commit(ctx context.Context) <-chan error {
-	t.begin()
-	o := &outcomes{t: t, known: make([]bool, len(t.copies)), errs: make([]error, len(t.copies)),
-		out: make(chan error, len(t.recipients))}
-	switch {
-	case t.head.Close() != nil: // only errLoop, at the very end
-		t.message.Abort()
-		o.all(errLoop)
-	case t.session.Protocol == lmtp.ESMTP:
-		o.all(t.message.CommitAll(ctx))
-	case len(t.copies) == 1:
-		t.message.Commit(ctx, o.done)
-	default:
-		go o.each(ctx)
+	o := &outcomes{
+		t:     t,
+		out:   make(chan error, len(t.recipients)),
+		known: make([]bool, len(t.copies)),
+		errs:  make([]error, len(t.copies)),
 	}
+	go o.deliver(ctx)
 	return o.out
 }
 
@@ -38,17 +34,29 @@ type outcomes struct {
 	known []bool  // by copy
 	errs  []error // by copy
 	next  int     // the first recipient that was not told
+
+	closed bool
 }
 
-// each delivers the copies, and tells of each as soon as it can.
-func (o *outcomes) each(ctx context.Context) {
+// deliver delivers the copies, and tells of each as soon as it can.
+func (o *outcomes) deliver(ctx context.Context) {
 	defer func() {
 		if p := recover(); p != nil {
 			o.t.agent.Log.Error("panic in a delivery", "transaction", o.t.envelope.ID, "panic", p, "stack", string(debug.Stack()))
-			close(o.out) // who has no outcome yet is told 451
+			o.end() // who has no outcome yet is told 451
 		}
 	}()
-	o.t.message.Commit(ctx, o.done)
+	message := o.t.begin()
+	if err := o.t.head.Close(); err != nil { // the very last line made it a loop
+		message.Abort()
+		o.all(err)
+		return
+	}
+	if o.t.session.Protocol == lmtp.ESMTP {
+		o.all(message.CommitAll(ctx))
+		return
+	}
+	message.Commit(ctx, o.done)
 }
 
 // all gives every copy the same outcome.
@@ -70,7 +78,20 @@ func (o *outcomes) done(copy int, err error) {
 		o.next++
 	}
 	if o.next == len(o.t.recipients) {
+		o.close()
+	}
+}
+
+// end closes the channel, if it is still open.
+func (o *outcomes) end() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.close()
+}
+
+func (o *outcomes) close() {
+	if !o.closed {
 		close(o.out)
-		o.next++ // once
+		o.closed = true
 	}
 }
