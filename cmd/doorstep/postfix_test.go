@@ -1,4 +1,4 @@
-package main_test
+package main
 
 import (
 	"slices"
@@ -65,7 +65,7 @@ func TestPostfixDeliversTheCorpus(t *testing.T) {
 			want[box] = append(want[box], m.Stored())
 		}
 	}
-	for _, a := range accounts {
+	for _, a := range siteAccounts {
 		if a.address == "sender@src.example" {
 			s.checkReports(t, a, bounced)
 			continue

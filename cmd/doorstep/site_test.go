@@ -1,4 +1,4 @@
-package main_test
+package main
 
 import (
 	"bytes"
@@ -12,9 +12,9 @@ import (
 	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
 )
 
-// An account is a mailbox of the site: its address as configured, and where its Maildir is
+// A siteAccount is a mailbox of the site: its address as configured, and where its Maildir is
 // below the store.
-type account struct {
+type siteAccount struct {
 	address string
 	aliases []string
 	path    string
@@ -28,8 +28,8 @@ var crew = func() (list []string) {
 	return list
 }()
 
-var accounts = func() []account {
-	list := []account{
+var siteAccounts = func() []siteAccount {
+	list := []siteAccount{
 		{address: "alice@dst.example", aliases: []string{"sales@dst.example"}, path: "dst.example/alice"},
 		{address: "bob@dst.example", path: "dst.example/bob"},
 		{address: "josé@dst.example", path: "dst.example/josé"},
@@ -39,7 +39,7 @@ var accounts = func() []account {
 	}
 	for _, c := range crew {
 		local, _, _ := strings.Cut(c, "@")
-		list = append(list, account{address: c, path: "dst.example/" + local})
+		list = append(list, siteAccount{address: c, path: "dst.example/" + local})
 	}
 	return list
 }()
@@ -62,6 +62,12 @@ func openSite(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	p := peer.StartDoorstep(t, dir, s.configuration())
+	t.Cleanup(func() {
+		p.Stop()
+		if err := p.Err(); err != nil || strings.Contains(p.Output(), "panic") {
+			t.Errorf("doorstep ended with %v:\n%s", err, p.Output())
+		}
+	})
 	peer.AwaitListener(t, p, "unix", strings.TrimPrefix(s.unix, "unix:"))
 	peer.AwaitListener(t, p, "tcp", s.tcp)
 	return s
@@ -76,7 +82,7 @@ func (s *site) configuration() string {
 	for _, d := range []string{"dst.example", "src.example", "例え.example"} {
 		fmt.Fprintf(&b, "[[domain]]\nname = %q\n", d)
 	}
-	for _, a := range accounts {
+	for _, a := range siteAccounts {
 		fmt.Fprintf(&b, "[[user]]\naddress = %q\naliases = [", a.address)
 		for _, alias := range a.aliases {
 			fmt.Fprintf(&b, "%q,", alias)
@@ -86,10 +92,10 @@ func (s *site) configuration() string {
 	return b.String()
 }
 
-func (s *site) maildir(a account) string { return filepath.Join(s.store, a.path, "Maildir") }
+func (s *site) maildir(a siteAccount) string { return filepath.Join(s.store, a.path, "Maildir") }
 
 // messages reads all messages of an account. Nothing may be left in tmp.
-func (s *site) messages(t *testing.T, a account) []string {
+func (s *site) messages(t *testing.T, a siteAccount) []string {
 	t.Helper()
 	var list []string
 	for _, dir := range []string{"tmp", "new", "cur"} {
@@ -114,7 +120,7 @@ func (s *site) messages(t *testing.T, a account) []string {
 
 // checkStored wants exactly these contents in an account, each below header fields of the given
 // names, the first ones of the file.
-func (s *site) checkStored(t *testing.T, a account, want []string, above ...string) {
+func (s *site) checkStored(t *testing.T, a siteAccount, want []string, above ...string) {
 	t.Helper()
 	missing := map[string]int{}
 	for _, content := range want {
@@ -138,7 +144,7 @@ func (s *site) checkStored(t *testing.T, a account, want []string, above ...stri
 }
 
 // checkReports wants n non-delivery reports that tell of our 5.1.1.
-func (s *site) checkReports(t *testing.T, a account, n int) {
+func (s *site) checkReports(t *testing.T, a siteAccount, n int) {
 	t.Helper()
 	reports := s.messages(t, a)
 	if len(reports) != n {
@@ -171,12 +177,12 @@ func cutFields(file string, n int) (names []string, rest string) {
 func (s *site) checkByIMAP(t *testing.T) {
 	t.Helper()
 	c := peer.DovecotConfig{UID: peer.MailUser, GID: peer.MailUser}
-	for i, a := range accounts {
+	for i, a := range siteAccounts {
 		// The reader's login names are a matter of its own: Dovecot takes none with quotes.
 		c.Users = append(c.Users, peer.DovecotUser{Name: fmt.Sprintf("reader%d", i), Maildir: s.maildir(a)})
 	}
 	d := peer.StartDovecot(t, c)
-	for i, a := range accounts {
+	for i, a := range siteAccounts {
 		files := s.messages(t, a)
 		if len(files) == 0 {
 			continue

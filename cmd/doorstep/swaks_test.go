@@ -1,4 +1,4 @@
-package main_test
+package main
 
 import (
 	"os"
@@ -42,7 +42,7 @@ func TestSwaksDeliversTheCorpus(t *testing.T) {
 			want[box] = append(want[box], m.Stored())
 		}
 	}
-	for _, a := range accounts {
+	for _, a := range siteAccounts {
 		s.checkStored(t, a, want[a.address], "Return-Path", "Delivered-To", "Received")
 	}
 	s.checkByIMAP(t)

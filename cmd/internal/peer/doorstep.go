@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"testing"
 )
@@ -22,12 +23,17 @@ func MailDir(tb testing.TB) string {
 	return dir
 }
 
-// StartDoorstep builds doorstep, writes its configuration to a file in dir, and runs "doorstep
-// serve" as MailUser. It is up when AwaitListener says so.
+// StartDoorstep builds doorstep, with the race detector where the test has it, writes its
+// configuration to a file in dir, and runs "doorstep serve" as MailUser. It is up when
+// AwaitListener says so.
+//
+// The go tool does not see that a test depends on what is built here. Such tests belong into the
+// program's own package, or they are taken from the test cache when only the program changed.
 func StartDoorstep(tb testing.TB, dir, configuration string) *Process {
 	tb.Helper()
 	program, config := filepath.Join(dir, "doorstep"), filepath.Join(dir, "doorstep.toml")
-	build := exec.Command("go", "build", "-o", program, "github.com/doorstep-mail/doorstep/cmd/doorstep")
+	build := exec.Command("go", "build", "-race="+strconv.FormatBool(raceEnabled), "-o", program,
+		"github.com/doorstep-mail/doorstep/cmd/doorstep")
 	if out, err := build.CombinedOutput(); err != nil {
 		tb.Fatalf("build doorstep: %v\n%s", err, out)
 	}

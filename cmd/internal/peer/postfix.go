@@ -45,8 +45,11 @@ func StartPostfix(tb testing.TB, c PostfixConfig) *Postfix {
 	p.tool("postfix", "check") // makes what is in the queue directory
 
 	daemons := strings.TrimSpace(p.tool("postconf", "-xh", "daemon_directory"))
-	// -s: stay in the session that Start makes. SIGTERM to the master ends all its daemons.
-	p.Process = Start(tb, exec.Command(filepath.Join(daemons, "master"), "-c", p.path("etc"), "-s"))
+	// -s: stay in the session that Start makes. SIGTERM to the master ends all its daemons. It
+	// comes from a shell, as a process that changes its user, as the master does, loses the
+	// signal of its parent's death (PR_SET_PDEATHSIG).
+	p.Process = Start(tb, exec.Command("sh", "-c", `"$@" & trap "kill $!" TERM; wait $!; wait $!`,
+		"sh", filepath.Join(daemons, "master"), "-c", p.path("etc"), "-s"))
 	tb.Cleanup(func() {
 		if tb.Failed() {
 			tb.Logf("log of Postfix:\n%s", tail(p.Log()))
