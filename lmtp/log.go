@@ -12,8 +12,7 @@ const maxLogged = 400
 // refuseArgument logs what MAIL or RCPT said where the server refuses it by itself, without
 // asking its Handler, and gives the reply back. The octets are escaped: they may be anything, such
 // as controls, or letters of an encoding that is not UTF-8. why, where it is not nil, quotes
-// nothing. There are never more of these lines than the session may have failures, but for
-// addresses that lack SMTPUTF8, which are as many as there may be recipients.
+// nothing of them.
 func (c *conn) refuseArgument(command, argument string, r Reply, why error) Reply {
 	reason := r.Text
 	if why != nil {
