@@ -78,7 +78,8 @@ type Client struct {
 	wire       *wire
 	extensions Extensions
 	group      bytes.Buffer // the commands of one group, written at once
-	open       bool         // a transaction that the server has not ended: RSET comes first
+	content    contentPath
+	open       bool // a transaction that the server has not ended: RSET comes first
 }
 
 var errClosed = errors.New("connection closed by this client")

@@ -78,6 +78,41 @@ func TestDial(t *testing.T) {
 	}
 }
 
+// TestServerGoesWhileIdle: what a server said before it closed an idle connection is the answer
+// to the next command, though that cannot be written any more.
+func TestServerGoesWhileIdle(t *testing.T) {
+	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	played := make(chan error, 1)
+	go func() {
+		conn, err := l.Accept()
+		if err == nil {
+			err = <-script{text: lhlo + "S: 421 4.4.2 idle for too long\nX"}.play(conn)
+		}
+		played <- err
+	}()
+	c, err := Dial(t.Context(), l.Addr().String(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := <-played; err != nil {
+		t.Fatal(err)
+	}
+	r, err := c.Send(t.Context(), Message{To: []string{"u1@d", "u2@d"}})
+	if !errors.Is(err, io.EOF) || !strings.Contains(err.Error(), "421 4.4.2") {
+		t.Errorf("Send: %v", err)
+	}
+	for _, o := range r.Recipients {
+		if o.Final.Code != 421 || !o.Temporary() {
+			t.Errorf("outcome %+v", o)
+		}
+	}
+}
+
 func TestHello(t *testing.T) {
 	for _, tt := range []struct {
 		name, script string

@@ -1,11 +1,9 @@
 package client
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 )
 
 // Send sends one message and tells what became of each recipient. The error is nil when the
@@ -65,39 +63,6 @@ func (t *transaction) run(ctx context.Context, commands []command) error {
 	return err
 }
 
-// content sends the message. A server that hangs up meanwhile may have said why, so that is
-// no error here: the replies are read next.
-func (t *transaction) content(ctx context.Context) error {
-	dots := &dotWriter{w: bufio.NewWriterSize(block{ctx, t.client.wire}, 32<<10)}
-	err := t.copyTo(dots)
-	t.result.Octets = dots.octets
-	t.client.wire.trace('C', fmt.Sprintf("… (%d octets of content)", dots.octets))
-	if errors.Is(err, errHungUp) {
-		return nil
-	}
-	if err == nil {
-		t.client.wire.trace('C', ".")
-	}
-	return err
-}
-
-// copyTo copies the content. When it cannot be read to its end, only closing the connection
-// keeps the server from delivering the part as the whole.
-func (t *transaction) copyTo(dots *dotWriter) error {
-	if t.message.Content != nil {
-		source := &source{r: t.message.Content}
-		_, err := io.Copy(dots, source)
-		if source.err != nil {
-			err = fmt.Errorf("read content: %w", source.err)
-			_ = t.client.wire.close(err) // the reason is what matters
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return dots.Close()
-}
-
 // finals reads the replies after the data: one for each accepted recipient in the order of
 // their RCPT (RFC 2033 §4.2), or one for them all.
 func (t *transaction) finals(ctx context.Context, waiting []int) error {
@@ -134,31 +99,4 @@ func (t *transaction) emptyData(ctx context.Context) error {
 	}
 	_, err := t.client.exchange(ctx, ".")
 	return err
-}
-
-// A block writes pieces of content, each with its own patience.
-type block struct {
-	ctx  context.Context
-	wire *wire
-}
-
-func (b block) Write(p []byte) (int, error) {
-	if err := b.wire.write(b.ctx, p); err != nil {
-		return 0, err
-	}
-	return len(p), nil
-}
-
-// A source remembers that reading was what failed.
-type source struct {
-	r   io.Reader
-	err error
-}
-
-func (s *source) Read(p []byte) (int, error) {
-	n, err := s.r.Read(p)
-	if err != nil && err != io.EOF {
-		s.err = err
-	}
-	return n, err
 }
