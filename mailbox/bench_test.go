@@ -61,7 +61,7 @@ func benchMailboxes(b *testing.B, root string) []Dest {
 	dests := make([]Dest, benchMaildirs)
 	s := open(b, Options{Create: true, Durability: None}, kernel{})
 	for i := range dests {
-		dests[i] = Dest{root, fmt.Sprintf("example.org/u%d", i)}
+		dests[i] = Dest{Root: root, Path: fmt.Sprintf("example.org/u%d", i)}
 		if err := send(b, s, "x\r\n", dests[i])[0]; err != nil {
 			b.Fatal(err)
 		}

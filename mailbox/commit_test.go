@@ -17,7 +17,7 @@ func TestCommitAll(t *testing.T) {
 	s := open(t, Options{Create: true}, sys)
 	dests := make([]Dest, 5)
 	for i := range dests {
-		dests[i] = Dest{root, fmt.Sprintf("u%d", i)}
+		dests[i] = Dest{Root: root, Path: fmt.Sprintf("u%d", i)}
 	}
 	message := func() *Message {
 		m := s.NewMessage()
@@ -95,7 +95,7 @@ func TestCommitAll(t *testing.T) {
 
 // When the context ends before a copy is published, the copy fails and nothing stays.
 func TestContext(t *testing.T) {
-	to := Dest{scratch(t), "u"}
+	to := Dest{Root: scratch(t), Path: "u"}
 	sys := newProbe()
 	s := open(t, Options{Create: true}, sys)
 	for _, last := range []string{"", "openBeneath", "writev", "fsync", "rename"} {
@@ -144,7 +144,7 @@ func TestContextAll(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		m := s.NewMessage()
 		for i := range 3 {
-			m.Add(Dest{root, fmt.Sprintf("u%d", i)}, nil)
+			m.Add(Dest{Root: root, Path: fmt.Sprintf("u%d", i)}, nil)
 		}
 		_, _ = m.Write([]byte("x\r\n"))
 		sys.before = func(_ int, c call) error {
@@ -176,7 +176,7 @@ func TestManyCopies(t *testing.T) {
 	s := open(t, Options{Create: true}, sys)
 	dests := make([]Dest, copies)
 	for i := range dests {
-		dests[i] = Dest{root, fmt.Sprintf("u%d", i)}
+		dests[i] = Dest{Root: root, Path: fmt.Sprintf("u%d", i)}
 	}
 	if err := errors.Join(send(t, s, "x\r\n", dests...)...); err != nil {
 		t.Fatal(err)

@@ -17,10 +17,21 @@ type Dest struct {
 	// Path is the Maildir below Root: relative, separated by slashes, without empty, "."
 	// or ".." components. No symbolic link is followed on it.
 	Path string
+	// Folder is the directory of a Maildir++ folder in the Maildir, as FolderEncoding.Dir
+	// names it; "" for the Maildir itself. A folder is never created.
+	Folder string
 }
 
 // String returns the whole path, for messages.
-func (d Dest) String() string { return strings.TrimSuffix(d.Root, "/") + "/" + d.Path }
+func (d Dest) String() string { return strings.TrimSuffix(d.Root, "/") + "/" + d.below() }
+
+// below returns the path below Root of where the copy goes.
+func (d Dest) below() string {
+	if d.Folder == "" {
+		return d.Path
+	}
+	return d.Path + "/" + d.Folder
+}
 
 // check refuses a path that could lead out of Root or that no file system takes.
 func (d Dest) check() error {
@@ -30,7 +41,10 @@ func (d Dest) check() error {
 	if strings.Count(d.Path, "/") >= pathDepth {
 		return fmt.Errorf("mailbox path %q: more than %d components", d.Path, pathDepth)
 	}
-	for part := range strings.SplitSeq(d.Path, "/") {
+	if d.Folder != "" && (d.Folder[0] != '.' || strings.Contains(d.Folder, "/")) {
+		return fmt.Errorf("folder %q of %q: not a directory of Maildir++", d.Folder, d.Path)
+	}
+	for part := range strings.SplitSeq(d.below(), "/") {
 		switch {
 		case part == "", part == ".", part == "..":
 			return fmt.Errorf("mailbox path %q: component %q", d.Path, part)

@@ -95,7 +95,7 @@ func (sc scenario) run(t *testing.T, n int, errno unix.Errno) (fired bool) {
 	s := open(t, sc.opts, sys)
 	dests := make([]Dest, sc.copies)
 	for i := range dests {
-		dests[i] = Dest{root, fmt.Sprintf("d/u%d", i)}
+		dests[i] = Dest{Root: root, Path: fmt.Sprintf("d/u%d", i)}
 		if sc.existing {
 			if err := send(t, s, "", dests[i])[0]; err != nil {
 				t.Fatal(err)
@@ -226,7 +226,7 @@ func TestDiskDies(t *testing.T) {
 	wire, disk := lines(2*largeBuffer + 1000)
 	for n := 0; ; n++ {
 		root := scratch(t)
-		dests := []Dest{{root, "d/u0"}, {root, "d/u1"}}
+		dests := []Dest{{Root: root, Path: "d/u0"}, {Root: root, Path: "d/u1"}}
 		sys := newProbe()
 		sys.before = func(i int, _ call) error {
 			if i >= n {

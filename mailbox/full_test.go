@@ -26,7 +26,7 @@ func TestDiskFull(t *testing.T) {
 	})
 	small, smallDisk := lines(8000)
 	large, _ := lines(2 << 20)
-	to, other := Dest{root, "u"}, Dest{t.TempDir(), "other"}
+	to, other := Dest{Root: root, Path: "u"}, Dest{Root: t.TempDir(), Path: "other"}
 	sys := newProbe()
 	s := open(t, Options{Create: true}, sys)
 	if err := send(t, s, "first\r\n", to)[0]; err != nil {

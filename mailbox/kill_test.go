@@ -41,7 +41,7 @@ func deliverForEver(root string) {
 					text = strings.Repeat(text, 1+2*largeBuffer/len(text))
 				}
 				m := s.NewMessage()
-				dests := []Dest{{root, fmt.Sprintf("d/u%d", worker)}, {root, fmt.Sprintf("d/shared%d", n%3)}}
+				dests := []Dest{{Root: root, Path: fmt.Sprintf("d/u%d", worker)}, {Root: root, Path: fmt.Sprintf("d/shared%d", n%3)}}
 				for _, d := range dests {
 					m.Add(d, nil)
 				}

@@ -36,7 +36,7 @@ func (s *Store) open(ctx context.Context, to Dest) (maildir, error) {
 	}
 	defer s.shut(root)
 
-	md, err := s.enter(root, to.Path)
+	md, err := s.enter(root, to.below())
 	switch {
 	case err == nil && s.settled.has(md.id):
 		return md, nil

@@ -20,11 +20,11 @@ func TestDestRefused(t *testing.T) {
 		"", ".", "..", "/", "/etc", "u/", "u//v", "../u", "u/../../v", "u/.", "u/..",
 		"a\x00b", strings.Repeat("x", 256), strings.Repeat("a/", pathDepth) + "a",
 	} {
-		if err := send(t, s, "x\r\n", Dest{filepath.Join(root, "store"), path})[0]; err == nil {
+		if err := send(t, s, "x\r\n", Dest{Root: filepath.Join(root, "store"), Path: path})[0]; err == nil {
 			t.Errorf("delivered to %q", path)
 		}
 	}
-	if err := send(t, s, "x\r\n", Dest{"", "u"})[0]; err == nil {
+	if err := send(t, s, "x\r\n", Dest{Root: "", Path: "u"})[0]; err == nil {
 		t.Error("delivered below no root")
 	}
 	if names := in(t, root); names != nil {
@@ -36,7 +36,7 @@ func TestMissing(t *testing.T) {
 	creating, strict := open(t, Options{Create: true}, kernel{}), open(t, Options{}, kernel{})
 	t.Run("MDIR-17 no root", func(t *testing.T) {
 		root := filepath.Join(t.TempDir(), "mail")
-		if err := send(t, creating, "x\r\n", Dest{root, "u"})[0]; !errors.Is(err, ErrNoRoot) {
+		if err := send(t, creating, "x\r\n", Dest{Root: root, Path: "u"})[0]; !errors.Is(err, ErrNoRoot) {
 			t.Errorf("%v, want ErrNoRoot", err)
 		}
 		if _, err := os.Lstat(root); err == nil {
@@ -44,7 +44,7 @@ func TestMissing(t *testing.T) {
 		}
 	})
 	t.Run("MDIR-17 no Maildir", func(t *testing.T) {
-		to := Dest{t.TempDir(), "example.org/u"}
+		to := Dest{Root: t.TempDir(), Path: "example.org/u"}
 		if err := send(t, strict, "x\r\n", to)[0]; !errors.Is(err, ErrNoMailbox) {
 			t.Errorf("%v, want ErrNoMailbox", err)
 		}
@@ -53,7 +53,7 @@ func TestMissing(t *testing.T) {
 		}
 	})
 	t.Run("MDIR-17 empty directory", func(t *testing.T) {
-		to := Dest{t.TempDir(), "u"}
+		to := Dest{Root: t.TempDir(), Path: "u"}
 		mkdir(t, to.String())
 		if err := send(t, strict, "x\r\n", to)[0]; !errors.Is(err, ErrNoMailbox) {
 			t.Errorf("%v, want ErrNoMailbox", err)
@@ -64,7 +64,7 @@ func TestMissing(t *testing.T) {
 	})
 	t.Run("MDIR-17 incomplete Maildir", func(t *testing.T) {
 		for _, there := range []string{"tmp", "new", "cur"} {
-			to := Dest{t.TempDir(), "u"}
+			to := Dest{Root: t.TempDir(), Path: "u"}
 			mkdir(t, to.String(), there)
 			if err := send(t, strict, "x\r\n", to)[0]; err != nil {
 				t.Errorf("with %s/ only: %v", there, err)
@@ -79,7 +79,7 @@ func TestMissing(t *testing.T) {
 // MDIR-15: 0700 and 0600 whatever the umask says.
 func TestModes(t *testing.T) {
 	for _, umask := range []int{0, 0o022, 0o177} {
-		to := Dest{t.TempDir(), "example.org/u"}
+		to := Dest{Root: t.TempDir(), Path: "example.org/u"}
 		old := unix.Umask(umask)
 		outcome := send(t, open(t, Options{Create: true}, kernel{}), "x\r\n", to)[0]
 		unix.Umask(old)
@@ -116,7 +116,7 @@ func TestNotMaildir(t *testing.T) {
 			for _, missing := range []string{"", "openBeneath"} {
 				t.Run(fmt.Sprintf("MDIR-15 %s at %s without %q", what, where, missing), func(t *testing.T) {
 					base := t.TempDir()
-					to := Dest{filepath.Join(base, "mail"), "d/u"}
+					to := Dest{Root: filepath.Join(base, "mail"), Path: "d/u"}
 					elsewhere := filepath.Join(base, "elsewhere")
 					for _, dir := range []string{"u/tmp", "u/new", "u/cur", "tmp", "new", "cur"} {
 						mkdir(t, elsewhere, dir)
@@ -149,7 +149,7 @@ func TestNotMaildir(t *testing.T) {
 func TestLinkBelowRoot(t *testing.T) {
 	root := scratch(t)
 	s := open(t, Options{Create: true}, kernel{})
-	if err := send(t, s, "x\r\n", Dest{root, "d/theirs"})[0]; err != nil {
+	if err := send(t, s, "x\r\n", Dest{Root: root, Path: "d/theirs"})[0]; err != nil {
 		t.Fatal(err)
 	}
 	mkdir(t, root, "d/mine/cur")
@@ -159,7 +159,7 @@ func TestLinkBelowRoot(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"d/u", "d/mine"} {
-		if err := send(t, s, "x\r\n", Dest{root, path})[0]; !errors.Is(err, ErrNotMaildir) {
+		if err := send(t, s, "x\r\n", Dest{Root: root, Path: path})[0]; !errors.Is(err, ErrNotMaildir) {
 			t.Errorf("MDIR-15 %s: %v, want ErrNotMaildir", path, err)
 		}
 	}
@@ -180,7 +180,7 @@ func TestExchanged(t *testing.T) {
 		t.Run("MDIR-15 "+what, func(t *testing.T) {
 			for n, fired := 0, true; fired; n++ {
 				base := scratch(t)
-				to := Dest{base, "u"}
+				to := Dest{Root: base, Path: "u"}
 				elsewhere, aside := filepath.Join(base, "elsewhere"), filepath.Join(base, "aside")
 				for _, dir := range []string{"tmp", "new", "cur"} {
 					mkdir(t, elsewhere, dir)
@@ -244,7 +244,7 @@ func TestFirstDeliveries(t *testing.T) {
 				sys.synced = true
 				var wg sync.WaitGroup
 				for i := range 8 {
-					to := Dest{root, fmt.Sprintf("d/u%d", i%2)}
+					to := Dest{Root: root, Path: fmt.Sprintf("d/u%d", i%2)}
 					wg.Go(func() {
 						m := s.NewMessage()
 						m.Add(to, nil)
@@ -271,7 +271,7 @@ func TestSettled(t *testing.T) {
 		sys := newProbe()
 		s := open(t, Options{Create: true}, sys)
 		for i, want := range []int{2 + 3, 2, 2} {
-			if err := send(t, s, "x\r\n", Dest{root, "d/u"})[0]; err != nil {
+			if err := send(t, s, "x\r\n", Dest{Root: root, Path: "d/u"})[0]; err != nil {
 				t.Fatal(err)
 			}
 			syncs := 0

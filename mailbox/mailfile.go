@@ -63,7 +63,7 @@ func (f *mailfile) create() error {
 			return f.failed("create", err)
 		}
 		f.fd, f.at = fd, inTmp
-		if err := s.sys.fchmod(fd, 0o600); err != nil { // whatever the umask says
+		if err := s.sys.setMode(fd, 0o600); err != nil { // whatever the umask says
 			return f.failed("chmod", err)
 		}
 		return nil

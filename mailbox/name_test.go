@@ -82,7 +82,7 @@ func TestNamesDiffer(t *testing.T) {
 }
 
 func TestClockSetBack(t *testing.T) {
-	to := Dest{t.TempDir(), "u"}
+	to := Dest{Root: t.TempDir(), Path: "u"}
 	now := time.Unix(1795456214, 0)
 	for range 3 { // restarts
 		sys := newProbe()
@@ -103,7 +103,7 @@ func TestClockSetBack(t *testing.T) {
 
 // A name that is taken is left alone, in tmp/ and in new/ (MDIR-03).
 func TestNameTaken(t *testing.T) {
-	to := Dest{t.TempDir(), "u"}
+	to := Dest{Root: t.TempDir(), Path: "u"}
 	sys := newProbe()
 	s := open(t, Options{Create: true}, sys)
 	if err := send(t, s, "first\r\n", to)[0]; err != nil {
@@ -155,7 +155,7 @@ func TestNameTaken(t *testing.T) {
 
 // A rename that reports an error and has happened, as over the network, is taken back too.
 func TestRenameLies(t *testing.T) {
-	to := Dest{scratch(t), "u"}
+	to := Dest{Root: scratch(t), Path: "u"}
 	sys := newProbe()
 	sys.before = func(_ int, c call) error {
 		if c.name != "rename" {

@@ -72,7 +72,7 @@ func deliverUntilCut(t *testing.T, disk *loopDisk, durability Durability) map[st
 	for session := range 16 {
 		wg.Go(func() {
 			for n := 0; ; n++ {
-				to := Dest{disk.dir, fmt.Sprintf("d%d/u%d", n%50, session/2)}
+				to := Dest{Root: disk.dir, Path: fmt.Sprintf("d%d/u%d", n%50, session/2)}
 				text := strings.Repeat(fmt.Sprintf("%d/%d\r\n", session, n), 1+rand.IntN(1000)) + "end\r\n"
 				m := s.NewMessage()
 				m.Add(to, nil)

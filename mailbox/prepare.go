@@ -72,6 +72,12 @@ func (s *Store) build(ctx context.Context, root int, to Dest) (chain []int, md m
 		}
 		chain = append(chain, dir)
 	}
+	if to.Folder != "" {
+		if dir, err = s.subdirectory(dir, to.Folder, false); err != nil {
+			return chain, noMaildir, noMailbox(to, err)
+		}
+		chain = append(chain, dir)
+	}
 	md, err = s.complete(dir)
 	if err != nil {
 		return chain, noMaildir, noMailbox(to, err)
@@ -125,7 +131,7 @@ func (s *Store) subdirectory(dir int, name string, create bool) (int, error) {
 	if fd, err = s.openComponent(dir, name); err != nil {
 		return -1, err
 	}
-	if err := s.sys.fchmod(fd, 0o700); err != nil { // whatever the umask says
+	if err := s.sys.setMode(fd, 0o700); err != nil { // whatever the umask says
 		s.shut(fd)
 		return -1, fmt.Errorf("chmod %s: %w", name, err)
 	}

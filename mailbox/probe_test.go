@@ -115,11 +115,11 @@ func (p *probe) mkdirat(dir int, name string, mode uint32) error {
 	return p.kernel.mkdirat(dir, name, mode)
 }
 
-func (p *probe) fchmod(fd int, mode uint32) error {
-	if err := p.note("fchmod", fd, ""); err != nil {
+func (p *probe) setMode(fd int, mode uint32) error {
+	if err := p.note("setMode", fd, ""); err != nil {
 		return err
 	}
-	return p.kernel.fchmod(fd, mode)
+	return p.kernel.setMode(fd, mode)
 }
 
 func (p *probe) identify(fd int) (fileID, error) {

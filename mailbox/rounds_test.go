@@ -82,7 +82,7 @@ func TestRounds(t *testing.T) {
 // When a shared directory sync fails, every copy of the round fails and is taken back.
 func TestSharedSyncFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		to := Dest{scratch(t), "u"}
+		to := Dest{Root: scratch(t), Path: "u"}
 		sys := newProbe()
 		s := open(t, Options{Create: true}, sys)
 		if err := send(t, s, "first\r\n", to)[0]; err != nil {
@@ -153,7 +153,7 @@ func TestSyncsInFlight(t *testing.T) {
 			var stored atomic.Int32
 			for i := range 10 {
 				go func() {
-					if send(t, s, "x\r\n", Dest{root, fmt.Sprintf("d%d/u", i)})[0] == nil {
+					if send(t, s, "x\r\n", Dest{Root: root, Path: fmt.Sprintf("d%d/u", i)})[0] == nil {
 						stored.Add(1)
 					}
 				}()
@@ -179,7 +179,7 @@ func TestFrozenFileSystem(t *testing.T) {
 	for _, durability := range []Durability{Group, Each} {
 		synctest.Test(t, func(t *testing.T) {
 			root := scratch(t)
-			frozen, healthy := Dest{root, "frozen"}, Dest{root, "healthy"}
+			frozen, healthy := Dest{Root: root, Path: "frozen"}, Dest{Root: root, Path: "healthy"}
 			sys := newProbe()
 			sys.device = func(path string) (uint64, bool) { return 7, strings.Contains(path, "frozen") }
 			s := open(t, Options{Create: true, Parallel: 1, Durability: durability}, sys)

@@ -23,7 +23,7 @@ func TestSizes(t *testing.T) {
 	} {
 		for j, piece := range []int{997, 32 << 10, 1 << 20} {
 			content := bytes.Repeat([]byte("line\rof \n text\r\n"), size/16+1)[:size]
-			a, b := Dest{root, fmt.Sprintf("a%d.%d", i, j)}, Dest{root, fmt.Sprintf("b%d.%d", i, j)}
+			a, b := Dest{Root: root, Path: fmt.Sprintf("a%d.%d", i, j)}, Dest{Root: root, Path: fmt.Sprintf("b%d.%d", i, j)}
 			m := s.NewMessage()
 			m.Add(a, []byte("To: a\r\n"))
 			m.Add(b, []byte("To: somebody longer\r\n"))
@@ -62,8 +62,8 @@ func TestBoundedMemory(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	m := s.NewMessage()
-	m.Add(Dest{root, "u0"}, nil)
-	m.Add(Dest{root, "u1"}, nil)
+	m.Add(Dest{Root: root, Path: "u0"}, nil)
+	m.Add(Dest{Root: root, Path: "u1"}, nil)
 	for range size / piece {
 		if _, err := m.Write(p); err != nil {
 			t.Fatal(err)
@@ -92,7 +92,7 @@ func TestFailover(t *testing.T) {
 				root := scratch(t)
 				sys := newProbe()
 				s := open(t, Options{Create: true}, sys)
-				dests := []Dest{{root, "u0"}, {root, "u1"}, {root, "u2"}}
+				dests := []Dest{{Root: root, Path: "u0"}, {Root: root, Path: "u1"}, {Root: root, Path: "u2"}}
 				writes := make(map[string]int)
 				sys.before = func(_ int, c call) error {
 					if c.name != "writev" {
@@ -150,8 +150,8 @@ func TestNobodyLeft(t *testing.T) {
 	}
 	wire, _ := lines(2 * largeBuffer)
 	m := s.NewMessage()
-	m.Add(Dest{root, "u0"}, nil)
-	m.Add(Dest{filepath.Join(root, "lost"), "u1"}, nil)
+	m.Add(Dest{Root: root, Path: "u0"}, nil)
+	m.Add(Dest{Root: filepath.Join(root, "lost"), Path: "u1"}, nil)
 	if _, err := m.Write([]byte(wire)); err == nil {
 		t.Error("Write found somebody")
 	}
@@ -188,11 +188,11 @@ func TestReadBackChecked(t *testing.T) {
 	sys := newProbe()
 	s := open(t, Options{Create: true}, lossyDisk{sys})
 	wire, _ := lines(3 * largeBuffer)
-	outcomes := send(t, s, wire, Dest{root, "u0"}, Dest{root, "u1"})
+	outcomes := send(t, s, wire, Dest{Root: root, Path: "u0"}, Dest{Root: root, Path: "u1"})
 	if outcomes[0] != nil || !errors.Is(outcomes[1], errChanged) {
 		t.Errorf("outcomes %v", outcomes)
 	}
-	if got := mails(t, Dest{root, "u1"}); got != nil {
+	if got := mails(t, Dest{Root: root, Path: "u1"}); got != nil {
 		t.Error("zeros were delivered")
 	}
 }
@@ -204,8 +204,8 @@ func TestAbort(t *testing.T) {
 		sys := newProbe()
 		s := open(t, Options{Create: true}, sys)
 		m := s.NewMessage()
-		m.Add(Dest{root, "u0"}, nil)
-		m.Add(Dest{root, "u1"}, nil)
+		m.Add(Dest{Root: root, Path: "u0"}, nil)
+		m.Add(Dest{Root: root, Path: "u1"}, nil)
 		if _, err := m.Write([]byte(content)); err != nil {
 			t.Fatal(err)
 		}
@@ -231,7 +231,7 @@ func TestAbort(t *testing.T) {
 
 	root := scratch(t)
 	m := open(t, Options{Create: true}, kernel{}).NewMessage()
-	m.Add(Dest{root, "u0"}, nil)
+	m.Add(Dest{Root: root, Path: "u0"}, nil)
 	if err := commit(t, m, 1)[0]; err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ func TestDeliver(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, durability := range durabilities {
-				to := Dest{t.TempDir(), "example.org/u"}
+				to := Dest{Root: t.TempDir(), Path: "example.org/u"}
 				s := open(t, Options{Create: true, CRLF: tt.crlf, Durability: durability}, kernel{})
 				m := s.NewMessage()
 				if n := m.Add(to, []byte(header)); n != 0 {
@@ -73,7 +73,7 @@ func TestOrder(t *testing.T) {
 			t.Run(fmt.Sprintf("MDIR-05 %v %d octets", durability, size), func(t *testing.T) {
 				sys := newProbe()
 				s := open(t, Options{Create: true, Durability: durability}, sys)
-				to := Dest{t.TempDir(), "u"}
+				to := Dest{Root: t.TempDir(), Path: "u"}
 				content, _ := lines(size)
 				send(t, s, "first\r\n", to) // makes the Maildir
 				sys.take()
@@ -116,7 +116,7 @@ func TestOrder(t *testing.T) {
 // Many sessions and one Maildir, read by somebody else's code.
 func TestConcurrent(t *testing.T) {
 	const sessions, each = 8, 2000
-	to := Dest{t.TempDir(), "u"}
+	to := Dest{Root: t.TempDir(), Path: "u"}
 	s := open(t, Options{Create: true}, kernel{})
 	var wg sync.WaitGroup
 	for session := range sessions {
@@ -160,7 +160,7 @@ func TestConcurrent(t *testing.T) {
 }
 
 func TestAllocations(t *testing.T) {
-	to := Dest{t.TempDir(), "example.org/u"}
+	to := Dest{Root: t.TempDir(), Path: "example.org/u"}
 	content, _ := lines(5000)
 	p, header := []byte(content), []byte("Return-Path: <a@example.org>\r\n")
 	s := open(t, Options{Create: true}, kernel{})
@@ -184,7 +184,7 @@ func TestAllocations(t *testing.T) {
 }
 
 func TestClose(t *testing.T) {
-	to := Dest{t.TempDir(), "u"}
+	to := Dest{Root: t.TempDir(), Path: "u"}
 	s := open(t, Options{Create: true}, kernel{})
 	if err := s.Close(); err != nil {
 		t.Fatal(err)

@@ -35,7 +35,7 @@ func (s *Store) Sweep(ctx context.Context, dest Dest, olderThan time.Duration) (
 		return 0, err
 	}
 	defer s.shut(root)
-	fd, err := s.openBeneath(root, dest.Path+"/tmp")
+	fd, err := s.openBeneath(root, dest.below()+"/tmp")
 	if err != nil {
 		return 0, noMailbox(dest, err)
 	}

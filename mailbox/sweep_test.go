@@ -12,7 +12,7 @@ import (
 )
 
 func TestSweep(t *testing.T) {
-	to := Dest{t.TempDir(), "u"}
+	to := Dest{Root: t.TempDir(), Path: "u"}
 	s := open(t, Options{Create: true}, kernel{})
 	if err := send(t, s, "x\r\n", to)[0]; err != nil {
 		t.Fatal(err)
@@ -78,10 +78,10 @@ func TestSweepRefuses(t *testing.T) {
 		dest Dest
 		want error
 	}{
-		{Dest{root, "nobody"}, ErrNoMailbox},
-		{Dest{root + "/lost", "u"}, ErrNoRoot},
-		{Dest{root, "link"}, ErrNotMaildir},
-		{Dest{root, "../x"}, nil},
+		{Dest{Root: root, Path: "nobody"}, ErrNoMailbox},
+		{Dest{Root: root + "/lost", Path: "u"}, ErrNoRoot},
+		{Dest{Root: root, Path: "link"}, ErrNotMaildir},
+		{Dest{Root: root, Path: "../x"}, nil},
 	} {
 		if tt.dest.Path == "link" {
 			elsewhere := t.TempDir()

@@ -15,7 +15,7 @@ type system interface {
 	openat(dir int, name string, flags int, mode uint32) (int, error)
 	openBeneath(dir int, path string, flags int) (int, error)
 	mkdirat(dir int, name string, mode uint32) error
-	fchmod(fd int, mode uint32) error
+	setMode(fd int, mode uint32) error
 	identify(fd int) (fileID, error)
 	writev(fd int, bufs [][]byte) (int, error)
 	pread(fd int, p []byte, off int64) (int, error)
@@ -52,7 +52,18 @@ func (kernel) openBeneath(dir int, path string, flags int) (int, error) {
 
 func (kernel) mkdirat(dir int, name string, mode uint32) error { return unix.Mkdirat(dir, name, mode) }
 
-func (kernel) fchmod(fd int, mode uint32) error { return unix.Fchmod(fd, mode) }
+// setMode changes a mode only where the umask has spoilt it: a change is one more piece of
+// work for the file system's journal.
+func (kernel) setMode(fd int, mode uint32) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return err
+	}
+	if st.Mode&0o777 == mode {
+		return nil
+	}
+	return unix.Fchmod(fd, mode)
+}
 
 // identify asks statx, and fstat where a sandbox filter knows no statx.
 func (kernel) identify(fd int) (fileID, error) {
