@@ -265,7 +265,7 @@ func in(t testing.TB, elem ...string) (names []string) {
 // mails returns the contents of the files in a Maildir's new/.
 func mails(t testing.TB, d Dest) (contents []string) {
 	t.Helper()
-	dir := filepath.Join(d.Root, d.Path, "new")
+	dir := filepath.Join(d.String(), "new")
 	for _, name := range in(t, dir) {
 		b, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
