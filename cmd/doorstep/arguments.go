@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -56,8 +57,9 @@ func wantsVerb(cmd *cobra.Command) {
 // unknownVerb is a verb that cmd does not have, with the ones that look like it.
 func unknownVerb(cmd *cobra.Command, verb string) error {
 	hint := ""
-	if like := cmd.SuggestionsFor(verb); len(like) > 0 {
-		hint = fmt.Sprintf("did you mean %s %s?", cmd.CommandPath(), like[0])
+	cmd.SuggestionsMinimumDistance = 2 // letters; what cobra takes where it asks itself
+	if like := closest(verb, cmd.SuggestionsFor(verb)); like != "" {
+		hint = fmt.Sprintf("did you mean %s %s?", cmd.CommandPath(), like)
 	}
 	return mistake(cmd, fmt.Errorf("unknown verb %q", verb), hint)
 }
@@ -81,10 +83,20 @@ func likeFlag(cmd *cobra.Command, name string) string {
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		flags.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
 	})
-	if like := flags.SuggestionsFor(name); len(name) > 1 && len(like) > 0 {
-		return like[0]
+	if len(name) < 2 {
+		return ""
 	}
-	return ""
+	return closest(name, flags.SuggestionsFor(name))
+}
+
+// closest gives the name that was begun, or else the first of those that look like it.
+func closest(typed string, names []string) string {
+	for _, name := range names {
+		if strings.HasPrefix(name, typed) {
+			return name
+		}
+	}
+	return cmp.Or(append(names, "")...)
 }
 
 // mistake is a usage error that names its verb. Without a hint, the verb's help is pointed at.

@@ -40,7 +40,7 @@ func serveCommand() *cobra.Command {
 		ready := func() {}
 		if *dev {
 			if cmd.Flags().Changed("config") {
-				return usage(errors.New("--dev makes its own configuration, and does not go with -c"), "leave one of them out")
+				return usage(errors.New("serve: --dev makes its own configuration, and does not go with -c"), "leave one of them out")
 			}
 			place, err := makeDev("doorstep-dev")
 			if err != nil {
