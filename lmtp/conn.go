@@ -32,9 +32,12 @@ type conn struct {
 	state    state
 	envelope *Envelope
 	tx       Transaction
-	rcpts    int      // RCPT commands of the transaction, refused ones too
-	accepted int      // those that were accepted: each gets one reply
-	content  *content // what has come by BDAT, or is coming by DATA
+	rcpts    int       // RCPT commands of the transaction, refused ones too
+	accepted int       // those that were accepted: each gets one reply
+	content  *content  // what has come by BDAT, or is coming by DATA
+	forward  *Origin   // what XFORWARD said of the next message
+	mails    int       // MAIL commands of the session, refused ones too
+	wholeBy  time.Time // when what is being read must have come; zero: no such bound
 
 	failures     int
 	idleCommands int
@@ -55,6 +58,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 			Protocol: s.Protocol,
 			Hostname: s.Hostname,
 			Remote:   nc.RemoteAddr(),
+			Trusted:  s.Trusted != nil && s.Trusted(nc),
 		},
 	}
 	c.log = s.Log.With("session", c.session.ID)
@@ -98,12 +102,17 @@ func (c *conn) run() (err error) {
 			err = flushed
 		}
 	}()
-	c.out.write(Reply{Code: 220, Text: c.server.Hostname + " " + c.server.Protocol.String() + " Doorstep ready"})
+	c.out.write(c.greeting())
 	for {
 		if err := c.step(); err != nil {
 			return err
 		}
 	}
+}
+
+// greeting opens a session (RFC 5321 §4.3.1).
+func (c *conn) greeting() Reply {
+	return Reply{Code: 220, Text: c.server.Hostname + " " + c.server.Protocol.String() + " Doorstep ready"}
 }
 
 // step reads one command line, answers it, and does what it leads to.
@@ -122,7 +131,7 @@ func (c *conn) step() error {
 	case errors.Is(err, os.ErrDeadlineExceeded) && c.wasInterrupted():
 		reply = replyShutdown
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		reply = replyIdle
+		reply = c.timedOut()
 	default:
 		return err
 	}
@@ -186,24 +195,40 @@ func (c *conn) beforeRead() error {
 }
 
 // readDeadline is when the next read must have brought something. For a command it is set
-// once, or a client could stretch one line for ever by an octet at a time; content may take
-// the time it needs, as long as it comes. c.mu is held.
+// once, or a client could stretch one line for ever by an octet at a time; content must go
+// on coming, and be there within a time that is set once too. c.mu is held.
 func (c *conn) readDeadline() time.Time {
 	if !c.waiting {
-		return c.notAfterCut(time.Now().Add(c.server.DataTimeout))
+		return c.notAfterCut(earlier(time.Now().Add(c.server.DataTimeout), c.wholeBy))
 	}
 	if c.commandBy.IsZero() {
 		c.commandBy = time.Now().Add(c.server.IdleTimeout)
 	}
-	return c.notAfterCut(c.commandBy)
+	return c.notAfterCut(earlier(c.commandBy, c.wholeBy)) // wholeBy: between two chunks
 }
 
 // notAfterCut gives t, or an earlier time where the session is being cut. c.mu is held.
-func (c *conn) notAfterCut(t time.Time) time.Time {
-	if !c.cutAt.IsZero() && c.cutAt.Before(t) {
-		return c.cutAt
+func (c *conn) notAfterCut(t time.Time) time.Time { return earlier(t, c.cutAt) }
+
+// earlier gives t, or limit where that is earlier; the zero limit is none.
+func earlier(t, limit time.Time) time.Time {
+	if !limit.IsZero() && limit.Before(t) {
+		return limit
 	}
 	return t
+}
+
+// timedOut ends a session that was waited for in vain, and logs for how long.
+func (c *conn) timedOut() Reply {
+	limit, value := "data_timeout", c.server.DataTimeout
+	switch {
+	case !c.wholeBy.IsZero() && !time.Now().Before(c.wholeBy):
+		limit, value = "transfer_timeout", c.server.TransferTimeout
+	case !c.commandBy.IsZero():
+		limit, value = "idle_timeout", c.server.IdleTimeout
+	}
+	c.log.Info("session ended", "limit", limit, "value", value)
+	return replyIdle
 }
 
 // interrupt ends the wait for a command; a session in the middle of a message goes on.
@@ -269,6 +294,8 @@ func (c *conn) endTransaction() {
 	c.tx = nil
 	c.envelope = nil
 	c.content = nil
+	c.forward = nil
+	c.wholeBy = time.Time{}
 	c.rcpts, c.accepted = 0, 0
 	if c.state > stateReady {
 		c.state = stateReady

@@ -3,6 +3,7 @@ package lmtp
 import (
 	"errors"
 	"io"
+	"time"
 )
 
 // abuseFactor is how many times the message size limit a client may send before it is cut
@@ -30,6 +31,7 @@ type content struct {
 
 func (c *conn) newContent() *content {
 	c.content = &content{c: c}
+	c.wholeBy = time.Now().Add(c.server.TransferTimeout)
 	return c.content
 }
 

@@ -58,7 +58,7 @@ func (c *conn) lostData(err error) error {
 	case errors.Is(err, os.ErrDeadlineExceeded) && c.wasInterrupted():
 		c.out.write(replyShutdown)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		c.out.write(replyIdle)
+		c.out.write(c.timedOut())
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package lmtp
 
 import (
 	"context"
+	"time"
 
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
@@ -53,10 +54,26 @@ type Envelope struct {
 	Body string
 	// Size is the declared size in octets, 0 where the client did not say (RFC 1870).
 	Size int64
+	// Priority is from -9 to 9, and 0 unless HasPriority says that the client gave one. A peer
+	// that is not trusted cannot have more than 0 (RFC 6710).
+	Priority    int
+	HasPriority bool
+	// PRDR is set when an ESMTP client wants a reply for each recipient: then each may
+	// succeed or fail on its own, as with LMTP.
+	PRDR bool
+	// RequireTLS is set for a message that must not travel without TLS (RFC 8689).
+	RequireTLS bool
+	// Origin is where the message comes from, as a trusted peer said by XFORWARD; nil: unknown.
+	Origin *Origin
+
+	lowered bool // Priority is less than was asked for
 }
 
 // A Recipient is what RCPT said.
 type Recipient struct {
 	// To is the forward-path, without its source route.
 	To address.Address
+	// ValidSince is the time since which the mailbox must have had one owner, or the message
+	// is not for it (RFC 7293); the zero Time: whoever has it.
+	ValidSince time.Time
 }

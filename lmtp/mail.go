@@ -10,9 +10,11 @@ import (
 
 // mailParams is the parameter table of MAIL.
 var mailParams = []param[Envelope]{
-	{keyword: "SIZE", apply: (*conn).mailSize},         // RFC 1870
-	{keyword: "BODY", apply: (*conn).mailBody},         // RFC 6152, RFC 3030
+	{keyword: "SIZE", apply: (*conn).mailSize},                                                              // RFC 1870
+	{keyword: "BODY", apply: (*conn).mailBody},                                                              // RFC 6152, RFC 3030
 	{keyword: "SMTPUTF8", apply: (*conn).mailSMTPUTF8}, // RFC 6531
+	{keyword: "MT-PRIORITY", apply: (*conn).mailPriority, offered: (*conn).offersPriority, syntax: "5.5.2"}, // RFC 6710
+	{keyword: "PRDR", apply: (*conn).mailPRDR, offered: (*conn).offersPRDR},
 }
 
 // mail begins a transaction.
@@ -22,11 +24,18 @@ var mailParams = []param[Envelope]{
 // The reverse-path is parsed after the parameters, because they say whether it may be
 // internationalized.
 func (c *conn) mail(args string) Reply {
+	// As LIMITS MAILMAX says, refused ones count too (RFC 9422 §3).
+	if c.mails++; c.server.MaxTransactions > 0 && c.mails > c.server.MaxTransactions {
+		c.log.Info("session ended", "limit", "transactions", "value", c.server.MaxTransactions)
+		return replyMailLimit
+	}
+	origin := c.forward
+	c.forward = nil
 	path, params, refused := pathAndParams(args, "FROM:", "5.1.7")
 	if refused.Code != 0 {
 		return c.refuseArgument("MAIL", args, refused, nil)
 	}
-	env := &Envelope{}
+	env := &Envelope{Origin: origin}
 	if refused := applyParams(c, mailParams, params, env); refused.Code != 0 {
 		return c.refuseArgument("MAIL", args, refused, nil)
 	}
@@ -52,6 +61,9 @@ func (c *conn) mail(args string) Reply {
 	c.envelope = env
 	c.tx = tx
 	c.state = stateMail
+	if env.lowered {
+		return replyLowered
+	}
 	return replyMail
 }
 
@@ -134,7 +146,11 @@ func (c *conn) sizeArgument() string {
 // limitsArgument is the argument of the LIMITS keyword: only what is really enforced, and
 // counted as RFC 9422 §3 says.
 func (c *conn) limitsArgument() string {
-	return "RCPTMAX=" + strconv.Itoa(c.server.MaxRecipients)
+	limits := "RCPTMAX=" + strconv.Itoa(c.server.MaxRecipients)
+	if c.server.MaxTransactions > 0 {
+		limits += " MAILMAX=" + strconv.Itoa(c.server.MaxTransactions)
+	}
+	return limits
 }
 
 func (c *conn) tooLarge() Reply {

@@ -11,7 +11,7 @@ import (
 // finish ends a transaction whose content has been read: it is delivered, or refused for
 // the given reason, and every accepted recipient is answered.
 func (c *conn) finish(refused error) error {
-	id, n := c.envelope.ID, c.accepted
+	id, n, prdr := c.envelope.ID, c.accepted, c.envelope.PRDR
 	var outcomes <-chan error
 	ctx, cancel := context.WithTimeout(c.context(), c.server.TransactionTimeout)
 	defer cancel()
@@ -25,10 +25,13 @@ func (c *conn) finish(refused error) error {
 	}
 	c.idleCommands = 0
 	p := &pending{out: &c.out, ctx: ctx, outcomes: outcomes}
-	if c.session.Protocol == ESMTP {
-		c.answerOnce(p, n, id)
-	} else {
+	switch {
+	case c.session.Protocol == LMTP:
 		c.answerEach(p, n, id)
+	case prdr:
+		c.answerEachAndAll(p, n, id)
+	default:
+		c.answerOnce(p, n, id)
 	}
 	return c.out.err
 }

@@ -16,6 +16,8 @@ type param[T any] struct {
 	keyword string
 	// apply takes the value. The zero Reply is success.
 	apply func(c *conn, into *T, p parameter) Reply
+	// syntax is the enhanced code for a value that is repeated; "" is the usual 5.5.4.
+	syntax string
 	// offered says whether the extension is; nil: always. Else the keyword is unknown.
 	offered func(*conn) bool
 }
@@ -83,7 +85,11 @@ func applyParams[T any](c *conn, table []param[T], params []parameter, into *T) 
 		}
 		for _, earlier := range params[:i] {
 			if earlier.keyword == p.keyword {
-				return badArgument("parameter " + p.keyword + " is repeated")
+				repeated := badArgument("parameter " + p.keyword + " is repeated")
+				if row.syntax != "" {
+					repeated.Enhanced = row.syntax
+				}
+				return repeated
 			}
 		}
 		if refused := row.apply(c, into, p); refused.Code != 0 {

@@ -6,8 +6,10 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
 
-// rcptParams is the parameter table of RCPT: no extension that is offered adds one.
-var rcptParams = []param[Recipient]{}
+// rcptParams is the parameter table of RCPT.
+var rcptParams = []param[Recipient]{
+	{keyword: "RRVS", apply: (*conn).rcptRRVS, offered: (*conn).offersRRVS}, // RFC 7293
+}
 
 // rcpt adds a recipient.
 //

@@ -26,18 +26,19 @@ func (r Reply) failed() bool {
 // The replies that need no words of their own. Codes and enhanced codes are those of
 // RFC 5321 §4.2 and the table of RFC 5248 §3.
 var (
-	replyMail     = Reply{Code: 250, Enhanced: "2.1.0", Text: "sender ok"}
-	replyRcpt     = Reply{Code: 250, Enhanced: "2.1.5", Text: "recipient ok"}
-	replyOK       = Reply{Code: 250, Enhanced: "2.0.0", Text: "ok"}
-	replyVrfy     = Reply{Code: 252, Enhanced: "2.0.0", Text: "send mail to it to find out"}
-	replyData     = Reply{Code: 354, Text: "send the message, end with a line of one dot", then: (*conn).receiveData}
-	replyQuit     = Reply{Code: 221, Enhanced: "2.0.0", Text: "bye", then: hangUp}
-	replyShutdown = Reply{Code: 421, Enhanced: "4.3.2", Text: "shutting down, try again soon", then: hangUp}
-	replyBusy     = Reply{Code: 421, Enhanced: "4.3.2", Text: "too many connections, try again later", then: hangUp}
-	replyIdle     = Reply{Code: 421, Enhanced: "4.4.2", Text: "timeout waiting for the client", then: hangUp}
-	replyTooMany  = Reply{Code: 421, Enhanced: "4.7.0", Text: "too many errors", then: hangUp}
-	replyTooMuch  = Reply{Code: 421, Enhanced: "4.3.1", Text: "far too much content", then: hangUp}
-	replyBroken   = Reply{Code: 421, Enhanced: "4.3.0", Text: "internal error, try again later", then: hangUp}
+	replyMail      = Reply{Code: 250, Enhanced: "2.1.0", Text: "sender ok"}
+	replyRcpt      = Reply{Code: 250, Enhanced: "2.1.5", Text: "recipient ok"}
+	replyOK        = Reply{Code: 250, Enhanced: "2.0.0", Text: "ok"}
+	replyVrfy      = Reply{Code: 252, Enhanced: "2.0.0", Text: "send mail to it to find out"}
+	replyData      = Reply{Code: 354, Text: "send the message, end with a line of one dot", then: (*conn).receiveData}
+	replyQuit      = Reply{Code: 221, Enhanced: "2.0.0", Text: "bye", then: hangUp}
+	replyShutdown  = Reply{Code: 421, Enhanced: "4.3.2", Text: "shutting down, try again soon", then: hangUp}
+	replyBusy      = Reply{Code: 421, Enhanced: "4.3.2", Text: "too many connections, try again later", then: hangUp}
+	replyIdle      = Reply{Code: 421, Enhanced: "4.4.2", Text: "timeout waiting for the client", then: hangUp}
+	replyTooMany   = Reply{Code: 421, Enhanced: "4.7.0", Text: "too many errors", then: hangUp}
+	replyMailLimit = Reply{Code: 421, Enhanced: "4.7.0", Text: "too many messages in one session", then: hangUp}
+	replyTooMuch   = Reply{Code: 421, Enhanced: "4.3.1", Text: "far too much content", then: hangUp}
+	replyBroken    = Reply{Code: 421, Enhanced: "4.3.0", Text: "internal error, try again later", then: hangUp}
 
 	replyUnknown    = Reply{Code: 500, Enhanced: "5.5.1", Text: "unknown command"}
 	replyNotOffered = Reply{Code: 502, Enhanced: "5.5.1", Text: "command not offered"}

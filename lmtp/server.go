@@ -54,6 +54,24 @@ type Server struct {
 	// BinaryMIME offers BINARYMIME (RFC 3030). Set it only where the Handler keeps every octet:
 	// content then has bare CR and LF, and need not end in a line end.
 	BinaryMIME bool
+	// TransferTimeout bounds the time that the whole content of a message may take, however
+	// steadily it comes. [1h]
+	TransferTimeout time.Duration
+	// MaxTransactions is the most MAIL commands of one session, announced as MAILMAX of
+	// LIMITS. [no limit]
+	MaxTransactions int
+	// Trusted, if not nil, says which peers may speak for others by XCLIENT and XFORWARD, and
+	// ask for priority. It is asked once about each connection. nil trusts nobody, and there
+	// are no such commands.
+	Trusted func(net.Conn) bool
+	// ProxyProtocol demands a PROXY header, version 1 or 2, from each connection before
+	// anything else, and only from Trusted ones. What it says is then the remote address,
+	// also for Admit and for what the session itself is trusted with.
+	ProxyProtocol bool
+	// MTPriority offers MT-PRIORITY (RFC 6710).
+	MTPriority bool
+	// RRVS offers RRVS (RFC 7293). Set it only where the Handler enforces it.
+	RRVS bool
 	// Admit, if not nil, is asked about each new connection. An *Error is sent in place of
 	// the greeting; release, if not nil, is called when an admitted connection has ended.
 	Admit func(net.Conn) (release func(), err error)
@@ -87,6 +105,7 @@ func (s *Server) init() {
 		s.IdleTimeout = orDefault(s.IdleTimeout, 5*time.Minute)
 		s.DataTimeout = orDefault(s.DataTimeout, 5*time.Minute)
 		s.TransactionTimeout = orDefault(s.TransactionTimeout, 8*time.Minute)
+		s.TransferTimeout = orDefault(s.TransferTimeout, time.Hour)
 		if s.Log == nil {
 			s.Log = slog.New(slog.DiscardHandler)
 		}
@@ -158,8 +177,13 @@ func (s *Server) ServeConn(nc net.Conn) {
 		return
 	}
 	defer s.removeConn(c)
+	client, err := c.meet()
+	if err != nil {
+		c.log.Warn("connection refused", "peer", peerName(nc.RemoteAddr()), "error", err)
+		return
+	}
 	if s.Admit != nil {
-		release, err := s.Admit(nc)
+		release, err := s.Admit(client)
 		if err != nil {
 			c.log.Warn("connection refused", "error", err)
 			c.refuse(refusal(err, c.session.ID))

@@ -38,8 +38,13 @@ type Session struct {
 	Hello string
 	// Hostname is the server's own name, as in its greeting.
 	Hostname string
-	// Remote is the peer's address; its Network is "unix" for a Unix socket.
+	// Remote is the peer's address, or what a PROXY header says in its place; its Network is
+	// "unix" for a Unix socket.
 	Remote net.Addr
+	// Trusted is set where the peer may speak for others.
+	Trusted bool
+	// Origin is whom the peer speaks for, by XCLIENT; nil: for itself.
+	Origin *Origin
 
 	transactions int
 }

@@ -70,6 +70,9 @@ var verbs = [...]verb{
 	{name: "EHLO", states: always, args: anyArgument, run: (*conn).ehlo},
 	{name: "HELO", states: always, args: anyArgument, run: (*conn).helo},
 
+	{name: "XCLIENT", states: in(stateGreeted, stateReady), args: oneArgument, run: (*conn).xclient, offered: (*conn).speaksForOthers},
+	{name: "XFORWARD", states: in(stateReady), args: oneArgument, run: (*conn).xforward, offered: (*conn).speaksForOthers},
+
 	{name: "STARTTLS", states: always, args: anyArgument, run: notOffered}, // RFC 3207
 	{name: "AUTH", states: always, args: anyArgument, run: notOffered},     // RFC 4954
 	{name: "EXPN", states: always, args: anyArgument, run: notOffered},     // would list members to whoever asks
@@ -79,9 +82,7 @@ var verbs = [...]verb{
 	{name: "SEND", states: always, args: anyArgument, run: notOffered},     // RFC 5321 appendix F.6: to terminals
 	{name: "SOML", states: always, args: anyArgument, run: notOffered},
 	{name: "SAML", states: always, args: anyArgument, run: notOffered},
-	{name: "BURL", states: always, args: anyArgument, run: notOffered},     // RFC 4468: for submission only
-	{name: "XCLIENT", states: always, args: anyArgument, run: notOffered},  // Postfix's, for trusted proxies
-	{name: "XFORWARD", states: always, args: anyArgument, run: notOffered}, // likewise
+	{name: "BURL", states: always, args: anyArgument, run: notOffered}, // RFC 4468: for submission only
 }
 
 // longestVerb bounds what is looked up.

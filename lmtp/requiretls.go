@@ -1,0 +1,11 @@
+package lmtp
+
+// mailRequireTLS takes the mark of a message that must not travel without TLS (RFC 8689 §4).
+// It has come by TLS, and goes no further.
+func (c *conn) mailRequireTLS(env *Envelope, p parameter) Reply {
+	if p.hasValue {
+		return badArgument("REQUIRETLS takes no value")
+	}
+	env.RequireTLS = true
+	return Reply{}
+}

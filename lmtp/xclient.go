@@ -1,0 +1,46 @@
+package lmtp
+
+// XCLIENT is Postfix's command by which a proxy says whom it speaks for; Dovecot's proxies
+// send it too, with attributes of their own. The session begins anew behind it.
+
+// xclientAttributes is what XCLIENT takes: Postfix's, then Dovecot's.
+var xclientAttributes = []attribute{
+	attrName, attrAddr, attrPort, attrProtocol, attrHello, attrLogin, attrDestAddr, attrDestPort,
+	attrDestName, attrSession, attrTTL, attrTimeout,
+}
+
+// replyUntrusted answers a command that only trusted peers may give.
+var replyUntrusted = Reply{Code: 550, Enhanced: "5.7.0", Text: "not for you"}
+
+// xclient begins the session anew, as if the client that the peer names had connected.
+// What it named before, and does not name again, still holds.
+func (c *conn) xclient(args string) Reply {
+	c.idleCommands++
+	if !c.session.Trusted {
+		return replyUntrusted
+	}
+	var origin Origin
+	if c.session.Origin != nil {
+		origin = *c.session.Origin
+	}
+	if refused := readAttributes(&origin, xclientAttributes, args); refused.Code != 0 {
+		return c.refuseArgument("XCLIENT", args, refused, nil)
+	}
+	session := *c.session
+	session.Origin = &origin
+	session.Hello = ""
+	session.Extended = false
+	c.session = &session
+	c.forward = nil
+	c.state = stateGreeted
+	c.log.Debug("session speaks for another", "client", origin.Addr, "name", origin.Name, "login", origin.Login, "its_session", origin.Session)
+	return c.greeting()
+}
+
+// speaksForOthers: XCLIENT and XFORWARD exist where a peer can be trusted at all.
+func (c *conn) speaksForOthers() bool { return c.server.Trusted != nil }
+
+// trusted: they are listed for the peers that may use them.
+func (c *conn) trusted() bool { return c.session.Trusted }
+
+func (c *conn) xclientArgument() string { return attributeNames(xclientAttributes) }
