@@ -12,7 +12,7 @@ import (
 var mailParams = []param[Envelope]{
 	{keyword: "SIZE", apply: (*conn).mailSize},                                                              // RFC 1870
 	{keyword: "BODY", apply: (*conn).mailBody},                                                              // RFC 6152, RFC 3030
-	{keyword: "SMTPUTF8", apply: (*conn).mailSMTPUTF8}, // RFC 6531
+	{keyword: "SMTPUTF8", apply: (*conn).mailSMTPUTF8},                                                      // RFC 6531
 	{keyword: "MT-PRIORITY", apply: (*conn).mailPriority, offered: (*conn).offersPriority, syntax: "5.5.2"}, // RFC 6710
 	{keyword: "PRDR", apply: (*conn).mailPRDR, offered: (*conn).offersPRDR},
 }
