@@ -18,6 +18,8 @@ type Agent struct {
 	// Layout says where an account's Maildir is.
 	Layout Layout
 	Store  *mailbox.Store
+	// Folders is how the names of folders are written on disk. [modified UTF-7]
+	Folders mailbox.FolderEncoding
 	// Log gets one line for each recipient: "delivered" or "refused".
 	Log *slog.Logger
 	// Now is the clock of the trace fields. [time.Now]
@@ -59,42 +61,45 @@ type recipient struct {
 // A copyFor is the copy in one mailbox. Its trace fields name the first recipient that led
 // there.
 type copyFor struct {
-	mailbox directory.Key
-	dest    mailbox.Dest
-	to      address.Address
+	dest mailbox.Dest
+	to   address.Address
 }
 
 // Rcpt resolves a forward-path and accepts it, if its account takes mail.
 func (t *transaction) Rcpt(ctx context.Context, r *lmtp.Recipient) error {
-	found, err := t.agent.Resolver.Resolve(ctx, r.To)
-	if err != nil {
-		t.logRefused(r.To, err)
-		return err
-	}
-	n, err := t.copyFor(found.Account, r.To)
+	account, dest, err := t.resolve(ctx, r.To)
 	if err != nil {
 		err = reply(err)
 		t.logRefused(r.To, err)
 		return err
 	}
-	t.recipients = append(t.recipients, recipient{to: r.To, account: found.Account, copy: n})
+	t.recipients = append(t.recipients, recipient{to: r.To, account: account, copy: t.copyFor(dest, r.To)})
 	return nil
 }
 
-// copyFor gives the number of the copy for an account. Addresses that lead to one mailbox
-// share a copy: there is one file, and a reply for each of them.
-func (t *transaction) copyFor(a *directory.Account, to address.Address) (int, error) {
+// resolve finds the account that takes mail for an address, and where its copy goes.
+func (t *transaction) resolve(ctx context.Context, to address.Address) (*directory.Account, mailbox.Dest, error) {
+	found, err := t.agent.Resolver.Resolve(ctx, to)
+	if err == nil && internationalized(t.envelope, to) {
+		err = RefuseInternationalized(found.Account)
+	}
+	if err != nil {
+		return nil, mailbox.Dest{}, err
+	}
+	dest, err := t.agent.Dest(found)
+	return found.Account, dest, err
+}
+
+// copyFor gives the number of the copy for a mailbox. Addresses that lead to one mailbox, and
+// there to one folder, share a copy: there is one file, and a reply for each of them.
+func (t *transaction) copyFor(dest mailbox.Dest, to address.Address) int {
 	for i := range t.copies {
-		if t.copies[i].mailbox == a.Key {
-			return i, nil
+		if t.copies[i].dest == dest {
+			return i
 		}
 	}
-	dest, err := t.agent.Layout.Dest(a)
-	if err != nil {
-		return 0, err
-	}
-	t.copies = append(t.copies, copyFor{mailbox: a.Key, dest: dest, to: to})
-	return len(t.copies) - 1, nil
+	t.copies = append(t.copies, copyFor{dest: dest, to: to})
+	return len(t.copies) - 1
 }
 
 // Write takes content. The only error is one that concerns every recipient alike; what goes

@@ -23,10 +23,10 @@ func (t *transaction) logDone(r recipient, err error) {
 		slog.Int64("size", t.message.Size()),
 	}
 	if err != nil {
-		t.log("refused", append(attrs, slog.String("maildir", path.Join(c.dest.Root, c.dest.Path))), err)
+		t.log("refused", append(attrs, slog.String("maildir", c.dest.String())), err)
 		return
 	}
-	t.log("delivered", append(attrs, slog.String("file", path.Join(c.dest.Root, c.dest.Path, "new", t.message.Name(r.copy)))), nil)
+	t.log("delivered", append(attrs, slog.String("file", path.Join(c.dest.String(), "new", t.message.Name(r.copy)))), nil)
 }
 
 // logRefused logs a recipient that RCPT refused.

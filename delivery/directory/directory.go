@@ -29,6 +29,9 @@ type Account struct {
 	// Disabled accounts refuse mail with Code 450 or 550 by configuration; "" means enabled,
 	// "defer" 450 4.2.1, "reject" 550 5.2.1.
 	Disabled string
+	// ASCIIOnly accounts take no internationalized mail, because what reads them cannot show
+	// it: a transaction with SMTPUTF8 is refused with 550 5.6.9 (RFC 6531 §3.5).
+	ASCIIOnly bool
 	// Quota is the limit in octets, 0 for none.
 	Quota int64
 }

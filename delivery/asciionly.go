@@ -1,0 +1,24 @@
+package delivery
+
+import (
+	"github.com/doorstep-mail/doorstep/delivery/directory"
+	"github.com/doorstep-mail/doorstep/lmtp"
+	"github.com/doorstep-mail/doorstep/lmtp/address"
+)
+
+// RefuseInternationalized is the reply to RCPT for an account that takes no internationalized
+// mail, where the transaction carries such; nil for every other account. It comes this early so
+// that the MTA can tell the sender before there is a message (RFC 6531 §3.5). That the
+// address itself is plain ASCII is why it is 5.6.9 and not 5.6.7.
+func RefuseInternationalized(a *directory.Account) error {
+	if !a.ASCIIOnly {
+		return nil
+	}
+	return &lmtp.Error{Code: 550, Enhanced: "5.6.9", Text: "mailbox takes no internationalized mail"}
+}
+
+// internationalized reports whether a transaction asked for SMTPUTF8, or has addresses that
+// should have (lmtp.Server.Lenient8BitLocalPart): they would end up in trace fields.
+func internationalized(env *lmtp.Envelope, to address.Address) bool {
+	return env.SMTPUTF8 || !env.From.IsASCII() || !to.IsASCII()
+}
