@@ -1,4 +1,4 @@
-package main
+package main_test
 
 import (
 	"bytes"
@@ -112,10 +112,21 @@ func (s *site) messages(t *testing.T, a siteAccount) []string {
 			if err != nil {
 				t.Fatal(err)
 			}
+			checkName(t, e.Name(), string(b))
 			list = append(list, string(b))
 		}
 	}
 	return list
+}
+
+// checkName wants the sizes in a file's name to be those of the file: readers believe S, the
+// octets on disk, and W, the octets with CRLF line ends, without opening it (MDIR-08).
+func checkName(t *testing.T, name, content string) {
+	t.Helper()
+	want := fmt.Sprintf(",S=%d,W=%d", len(content), len(content)+strings.Count(content, "\n"))
+	if base, _, _ := strings.Cut(name, ":"); !strings.HasSuffix(base, want) {
+		t.Errorf("%s: sizes should be %s", name, want)
+	}
 }
 
 // checkStored wants exactly these contents in an account, each below header fields of the given

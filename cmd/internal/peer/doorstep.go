@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -26,20 +27,45 @@ func MailDir(tb testing.TB) string {
 // StartDoorstep builds doorstep, with the race detector where the test has it, writes its
 // configuration to a file in dir, and runs "doorstep serve" as MailUser. It is up when
 // AwaitListener says so.
-//
-// The go tool does not see that a test depends on what is built here. Such tests belong into the
-// program's own package, or they are taken from the test cache when only the program changed.
 func StartDoorstep(tb testing.TB, dir, configuration string) *Process {
 	tb.Helper()
 	program, config := filepath.Join(dir, "doorstep"), filepath.Join(dir, "doorstep.toml")
-	build := exec.Command("go", "build", "-race="+strconv.FormatBool(raceEnabled), "-o", program,
-		"github.com/doorstep-mail/doorstep/cmd/doorstep")
-	if out, err := build.CombinedOutput(); err != nil {
-		tb.Fatalf("build doorstep: %v\n%s", err, out)
-	}
+	goTool(tb, "build", "-race="+strconv.FormatBool(raceEnabled), "-o", program, doorstep)
+	dependOnSource(tb)
 	write(tb, config, configuration)
 	cmd := exec.Command(program, "serve", "-c", config)
 	cmd.Dir = dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: MailUser, Gid: MailUser}}
 	return Start(tb, cmd)
+}
+
+// doorstep is the program's package.
+const doorstep = "github.com/doorstep-mail/doorstep/cmd/doorstep"
+
+// dependOnSource opens the directories of all packages in the program. The go tool notes what
+// a test opens within the module, and takes its result from the test cache only as long as that
+// is unchanged; that the test builds a program from it, it cannot know.
+func dependOnSource(tb testing.TB) {
+	tb.Helper()
+	dirs := goTool(tb, "list", "-deps", "-f", "{{with .Module}}{{if .Main}}{{$.Dir}}{{end}}{{end}}", doorstep)
+	for dir := range strings.FieldsSeq(dirs) {
+		f, err := os.Open(dir)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		_ = f.Close() // opened for reading
+	}
+}
+
+// goTool runs the go command and gives its output.
+func goTool(tb testing.TB, args ...string) string {
+	tb.Helper()
+	cmd := exec.Command("go", args...)
+	var complaints strings.Builder
+	cmd.Stderr = &complaints
+	out, err := cmd.Output()
+	if err != nil {
+		tb.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, complaints.String())
+	}
+	return string(out)
 }
