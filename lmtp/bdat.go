@@ -33,7 +33,7 @@ func (c *conn) bdat(args string) Reply {
 	if n/abuseFactor > c.server.MaxMessageSize {
 		return replyTooMuch
 	}
-	b := chunk{size: n, last: marked && equalFoldASCII(marker, "LAST")}
+	b := chunk{size: n, last: marked && equalFoldASCII(marker, "LAST"), refused: c.lacks(0)}
 	if marked && !b.last {
 		b.refused = badArgument("the only word behind the size is LAST")
 	}

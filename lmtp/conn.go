@@ -40,6 +40,7 @@ type conn struct {
 	wholeBy  time.Time // when what is being read must have come; zero: no such bound
 
 	failures     int
+	authFailures int
 	idleCommands int
 
 	mu          sync.Mutex
@@ -61,6 +62,9 @@ func newConn(s *Server, nc net.Conn) *conn {
 			Trusted:  s.Trusted != nil && s.Trusted(nc),
 		},
 	}
+	if s.Peer != nil {
+		c.session.Peer = s.Peer(nc)
+	}
 	c.log = s.Log.With("session", c.session.ID)
 	c.out.dst = deadlineWriter{c}
 	c.in = newReader(nc, c.beforeRead)
@@ -69,6 +73,9 @@ func newConn(s *Server, nc net.Conn) *conn {
 
 // refuse answers a connection that is not served.
 func (c *conn) refuse(r Reply) {
+	if c.server.ImplicitTLS {
+		return // in the clear it would be no reply, and a handshake costs more than it tells
+	}
 	c.out.write(r)
 	if err := c.out.flush(); err != nil {
 		c.log.Debug("connection refused, and nobody there to be told", "error", err)
@@ -102,6 +109,11 @@ func (c *conn) run() (err error) {
 			err = flushed
 		}
 	}()
+	if c.server.ImplicitTLS {
+		if err := c.handshake(); err != nil {
+			return err
+		}
+	}
 	c.out.write(c.greeting())
 	for {
 		if err := c.step(); err != nil {
@@ -117,23 +129,12 @@ func (c *conn) greeting() Reply {
 
 // step reads one command line, answers it, and does what it leads to.
 func (c *conn) step() error {
-	line, err := c.readCommand()
+	line, err := c.await(c.in.readCommand)
 	var reply Reply
-	switch {
-	case err == nil:
+	if err == nil {
 		reply = c.dispatch(line)
-	case errors.Is(err, errLineTooLong):
-		reply = replyLineLong
-	case errors.Is(err, errLineEnd):
-		reply = replyLineEnd
-	case errors.Is(err, errFlood):
-		reply = replyTooMany
-	case errors.Is(err, os.ErrDeadlineExceeded) && c.wasInterrupted():
-		reply = replyShutdown
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		reply = c.timedOut()
-	default:
-		return err
+	} else {
+		reply = c.unreadable(err)
 	}
 	reply = c.budget(reply)
 	if reply.Code != 0 {
@@ -148,6 +149,25 @@ func (c *conn) step() error {
 	return nil
 }
 
+// unreadable answers a line that could not be read, or ends the session without a word.
+func (c *conn) unreadable(err error) Reply {
+	switch {
+	case errors.Is(err, errLineTooLong):
+		return replyLineLong
+	case errors.Is(err, errLineEnd):
+		return replyLineEnd
+	case errors.Is(err, errFlood):
+		return replyTooMany
+	case errors.Is(err, errClientHello):
+		return replyClientHello
+	case errors.Is(err, os.ErrDeadlineExceeded) && c.wasInterrupted():
+		return replyShutdown
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return c.timedOut()
+	}
+	return Reply{then: func(*conn) error { return err }}
+}
+
 // budget counts wrong commands, and ends a session that only gives such.
 func (c *conn) budget(r Reply) Reply {
 	if r.failed() {
@@ -160,8 +180,8 @@ func (c *conn) budget(r Reply) Reply {
 	return r
 }
 
-// readCommand reads a command line; only there may a shutdown interrupt.
-func (c *conn) readCommand() ([]byte, error) {
+// await reads a line that the client owes; only there may a shutdown interrupt.
+func (c *conn) await(read func() ([]byte, error)) ([]byte, error) {
 	c.mu.Lock()
 	if c.server.closing.Load() {
 		c.interrupted = true
@@ -172,7 +192,7 @@ func (c *conn) readCommand() ([]byte, error) {
 	c.commandBy = time.Time{}
 	c.mu.Unlock()
 
-	line, err := c.in.readLine()
+	line, err := read()
 
 	c.mu.Lock()
 	c.waiting = false

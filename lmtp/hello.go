@@ -19,10 +19,13 @@ var extensions = [...]extension{
 	{keyword: "SIZE", args: (*conn).sizeArgument},
 	{keyword: "CHUNKING"}, // RFC 3030
 	{keyword: "BINARYMIME", offered: (*conn).offersBinary},
-	{keyword: "LIMITS", args: (*conn).limitsArgument},         // RFC 9422
-	{keyword: "RRVS", offered: (*conn).offersRRVS},            // RFC 7293
-	{keyword: "MT-PRIORITY", offered: (*conn).offersPriority}, // RFC 6710
-	{keyword: "PRDR", offered: (*conn).offersPRDR},            // draft-hall-prdr-00
+	{keyword: "STARTTLS", offered: (*conn).offersSTARTTLS},                     // RFC 3207
+	{keyword: "AUTH", args: (*conn).authArgument, offered: (*conn).offersAuth}, // RFC 4954
+	{keyword: "REQUIRETLS", offered: (*conn).offersRequireTLS},                 // RFC 8689
+	{keyword: "LIMITS", args: (*conn).limitsArgument},                          // RFC 9422
+	{keyword: "RRVS", offered: (*conn).offersRRVS},                             // RFC 7293
+	{keyword: "MT-PRIORITY", offered: (*conn).offersPriority},                  // RFC 6710
+	{keyword: "PRDR", offered: (*conn).offersPRDR},                             // draft-hall-prdr-00
 	{keyword: "XFORWARD", args: (*conn).xforwardArgument, offered: (*conn).trusted},
 	{keyword: "XCLIENT", args: (*conn).xclientArgument, offered: (*conn).trusted},
 	{keyword: "HELP"}, // RFC 5321 §4.1.1.1: a verb that is not mandatory is listed

@@ -15,6 +15,8 @@ var mailParams = []param[Envelope]{
 	{keyword: "SMTPUTF8", apply: (*conn).mailSMTPUTF8},                                                      // RFC 6531
 	{keyword: "MT-PRIORITY", apply: (*conn).mailPriority, offered: (*conn).offersPriority, syntax: "5.5.2"}, // RFC 6710
 	{keyword: "PRDR", apply: (*conn).mailPRDR, offered: (*conn).offersPRDR},
+	{keyword: "AUTH", apply: (*conn).mailAuth, offered: (*conn).offersAuth},                   // RFC 4954 §5
+	{keyword: "REQUIRETLS", apply: (*conn).mailRequireTLS, offered: (*conn).offersRequireTLS}, // RFC 8689 §4
 }
 
 // mail begins a transaction.

@@ -67,12 +67,15 @@ func (r *reader) fill() error {
 // readLine reads a command line of at most maxLine octets and returns it without its CRLF,
 // valid until the next call. Only CRLF ends a line (RFC 5321 §2.3.8): errLineEnd is a line
 // with a CR or LF elsewhere. errLineTooLong has read the whole line; errFlood has not.
-func (r *reader) readLine() ([]byte, error) {
+func (r *reader) readLine() ([]byte, error) { return r.readLineOf(maxLine) }
+
+// readLineOf is readLine for another limit. The buffer is not smaller than that.
+func (r *reader) readLineOf(limit int) ([]byte, error) {
 	for scanned := 0; ; {
 		if n := endOfLine(r.buf[r.r:r.w], scanned); n >= 0 {
 			line := r.buf[r.r : r.r+n]
 			r.r += n + len("\r\n")
-			if n+len("\r\n") > maxLine {
+			if n+len("\r\n") > limit {
 				return nil, errLineTooLong
 			}
 			if bytes.ContainsAny(line, "\r\n") {
@@ -81,13 +84,32 @@ func (r *reader) readLine() ([]byte, error) {
 			return line, nil
 		}
 		scanned = max(r.w-r.r-1, 0) // the last octet may be the CR of a CRLF
-		if r.w-r.r >= maxLine {
+		if r.w-r.r >= limit {
 			return nil, r.skipLine()
 		}
 		if err := r.fill(); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// readAuthLine reads a line of an authentication, which may be longer than a command.
+func (r *reader) readAuthLine() ([]byte, error) {
+	r.grow()
+	defer r.shrink()
+	line, err := r.readLineOf(maxAuthLine)
+	return bytes.Clone(line), err
+}
+
+// buffered is how many octets have come that nobody has read.
+func (r *reader) buffered() int { return r.w - r.r }
+
+// restart goes on with another source, and gives what of the old one is unread.
+func (r *reader) restart(src io.Reader) (unread []byte) {
+	unread = bytes.Clone(r.buf[r.r:r.w])
+	r.r, r.w = 0, 0
+	r.src = src
+	return unread
 }
 
 // skipLine drops the rest of an overlong line.

@@ -1,6 +1,7 @@
 package lmtp
 
 import (
+	"encoding/base64"
 	"io"
 	"strconv"
 	"strings"
@@ -48,6 +49,18 @@ func (w *replyWriter) write(r Reply) {
 	if len(w.pending) >= maxPending {
 		w.flush()
 	}
+}
+
+// writeChallenge adds the challenge of an authentication, which is one line of its own length
+// (RFC 4954 §4), and reports whether it may be so long.
+func (w *replyWriter) writeChallenge(challenge []byte) bool {
+	if base64.StdEncoding.EncodedLen(len(challenge)) > maxAuthLine-len("334 \r\n") {
+		return false
+	}
+	w.pending = append(w.pending, "334 "...)
+	w.pending = base64.StdEncoding.AppendEncode(w.pending, challenge)
+	w.pending = append(w.pending, '\r', '\n')
+	return true
 }
 
 // flush sends what is pending.

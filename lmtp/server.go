@@ -2,6 +2,7 @@ package lmtp
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -72,6 +73,26 @@ type Server struct {
 	MTPriority bool
 	// RRVS offers RRVS (RFC 7293). Set it only where the Handler enforces it.
 	RRVS bool
+	// TLS is what TLS uses: certificates, or GetCertificate, and ClientCAs to verify clients'
+	// certificates with. With it STARTTLS is offered, but not on Unix sockets. At least TLS 1.2
+	// is spoken, whatever it says. [none]
+	TLS *tls.Config
+	// ImplicitTLS begins with the handshake, before the greeting (RFC 8314 §3).
+	ImplicitTLS bool
+	// RequireTLS refuses mail, and nearly all else, before STARTTLS (RFC 3207 §4).
+	RequireTLS bool
+	// RequireCertificate refuses everything under TLS to clients without a certificate that
+	// TLS.ClientCAs verify.
+	RequireCertificate bool
+	// Auth offers AUTH. [none]
+	Auth Authenticator
+	// RequireAuth refuses mail before AUTH (RFC 4954 §6).
+	RequireAuth bool
+	// AuthDelay is how long the answer to wrong credentials takes. [1s]
+	AuthDelay time.Duration
+	// Peer, if not nil, names the user at the other end of a connection, as the kernel tells of
+	// Unix sockets; "" where it does not.
+	Peer func(net.Conn) string
 	// Admit, if not nil, is asked about each new connection. An *Error is sent in place of
 	// the greeting; release, if not nil, is called when an admitted connection has ended.
 	Admit func(net.Conn) (release func(), err error)
@@ -106,6 +127,7 @@ func (s *Server) init() {
 		s.DataTimeout = orDefault(s.DataTimeout, 5*time.Minute)
 		s.TransactionTimeout = orDefault(s.TransactionTimeout, 8*time.Minute)
 		s.TransferTimeout = orDefault(s.TransferTimeout, time.Hour)
+		s.AuthDelay = orDefault(s.AuthDelay, time.Second)
 		if s.Log == nil {
 			s.Log = slog.New(slog.DiscardHandler)
 		}
@@ -168,7 +190,7 @@ func (s *Server) ServeConn(nc net.Conn) {
 	c := newConn(s, nc)
 	defer func() {
 		// The peer may have gone first; there is nobody left to tell.
-		if err := nc.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		if err := c.net.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			c.log.Debug("close connection", "error", err)
 		}
 	}()

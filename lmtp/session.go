@@ -2,6 +2,7 @@ package lmtp
 
 import (
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/base32"
 	"net"
 	"strconv"
@@ -45,22 +46,41 @@ type Session struct {
 	Trusted bool
 	// Origin is whom the peer speaks for, by XCLIENT; nil: for itself.
 	Origin *Origin
+	// Peer is the user at the other end of a Unix socket, as the kernel tells; "" where there
+	// is none, or nobody asked (Server.Peer).
+	Peer string
+	// TLS is the state of TLS, nil without. VerifiedChains is set only for a client
+	// certificate that is accepted here.
+	TLS *tls.ConnectionState
+	// Certificate is what this server presented of itself, in DER; nil without TLS.
+	Certificate []byte
+	// Identity is who the client has proved to be by AUTH, "" before.
+	Identity string
 
 	transactions int
 }
 
 // With gives the protocol as the "with" clause of a trace field names it (RFC 5321 §4.4,
-// RFC 3848, RFC 6531 §4.3); utf8 says that the transaction asked for SMTPUTF8.
+// RFC 3848, RFC 6531 §4.3); utf8 says that the transaction asked for SMTPUTF8. There are
+// no names for HELO with anything more.
 func (s *Session) With(utf8 bool) string {
-	switch {
-	case !s.Extended:
+	if !s.Extended {
 		return "SMTP"
-	case utf8 && s.Protocol == LMTP:
-		return "UTF8LMTP"
-	case utf8:
-		return "UTF8SMTP"
 	}
-	return s.Protocol.String()
+	with := s.Protocol.String()
+	switch {
+	case utf8 && s.Protocol == LMTP:
+		with = "UTF8LMTP"
+	case utf8:
+		with = "UTF8SMTP"
+	}
+	if s.TLS != nil {
+		with += "S"
+	}
+	if s.Identity != "" {
+		with += "A"
+	}
+	return with
 }
 
 // nextID names the next transaction of the session.

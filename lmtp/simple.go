@@ -46,5 +46,12 @@ func (c *conn) help(string) Reply {
 	if c.session.Protocol == ESMTP {
 		hello = "EHLO HELO"
 	}
-	return Reply{Code: 214, Enhanced: "2.0.0", Text: hello + " MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT"}
+	text := hello + " MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT"
+	if c.offersSTARTTLS() {
+		text += " STARTTLS"
+	}
+	if c.offersAuth() {
+		text += " AUTH"
+	}
+	return Reply{Code: 214, Enhanced: "2.0.0", Text: text}
 }

@@ -50,6 +50,7 @@ type verb struct {
 	states states    // where it is in sequence; elsewhere 503
 	args   arguments // checked before the handler runs
 	run    func(c *conn, args string) Reply
+	before needs // what the listener may require of a session, and this does not wait for
 
 	offered func(*conn) bool // nil: always; elsewhere 502
 }
@@ -60,26 +61,27 @@ var verbs = [...]verb{
 	{name: "MAIL", states: in(stateReady), args: oneArgument, run: (*conn).mail},
 	{name: "RCPT", states: inTransaction, args: oneArgument, run: (*conn).rcpt},
 	{name: "DATA", states: in(stateMail, stateRcpt, stateChunk, stateFailed), args: noArgument, run: (*conn).data},
-	{name: "BDAT", states: always, args: anyArgument, run: (*conn).bdat}, // its octets must be read in every state
-	{name: "RSET", states: always, args: noArgument, run: (*conn).rset},
-	{name: "NOOP", states: always, args: anyArgument, run: (*conn).noop},
-	{name: "QUIT", states: always, args: noArgument, run: (*conn).quit},
+	{name: "BDAT", states: always, args: anyArgument, run: (*conn).bdat, before: needNothing}, // its octets must be read in every state
+	{name: "RSET", states: always, args: noArgument, run: (*conn).rset, before: needAuth},
+	{name: "NOOP", states: always, args: anyArgument, run: (*conn).noop, before: needTLS | needAuth},
+	{name: "QUIT", states: always, args: noArgument, run: (*conn).quit, before: needNothing},
 	{name: "VRFY", states: always, args: oneArgument, run: (*conn).vrfy},
 	{name: "HELP", states: always, args: anyArgument, run: (*conn).help},
-	{name: "LHLO", states: always, args: anyArgument, run: (*conn).lhlo},
-	{name: "EHLO", states: always, args: anyArgument, run: (*conn).ehlo},
-	{name: "HELO", states: always, args: anyArgument, run: (*conn).helo},
+	{name: "LHLO", states: always, args: anyArgument, run: (*conn).lhlo, before: needTLS | needAuth},
+	{name: "EHLO", states: always, args: anyArgument, run: (*conn).ehlo, before: needTLS | needAuth},
+	{name: "HELO", states: always, args: anyArgument, run: (*conn).helo, before: needAuth},
 
 	{name: "XCLIENT", states: in(stateGreeted, stateReady), args: oneArgument, run: (*conn).xclient, offered: (*conn).speaksForOthers},
 	{name: "XFORWARD", states: in(stateReady), args: oneArgument, run: (*conn).xforward, offered: (*conn).speaksForOthers},
 
-	{name: "STARTTLS", states: always, args: anyArgument, run: notOffered}, // RFC 3207
-	{name: "AUTH", states: always, args: anyArgument, run: notOffered},     // RFC 4954
-	{name: "EXPN", states: always, args: anyArgument, run: notOffered},     // would list members to whoever asks
-	{name: "ETRN", states: always, args: anyArgument, run: notOffered},     // RFC 1985: there is no queue to run
-	{name: "ATRN", states: always, args: anyArgument, run: notOffered},     // RFC 2645: nor to hand over
-	{name: "TURN", states: always, args: anyArgument, run: notOffered},     // RFC 5321 appendix F.1: unsafe
-	{name: "SEND", states: always, args: anyArgument, run: notOffered},     // RFC 5321 appendix F.6: to terminals
+	{name: "STARTTLS", states: in(stateReady), args: noArgument, run: (*conn).starttls, before: needTLS | needAuth, offered: (*conn).knowsSTARTTLS}, // RFC 3207
+	{name: "AUTH", states: in(stateReady), args: oneArgument, run: (*conn).auth, before: needAuth, offered: (*conn).offersAuth},                     // RFC 4954
+
+	{name: "EXPN", states: always, args: anyArgument, run: notOffered}, // would list members to whoever asks
+	{name: "ETRN", states: always, args: anyArgument, run: notOffered}, // RFC 1985: there is no queue to run
+	{name: "ATRN", states: always, args: anyArgument, run: notOffered}, // RFC 2645: nor to hand over
+	{name: "TURN", states: always, args: anyArgument, run: notOffered}, // RFC 5321 appendix F.1: unsafe
+	{name: "SEND", states: always, args: anyArgument, run: notOffered}, // RFC 5321 appendix F.6: to terminals
 	{name: "SOML", states: always, args: anyArgument, run: notOffered},
 	{name: "SAML", states: always, args: anyArgument, run: notOffered},
 	{name: "BURL", states: always, args: anyArgument, run: notOffered}, // RFC 4468: for submission only
@@ -93,10 +95,17 @@ func (c *conn) dispatch(line []byte) Reply {
 	name, args := splitVerb(line)
 	v := findVerb(name)
 	switch {
+	case v == nil && isHTTP(line):
+		return replyHTTP
 	case v == nil:
 		return replyUnknown
 	case v.offered != nil && !v.offered(c):
 		return replyNotOffered
+	}
+	if tooEarly := c.lacks(v.before); tooEarly.Code != 0 {
+		return tooEarly
+	}
+	switch {
 	case !v.states.has(c.state):
 		return replySequence
 	case v.args == noArgument && args != "":

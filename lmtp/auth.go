@@ -1,0 +1,195 @@
+package lmtp
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/doorstep-mail/doorstep/lmtp/address"
+)
+
+const (
+	// maxAuthLine is the longest line of an exchange, CRLF included (RFC 4954 §4).
+	maxAuthLine = 12288
+	// maxAuthSteps bounds the challenges of one exchange, whatever a mechanism wants.
+	maxAuthSteps = 10
+	// maxAuthFailures is how many wrong credentials a session may show; RFC 4954 §4 asks for
+	// three at least.
+	maxAuthFailures = 3
+)
+
+// An Authenticator finds out who clients are (RFC 4422). Its methods are called from many
+// sessions at once.
+type Authenticator interface {
+	// Mechanisms are the names of those offered to a session as it is now, the strongest first.
+	// None means that AUTH is not offered.
+	Mechanisms(s *Session) []string
+	// Begin begins an exchange by one of them. ctx is that of the server's work.
+	Begin(ctx context.Context, s *Session, mechanism string) Exchange
+}
+
+// An Exchange is the server's side of one authentication.
+type Exchange interface {
+	// Next takes a response, nil where the client sent no initial one, and gives the next
+	// challenge, or says that the client is who it claims to be. An *Error is the answer to the
+	// client, 535 5.7.8 for wrong credentials; any other error is temporary.
+	Next(response []byte) (challenge []byte, done bool, err error)
+	// Identity is who the client is, never "", once Next has said done.
+	Identity() string
+}
+
+var (
+	replyAuthenticated = Reply{Code: 235, Enhanced: "2.7.0", Text: "welcome"}
+	replyAuthBroken    = Reply{Code: 454, Enhanced: "4.7.0", Text: "authentication is not possible now, try again later"}
+	replyAuthTooOften  = Reply{Code: 421, Enhanced: "4.7.0", Text: "too many failed authentications", then: hangUp}
+	replyMechanism     = Reply{Code: 504, Enhanced: "5.5.4", Text: "mechanism not offered"}
+	replyAuthLong      = Reply{Code: 500, Enhanced: "5.5.6", Text: "authentication line too long"}
+	replyAuthEncoding  = Reply{Code: 501, Enhanced: "5.5.2", Text: "not base64"}
+	replyAuthCancelled = Reply{Code: 501, Enhanced: "5.7.0", Text: "authentication cancelled"}
+)
+
+// mechanisms are what is offered now.
+func (c *conn) mechanisms() []string {
+	if c.server.Auth == nil {
+		return nil
+	}
+	return c.server.Auth.Mechanisms(c.session)
+}
+
+func (c *conn) offersAuth() bool { return len(c.mechanisms()) > 0 }
+
+// authArgument is the argument of the AUTH keyword.
+func (c *conn) authArgument() string { return strings.Join(c.mechanisms(), " ") }
+
+// auth authenticates the client (RFC 4954 §4).
+//
+//	"AUTH" SP sasl-mech [SP (base64 / "=")]
+func (c *conn) auth(args string) Reply {
+	name, initial, hasInitial := strings.Cut(args, " ")
+	name = upperASCII(name)
+	switch {
+	case c.session.Identity != "", !c.session.Extended:
+		return replySequence
+	case c.authFailures >= maxAuthFailures:
+		c.log.Warn("session refused", "limit", "authentications", "value", maxAuthFailures)
+		return replyAuthTooOften
+	case !slices.Contains(c.mechanisms(), name):
+		return replyMechanism
+	}
+	var response []byte
+	if hasInitial && initial == "=" {
+		response = []byte{}
+	} else if hasInitial {
+		var ok bool
+		if response, ok = decodeBase64(initial); !ok {
+			return replyAuthEncoding
+		}
+	}
+	return c.exchange(name, response)
+}
+
+// exchange runs an exchange to its end.
+func (c *conn) exchange(mechanism string, response []byte) Reply {
+	x := c.server.Auth.Begin(c.context(), c.session, mechanism)
+	for range maxAuthSteps {
+		var challenge []byte
+		var done bool
+		err := guard(func() (err error) {
+			challenge, done, err = x.Next(response)
+			return err
+		})
+		switch {
+		case err != nil:
+			return c.refuseAuth(mechanism, err)
+		case done:
+			return c.authenticated(mechanism, x.Identity())
+		case !c.out.writeChallenge(challenge):
+			return replyAuthLong
+		}
+		var refused Reply
+		if response, refused = c.readResponse(); response == nil {
+			return refused
+		}
+	}
+	return c.refuseAuth(mechanism, errors.New("exchange does not end"))
+}
+
+// readResponse reads the answer to a challenge. Where it gives nil there is no more exchange,
+// but a reply.
+func (c *conn) readResponse() ([]byte, Reply) {
+	line, err := c.await(c.in.readAuthLine)
+	switch {
+	case errors.Is(err, errLineTooLong):
+		return nil, replyAuthLong
+	case errors.Is(err, errLineEnd):
+		return nil, replyAuthEncoding
+	case err != nil:
+		return nil, c.unreadable(err)
+	case string(line) == "*":
+		return nil, replyAuthCancelled
+	}
+	response, ok := decodeBase64(string(line))
+	if !ok {
+		return nil, replyAuthEncoding
+	}
+	return response, Reply{}
+}
+
+// decodeBase64 takes base64 and nothing around it: what two programs decode differently, one of
+// them may have checked (RFC 4648 §3.3, §12). It never gives nil for what is right.
+func decodeBase64(s string) ([]byte, bool) {
+	decoded, err := base64.StdEncoding.Strict().DecodeString(s)
+	if err != nil {
+		return nil, false
+	}
+	return append([]byte{}, decoded...), true
+}
+
+// authenticated begins a session that knows who the client is. It is a new one, as a Session does
+// not change under a Handler that keeps it.
+func (c *conn) authenticated(mechanism, identity string) Reply {
+	if identity == "" {
+		return c.refuseAuth(mechanism, errors.New("exchange ended without an identity"))
+	}
+	session := *c.session
+	session.Identity = identity
+	c.session = &session
+	c.log.Info("authenticated", "mechanism", mechanism, "identity", address.Escape(identity))
+	return replyAuthenticated
+}
+
+// refuseAuth answers a failed exchange. Wrong credentials are counted, and cost the client time:
+// guessing must be slow.
+func (c *conn) refuseAuth(mechanism string, err error) Reply {
+	known := knownError(err)
+	if known == nil {
+		c.log.Error("authentication broken", "mechanism", mechanism, "error", err)
+		return replyAuthBroken
+	}
+	c.log.Warn("authentication refused", "mechanism", mechanism, "peer", peerName(c.session.Remote), "error", err)
+	if known.Code == 535 {
+		c.authFailures++
+		select {
+		case <-time.After(c.server.AuthDelay):
+		case <-c.context().Done():
+		}
+	}
+	return refusal(known, "")
+}
+
+// mailAuth takes who submitted the message first, as the client has it (RFC 4954 §5). We trust
+// nobody's word for that, which makes it <>, and hand the message on to nobody who could ask: so
+// it is checked and forgotten.
+func (c *conn) mailAuth(_ *Envelope, p parameter) Reply {
+	mailbox, err := address.DecodeXtext(p.value)
+	if err == nil && p.hasValue && mailbox != "<>" {
+		_, err = address.Parse(mailbox)
+	}
+	if err != nil || !p.hasValue {
+		return badArgument("AUTH takes a mailbox in xtext, or <>")
+	}
+	return Reply{}
+}
