@@ -122,7 +122,10 @@ func (f *mailfile) deliver(ctx context.Context) error {
 	if f.err != nil {
 		return f.err
 	}
-	err := f.seal(ctx)
+	err := f.msg.dropped[f] // only now: another copy may be made from this one's file
+	if err == nil {
+		err = f.seal(ctx)
+	}
 	if err == nil {
 		err = f.reveal(ctx)
 	}

@@ -15,6 +15,8 @@ type Message struct {
 	size  int64
 	lost  error // why no copy can take the content
 	ended bool
+
+	dropped map[*mailfile]error // why these are not to be delivered
 }
 
 // finalOctets is the room in memory that the end of the content may need.
@@ -105,6 +107,14 @@ func (m *Message) Size() int64 { return m.size }
 // Name is the file name of a copy in new/, once Commit has reported it stored or CommitAll
 // has returned nil; before that, and for a copy that failed, it is "".
 func (m *Message) Name(copy int) string { return m.files[copy].name }
+
+// Drop gives up one copy, before Commit, which then reports why for it. The others go on.
+func (m *Message) Drop(copy int, why error) {
+	if m.dropped == nil {
+		m.dropped = make(map[*mailfile]error)
+	}
+	m.dropped[m.files[copy]] = why
+}
 
 // Abort drops the message: nothing of it stays. It does nothing after Commit, CommitAll or
 // Abort.

@@ -1,0 +1,62 @@
+package mailbox_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/doorstep-mail/doorstep/mailbox"
+)
+
+// A copy that is dropped leaves nothing, not even where the others were to be made from it.
+func TestDrop(t *testing.T) {
+	for name, size := range map[string]int{"small": 100, "spilled": 3 << 20} {
+		for _, dropped := range []int{0, 1} {
+			t.Run(name, func(t *testing.T) {
+				root := t.TempDir()
+				store, err := mailbox.New(mailbox.Options{Create: true, Host: "mx.example", Durability: mailbox.None})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer store.Close()
+				m := store.NewMessage()
+				boxes := []string{"a", "b", "c"}
+				for _, box := range boxes {
+					m.Add(mailbox.Dest{Root: root, Path: box}, []byte("X: "+box+"\r\n"))
+				}
+				content := append([]byte("\r\n"), bytes.Repeat([]byte("0123456789abcdef\r\n"), size/18)...)
+				if _, err := m.Write(content); err != nil {
+					t.Fatal(err)
+				}
+				why := errors.New("no")
+				m.Drop(dropped, why)
+				errs := make([]error, len(boxes))
+				m.Commit(context.Background(), func(i int, err error) { errs[i] = err })
+				for i, box := range boxes {
+					files, err := filepath.Glob(filepath.Join(root, box, "*", "*"))
+					if err != nil {
+						t.Fatal(err)
+					}
+					if i == dropped {
+						if !errors.Is(errs[i], why) || len(files) > 0 {
+							t.Errorf("%s: %v, %v", box, errs[i], files)
+						}
+						continue
+					}
+					if errs[i] != nil || len(files) != 1 {
+						t.Errorf("%s: %v, %v", box, errs[i], files)
+						continue
+					}
+					text, err := os.ReadFile(files[0])
+					want := "X: " + box + "\n" + string(bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n")))
+					if err != nil || string(text) != want {
+						t.Errorf("%s: %d octets, want %d (%v)", box, len(text), len(want), err)
+					}
+				}
+			})
+		}
+	}
+}
