@@ -20,6 +20,8 @@ type Agent struct {
 	Store  *mailbox.Store
 	// Folders is how the names of folders are written on disk. [modified UTF-7]
 	Folders mailbox.FolderEncoding
+	// RRVS has mail refused that is for an earlier owner of the mailbox (RFC 7293).
+	RRVS bool
 	// Log gets one line for each recipient: "delivered" or "refused".
 	Log *slog.Logger
 	// Now is the clock of the trace fields. [time.Now]
@@ -56,6 +58,8 @@ type recipient struct {
 	to      address.Address
 	account *directory.Account
 	copy    int
+	since   time.Time // as said with RCPT: since when the mailbox must have its owner
+	refused error     // why this one gets nothing, though the copy may be for others
 }
 
 // A copyFor is the copy in one mailbox. Its trace fields name the first recipient that led
@@ -68,12 +72,15 @@ type copyFor struct {
 // Rcpt resolves a forward-path and accepts it, if its account takes mail.
 func (t *transaction) Rcpt(ctx context.Context, r *lmtp.Recipient) error {
 	account, dest, err := t.resolve(ctx, r.To)
+	if err == nil {
+		err = refuseOwner(account, r.To, r.ValidSince)
+	}
 	if err != nil {
 		err = reply(err)
 		t.logRefused(r.To, err)
 		return err
 	}
-	t.recipients = append(t.recipients, recipient{to: r.To, account: account, copy: t.copyFor(dest, r.To)})
+	t.recipients = append(t.recipients, recipient{to: r.To, account: account, copy: t.copyFor(dest, r.To), since: r.ValidSince})
 	return nil
 }
 
@@ -123,6 +130,9 @@ func (t *transaction) begin() *mailbox.Message {
 		t.message.Add(c.dest, traceFields(t.session, t.envelope, c.to, now))
 	}
 	t.head.dst = sink{t.message}
+	if t.agent.RRVS {
+		t.head.since = &sinceFields{}
+	}
 	return t.message
 }
 

@@ -29,6 +29,8 @@ var errLoop = &lmtp.Error{Code: 554, Enhanced: "5.4.6", Text: "too many hops, th
 //   - An empty line comes first where the content does not begin with a header: its first
 //     line would else continue our last field, or hide in the header (RFC 7103 §7.2).
 //   - Return-Path fields are dropped: the one that counts is ours (RFC 5321 §4.4).
+//   - Require-Recipient-Valid-Since fields are dropped and kept for refuseByHeader, where
+//     that is wanted: they have done their work here (RFC 7293 §5.2).
 //   - Received fields are counted, to find loops (RFC 5321 §6.3).
 //
 // Everything else passes unchanged; behind the header nothing is looked at.
@@ -42,6 +44,7 @@ type headEditor struct {
 	dropping bool   // that fate, and that of the lines which continue it
 	held     []byte // lines in front of the first that decides
 	received int
+	since    *sinceFields // nil: these fields are like any other
 }
 
 // headPlace is where in the content the editor is.
@@ -132,7 +135,7 @@ func (h *headEditor) tell(line []byte) error {
 		}
 	}
 	if !isSpace(line[0]) {
-		h.dropping = bytes.EqualFold(name, []byte("Return-Path"))
+		h.dropping = h.since.begin(name) || bytes.EqualFold(name, []byte("Return-Path"))
 	}
 	if bytes.EqualFold(name, []byte("Received")) {
 		if h.received++; h.received > maxReceived {
@@ -172,6 +175,7 @@ func (h *headEditor) decide(place headPlace) error {
 func (h *headEditor) pass(p []byte) error {
 	switch {
 	case h.dropping:
+		h.since.add(p)
 		return nil
 	case h.place != undecided:
 		return h.emit(p)

@@ -9,7 +9,8 @@ import (
 )
 
 // Commit ends the content and delivers. LMTP recipients succeed and fail each on their own;
-// ESMTP has one reply for all, so that their copies become visible all or none.
+// ESMTP has one reply for all, so that their copies become visible all or none, unless the
+// client asked for PRDR, which is LMTP's way.
 //
 // The work has a goroutine of its own, even for one copy: a file system that hangs must not
 // keep the session from telling its client so.
@@ -52,9 +53,20 @@ func (o *outcomes) deliver(ctx context.Context) {
 		o.all(err)
 		return
 	}
-	if o.t.session.Protocol == lmtp.ESMTP {
+	o.t.refuseByHeader()
+	if o.t.session.Protocol == lmtp.ESMTP && !o.t.envelope.PRDR {
+		if refused := o.t.firstRefused(); refused != nil {
+			message.Abort()
+			o.all(refused)
+			return
+		}
 		o.all(message.CommitAll(ctx))
 		return
+	}
+	for i, why := range o.t.unwanted() {
+		if why != nil {
+			message.Drop(i, why)
+		}
 	}
 	message.Commit(ctx, o.done)
 }
@@ -73,8 +85,12 @@ func (o *outcomes) done(copy int, err error) {
 	o.known[copy], o.errs[copy] = true, reply(err)
 	for o.next < len(o.t.recipients) && o.known[o.t.recipients[o.next].copy] {
 		r := o.t.recipients[o.next]
-		o.out <- o.errs[r.copy]
-		o.t.logDone(r, o.errs[r.copy])
+		err := o.errs[r.copy]
+		if r.refused != nil {
+			err = r.refused
+		}
+		o.out <- err
+		o.t.logDone(r, err)
 		o.next++
 	}
 	if o.next == len(o.t.recipients) {

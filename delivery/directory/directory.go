@@ -5,6 +5,7 @@ package directory
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // ErrNotFound says that the directory answered and has no such account. Every other error
@@ -32,6 +33,9 @@ type Account struct {
 	// ASCIIOnly accounts take no internationalized mail, because what reads them cannot show
 	// it: a transaction with SMTPUTF8 is refused with 550 5.6.9 (RFC 6531 §3.5).
 	ASCIIOnly bool
+	// OwnerSince is when the mailbox came to its present owner, the zero Time when unknown
+	// (RFC 7293).
+	OwnerSince time.Time
 	// Quota is the limit in octets, 0 for none.
 	Quota int64
 }

@@ -1,0 +1,174 @@
+package delivery
+
+import (
+	"bytes"
+	"net/mail"
+	"strings"
+	"time"
+
+	"github.com/doorstep-mail/doorstep/delivery/directory"
+	"github.com/doorstep-mail/doorstep/lmtp"
+	"github.com/doorstep-mail/doorstep/lmtp/address"
+)
+
+// Require-Recipient-Valid-Since: mail that is for the owner a mailbox had at a certain time,
+// such as a way to a new password, and for no later one (RFC 7293). The client says the time
+// with RCPT; where a hop on the way could not, it stands in the header.
+
+var (
+	errNewOwner     = &lmtp.Error{Code: 550, Enhanced: "5.7.17", Text: "the mailbox has another owner since"}
+	errUnknownOwner = &lmtp.Error{Code: 550, Enhanced: "5.7.19", Text: "since when the mailbox has its owner is not known"}
+)
+
+// refuseOwner says whether a mailbox can have had another owner than now at the given time.
+// It is no question of a role, which changes hands by its nature (RFC 7293 §10).
+func refuseOwner(a *directory.Account, to address.Address, since time.Time) error {
+	switch {
+	case since.IsZero() || isRole(to.Local):
+		return nil
+	case a.OwnerSince.IsZero():
+		return errUnknownOwner
+	case a.OwnerSince.After(since):
+		return errNewOwner
+	}
+	return nil
+}
+
+// roles are the local parts of RFC 2142.
+var roles = map[string]bool{
+	"info": true, "marketing": true, "sales": true, "support": true, // §3
+	"abuse": true, "noc": true, "security": true, // §4
+	"postmaster": true, "hostmaster": true, "usenet": true, "news": true, "webmaster": true, "www": true, "uucp": true, "ftp": true, // §5
+}
+
+func isRole(local string) bool { return roles[strings.ToLower(local)] }
+
+const (
+	// maxSinceFields and maxSinceField bound what is kept of a header's fields. What is beyond
+	// is not honoured: their author is the only one to lose by it.
+	maxSinceFields = 100
+	maxSinceField  = 1000
+)
+
+// sinceFields collects the bodies of Require-Recipient-Valid-Since fields; nil collects none.
+type sinceFields struct {
+	bodies [][]byte
+	open   bool // the field that is passing is one
+}
+
+// begin is told of each field that begins, and reports whether it is one.
+func (f *sinceFields) begin(name []byte) bool {
+	if f == nil {
+		return false
+	}
+	f.open = bytes.EqualFold(name, []byte("Require-Recipient-Valid-Since"))
+	if !f.open {
+		return false
+	}
+	if len(f.bodies) == maxSinceFields {
+		f.open = false // dropped, but not kept
+		return true
+	}
+	f.bodies = append(f.bodies, nil)
+	return true
+}
+
+// add takes the next octets of the field that is passing.
+func (f *sinceFields) add(p []byte) {
+	if f == nil || !f.open {
+		return
+	}
+	last := &f.bodies[len(f.bodies)-1]
+	if len(*last)+len(p) <= maxSinceField {
+		*last = append(*last, p...)
+	}
+}
+
+// A since is what one field says.
+type since struct {
+	to   address.Address
+	time time.Time
+}
+
+// parse understands the fields, and passes over those that make no sense.
+//
+//	rrvs = "Require-Recipient-Valid-Since:" addr-spec ";" date-time CRLF
+func (f *sinceFields) parse() []since {
+	if f == nil {
+		return nil
+	}
+	var all []since
+	for _, body := range f.bodies {
+		_, text, _ := strings.Cut(string(body), ":")
+		text = strings.NewReplacer("\r", "", "\n", "").Replace(text)
+		semicolon := strings.LastIndexByte(text, ';')
+		if semicolon < 0 {
+			continue
+		}
+		to, err := address.Parse(strings.TrimSpace(text[:semicolon]))
+		if err != nil {
+			continue
+		}
+		if date, err := mail.ParseDate(strings.TrimSpace(text[semicolon+1:])); err == nil {
+			all = append(all, since{to, date})
+		}
+	}
+	return all
+}
+
+// refuseByHeader refuses those recipients whose mailbox had another owner when the header's
+// author knew it. One for whom the client has said a time is held to that (RFC 7293 §5.2).
+func (t *transaction) refuseByHeader() {
+	fields := t.head.since.parse()
+	if len(fields) == 0 {
+		return
+	}
+	domains := t.agent.Resolver.Domains
+	meant := map[directory.Key][]*recipient{}
+	for i := range t.recipients {
+		r := &t.recipients[i]
+		if key, err := domains.Key(r.to); err == nil && r.since.IsZero() {
+			meant[key] = append(meant[key], r)
+		}
+	}
+	for _, f := range fields {
+		key, err := domains.Key(f.to)
+		if err != nil {
+			continue // somebody else's recipient
+		}
+		for _, r := range meant[key] {
+			if r.refused == nil {
+				r.refused = refuseOwner(r.account, r.to, f.time)
+			}
+		}
+	}
+}
+
+// unwanted gives for each copy why none of its recipients may have it, or nil.
+func (t *transaction) unwanted() []error {
+	why := make([]error, len(t.copies))
+	wanted := make([]bool, len(t.copies))
+	for _, r := range t.recipients {
+		if r.refused == nil {
+			wanted[r.copy] = true
+		} else {
+			why[r.copy] = r.refused
+		}
+	}
+	for i := range why {
+		if wanted[i] {
+			why[i] = nil
+		}
+	}
+	return why
+}
+
+// firstRefused gives why a recipient may not have the message, where there is such a one.
+func (t *transaction) firstRefused() error {
+	for _, r := range t.recipients {
+		if r.refused != nil {
+			return r.refused
+		}
+	}
+	return nil
+}
