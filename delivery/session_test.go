@@ -97,11 +97,14 @@ func newResolver(t *testing.T) *delivery.Resolver {
 	domains := delivery.Domains{}
 	fold := address.LocalPolicy{Fold: true}
 	must(t, domains.Add(&delivery.Domain{Name: "dst.example", Key: "dst.example", Policy: fold, Subaddress: "+"}, "xn--bcher-kva.example"))
+	must(t, domains.Add(&delivery.Domain{Name: "fass.example", Key: "fass.example", Policy: fold,
+		CatchAll: directory.Key{Local: "u2", Domain: "dst.example"}}))
 	must(t, domains.Add(&delivery.Domain{Name: "catch.example", Key: "catch.example", Policy: fold,
 		CatchAll: directory.Key{Local: "u2", Domain: "dst.example"}}))
 	accounts := static.New()
-	for _, local := range []string{"u1", "u2", "u3", "kate", "broken", "josé", "off", "busy"} {
+	for _, local := range []string{"u1", "u2", "u3", "kate", "broken", "josé", "off", "busy", "legacy", "straße", "σοφος", strings.Repeat("ü", 32)} {
 		a := &directory.Account{Address: local + "@dst.example", Key: directory.Key{Local: local, Domain: "dst.example"}}
+		a.ASCIIOnly = local == "legacy"
 		a.Disabled = map[string]string{"off": "reject", "busy": "defer"}[local]
 		var aliases []directory.Key
 		if local == "u1" {
