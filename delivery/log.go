@@ -50,7 +50,8 @@ func (t *transaction) log(what string, attrs []slog.Attr, err error) {
 		slog.String("session", t.session.ID),
 		slog.String("transaction", t.envelope.ID),
 		slog.String("from", t.envelope.From.Log()),
-	}, attrs...)
+	}, originAttrs(t.session, t.envelope)...)
+	all = append(all, attrs...)
 	all = append(all,
 		slog.String("code", code),
 		slog.Float64("ms", float64(t.agent.now().Sub(t.begun))/float64(time.Millisecond)))

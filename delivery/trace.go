@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"net"
 	"strings"
 	"time"
 
@@ -19,12 +18,12 @@ func traceFields(s *lmtp.Session, env *lmtp.Envelope, to address.Address, now ti
 	b.WriteString("Return-Path: " + env.From.Path() + "\r\n")
 	b.WriteString("Delivered-To: " + to.String() + "\r\n")
 
-	b.WriteString("Received: from " + helloAtom(s.Hello) + tcpInfo(s.Remote) + "\r\n")
+	b.WriteString("Received: from " + helloAtom(s.Hello) + peerInfo(s) + forwardInfo(env.Origin) + "\r\n")
 	b.WriteString("\tby " + s.Hostname + " with " + s.With(env.SMTPUTF8) + " id " + env.ID)
 	if path, ok := to.Header(env.SMTPUTF8); ok {
 		b.WriteString("\r\n\tfor <" + path + ">")
 	}
-	b.WriteString("; " + now.Format("Mon, 02 Jan 2006 15:04:05 -0700") + "\r\n")
+	b.WriteString(priorityClause(env) + "; " + now.Format("Mon, 02 Jan 2006 15:04:05 -0700") + "\r\n")
 	return []byte(b.String())
 }
 
@@ -39,19 +38,4 @@ func helloAtom(hello string) string {
 		}
 		return '?'
 	}, hello)
-}
-
-// tcpInfo is the peer's address as a comment. On a Unix socket there is none.
-//
-//	TCP-info = address-literal / ( Domain FWS address-literal )
-func tcpInfo(remote net.Addr) string {
-	tcp, ok := remote.(*net.TCPAddr)
-	if !ok {
-		return ""
-	}
-	ip := tcp.AddrPort().Addr().Unmap().WithZone("")
-	if ip.Is6() {
-		return " ([IPv6:" + ip.String() + "])"
-	}
-	return " ([" + ip.String() + "])"
 }
