@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"crypto/tls"
 	"strings"
 	"time"
 
@@ -22,6 +23,9 @@ func traceFields(s *lmtp.Session, env *lmtp.Envelope, to address.Address, now ti
 	b.WriteString("\tby " + s.Hostname + " with " + s.With(env.SMTPUTF8) + " id " + env.ID)
 	if path, ok := to.Header(env.SMTPUTF8); ok {
 		b.WriteString("\r\n\tfor <" + path + ">")
+	}
+	if s.TLS != nil { // tls-cipher, a clause that RFC 8314 §4.3 registers
+		b.WriteString("\r\n\ttls " + tls.CipherSuiteName(s.TLS.CipherSuite))
 	}
 	b.WriteString(priorityClause(env) + "; " + now.Format("Mon, 02 Jan 2006 15:04:05 -0700") + "\r\n")
 	return []byte(b.String())
