@@ -55,7 +55,11 @@ func (c *conn) meet() (net.Conn, error) {
 		return nil, errors.New("a peer that is not trusted to send a PROXY header")
 	}
 	c.wholeBy = time.Now().Add(proxyTimeout)
-	remote, err := c.in.readProxyHeader()
+	var remote net.Addr
+	err := guard(func() (err error) {
+		remote, err = c.in.readProxyHeader()
+		return err
+	})
 	c.wholeBy = time.Time{}
 	if err != nil || remote == nil {
 		return c.net, err

@@ -200,7 +200,11 @@ func (s *Server) ServeConn(nc net.Conn) {
 	}
 	defer s.removeConn(c)
 	client, err := c.meet()
-	if err != nil {
+	switch {
+	case isGone(err): // a proxy that only looks whether somebody is there
+		c.log.Debug("connection closed before its PROXY header", "peer", peerName(nc.RemoteAddr()))
+		return
+	case err != nil:
 		c.log.Warn("connection refused", "peer", peerName(nc.RemoteAddr()), "error", err)
 		return
 	}

@@ -28,8 +28,7 @@ func (c *conn) xclient(args string) Reply {
 	}
 	session := *c.session
 	session.Origin = &origin
-	session.Hello = ""
-	session.Extended = false
+	session.Hello, session.Extended, session.Identity = "", false, ""
 	c.session = &session
 	c.forward = nil
 	c.state = stateGreeted
