@@ -47,6 +47,9 @@ type Dovecot struct {
 func StartDovecot(tb testing.TB, c DovecotConfig) *Dovecot {
 	tb.Helper()
 	Need(tb, "dovecot")
+	if c.LMTP {
+		Need(tb, "dovecot-lmtp")
+	}
 	port := FreePort(tb)
 	d := &Dovecot{Addr: net.JoinHostPort("127.0.0.1", port), tb: tb, dir: Dir(tb)}
 	makeDirs(tb, d.dir, "run", "state")

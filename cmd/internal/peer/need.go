@@ -7,23 +7,29 @@ import (
 	"testing"
 )
 
-// packages says which Debian package holds a program.
-var packages = map[string]string{
-	"postfix": "postfix",
-	"dovecot": "dovecot-imapd",
-	"swaks":   "swaks",
+// programs are those that Need knows, each with its Debian package.
+var programs = map[string]struct {
+	pkg  string
+	path string // where it is when not in a directory for commands
+	root bool   // runs as root only, to change to users of its own
+}{
+	"postfix":      {pkg: "postfix", root: true},
+	"dovecot":      {pkg: "dovecot-imapd", root: true},
+	"dovecot-lmtp": {pkg: "dovecot-lmtpd", path: "/usr/lib/dovecot/lmtp", root: true},
+	"swaks":        {pkg: "swaks"},
 }
 
 // Need skips the test, or fails it when CI=true, unless all programs are there and, where one
 // of them can only run as root, the test does.
-func Need(tb testing.TB, programs ...string) {
+func Need(tb testing.TB, names ...string) {
 	tb.Helper()
 	var lacking []string
-	for _, program := range programs {
-		if _, err := look(program); err != nil {
-			lacking = append(lacking, program+" (Debian package "+packages[program]+")")
-		} else if (program == "postfix" || program == "dovecot") && os.Geteuid() != 0 {
-			lacking = append(lacking, "root, to run "+program)
+	for _, name := range names {
+		program := programs[name]
+		if _, err := look(name); err != nil {
+			lacking = append(lacking, name+" (Debian package "+program.pkg+")")
+		} else if program.root && os.Geteuid() != 0 {
+			lacking = append(lacking, "root, to run "+name)
 		}
 	}
 	if len(lacking) == 0 {
@@ -38,12 +44,15 @@ func Need(tb testing.TB, programs ...string) {
 
 // look finds a program, in the directories of system programs too, which are not in
 // everybody's PATH.
-func look(program string) (string, error) {
-	path, err := exec.LookPath(program)
-	for _, dir := range []string{"/usr/sbin/", "/sbin/", "/usr/local/sbin/"} {
-		if err != nil {
-			path, err = exec.LookPath(dir + program)
+func look(name string) (path string, err error) {
+	places := []string{name, "/usr/sbin/" + name, "/sbin/" + name, "/usr/local/sbin/" + name}
+	if fixed := programs[name].path; fixed != "" {
+		places = []string{fixed}
+	}
+	for _, place := range places {
+		if path, err = exec.LookPath(place); err == nil {
+			return path, nil
 		}
 	}
-	return path, err
+	return "", err
 }

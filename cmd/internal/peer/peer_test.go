@@ -100,7 +100,6 @@ func TestPostfixDefersAndFlushes(t *testing.T) {
 
 func TestDovecotReadsMaildir(t *testing.T) {
 	Need(t, "dovecot")
-	const uid, gid = 8, 8 // Debian's mail
 	dir := Dir(t)
 	maildir := filepath.Join(dir, "josé x", "Maildir")
 	content := "Subject: é\n\n\x00\x80body\n.\n"
@@ -111,9 +110,9 @@ func TestDovecotReadsMaildir(t *testing.T) {
 	}
 	write(t, filepath.Join(maildir, "new", "1.one.host"), strings.TrimSuffix(content, "\n"))
 	write(t, filepath.Join(maildir, "cur", "2.two.host:2,S"), "", "second")
-	chown(t, filepath.Dir(maildir), uid, gid)
+	chown(t, filepath.Dir(maildir), MailUser, MailUser)
 
-	d := StartDovecot(t, DovecotConfig{Users: []DovecotUser{{Name: "josé@例え.example", Maildir: maildir}}, UID: uid, GID: gid, LMTP: true})
+	d := StartDovecot(t, DovecotConfig{Users: []DovecotUser{{Name: "josé@例え.example", Maildir: maildir}}, UID: MailUser, GID: MailUser})
 	c, err := DialIMAP(d.Addr, "josé@例え.example", Password)
 	if err != nil {
 		t.Fatal(err)
@@ -141,14 +140,32 @@ func TestDovecotReadsMaildir(t *testing.T) {
 	if c := d.Complaints(); len(c) > 0 {
 		t.Errorf("Dovecot complains: %q", c)
 	}
+}
 
-	l, err := client.Dial(t.Context(), "unix:"+d.LMTPSocket, client.Options{})
+func TestDovecotDeliversByLMTP(t *testing.T) {
+	Need(t, "dovecot", "dovecot-lmtp")
+	maildir := filepath.Join(MailDir(t), "bob")
+	d := StartDovecot(t, DovecotConfig{Users: []DovecotUser{{Name: "bob@dst.example", Maildir: maildir}}, UID: MailUser, GID: MailUser, LMTP: true})
+	c, err := client.Dial(t.Context(), "unix:"+d.LMTPSocket, client.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	if !l.Extensions().Has("PIPELINING") {
-		t.Errorf("extensions of its LMTP: %v", l.Extensions())
+	r, err := c.Send(t.Context(), client.Message{To: []string{"bob@dst.example", "nobody@dst.example"}, Content: strings.NewReader("Subject: x\n\n.\n")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := r.Recipients; !o[0].Delivered() || o[1].Final.Enhanced != "5.1.1" {
+		t.Errorf("outcomes %+v", o)
+	}
+	if err := c.Quit(t.Context()); err != nil {
+		t.Error(err)
+	}
+	files, err := filepath.Glob(maildir + "/new/*")
+	if err != nil || len(files) != 1 || !strings.HasSuffix(read(t, files[0]), "\nSubject: x\n\n.\n") {
+		t.Errorf("files %q, %v", files, err)
+	}
+	if c := d.Complaints(); len(c) > 0 {
+		t.Errorf("Dovecot complains: %q", c)
 	}
 }
 
