@@ -81,7 +81,12 @@ func (d *dialogue) say(lines ...string) {
 	d.send(strings.Join(lines, "\r\n") + "\r\n")
 }
 
-func (d *dialogue) send(octets string) { d.queue <- octets }
+// send sends octets. A pipe would hand on even a write of none, which no socket does.
+func (d *dialogue) send(octets string) {
+	if octets != "" {
+		d.queue <- octets
+	}
+}
 
 // expect reads a reply for each of want, such as "250 2.1.5" or "354", and gives the last.
 func (d *dialogue) expect(want ...string) lmtptest.Reply {

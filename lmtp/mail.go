@@ -54,6 +54,9 @@ func (c *conn) mail(args string) Reply {
 	var tx Transaction
 	err = guard(func() (err error) {
 		tx, err = c.server.Handler.Mail(c.context(), c.session, env)
+		if err == nil && tx == nil {
+			err = errors.New("handler began no transaction")
+		}
 		return err
 	})
 	if err != nil {

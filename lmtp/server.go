@@ -209,15 +209,13 @@ func (s *Server) ServeConn(nc net.Conn) {
 		return
 	}
 	if s.Admit != nil {
-		release, err := s.Admit(client)
+		release, err := c.admit(client)
 		if err != nil {
 			c.log.Warn("connection refused", "error", err)
-			c.refuse(refusal(err, c.session.ID))
+			c.refuse(greetingOf(refusal(err, c.session.ID)))
 			return
 		}
-		if release != nil {
-			defer release()
-		}
+		defer release()
 	}
 	c.serve()
 }

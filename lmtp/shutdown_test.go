@@ -178,8 +178,10 @@ func TestShutdownWithoutPatience(t *testing.T) {
 			h := &fakeHandler{onRcpt: func(string) error { <-stuck; return nil }}
 			s := &Server{Handler: h}
 			d := opened(t, s)
-			d.say("MAIL FROM:<>", "RCPT TO:<u@dst.example>")
+			d.say("MAIL FROM:<>")
 			d.expect("250 2.1.0")
+			d.say("RCPT TO:<u@dst.example>")
+			synctest.Wait()
 			begun := time.Now()
 			expectErr(t, stopping(s, time.Minute), context.DeadlineExceeded)
 			took(t, begun, time.Minute+lastWords)
@@ -200,7 +202,7 @@ func TestServe(t *testing.T) {
 		a, b := first.dial(), second.dial()
 		synctest.Wait()
 		expectErr(t, stopping(s, 0), context.DeadlineExceeded) // nobody has read the greetings
-		expectErr(t, stopping(s, 0), nil)                      // and again, when all are gone
+		expectErr(t, stopping(s, time.Second), nil)            // and again, when all are gone
 		for range 2 {
 			if err := <-served; !errors.Is(err, ErrServerClosed) {
 				t.Errorf("Serve returned %v, want ErrServerClosed", err)
