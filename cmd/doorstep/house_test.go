@@ -1,0 +1,297 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// The rules of the house that no compiler keeps. They are read off the source tree, which is a
+// matter of milliseconds and needs nothing but the files.
+
+const module = "github.com/doorstep-mail/doorstep"
+
+// arrows says what the packages below a directory may import of ours; the first row that fits
+// counts. A name stands for what is below it too. Tests may import anything.
+var arrows = []struct {
+	from string
+	to   []string
+}{
+	{"cmd/internal", []string{"cmd/internal", "lmtp/client"}},
+	{"cmd", []string{"cmd/internal", "config", "delivery", "lmtp", "mailbox"}},
+	{"config", []string{"lmtp/address"}},
+	{"delivery/directory", []string{"delivery/directory", "lmtp/address"}},
+	{"delivery", []string{"delivery/directory", "lmtp", "mailbox"}},
+	{"lmtp/client", []string{"lmtp/address"}},
+	{"lmtp/address", nil},
+	{"lmtp/lmtptest", nil},
+	{"lmtp", []string{"lmtp/address"}},
+	{"mailbox", []string{"mailbox"}},
+}
+
+// TestImportsRunOneWay: the protocol knows no files and no accounts, the mailboxes know no
+// protocol, and the leaves know nobody.
+func TestImportsRunOneWay(t *testing.T) {
+	seen := map[string]bool{}
+	for _, f := range sources(t) {
+		if f.isTest() {
+			continue
+		}
+		row := slices.IndexFunc(arrows, func(a struct {
+			from string
+			to   []string
+		}) bool {
+			return below(f.dir(), a.from)
+		})
+		if row < 0 {
+			t.Errorf("%s: the house has no rule for what %s may import", f.path, f.dir())
+			continue
+		}
+		seen[arrows[row].from] = true
+		for _, i := range f.syntax.Imports {
+			imported, err := strconv.Unquote(i.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ours, ok := strings.CutPrefix(imported, module+"/")
+			if ok && !slices.ContainsFunc(arrows[row].to, func(to string) bool { return below(ours, to) }) {
+				t.Errorf("%s: %s must not import %s", f.at(i), f.dir(), ours)
+			}
+		}
+	}
+	for _, a := range arrows {
+		if !seen[a.from] {
+			t.Errorf("there is a rule for %s, which has no package", a.from)
+		}
+	}
+}
+
+// TestEveryPackageIsDocumented: each has one comment, that says what it is.
+func TestEveryPackageIsDocumented(t *testing.T) {
+	docs := map[string][]string{}
+	for _, f := range sources(t) {
+		if f.isTest() {
+			continue
+		}
+		docs[f.dir()] = append(docs[f.dir()], "")
+		if f.syntax.Doc != nil {
+			docs[f.dir()] = append(docs[f.dir()], f.path)
+		}
+	}
+	for dir, files := range docs {
+		files = slices.DeleteFunc(files, func(f string) bool { return f == "" })
+		if len(files) != 1 {
+			t.Errorf("%s: package comments in %q, want one", dir, files)
+		}
+	}
+}
+
+// maxLines is the most a file may have; tests may have more.
+const maxLines = 450
+
+// TestFilesAreShort: a file is about one thing.
+func TestFilesAreShort(t *testing.T) {
+	for _, f := range sources(t) {
+		if n := bytes.Count(f.text, []byte("\n")); n > maxLines && !f.isTest() {
+			t.Errorf("%s has %d lines, more than %d: it is about more than one thing", f.path, n, maxLines)
+		}
+	}
+}
+
+var (
+	// A citation is "RFC 5321", also with further ones behind it: "RFC 2034, 3463".
+	citation = regexp.MustCompile(`\bRFCs?\s+([0-9]{3,5}(?:(?:,\s+|\s+and\s+)[0-9]{4}\b)*)`)
+	number   = regexp.MustCompile(`[0-9]{3,5}`)
+)
+
+// TestEveryStandardIsListed: what the code cites, the documentation has in a table with what is
+// done with it.
+func TestEveryStandardIsListed(t *testing.T) {
+	listed := map[string]bool{}
+	for _, page := range pages(t) {
+		for _, cell := range column(page.text, "RFC") {
+			for _, n := range number.FindAllString(cell, -1) {
+				listed[n] = true
+			}
+		}
+	}
+	cited := map[string]string{}
+	for _, f := range sources(t) {
+		for _, group := range f.syntax.Comments {
+			for _, c := range citation.FindAllStringSubmatch(group.Text(), -1) {
+				for _, n := range number.FindAllString(c[1], -1) {
+					cited[n] = f.at(group)
+				}
+			}
+		}
+	}
+	if len(cited) == 0 {
+		t.Fatal("no standard is cited anywhere")
+	}
+	for _, n := range slices.Sorted(maps.Keys(cited)) {
+		if !listed[n] {
+			t.Errorf("%s cites RFC %s, which no table of README.md or docs/*.md lists", cited[n], n)
+		}
+	}
+}
+
+// column gives the cells below a heading, of all tables of a page.
+func column(text, name string) (cells []string) {
+	at := -1
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, "|") {
+			at = -1
+			continue
+		}
+		row := strings.Split(strings.TrimSpace(line), "|")
+		for i := range row {
+			row[i] = strings.TrimSpace(row[i])
+		}
+		if i := slices.Index(row, name); i >= 0 {
+			at = i
+		} else if at >= 0 && at < len(row) {
+			cells = append(cells, row[at])
+		}
+	}
+	return cells
+}
+
+// link is a Markdown link to a page or a picture: [text](target).
+var link = regexp.MustCompile(`\]\(([^)\s]+)(?:\s+"[^"]*")?\)`)
+
+// TestLinksLeadSomewhere: a relative link of the documentation names a file that exists, and a
+// heading in it where it names one.
+func TestLinksLeadSomewhere(t *testing.T) {
+	for _, page := range pages(t) {
+		for _, l := range link.FindAllStringSubmatch(withoutCode(page.text), -1) {
+			target, anchor, _ := strings.Cut(l[1], "#")
+			if strings.Contains(target, "://") || strings.HasPrefix(target, "mailto:") {
+				continue
+			}
+			to := path.Join(path.Dir(page.path), target)
+			if target == "" {
+				to = page.path
+			}
+			text, err := os.ReadFile(filepath.Join(root, to))
+			if info, statErr := os.Stat(filepath.Join(root, to)); statErr == nil && info.IsDir() {
+				continue
+			}
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+				t.Errorf("%s links to %s, which does not exist", page.path, l[1])
+			case err != nil:
+				t.Error(err)
+			case anchor != "" && !slices.Contains(anchors(string(text)), anchor):
+				t.Errorf("%s links to %s, which has no such heading", page.path, l[1])
+			}
+		}
+	}
+}
+
+var heading = regexp.MustCompile(`(?m)^#+ +(.*)$`)
+
+// anchors are the names that headings have in links: lower case, spaces as hyphens, without
+// punctuation.
+func anchors(text string) (names []string) {
+	for _, h := range heading.FindAllStringSubmatch(text, -1) {
+		names = append(names, strings.Map(func(r rune) rune {
+			switch {
+			case r == ' ':
+				return '-'
+			case r == '-' || r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r > 0x7f:
+				return r
+			}
+			return -1
+		}, strings.ToLower(h[1])))
+	}
+	return names
+}
+
+var fence = regexp.MustCompile("(?ms)^```.*?^```$")
+
+func withoutCode(text string) string { return fence.ReplaceAllString(text, "") }
+
+// root is the repository.
+const root = "../.."
+
+// A source is a Go file of the repository.
+type source struct {
+	path   string // from the root, with slashes
+	text   []byte
+	syntax *ast.File
+	fset   *token.FileSet
+}
+
+func (s source) dir() string { return path.Dir(s.path) }
+
+func (s source) isTest() bool { return strings.HasSuffix(s.path, "_test.go") }
+
+// at gives the place of a node as file:line.
+func (s source) at(n ast.Node) string {
+	return fmt.Sprintf("%s:%d", s.path, s.fset.Position(n.Pos()).Line)
+}
+
+// sources reads all Go files.
+func sources(t *testing.T) (list []source) {
+	t.Helper()
+	err := fs.WalkDir(os.DirFS(root), ".", func(p string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && p != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata"):
+			return fs.SkipDir
+		case d.IsDir() || path.Ext(p) != ".go":
+			return nil
+		}
+		s := source{path: p, fset: token.NewFileSet()}
+		if s.text, err = os.ReadFile(filepath.Join(root, p)); err != nil {
+			return err
+		}
+		s.syntax, err = parser.ParseFile(s.fset, p, s.text, parser.ParseComments)
+		list = append(list, s)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(list) < 50 {
+		t.Fatalf("only %d Go files found: this is not the whole repository", len(list))
+	}
+	return list
+}
+
+// A page is one of the documentation.
+type page struct{ path, text string }
+
+// pages reads README.md and docs/*.md.
+func pages(t *testing.T) (list []page) {
+	t.Helper()
+	docs, err := fs.Glob(os.DirFS(root), "docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range append([]string{"README.md"}, docs...) {
+		text, err := os.ReadFile(filepath.Join(root, p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, page{p, string(text)})
+	}
+	return list
+}
+
+// below reports whether a directory is dir or below it.
+func below(p, dir string) bool { return p == dir || strings.HasPrefix(p, dir+"/") }
