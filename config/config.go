@@ -3,6 +3,7 @@ package config
 import (
 	"io/fs"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"github.com/doorstep-mail/doorstep/lmtp/address"
@@ -53,6 +54,14 @@ type Listen struct {
 	Connections int
 	BareLF      BareLF
 	BareCR      BareCR
+
+	// TrustedNets, on tcp, and TrustedUsers, on unix, are the peers that may speak for others.
+	TrustedNets  []netip.Prefix
+	TrustedUsers []string
+	// ProxyProtocol demands the PROXY header of the trusted, and refuses others.
+	ProxyProtocol bool
+	// MTPriority offers MT-PRIORITY (RFC 6710).
+	MTPriority bool
 }
 
 // A BareLF says what happens to a line feed without its carriage return in content.
@@ -79,8 +88,12 @@ type Limits struct {
 	Recipients  int   // per transaction, at least 100 (RFC 5321 §4.5.3.1.8)
 	Connections int   // open at once, over all listeners
 
+	ConnectionsPerPeer int // open at once from one IP address, 0 for any number
+	Transactions       int // of one session, 0 for any number
+
 	IdleTimeout        time.Duration // between commands
 	DataTimeout        time.Duration // between two reads of content
+	TransferTimeout    time.Duration // for the whole content
 	TransactionTimeout time.Duration // from the end of the content to its last reply
 }
 
@@ -139,6 +152,8 @@ type User struct {
 	Disabled string
 	// Home is absolute, or "".
 	Home string
+	// OwnerSince is when the account came to its present owner, the zero Time when unknown.
+	OwnerSince time.Time
 }
 
 // A Log is the [log] table.

@@ -93,8 +93,20 @@ var sections = []section{
 				kind: choice(func(r *reader) *BareCR { return &r.listen.BareCR }, option[BareCR]{"keep", KeepCR}, option[BareCR]{"reject", RejectCR}),
 				doc:  "A carriage return without line feed in a message: keep it as data, or reject it with 554 5.6.0.",
 			},
+			{
+				name: "trusted", kind: list("addresses and prefixes, or users", beginTrusted, readTrusted), example: `["postfix"]`,
+				doc: "Who may say whom it speaks for (XCLIENT, XFORWARD), ask for more than usual priority, and send the PROXY header: on TCP addresses and prefixes such as \"10.0.0.0/8\", on Unix sockets users, as the kernel tells. What they say is logged and grants nothing. Default: nobody.",
+			},
+			{
+				name: "proxy_protocol", kind: toggle(func(r *reader) *bool { return &r.listen.ProxyProtocol }), fallback: "false",
+				doc: "Demand the PROXY header of HAProxy, version 1 or 2, at the beginning of each connection, and from trusted peers only. The address in it is then the client's, also for trusted and limits.connections_per_peer.",
+			},
+			{
+				name: "mt_priority", kind: toggle(func(r *reader) *bool { return &r.listen.MTPriority }), fallback: "false",
+				doc: "Offer MT-PRIORITY (RFC 6710): priorities are logged and written into the trace field.",
+			},
 		},
-		later: []string{"tls", "auth", "require_auth", "trusted", "proxy_protocol"},
+		later: []string{"tls", "auth", "require_auth"},
 	},
 	{
 		name: "limits",
@@ -113,12 +125,24 @@ var sections = []section{
 				doc: "Connections open at once, over all sockets.",
 			},
 			{
+				name: "connections_per_peer", kind: count(0, 1_000_000, func(r *reader) *int { return &r.config.Limits.ConnectionsPerPeer }), fallback: "0",
+				doc: "Connections open at once from one IP address, over all TCP sockets; 0 for no limit. More are told 421.",
+			},
+			{
+				name: "transactions", kind: count(0, 999_999, func(r *reader) *int { return &r.config.Limits.Transactions }), fallback: "0",
+				doc: "Messages of one session, announced as LIMITS MAILMAX; 0 for no limit. The session is ended with 421 4.7.0 at the next.",
+			},
+			{
 				name: "idle_timeout", kind: duration(time.Second, 24*time.Hour, func(r *reader) *time.Duration { return &r.config.Limits.IdleTimeout }), fallback: `"5m"`,
 				doc: "How long a client may be silent between commands. Under 5m is against RFC 5321 §4.5.3.2.7.",
 			},
 			{
 				name: "data_timeout", kind: duration(time.Second, 24*time.Hour, func(r *reader) *time.Duration { return &r.config.Limits.DataTimeout }), fallback: `"5m"`,
 				doc: "How long a client may be silent within a message.",
+			},
+			{
+				name: "transfer_timeout", kind: duration(time.Second, 24*time.Hour, func(r *reader) *time.Duration { return &r.config.Limits.TransferTimeout }), fallback: `"1h"`,
+				doc: "How long the whole of a message may take to come, however steadily it does.",
 			},
 			{
 				name: "transaction_timeout", kind: duration(time.Second, 10*time.Minute-time.Second, func(r *reader) *time.Duration { return &r.config.Limits.TransactionTimeout }), fallback: `"8m"`,
@@ -208,6 +232,10 @@ var sections = []section{
 			{
 				name: "home", kind: text("a path", readHome), example: `"/home/alice"`,
 				doc: "Its home directory, for {home} in store.path.",
+			},
+			{
+				name: "owner_since", kind: moment(func(r *reader) *time.Time { return &r.user.OwnerSince }), example: `"2014-04-03T23:01:00Z"`,
+				doc: "Since when the account has its present owner. Where any account says so, RRVS is offered (RFC 7293): mail for an earlier owner is refused with 550 5.7.17. A date alone stands for its end, in UTC.",
 			},
 		},
 	},

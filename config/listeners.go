@@ -35,6 +35,7 @@ func (r *reader) checkListeners(file *document) {
 			r.checkTCPListener(i, l, v)
 		}
 		r.checkConnections(i, l)
+		r.checkTrusted(i, l)
 	}
 }
 

@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,7 +17,7 @@ import (
 )
 
 // ours ignores what a Config keeps for itself.
-var ours = cmpopts.IgnoreUnexported(config.Config{})
+var ours = cmp.Options{cmpopts.IgnoreUnexported(config.Config{}), cmpopts.EquateComparable(netip.Prefix{})}
 
 // load loads a configuration without problems.
 func load(t *testing.T, path string) *config.Config {
@@ -70,15 +71,19 @@ func TestEverything(t *testing.T) {
 				Network: "unix", Address: here + "/lmtp.sock", Protocol: config.LMTP,
 				Mode: 0o600, Owner: "doorstep", Group: "1000", Peers: []string{"postfix", "0"},
 				Connections: 64, BareLF: config.NormalizeLF, BareCR: config.RejectCR,
+				TrustedUsers: []string{"postfix"},
 			},
 			{
 				Network: "tcp", Address: "[::1]:2525", Protocol: config.ESMTP,
 				Connections: 2000, BareLF: config.RejectLF, BareCR: config.KeepCR,
+				TrustedNets:   []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")},
+				ProxyProtocol: true, MTPriority: true,
 			},
 		},
 		Limits: config.Limits{
-			MessageSize: 1_000_000, Recipients: 100, Connections: 2000,
-			IdleTimeout: 90 * time.Minute, DataTimeout: 90 * time.Second,
+			MessageSize: 1_000_000, Recipients: 100, Connections: 2000, ConnectionsPerPeer: 20, Transactions: 100,
+			TransferTimeout: 10 * time.Minute,
+			IdleTimeout:     90 * time.Minute, DataTimeout: 90 * time.Second,
 			TransactionTimeout: 60*time.Second + 500*time.Millisecond,
 		},
 		Store: config.Store{
@@ -96,6 +101,7 @@ func TestEverything(t *testing.T) {
 				mail(t, "admin@example.org"), mail(t, "用户@bücher.example"), mail(t, `"a b"@example.org`),
 			},
 			Quota: 2 << 30, Disabled: "defer", Home: here + "/home/admin",
+			OwnerSince: time.Date(2014, 4, 3, 21, 1, 0, 0, time.UTC),
 		}},
 		Log: config.Log{Level: slog.LevelDebug, Format: config.LogJSON},
 	}
@@ -123,7 +129,7 @@ func TestDefaultsApply(t *testing.T) {
 		}},
 		Limits: config.Limits{
 			MessageSize: 50 << 20, Recipients: 1000, Connections: 1000,
-			IdleTimeout: 5 * time.Minute, DataTimeout: 5 * time.Minute, TransactionTimeout: 8 * time.Minute,
+			IdleTimeout: 5 * time.Minute, DataTimeout: 5 * time.Minute, TransferTimeout: time.Hour, TransactionTimeout: 8 * time.Minute,
 		},
 		Store: config.Store{
 			Path: "/srv/mail/{domain}/{local}/Maildir", Durability: config.DurableGroup, Newline: config.LF, Create: true,

@@ -42,6 +42,10 @@ func (c *Config) CheckSystem() []Problem {
 			_, err := UserID(peer)
 			report(path+".peers["+itoa(j)+"]", err)
 		}
+		for j, user := range l.TrustedUsers {
+			_, err := UserID(user)
+			report(path+".trusted["+itoa(j)+"]", err)
+		}
 	}
 	if root := c.Store.Root(); root != "" {
 		report("store.path", checkDirectory(root))
