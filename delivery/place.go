@@ -38,7 +38,7 @@ var errLayout = errors.New("needs to be absolute, with {local} or {home} in it")
 // below fills in the part of the path that names the account.
 func below(root, template string, a *directory.Account) (mailbox.Dest, error) {
 	filled := strings.NewReplacer(
-		"{domain}", a.Key.Domain,
+		"{domain}", address.DiskName(a.Key.Domain), // a name is its own; an address literal may hold "/"
 		"{local}", address.DiskName(a.Key.Local),
 	).Replace(template)
 	if filled = strings.Trim(filled, "/"); filled == "" {

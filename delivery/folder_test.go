@@ -1,0 +1,118 @@
+package delivery_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
+	"github.com/doorstep-mail/doorstep/mailbox"
+)
+
+// TestDetailFolders delivers one message to many addresses of one account, where the domain
+// wants details in folders, and looks where the copies are.
+func TestDetailFolders(t *testing.T) {
+	const session = `
+U1
+C: RCPT TO:<u1@dst.example>
+S: 250 2.1.5
+C: RCPT TO:<u1+Lists@dst.example>
+S: 250 2.1.5
+C> RCPT TO:<U1+R\xc3\xa4ksm\xc3\xb6rg\xc3\xa5s@dst.example>\r\n
+S: 250 2.1.5
+C> RCPT TO:<u1+Ra\xcc\x88ksmo\xcc\x88rga\xcc\x8as@dst.example>\r\n
+S: 250 2.1.5
+C: RCPT TO:<u1+lists@dst.example>
+S: 250 2.1.5
+C: RCPT TO:<u1+Lists.Go@dst.example>
+S: 250 2.1.5
+C: RCPT TO:<u1+Lists.Rust@dst.example>
+S: 250 2.1.5
+C: RCPT TO:<"u1+../../u2/Maildir"@dst.example>
+S: 250 2.1.5
+C: RCPT TO:<"u1+."@dst.example>
+S: 250 2.1.5
+C: RCPT TO:<u1+@dst.example>
+S: 250 2.1.5
+C: RCPT TO:<u1+cur@dst.example>
+S: 250 2.1.5
+C: RCPT TO:<u1+link@dst.example>
+S: 250 2.1.5
+C: RCPT TO:<sales+Lists@dst.example>
+S: 250 2.1.5
+C: DATA
+S: 354
+C: .
+S: 250 2.0.0 x13
+`
+	folders := map[mailbox.FolderEncoding]string{
+		mailbox.FolderUTF7: ".R&AOQ-ksm&APY-rg&AOU-s",
+		mailbox.FolderUTF8: ".Räksmörgås",
+	}
+	for encoding, internationalized := range folders {
+		f := newFixture(t, "lmtp")
+		f.agent.Folders = encoding
+		f.agent.Resolver.Domains["dst.example"].DetailFolders = true
+		maildir := filepath.Join(f.root, "dst.example", "u1", "Maildir")
+		for _, folder := range []string{"", ".Lists", ".Lists.Go", internationalized} {
+			for _, sub := range []string{"cur", "new", "tmp"} {
+				must(t, os.MkdirAll(filepath.Join(maildir, folder, sub), 0o700))
+			}
+		}
+		must(t, os.Symlink(maildir, filepath.Join(maildir, ".link")))
+		script, err := lmtptest.Parse("session", session)
+		must(t, err)
+		if err := script.Play(f.connect(t, "unix"), lmtptest.OneWrite); err != nil {
+			t.Fatalf("%v\nlog:\n%s", err, f.log.String())
+		}
+		f.shutdown(t)
+
+		// One copy each, and the trace fields of the first address that led there.
+		want := map[string]string{"": "u1@", ".Lists": "u1+Lists@", ".Lists.Go": "u1+Lists.Go@", internationalized: "U1+Räksmörgås@"}
+		all, err := filepath.Glob(filepath.Join(f.root, "*", "*", "Maildir", "new", "*"))
+		must(t, err)
+		inFolders, err := filepath.Glob(filepath.Join(maildir, ".*", "new", "*"))
+		must(t, err)
+		for _, file := range append(all, inFolders...) {
+			folder := strings.Trim(strings.TrimPrefix(filepath.Dir(filepath.Dir(file)), maildir), "/")
+			if folder == ".link" {
+				continue // the inbox again
+			}
+			text, err := os.ReadFile(file)
+			must(t, err)
+			to, expected := want[folder]
+			if !expected || !strings.Contains(string(text), "\nDelivered-To: "+to+"dst.example\n") {
+				t.Errorf("encoding %d: %q holds %q", encoding, folder, text)
+			}
+			delete(want, folder)
+		}
+		if len(want) > 0 {
+			t.Errorf("encoding %d: nothing in %q", encoding, want)
+		}
+	}
+}
+
+// TestDetailsStayInTheInbox is the default: a folder that is there does not change it.
+func TestDetailsStayInTheInbox(t *testing.T) {
+	f := newFixture(t, "lmtp")
+	folder := filepath.Join(f.root, "dst.example", "u1", "Maildir", ".Lists")
+	for _, sub := range []string{"cur", "new", "tmp"} {
+		must(t, os.MkdirAll(filepath.Join(folder, sub), 0o700))
+	}
+	script, err := lmtptest.Parse("session", "P1\nC: RCPT TO:<u1+Lists@dst.example>\nS: 250 2.1.5\nC: DATA\nS: 354\nC: .\nS: 250 2.0.0\nin u1: 1\n")
+	must(t, err)
+	must(t, script.Play(f.connect(t, "pipe"), lmtptest.LockStep))
+	f.shutdown(t)
+	f.check(t, script.Checks)
+}
+
+// TestLostRootAtRcpt: a folder that cannot be looked for is a temporary failure, early.
+func TestLostRootAtRcpt(t *testing.T) {
+	f := newFixture(t, "lmtp")
+	f.agent.Resolver.Domains["dst.example"].DetailFolders = true
+	must(t, os.RemoveAll(f.root))
+	script, err := lmtptest.Parse("session", "P1\nC: RCPT TO:<u1+Lists@dst.example>\nS: 451 4.3.0\n")
+	must(t, err)
+	must(t, script.Play(f.connect(t, "pipe"), lmtptest.LockStep))
+}
