@@ -1,0 +1,87 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/doorstep-mail/doorstep/lmtp/internal/reload"
+)
+
+const (
+	// maxFile bounds a password file, in octets.
+	maxFile = 64 << 20
+	// maxWait is how long an attempt waits for its turn to be checked.
+	maxWait = 10 * time.Second
+)
+
+// A File is a password file that is read again when it changes.
+type File struct {
+	users *reload.Value[*Users]
+	turns chan struct{} // one for each password that may be checked at once
+}
+
+// Open reads a password file. Lines that are not understood are named in the log; the others count.
+func Open(path string, log *slog.Logger) (*File, error) {
+	users, err := reload.New(log, func() (*Users, error) {
+		users, problems, err := Load(path)
+		for _, p := range problems {
+			log.Error("password file", "file", path, "line", p.Line, "error", p.Text)
+		}
+		return users, err
+	}, path)
+	if err != nil {
+		return nil, err
+	}
+	// To check one takes a processor, and perhaps a great deal of memory, for as long as it lasts.
+	return &File{users: users, turns: make(chan struct{}, runtime.GOMAXPROCS(0))}, nil
+}
+
+// Load reads a password file once, with what is wrong in it.
+func Load(path string) (users *Users, problems []Problem, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	text, err := io.ReadAll(io.LimitReader(file, maxFile+1))
+	switch {
+	case err != nil:
+		return nil, nil, fmt.Errorf("read %s: %w", path, err)
+	case len(text) > maxFile:
+		return nil, nil, fmt.Errorf("read %s: larger than %d octets", path, maxFile)
+	}
+	users, problems = Parse(string(text))
+	return users, problems, nil
+}
+
+func (f *File) get() *Users { return f.users.Get() }
+
+// login checks a name and a password, and gives the name as it is in the file.
+func (f *File) login(ctx context.Context, name, password string) (string, error) {
+	password, err := preparePassword(password)
+	if err != nil {
+		return "", wrong("password: " + err.Error()) // the same for every name
+	}
+	prepared, err := prepareName(name)
+	if err != nil {
+		prepared = "" // nobody's name, at the usual price
+	}
+	ctx, cancel := context.WithTimeout(ctx, maxWait)
+	defer cancel()
+	select {
+	case f.turns <- struct{}{}:
+		defer func() { <-f.turns }()
+	case <-ctx.Done():
+		return "", busy(ctx.Err())
+	}
+	if err := f.get().check(prepared, password); err != nil {
+		return "", err
+	}
+	return prepared, nil
+}

@@ -1,0 +1,96 @@
+// Package reload keeps what was made of files in step with them: a certificate or a password file
+// is replaced while the server runs, and the next connection uses it.
+package reload
+
+import (
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+)
+
+// A Value is what was made of files. It may be used by many goroutines.
+type Value[T any] struct {
+	load  func() (T, error)
+	log   *slog.Logger
+	files []string
+
+	mu       sync.Mutex
+	value    T
+	stamps   []stamp
+	complain string // the error that was logged last
+}
+
+// New makes the first value with load, which reads the files. Later errors of load leave the
+// value as it was, and go to the log, each once.
+func New[T any](log *slog.Logger, load func() (T, error), files ...string) (*Value[T], error) {
+	v := &Value[T]{load: load, log: log, files: files}
+	stamps := v.look()
+	value, err := load()
+	if err != nil {
+		return nil, err
+	}
+	v.value, v.stamps = value, stamps
+	return v, nil
+}
+
+// Get gives the value, made anew if a file has changed.
+func (v *Value[T]) Get() T {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	// What the files look like is asked before they are read: what changes meanwhile is then
+	// seen the next time.
+	stamps := v.look()
+	if same(stamps, v.stamps) {
+		return v.value
+	}
+	value, err := v.load()
+	v.stamps = stamps
+	if err != nil {
+		if v.complain != err.Error() {
+			v.log.Error("changed files are not used", "error", err)
+			v.complain = err.Error()
+		}
+		return v.value
+	}
+	v.value, v.complain = value, ""
+	v.log.Info("changed files are used", "files", v.files)
+	return v.value
+}
+
+// A stamp is what tells one state of a file from another. The zero stamp is no file.
+type stamp struct {
+	info    os.FileInfo
+	settled bool
+}
+
+// settling is for how long a file may still change without a new time: the kernel's clock for
+// files ticks a few hundred times a second, some file systems' every two seconds.
+const settling = 2 * time.Second
+
+func (v *Value[T]) look() []stamp {
+	stamps := make([]stamp, len(v.files))
+	for i, name := range v.files {
+		// A file that cannot be looked at cannot be read either, and load tells why.
+		if info, err := os.Stat(name); err == nil {
+			stamps[i] = stamp{info, time.Since(info.ModTime()) > settling}
+		}
+	}
+	return stamps
+}
+
+func same(a, b []stamp) bool {
+	for i := range a {
+		if a[i].info == nil || b[i].info == nil {
+			if a[i].info != b[i].info {
+				return false
+			}
+			continue
+		}
+		if !b[i].settled || !os.SameFile(a[i].info, b[i].info) || a[i].info.Size() != b[i].info.Size() ||
+			!a[i].info.ModTime().Equal(b[i].info.ModTime()) {
+			return false
+		}
+	}
+	return true
+}
