@@ -143,10 +143,14 @@ func TestClientKilled(t *testing.T) {
 			if err := d.conn.Close(); err != nil {
 				t.Fatal(err)
 			}
+			s.awaitLog(t, "content lost")
 			s.awaitLog(t, "session ends")
 			wantStored(t, dir, "alice")
 			wantStored(t, dir, "bob")
-			session(t, dir).deliver("after", "alice")
+			next := session(t, dir)
+			next.deliver("after", "alice")
+			next.say("QUIT", "221 ")
+			s.awaitLog(t, "session ends")
 			wantStored(t, dir, "alice", "after")
 			removeAll(t, dir)
 		})

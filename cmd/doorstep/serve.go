@@ -100,7 +100,7 @@ type listener struct {
 // open opens all sockets, or none.
 func open(ctx context.Context, c *config.Config, handler lmtp.Handler, log *slog.Logger) ([]listener, error) {
 	var all []listener
-	gate := &gate{limit: int64(c.Limits.Connections)}
+	gate := &gate{limit: c.Limits.Connections, perPeer: c.Limits.ConnectionsPerPeer}
 	for _, l := range c.Listen {
 		server, err := buildServer(c, l, handler, log, gate)
 		if err == nil {
@@ -128,12 +128,15 @@ func runAll(ctx context.Context, stop func(), listeners []listener, log *slog.Lo
 	var cause error
 	select {
 	case <-ctx.Done():
-		log.Info("stopping", "grace", grace.String())
 	case err := <-ended:
 		cause = failed(fmt.Errorf("serve: %w", err), "")
-		log.Error("a listener failed, stopping", "error", err)
 	}
-	stop()
+	stop() // before the log tells anybody that it is time for a second signal
+	if cause == nil {
+		log.Info("stopping", "grace", grace.String())
+	} else {
+		log.Error("a listener failed, stopping", "error", cause, "grace", grace.String())
+	}
 
 	patience, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
