@@ -44,6 +44,9 @@ type proxiedConn struct {
 
 func (c proxiedConn) RemoteAddr() net.Addr { return c.remote }
 
+// NetConn gives the connection to the proxy itself, as tls.Conn gives what is below it.
+func (c proxiedConn) NetConn() net.Conn { return c.Conn }
+
 // meet finds out who the client is, and gives the connection as it is to be seen: with the
 // address from the PROXY header, where one is demanded and names one. A proxy is trusted to
 // send the header; that does not make everybody behind it trusted with anything else.

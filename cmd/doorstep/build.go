@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery"
@@ -70,7 +71,7 @@ func buildAccounts(users []config.User, domains delivery.Domains) (*static.Direc
 			}
 			aliases = append(aliases, key)
 		}
-		account := &directory.Account{Address: u.Address.Raw, Key: key, Home: u.Home, Disabled: u.Disabled, Quota: u.Quota}
+		account := &directory.Account{Address: u.Address.Raw, Key: key, Home: u.Home, Disabled: u.Disabled, Quota: u.Quota, OwnerSince: u.OwnerSince}
 		if err := accounts.Add(account, aliases...); err != nil {
 			return nil, err
 		}
@@ -102,12 +103,22 @@ func buildAgent(c *config.Config, log *slog.Logger) (*delivery.Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &delivery.Agent{Resolver: resolver, Layout: delivery.Layout(c.Store.Path), Store: store, Log: log}, nil
+	return &delivery.Agent{Resolver: resolver, Layout: delivery.Layout(c.Store.Path), Store: store, RRVS: knowsOwners(c), Log: log}, nil
+}
+
+// knowsOwners reports whether there is an account of which it is known since when it has its
+// owner. Without any there is nothing to offer RRVS for.
+func knowsOwners(c *config.Config) bool {
+	return slices.ContainsFunc(c.Users, func(u config.User) bool { return !u.OwnerSince.IsZero() })
 }
 
 // buildServer is the server of one listener.
 func buildServer(c *config.Config, l config.Listen, handler lmtp.Handler, log *slog.Logger, gate *gate) (*lmtp.Server, error) {
 	admit, err := gate.admit(l)
+	if err != nil {
+		return nil, err
+	}
+	trusted, err := trust(l)
 	if err != nil {
 		return nil, err
 	}
@@ -119,6 +130,12 @@ func buildServer(c *config.Config, l config.Listen, handler lmtp.Handler, log *s
 		MaxConnections:     l.Connections,
 		IdleTimeout:        c.Limits.IdleTimeout,
 		DataTimeout:        c.Limits.DataTimeout,
+		TransferTimeout:    c.Limits.TransferTimeout,
+		MaxTransactions:    c.Limits.Transactions,
+		Trusted:            trusted,
+		ProxyProtocol:      l.ProxyProtocol,
+		MTPriority:         l.MTPriority,
+		RRVS:               knowsOwners(c),
 		TransactionTimeout: c.Limits.TransactionTimeout,
 		NormalizeBareLF:    l.BareLF == config.NormalizeLF,
 		RefuseBareCR:       l.BareCR == config.RejectCR,

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
-	"sync/atomic"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -12,12 +14,16 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp"
 )
 
-// A gate decides who may connect: at most so many over all listeners, and on a Unix socket
-// with peers only those users. It answers with temporary refusals: a mistake in the
+// A gate decides who may connect: at most so many over all listeners and from one address,
+// and on a Unix socket with peers only those users. It answers with temporary refusals: a mistake in the
 // configuration must not bounce mail.
 type gate struct {
-	limit int64
-	open  atomic.Int64
+	limit   int
+	perPeer int // 0: any number
+
+	mu    sync.Mutex
+	open  int
+	peers map[netip.Addr]int // kept only with perPeer; an entry for each address that is connected
 }
 
 // admit is the gate for one listener.
@@ -36,47 +42,82 @@ func (g *gate) admit(l config.Listen) (func(net.Conn) (func(), error), error) {
 				return nil, err
 			}
 		}
-		return g.enter()
+		ip, _ := peerIP(nc)
+		return g.enter(ip)
 	}, nil
 }
 
-// enter counts a connection in.
-func (g *gate) enter() (leave func(), err error) {
-	if g.open.Add(1) > g.limit {
-		g.open.Add(-1)
-		return nil, &lmtp.Error{Code: 421, Enhanced: "4.3.2", Text: "too many connections, try again later"}
+// enter counts a connection in; the zero address is none, as on a Unix socket.
+func (g *gate) enter(from netip.Addr) (leave func(), err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.open >= g.limit {
+		return nil, tooMany("limits.connections is %d", g.limit)
 	}
-	return func() { g.open.Add(-1) }, nil
+	counted := g.perPeer > 0 && from.IsValid()
+	if counted {
+		if g.peers[from] >= g.perPeer {
+			return nil, tooMany("limits.connections_per_peer is %d, of which %s has all", g.perPeer, from)
+		}
+		if g.peers == nil {
+			g.peers = make(map[netip.Addr]int)
+		}
+		g.peers[from]++
+	}
+	g.open++
+	return func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.open--
+		if !counted {
+			return
+		}
+		if g.peers[from]--; g.peers[from] == 0 {
+			delete(g.peers, from)
+		}
+	}, nil
 }
 
-// checkPeer asks the kernel who is at the other end; what it says cannot be forged (unix(7),
-// SO_PEERCRED).
+// tooMany refuses a connection; the log is told which limit it met.
+func tooMany(format string, args ...any) error {
+	return &lmtp.Error{Code: 421, Enhanced: "4.3.2", Text: "too many connections, try again later", Cause: fmt.Errorf(format, args...)}
+}
+
+// checkPeer lets only these users in. Behind a PROXY header it is the proxy that connects.
 func checkPeer(nc net.Conn, uids []int) error {
-	refused := &lmtp.Error{Code: 421, Enhanced: "4.7.0", Text: "you may not connect here"}
+	if proxied, ok := nc.(interface{ NetConn() net.Conn }); ok {
+		nc = proxied.NetConn()
+	}
+	uid, err := peerUID(nc)
+	if err == nil && !slices.Contains(uids, uid) {
+		err = fmt.Errorf("user %d is not among the peers", uid)
+	}
+	if err != nil {
+		return &lmtp.Error{Code: 421, Enhanced: "4.7.0", Text: "you may not connect here", Cause: err}
+	}
+	return nil
+}
+
+// peerUID asks the kernel who is at the other end of a Unix socket; what it says cannot be
+// forged (unix(7), SO_PEERCRED).
+func peerUID(nc net.Conn) (int, error) {
 	uc, ok := nc.(*net.UnixConn)
 	if !ok {
-		return refused
+		return 0, errors.New("no Unix socket: the peer's user cannot be told")
 	}
 	raw, err := uc.SyscallConn()
 	if err != nil {
-		refused.Cause = err
-		return refused
+		return 0, err
 	}
 	var cred *unix.Ucred
 	var credErr error
 	if err := raw.Control(func(fd uintptr) {
 		cred, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
 	}); err != nil {
-		refused.Cause = err
-		return refused
+		return 0, err
 	}
 	if credErr != nil {
-		refused.Cause = fmt.Errorf("ask for the peer's user: %w", credErr)
-		return refused
+		return 0, fmt.Errorf("ask for the peer's user: %w", credErr)
 	}
-	if !slices.Contains(uids, int(cred.Uid)) {
-		refused.Cause = fmt.Errorf("user %d is not among the peers", cred.Uid)
-		return refused
-	}
-	return nil
+	return int(cred.Uid), nil
 }
