@@ -1,0 +1,161 @@
+package powercut
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A FileSystem is a kind of file system, and how it is made.
+type FileSystem struct {
+	Name string // as test names have it
+	kind string // as mount has it
+	mkfs []string
+}
+
+// The file systems mail is kept on.
+var (
+	Ext4           = FileSystem{"ext4", "ext4", []string{"mkfs.ext4", "-q", "-F", "-E", "nodiscard"}}
+	Ext4FastCommit = FileSystem{"ext4-fast_commit", "ext4", []string{"mkfs.ext4", "-q", "-F", "-E", "nodiscard", "-O", "fast_commit"}}
+	XFS            = FileSystem{"xfs", "xfs", []string{"mkfs.xfs", "-q", "-f", "-K"}}
+	Btrfs          = FileSystem{"btrfs", "btrfs", []string{"mkfs.btrfs", "-q", "-f", "-K"}}
+)
+
+// FileSystems are all of them.
+var FileSystems = []FileSystem{Ext4, Ext4FastCommit, XFS, Btrfs}
+
+// diskSize is enough for xfs, which wants 300 MiB. Only what is written takes memory.
+const diskSize = 512 << 20
+
+// A Volume is a mounted file system on a Disk.
+type Volume struct {
+	Disk *Disk
+	Dir  string // where it is mounted, in a directory of its own
+
+	kind     FileSystem
+	diskDir  string
+	released bool
+}
+
+// New makes a file system on a new disk and mounts it, until the test ends.
+func New(tb testing.TB, kind FileSystem) *Volume {
+	tb.Helper()
+	v := &Volume{Disk: NewDisk(diskSize), kind: kind}
+	v.connect(tb)
+	run(tb, kind.mkfs[0], append(kind.mkfs[1:], filepath.Join(v.diskDir, diskFile))...)
+	if errno := v.Disk.Flush(); errno != 0 {
+		tb.Fatal(errno)
+	}
+	v.mount(tb)
+	return v
+}
+
+// PowerOn unmounts a volume whose disk was cut, and mounts what is left. Nobody may have files
+// open there.
+func (v *Volume) PowerOn(tb testing.TB) *Volume {
+	tb.Helper()
+	disk := v.Disk.Survivor()
+	v.release(tb)
+	next := &Volume{Disk: disk, kind: v.kind}
+	next.connect(tb)
+	next.mount(tb)
+	return next
+}
+
+// connect presents the disk as a file.
+func (v *Volume) connect(tb testing.TB) {
+	tb.Helper()
+	base, err := os.MkdirTemp("", "powercut-")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	v.Dir, v.diskDir = filepath.Join(base, "mnt"), filepath.Join(base, "dev")
+	for _, dir := range []string{v.Dir, v.diskDir} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	if err := os.Chmod(base, 0o755); err != nil {
+		tb.Fatal(err)
+	}
+	if _, err := present(v.Disk, v.diskDir); err != nil {
+		tb.Fatalf("mount with FUSE: %v", err)
+	}
+	tb.Cleanup(func() { v.release(tb) })
+}
+
+// mount mounts the file by a loop device, which the kernel takes apart with the mount.
+func (v *Volume) mount(tb testing.TB) {
+	tb.Helper()
+	run(tb, "mount", "-t", v.kind.kind, "-o", "loop", filepath.Join(v.diskDir, diskFile), v.Dir)
+}
+
+// Remount changes the options of the mount, "ro" or "rw" say.
+func (v *Volume) Remount(tb testing.TB, options string) {
+	tb.Helper()
+	run(tb, "mount", "-o", "remount,"+options, v.Dir)
+}
+
+// Device is the loop device's name, loop0 say.
+func (v *Volume) Device(tb testing.TB) string {
+	tb.Helper()
+	return filepath.Base(strings.TrimSpace(run(tb, "findmnt", "-n", "-o", "SOURCE", v.Dir)))
+}
+
+// release unmounts everything, once.
+func (v *Volume) release(tb testing.TB) {
+	tb.Helper()
+	if v.released {
+		return
+	}
+	v.released = true
+	for _, dir := range []string{v.Dir, v.diskDir} {
+		if err := unmount(dir); err != nil {
+			tb.Errorf("unmount %s of %s: %v", filepath.Base(dir), v.kind.Name, err)
+			return
+		}
+	}
+	if err := os.RemoveAll(filepath.Dir(v.Dir)); err != nil {
+		tb.Error(err)
+	}
+}
+
+// unmount unmounts what is mounted at dir. A mount is busy for a moment after its last file was
+// closed; then it is made to disappear from the tree, and goes when it can.
+func unmount(dir string) error {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for range 500 {
+		err := unix.Unmount(dir, unix.UMOUNT_NOFOLLOW)
+		if err == nil || errors.Is(err, unix.EINVAL) { // EINVAL: it is not a mount point
+			return nil
+		}
+		if !errors.Is(err, unix.EBUSY) {
+			return err
+		}
+		<-tick.C
+	}
+	return errors.Join(errors.New("busy for too long"), unix.Unmount(dir, unix.MNT_DETACH))
+}
+
+// run runs a program and gives what it writes.
+func run(tb testing.TB, name string, args ...string) string {
+	tb.Helper()
+	path, err := look(name)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	cmd := exec.Command(path, args...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		tb.Fatalf("%s: %v\n%s", fmt.Sprint(cmd.Args), err, out)
+	}
+	return string(out)
+}
