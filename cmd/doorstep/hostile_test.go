@@ -161,6 +161,8 @@ func TestClientKilled(t *testing.T) {
 func TestNoMailRoot(t *testing.T) {
 	dir := peer.Dir(t)
 	s := serveConfig(t, dir, plainConfig(""))
+	s.awaitLog(t, "store.path: directory ")
+	s.awaitLog(t, "does not exist (mkdir -p "+filepath.Join(dir, "mail")+")")
 	d := session(t, dir)
 	d.begin("alice", "bob")
 	d.send(message("to nowhere") + ".\r\n")

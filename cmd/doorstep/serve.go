@@ -87,6 +87,10 @@ func serve(ctx context.Context, c *config.Config, stderr io.Writer, ready func()
 	for _, l := range listeners {
 		log.Info("listening", "address", l.socket.Addr().Network()+":"+l.socket.Addr().String(), "protocol", l.server.Protocol.String())
 	}
+	// What is missing now may come later, a mount for one; until then its mail is deferred.
+	for _, p := range c.CheckSystem() {
+		log.Warn("the configuration does not fit this machine", "problem", p.String())
+	}
 	ready()
 	return runAll(ctx, stop, listeners, log)
 }
