@@ -47,6 +47,7 @@ func (r *reader) checkDomains(file *document) map[string]int {
 		}
 		first[name.key] = name
 		index[name.key] = name.domain
+		r.warnDomain(name)
 	}
 	return index
 }
@@ -85,6 +86,7 @@ func (r *reader) checkMailboxes(domains map[string]int) map[account]mailbox {
 			continue
 		}
 		owners[key] = m
+		r.warnMailbox(m, r.config.Domains[domains[key.domain]])
 	}
 	return owners
 }

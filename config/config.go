@@ -54,6 +54,8 @@ type Listen struct {
 	Connections int
 	BareLF      BareLF
 	BareCR      BareCR
+	// Lenient8BitLocalPart takes local parts in UTF-8 without SMTPUTF8.
+	Lenient8BitLocalPart bool
 
 	// TrustedNets, on tcp, and TrustedUsers, on unix, are the peers that may speak for others.
 	TrustedNets  []netip.Prefix
@@ -116,6 +118,15 @@ const (
 	CRLF Newline = "crlf" // as received
 )
 
+// A FolderEncoding says how the names of folders are written on disk.
+type FolderEncoding string
+
+// The encodings of folders' names.
+const (
+	FoldersUTF7 FolderEncoding = "utf-7" // modified UTF-7 (RFC 3501 §5.1.3)
+	FoldersUTF8 FolderEncoding = "utf-8"
+)
+
 // A Store is the [store] table: where mailboxes are and how they are written.
 type Store struct {
 	// Path is the template of a Maildir's path, with {domain}, {local} or {home}. It is
@@ -123,6 +134,8 @@ type Store struct {
 	Path       string
 	Durability Durability
 	Newline    Newline
+	// Folders is the encoding of folders' names.
+	Folders FolderEncoding
 	// Create makes a missing Maildir at its first delivery.
 	Create bool
 }
@@ -138,6 +151,8 @@ type Domain struct {
 	CatchAll address.Address
 	// Subaddress holds the delimiters, each an ASCII character; "" for none.
 	Subaddress string
+	// DetailFolders delivers into the folder that a detail names, where there is one.
+	DetailFolders bool
 	// Policy makes the keys of this domain's local parts.
 	Policy address.LocalPolicy
 }
@@ -150,6 +165,8 @@ type User struct {
 	Quota int64
 	// Disabled is "", "defer" (450 4.2.1) or "reject" (550 5.2.1).
 	Disabled string
+	// EAI says that the mailbox takes internationalized mail (UTF8-11: else 550 5.6.9).
+	EAI bool
 	// Home is absolute, or "".
 	Home string
 	// OwnerSince is when the account came to its present owner, the zero Time when unknown.

@@ -94,6 +94,10 @@ var sections = []section{
 				doc:  "A carriage return without line feed in a message: keep it as data, or reject it with 554 5.6.0.",
 			},
 			{
+				name: "lenient_8bit_localpart", kind: toggle(func(r *reader) *bool { return &r.listen.Lenient8BitLocalPart }), fallback: "false",
+				doc: "Take local parts in UTF-8 from clients that did not ask for SMTPUTF8, against RFC 6531 §3.5. Postfix hands on such addresses of senders that never asked; without this they are refused with 5.6.7. See smtputf8.md.",
+			},
+			{
 				name: "trusted", kind: list("addresses and prefixes, or users", beginTrusted, readTrusted), example: `["postfix"]`,
 				doc: "Who may say whom it speaks for (XCLIENT, XFORWARD), ask for more than usual priority, and send the PROXY header: on TCP addresses and prefixes such as \"10.0.0.0/8\", on Unix sockets users, as the kernel tells. What they say is logged and grants nothing. Default: nobody.",
 			},
@@ -169,11 +173,16 @@ var sections = []section{
 				doc:  "Line ends on disk: lf as Unix programs expect, or crlf as received.",
 			},
 			{
+				name: "folders", fallback: `"utf-7"`,
+				kind: choice(func(r *reader) *FolderEncoding { return &r.config.Store.Folders }, option[FolderEncoding]{"utf-7", FoldersUTF7}, option[FolderEncoding]{"utf-8", FoldersUTF8}),
+				doc:  "How the names of folders are written on disk: utf-7 is the modified UTF-7 of Dovecot, utf-8 is for Courier, and for Dovecot with mailbox_list_utf8.",
+			},
+			{
 				name: "create", kind: toggle(func(r *reader) *bool { return &r.config.Store.Create }), fallback: "true",
 				doc: "Make a missing Maildir at its first message.",
 			},
 		},
-		later: []string{"folders", "single_copy", "user"},
+		later: []string{"single_copy", "user"},
 	},
 	{
 		name: "domain", array: true, begin: beginDomain,
@@ -196,6 +205,11 @@ var sections = []section{
 				doc: "What may separate an account from a detail, as in alice+lists@example.org; [] for nothing.",
 			},
 			{
+				name: "detail", fallback: `"inbox"`,
+				kind: choice(func(r *reader) *bool { return &r.domain.DetailFolders }, option[bool]{"inbox", false}, option[bool]{"folder", true}),
+				doc:  "Where mail with a detail goes: inbox, or the folder that the detail names exactly, where the account has made one; dots separate its levels. Whoever sends mail chooses the detail.",
+			},
+			{
 				name: "case", fallback: `"fold"`,
 				kind: choice(func(r *reader) *bool { return &r.domain.Policy.Fold }, option[bool]{"fold", true}, option[bool]{"exact", false}),
 				doc:  "Whether Alice and alice are the same account: fold says yes, exact no.",
@@ -206,7 +220,6 @@ var sections = []section{
 				doc:  "Which spellings in Unicode are the same account: nfc unites composed and decomposed letters, nfkc also full-width and other compatibility forms.",
 			},
 		},
-		later: []string{"detail"},
 	},
 	{
 		name: "user", array: true, begin: beginUser,
@@ -228,6 +241,10 @@ var sections = []section{
 				name: "disabled", example: `"defer"`,
 				kind: choice(func(r *reader) *string { return &r.user.Disabled }, option[string]{"defer", "defer"}, option[string]{"reject", "reject"}),
 				doc:  "Refuse mail for this account: defer for now (450 4.2.1), or reject for good (550 5.2.1). Default: the account is enabled.",
+			},
+			{
+				name: "eai", kind: toggle(func(r *reader) *bool { return &r.user.EAI }), fallback: "true",
+				doc: "Whether the mailbox takes internationalized mail. false is for readers that cannot show it: a transaction with SMTPUTF8 is refused with 550 5.6.9 at RCPT.",
 			},
 			{
 				name: "home", kind: text("a path", readHome), example: `"/home/alice"`,

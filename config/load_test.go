@@ -71,7 +71,7 @@ func TestEverything(t *testing.T) {
 				Network: "unix", Address: here + "/lmtp.sock", Protocol: config.LMTP,
 				Mode: 0o600, Owner: "doorstep", Group: "1000", Peers: []string{"postfix", "0"},
 				Connections: 64, BareLF: config.NormalizeLF, BareCR: config.RejectCR,
-				TrustedUsers: []string{"postfix"},
+				TrustedUsers: []string{"postfix"}, Lenient8BitLocalPart: true,
 			},
 			{
 				Network: "tcp", Address: "[::1]:2525", Protocol: config.ESMTP,
@@ -87,18 +87,18 @@ func TestEverything(t *testing.T) {
 			TransactionTimeout: 60*time.Second + 500*time.Millisecond,
 		},
 		Store: config.Store{
-			Path: here + "/mail/{domain}-{local}", Durability: config.DurableEach, Newline: config.CRLF,
+			Path: here + "/mail/{domain}-{local}", Durability: config.DurableEach, Newline: config.CRLF, Folders: config.FoldersUTF8,
 		},
 		Domains: []config.Domain{{
 			Name: "bücher.example", Aliases: []string{"example.org"},
 			Keys:     []string{"xn--bcher-kva.example", "example.org"},
 			CatchAll: mail(t, "admin@xn--bcher-kva.example"), Subaddress: "+-",
-			Policy: address.LocalPolicy{NFKC: true},
+			Policy: address.LocalPolicy{NFKC: true}, DetailFolders: true,
 		}},
 		Users: []config.User{{
 			Address: mail(t, "Admin@example.org"),
 			Aliases: []address.Address{
-				mail(t, "admin@example.org"), mail(t, "用户@bücher.example"), mail(t, `"a b"@example.org`),
+				mail(t, "admin@example.org"), mail(t, "用户@bücher.example"), mail(t, `"a.b"@example.org`),
 			},
 			Quota: 2 << 30, Disabled: "defer", Home: here + "/home/admin",
 			OwnerSince: time.Date(2014, 4, 3, 21, 1, 0, 0, time.UTC),
@@ -132,12 +132,12 @@ func TestDefaultsApply(t *testing.T) {
 			IdleTimeout: 5 * time.Minute, DataTimeout: 5 * time.Minute, TransferTimeout: time.Hour, TransactionTimeout: 8 * time.Minute,
 		},
 		Store: config.Store{
-			Path: "/srv/mail/{domain}/{local}/Maildir", Durability: config.DurableGroup, Newline: config.LF, Create: true,
+			Path: "/srv/mail/{domain}/{local}/Maildir", Durability: config.DurableGroup, Newline: config.LF, Folders: config.FoldersUTF7, Create: true,
 		},
 		Domains: []config.Domain{{
 			Name: "example.org", Keys: []string{"example.org"}, Subaddress: "+", Policy: address.LocalPolicy{Fold: true},
 		}},
-		Users: []config.User{{Address: mail(t, "postmaster@example.org")}},
+		Users: []config.User{{Address: mail(t, "postmaster@example.org"), EAI: true}},
 		Log:   config.Log{Level: slog.LevelInfo, Format: config.LogText},
 	}
 	if diff := cmp.Diff(want, c, ours); diff != "" {
