@@ -30,7 +30,6 @@ var arrows = []struct {
 	from string
 	to   []string
 }{
-	{"cmd/internal", []string{"cmd/internal", "lmtp/client"}},
 	{"cmd", []string{"cmd/internal", "config", "delivery", "lmtp", "mailbox"}},
 	{"config", []string{"lmtp/address"}},
 	{"delivery/directory", []string{"delivery/directory", "lmtp/address"}},
@@ -38,8 +37,12 @@ var arrows = []struct {
 	{"lmtp/client", []string{"lmtp/address"}},
 	{"lmtp/address", nil},
 	{"lmtp/lmtptest", nil},
-	{"lmtp", []string{"lmtp/address"}},
+	{"lmtp/internal", nil},
+	{"lmtp/keypair", []string{"lmtp/internal"}},
+	{"lmtp/auth", []string{"lmtp", "lmtp/internal"}}, // it implements an interface of lmtp
+	{"lmtp", []string{"lmtp/address", "lmtp/internal"}},
 	{"mailbox", []string{"mailbox"}},
+	{"internal", nil}, // tools of the tests
 }
 
 // TestImportsRunOneWay: the protocol knows no files and no accounts, the mailboxes know no
