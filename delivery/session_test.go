@@ -46,6 +46,7 @@ func TestSessions(t *testing.T) {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
 					f := newFixture(t, script.Protocol)
+					f.with(t, script.With)
 					if err := script.Play(f.connect(t, network), how); err != nil {
 						t.Fatalf("%v\nlog:\n%s", err, f.log.String())
 					}
@@ -105,6 +106,7 @@ func newResolver(t *testing.T) *delivery.Resolver {
 	for _, local := range []string{"u1", "u2", "u3", "kate", "broken", "josé", "off", "busy", "legacy", "straße", "σοφος", strings.Repeat("ü", 32)} {
 		a := &directory.Account{Address: local + "@dst.example", Key: directory.Key{Local: local, Domain: "dst.example"}}
 		a.ASCIIOnly = local == "legacy"
+		owned(a)
 		a.Disabled = map[string]string{"off": "reject", "busy": "defer"}[local]
 		var aliases []directory.Key
 		if local == "u1" {

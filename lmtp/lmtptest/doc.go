@@ -16,6 +16,7 @@
 //	content u1: a\r\n            its first message is this, below the trace fields
 //	header u1: ^Return-Path: <>  a line of its header matches
 //	only: lmtp                   only with this protocol (lmtp, esmtp); the default is lmtp
+//	with: trusted rrvs           with a server that has these, by names the test knows
 //	lock-step                    the session makes no sense sent in one write
 //
 // In what is sent, \r \n \t \\ \xHH stand for octets and «text*70» for 70 times text.

@@ -11,7 +11,8 @@ import (
 // A Script is a session to be played.
 type Script struct {
 	Name     string
-	Protocol string // "lmtp" or "esmtp"
+	Protocol string   // "lmtp" or "esmtp"
+	With     []string // what the server must have; the names are its own
 	LockStep bool
 	Steps    []Step
 	Checks   []Check
@@ -108,6 +109,9 @@ func (s *Script) add(n int, line string) error {
 		return nil
 	case line == "lock-step":
 		s.LockStep = true
+		return nil
+	case kind == "with:":
+		s.With = strings.Fields(value)
 		return nil
 	case kind == "only:" && (value == "lmtp" || value == "esmtp"):
 		s.Protocol = value

@@ -1,0 +1,49 @@
+package delivery_test
+
+import (
+	"net"
+	"testing"
+	"time"
+
+	"github.com/doorstep-mail/doorstep/delivery/directory"
+)
+
+// fixtureOptions are what a session can ask for by "with:".
+var fixtureOptions = map[string]func(*fixture){
+	"trusted":   func(f *fixture) { f.server.Trusted = func(net.Conn) bool { return true } },
+	"untrusted": func(f *fixture) { f.server.Trusted = func(net.Conn) bool { return false } },
+	// The proxy is trusted, who is behind it is not, but for one.
+	"proxy": func(f *fixture) {
+		f.server.ProxyProtocol = true
+		f.server.Trusted = func(nc net.Conn) bool {
+			tcp, ok := nc.RemoteAddr().(*net.TCPAddr)
+			return !ok || tcp.IP.String() == "192.0.2.99"
+		}
+	},
+	"priority": func(f *fixture) { f.server.MTPriority = true },
+	"rrvs":     func(f *fixture) { f.server.RRVS, f.agent.RRVS = true, true },
+	"mailmax":  func(f *fixture) { f.server.MaxTransactions = 2 },
+	"rcptmax":  func(f *fixture) { f.server.MaxRecipients = 100 },
+}
+
+func (f *fixture) with(t *testing.T, options []string) {
+	t.Helper()
+	for _, name := range options {
+		set, ok := fixtureOptions[name]
+		if !ok {
+			t.Fatalf("with: no option %q", name)
+		}
+		set(f)
+	}
+}
+
+// owned says since when accounts have their owner: u1 since 2010, u2 since 2020, of others it
+// is not known.
+func owned(a *directory.Account) {
+	switch a.Key.Local {
+	case "u1":
+		a.OwnerSince = time.Date(2010, 1, 1, 0, 0, 0, 0, time.UTC)
+	case "u2":
+		a.OwnerSince = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
+}
