@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
+)
+
+// A contender takes part in the comparison.
+type contender struct {
+	name  string // in -cases, JSON and files
+	title string // for people
+	start func(s site) (subject, error)
+}
+
+// A subject is a contender that runs.
+type subject interface {
+	// run puts a load on it, of so many messages, and measures.
+	run(ctx context.Context, l Load, messages int) (sample, error)
+	// look is run for latencies and memory: it disturbs, and has rounds of its own.
+	look(ctx context.Context, l Load, messages int) (detail, error)
+}
+
+// A sample is one round.
+type sample struct {
+	took time.Duration
+	cpu  time.Duration // of the contender alone, in and outside the kernel
+}
+
+// A detail is what the round of the details tells.
+type detail struct {
+	p50, p99 time.Duration // of one message, from MAIL to its last reply
+	memory   int64         // peak, in octets
+}
+
+// contenders lists them in the order of the table.
+func contenders(o options) []contender {
+	list := []contender{
+		{"group", "Doorstep, group", doorstep(o.doorstep, "group")},
+		{"each", "Doorstep, each", doorstep(o.doorstep, "each")},
+		{"none", "Doorstep, none", doorstep(o.doorstep, "none")},
+	}
+	if o.against != "" {
+		list = append(list, contender{"against", "the other Doorstep, group", doorstep(o.against, "group")})
+	}
+	return append(list,
+		contender{"dovecot", "Dovecot LMTP", startDovecot},
+		contender{"go-synced", "go-smtp + go-maildir, synced", goSMTP(true)},
+		contender{"go", "go-smtp + go-maildir, no sync", goSMTP(false)},
+		contender{"floor", "the floor: a bare loop", startFloor},
+	)
+}
+
+// A site is where one contender keeps its mail, and what ends with the case.
+type site struct {
+	*host
+	dir string // of the contender, on the disk that is measured
+}
+
+// mail is the directory of the Maildirs.
+func (s site) mail() string { return filepath.Join(s.dir, "mail") }
+
+// maildir is the Maildir of a mailbox.
+func (s site) maildir(box string) string { return filepath.Join(s.mail(), box) }
+
+// makeSite makes a site whose Maildirs the mail user may make.
+func makeSite(h *host, dir string) (site, error) {
+	s := site{h, dir}
+	if err := os.MkdirAll(s.mail(), 0o755); err != nil {
+		return s, err
+	}
+	return s, s.own(s.mail())
+}
+
+// own gives a directory to the user as whom the contenders run: when root runs this, that is
+// the one of Debian's mail, as Dovecot serves no mail of root.
+func (s site) own(dir string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	return os.Chown(dir, peer.MailUser, peer.MailUser)
+}
+
+// domain is that of all recipients.
+const domain = "bench.example"
+
+// aliases is how many addresses each mailbox has. smtp-source can write to another address
+// with each message, <1u@...>, <2u@...> and so on, but does not begin again behind a thousand.
+const aliases = 10
+
+// boxes lists the mailboxes for a Load without Box.
+func boxes() []string {
+	list := make([]string, mailboxes)
+	for i := range list {
+		list[i] = fmt.Sprintf("box%03d", i)
+	}
+	return list
+}
+
+// aliasesOf lists the local parts that lead to mailbox i.
+func aliasesOf(i int) []string {
+	var list []string
+	for n := i; n <= mailboxes*aliases; n += mailboxes {
+		list = append(list, fmt.Sprintf("%du", n))
+	}
+	return list
+}
+
+// namedBoxes are the mailboxes that a Load can name.
+func namedBoxes() []string {
+	list := []string{"one"}
+	for _, c := range plan(options{million: true}) {
+		if c.Grown > 0 {
+			list = append(list, c.Box)
+		}
+	}
+	return list
+}
