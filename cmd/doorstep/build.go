@@ -28,7 +28,7 @@ func buildLog(c config.Log, w io.Writer) *slog.Logger {
 func buildResolver(c *config.Config) (*delivery.Resolver, error) {
 	domains := delivery.Domains{}
 	for _, d := range c.Domains {
-		domain := &delivery.Domain{Name: d.Name, Key: d.Keys[0], Policy: d.Policy, Subaddress: d.Subaddress}
+		domain := &delivery.Domain{Name: d.Name, Key: d.Keys[0], Policy: d.Policy, Subaddress: d.Subaddress, DetailFolders: d.DetailFolders}
 		if err := domains.Add(domain, d.Keys[1:]...); err != nil {
 			return nil, err
 		}
@@ -71,7 +71,9 @@ func buildAccounts(users []config.User, domains delivery.Domains) (*static.Direc
 			}
 			aliases = append(aliases, key)
 		}
-		account := &directory.Account{Address: u.Address.Raw, Key: key, Home: u.Home, Disabled: u.Disabled, Quota: u.Quota, OwnerSince: u.OwnerSince}
+		account := &directory.Account{
+			Address: u.Address.Raw, Key: key, Home: u.Home, Disabled: u.Disabled, ASCIIOnly: !u.EAI, Quota: u.Quota, OwnerSince: u.OwnerSince,
+		}
 		if err := accounts.Add(account, aliases...); err != nil {
 			return nil, err
 		}
@@ -83,6 +85,11 @@ var durabilities = map[config.Durability]mailbox.Durability{
 	config.DurableGroup: mailbox.Group,
 	config.DurableEach:  mailbox.Each,
 	config.DurableNone:  mailbox.None,
+}
+
+var folderEncodings = map[config.FolderEncoding]mailbox.FolderEncoding{
+	config.FoldersUTF7: mailbox.FolderUTF7,
+	config.FoldersUTF8: mailbox.FolderUTF8,
 }
 
 func buildStore(c *config.Config) (*mailbox.Store, error) {
@@ -103,7 +110,10 @@ func buildAgent(c *config.Config, log *slog.Logger) (*delivery.Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &delivery.Agent{Resolver: resolver, Layout: delivery.Layout(c.Store.Path), Store: store, RRVS: knowsOwners(c), Log: log}, nil
+	return &delivery.Agent{
+		Resolver: resolver, Layout: delivery.Layout(c.Store.Path), Store: store, Folders: folderEncodings[c.Store.Folders],
+		RRVS: knowsOwners(c), Log: log,
+	}, nil
 }
 
 // knowsOwners reports whether there is an account of which it is known since when it has its
@@ -142,6 +152,8 @@ func buildServer(c *config.Config, l config.Listen, handler lmtp.Handler, log *s
 		BinaryMIME:         c.Store.Newline == config.CRLF,
 		Admit:              admit,
 		Log:                log,
+
+		Lenient8BitLocalPart: l.Lenient8BitLocalPart,
 	}
 	if l.Protocol == config.ESMTP {
 		s.Protocol = lmtp.ESMTP

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
+	"log/slog"
 	"strconv"
 	"text/tabwriter"
 
@@ -16,6 +16,7 @@ import (
 	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
+	"github.com/doorstep-mail/doorstep/mailbox"
 )
 
 // lookupCommand explains what would happen to an address.
@@ -80,23 +81,50 @@ func lookup(ctx context.Context, c *config.Config, text string) (*lookupResult, 
 	if err != nil {
 		return nil, usage(fmt.Errorf("address %q: %w", text, err), "write it as local@domain, without angle brackets")
 	}
-	resolver, err := buildResolver(c)
+	agent, err := buildAgent(c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, failed(err, "doorstep check tells what is wrong with the configuration")
 	}
 	result := &lookupResult{Address: text}
-	found, err := resolver.Explain(ctx, to, func(s delivery.Step) { result.Steps = append(result.Steps, lookupStep(s)) })
-	if account := found.Account; account != nil {
-		result.Account, result.Detail, result.Quota = account.Address, found.Detail, account.Quota
-		dest, destErr := delivery.Layout(c.Store.Path).Dest(account)
-		if destErr != nil {
-			return nil, failed(destErr, "give the account a home")
+	found, err := agent.Resolver.Explain(ctx, to, result.note)
+	if found.Account != nil {
+		if refused := delivery.RefuseInternationalized(found.Account); refused != nil {
+			result.note(delivery.Step{Rule: "smtputf8", Input: found.Account.Address, Result: replyText(refused)})
+			if err == nil && !to.IsASCII() {
+				err = refused // no transaction without SMTPUTF8 can name it
+			}
 		}
-		result.Maildir = path.Join(dest.Root, dest.Path)
+		if err := result.place(agent, found); err != nil {
+			return nil, err
+		}
 	}
 	result.Accepted = err == nil
 	result.Reply = replyText(err)
 	return result, nil
+}
+
+func (r *lookupResult) note(s delivery.Step) { r.Steps = append(r.Steps, lookupStep(s)) }
+
+// place fills in the account, and where its mail goes.
+func (r *lookupResult) place(agent *delivery.Agent, found delivery.Resolution) error {
+	r.Account, r.Detail, r.Quota = found.Account.Address, found.Detail, found.Account.Quota
+	dest, err := agent.Dest(found)
+	if dest == (mailbox.Dest{}) {
+		return failed(err, "give the account a home")
+	}
+	r.Maildir = dest.String()
+	if found.Detail == "" || !found.Domain.DetailFolders {
+		return nil
+	}
+	step := delivery.Step{Rule: "folder", Input: found.Detail, Result: "none of that name, so the inbox"}
+	switch {
+	case err != nil:
+		step.Result = err.Error()
+	case dest.Folder != "":
+		step.Result = dest.Folder
+	}
+	r.note(step)
+	return nil
 }
 
 // replyText is the reply that RCPT gets for the outcome of a lookup.
