@@ -39,15 +39,15 @@ type Volume struct {
 	Disk *Disk
 	Dir  string // where it is mounted, in a directory of its own
 
-	kind     FileSystem
-	diskDir  string
-	released bool
+	kind    FileSystem
+	diskDir string
 }
 
 // New makes a file system on a new disk and mounts it, until the test ends.
 func New(tb testing.TB, kind FileSystem) *Volume {
 	tb.Helper()
 	v := &Volume{Disk: NewDisk(diskSize), kind: kind}
+	v.makeDirs(tb)
 	v.connect(tb)
 	run(tb, kind.mkfs[0], append(kind.mkfs[1:], filepath.Join(v.diskDir, diskFile))...)
 	if errno := v.Disk.Flush(); errno != 0 {
@@ -57,22 +57,33 @@ func New(tb testing.TB, kind FileSystem) *Volume {
 	return v
 }
 
-// PowerOn unmounts a volume whose disk was cut, and mounts what is left. Nobody may have files
-// open there.
-func (v *Volume) PowerOn(tb testing.TB) *Volume {
+// PowerOn takes away a volume whose disk was cut, and mounts what is left of it at the same place.
+// Nobody may have files open there.
+func (v *Volume) PowerOn(tb testing.TB) {
 	tb.Helper()
-	disk := v.Disk.Survivor()
-	v.release(tb)
-	next := &Volume{Disk: disk, kind: v.kind}
-	next.connect(tb)
-	next.mount(tb)
-	return next
+	v.disconnect(tb)
+	v.Disk = v.Disk.Survivor()
+	v.connect(tb)
+	v.mount(tb)
 }
 
-// connect presents the disk as a file.
-func (v *Volume) connect(tb testing.TB) {
+// MountAgain unmounts the volume and mounts it again, as an administrator does after an error.
+// Nobody may have files open there.
+func (v *Volume) MountAgain(tb testing.TB) {
+	tb.Helper()
+	if err := unmount(v.Dir); err != nil {
+		tb.Fatalf("unmount: %v", err)
+	}
+	v.mount(tb)
+}
+
+// makeDirs makes the directories to mount at.
+func (v *Volume) makeDirs(tb testing.TB) {
 	tb.Helper()
 	base, err := os.MkdirTemp("", "powercut-")
+	if err == nil {
+		err = os.Chmod(base, 0o755)
+	}
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -82,13 +93,30 @@ func (v *Volume) connect(tb testing.TB) {
 			tb.Fatal(err)
 		}
 	}
-	if err := os.Chmod(base, 0o755); err != nil {
-		tb.Fatal(err)
-	}
+	tb.Cleanup(func() {
+		v.disconnect(tb)
+		if err := os.RemoveAll(base); err != nil { // not reached where unmounting fails
+			tb.Error(err)
+		}
+	})
+}
+
+// connect presents the disk as a file.
+func (v *Volume) connect(tb testing.TB) {
+	tb.Helper()
 	if _, err := present(v.Disk, v.diskDir); err != nil {
 		tb.Fatalf("mount with FUSE: %v", err)
 	}
-	tb.Cleanup(func() { v.release(tb) })
+}
+
+// disconnect unmounts everything.
+func (v *Volume) disconnect(tb testing.TB) {
+	tb.Helper()
+	for _, dir := range []string{v.Dir, v.diskDir} {
+		if err := unmount(dir); err != nil {
+			tb.Fatalf("unmount %s of %s: %v", filepath.Base(dir), v.kind.Name, err)
+		}
+	}
 }
 
 // mount mounts the file by a loop device, which the kernel takes apart with the mount.
@@ -109,26 +137,8 @@ func (v *Volume) Device(tb testing.TB) string {
 	return filepath.Base(strings.TrimSpace(run(tb, "findmnt", "-n", "-o", "SOURCE", v.Dir)))
 }
 
-// release unmounts everything, once.
-func (v *Volume) release(tb testing.TB) {
-	tb.Helper()
-	if v.released {
-		return
-	}
-	v.released = true
-	for _, dir := range []string{v.Dir, v.diskDir} {
-		if err := unmount(dir); err != nil {
-			tb.Errorf("unmount %s of %s: %v", filepath.Base(dir), v.kind.Name, err)
-			return
-		}
-	}
-	if err := os.RemoveAll(filepath.Dir(v.Dir)); err != nil {
-		tb.Error(err)
-	}
-}
-
 // unmount unmounts what is mounted at dir. A mount is busy for a moment after its last file was
-// closed; then it is made to disappear from the tree, and goes when it can.
+// closed; one that stays busy is made to disappear from the tree, and goes when it can.
 func unmount(dir string) error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
