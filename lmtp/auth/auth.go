@@ -95,7 +95,7 @@ func (x *exchange) Next(response []byte) (challenge []byte, done bool, err error
 	if known := (*lmtp.Error)(nil); err != nil && !errors.As(err, &known) {
 		err = &lmtp.Error{Code: 501, Enhanced: "5.5.2", Text: "response not understood", Cause: err}
 	}
-	return challenge, done, err
+	return challenge, done && err == nil, err
 }
 
 // Identity is who the client is, once the exchange is done.

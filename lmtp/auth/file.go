@@ -22,7 +22,7 @@ const (
 
 // A File is a password file that is read again when it changes.
 type File struct {
-	users *reload.Value[*Users]
+	get   func() *Users // as they are now
 	turns chan struct{} // one for each password that may be checked at once
 }
 
@@ -38,8 +38,13 @@ func Open(path string, log *slog.Logger) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	// To check one takes a processor, and perhaps a great deal of memory, for as long as it lasts.
-	return &File{users: users, turns: make(chan struct{}, runtime.GOMAXPROCS(0))}, nil
+	return newFile(users.Get), nil
+}
+
+// newFile lets as many passwords be checked at once as there are processors: each takes one, and
+// perhaps a great deal of memory, for as long as it lasts.
+func newFile(get func() *Users) *File {
+	return &File{get: get, turns: make(chan struct{}, runtime.GOMAXPROCS(0))}
 }
 
 // Load reads a password file once, with what is wrong in it.
@@ -59,8 +64,6 @@ func Load(path string) (users *Users, problems []Problem, err error) {
 	users, problems = Parse(string(text))
 	return users, problems, nil
 }
-
-func (f *File) get() *Users { return f.users.Get() }
 
 // login checks a name and a password, and gives the name as it is in the file.
 func (f *File) login(ctx context.Context, name, password string) (string, error) {

@@ -12,11 +12,17 @@ const maxPassword = 1024
 // maxName bounds a user name, in octets; it ends up in the log.
 const maxName = 255
 
-var errTooLong = errors.New("too long")
+var (
+	errEmpty   = errors.New("empty")
+	errTooLong = errors.New("too long")
+)
 
 // prepareName makes equal what is the same name (RFC 8265 §3.3, UsernameCasePreserved).
 func prepareName(name string) (string, error) {
-	if len(name) > maxName {
+	switch {
+	case name == "":
+		return "", errEmpty // which package precis takes
+	case len(name) > maxName:
 		return "", errTooLong
 	}
 	return precis.UsernameCasePreserved.String(name)
