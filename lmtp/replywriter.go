@@ -34,21 +34,29 @@ func (w *replyWriter) write(r Reply) {
 	if r.Enhanced != "" {
 		enhanced = sameClass(r.Enhanced, prefix) + " "
 	}
-	lines := replyLines(r.Text, maxReplyLine-len("250 ")-len(enhanced)-len("\r\n"))
-	for i, line := range lines {
-		w.pending = append(w.pending, prefix...)
-		if i < len(lines)-1 {
-			w.pending = append(w.pending, '-')
-		} else {
-			w.pending = append(w.pending, ' ')
+	width := maxReplyLine - len("250 ") - len(enhanced) - len("\r\n")
+	if len(r.Text) <= width && plain(r.Text) {
+		w.line(prefix, ' ', enhanced, r.Text) // the usual case, without copying
+	} else {
+		lines := replyLines(r.Text, width)
+		last := len(lines) - 1
+		for _, line := range lines[:last] {
+			w.line(prefix, '-', enhanced, line)
 		}
-		w.pending = append(w.pending, enhanced...)
-		w.pending = append(w.pending, line...)
-		w.pending = append(w.pending, '\r', '\n')
+		w.line(prefix, ' ', enhanced, lines[last])
 	}
 	if len(w.pending) >= maxPending {
 		w.flush()
 	}
+}
+
+// line adds one line of a reply; after is what follows the code: a hyphen on all but the last.
+func (w *replyWriter) line(prefix string, after byte, enhanced, text string) {
+	w.pending = append(w.pending, prefix...)
+	w.pending = append(w.pending, after)
+	w.pending = append(w.pending, enhanced...)
+	w.pending = append(w.pending, text...)
+	w.pending = append(w.pending, "\r\n"...)
 }
 
 // writeChallenge adds the challenge of an authentication, which is one line of its own length
@@ -96,9 +104,6 @@ func isEnhanced(s string) bool {
 
 // replyLines makes text fit for reply lines of at most width octets.
 func replyLines(text string, width int) []string {
-	if plain(text) && len(text) <= width {
-		return []string{text} // the usual case, without copying
-	}
 	var lines []string
 	for line := range strings.SplitSeq(text, "\n") {
 		line = strings.Map(printable, line)

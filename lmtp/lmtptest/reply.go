@@ -61,8 +61,8 @@ func (r Reply) checkEnhanced() error {
 		return fmt.Errorf("intermediate reply with an enhanced code: %q", r)
 	case r.Code >= 400 && r.Code < 500 && bare:
 		return fmt.Errorf("reply without an enhanced code: %q", r)
-	case bare && r.Code > 250 && !strings.Contains(r.Lines[0], "LHLO") &&
-		!strings.Contains(r.Lines[0], "EHLO") && !strings.Contains(r.Lines[0], "who you are") && r.Code != 354:
+	case bare && r.Code > 250 && r.Code/100 != 3 && !strings.Contains(r.Lines[0], "LHLO") &&
+		!strings.Contains(r.Lines[0], "EHLO") && !strings.Contains(r.Lines[0], "who you are"):
 		return fmt.Errorf("reply without an enhanced code: %q", r)
 	}
 	return nil

@@ -1,0 +1,170 @@
+package lmtp
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// message is 4 KB of text in lines of 64 octets, and its end.
+var message = strings.Repeat(strings.Repeat("x", 62)+"\r\n", 64) + ".\r\n"
+
+// BenchmarkMessage is a message through an open session, with a client in lock-step as MTAs
+// are without PIPELINING, and in two writes as they are with it.
+func BenchmarkMessage(b *testing.B) {
+	envelope := []string{"MAIL FROM:<a@src.example> SIZE=4096\r\n", "RCPT TO:<u1@dst.example>\r\n", "DATA\r\n"}
+	for _, bench := range []struct {
+		name   string
+		writes []string
+	}{
+		{"lock-step", append(envelope, message)},
+		{"pipelined", []string{strings.Join(envelope, ""), message}},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			client, server := socketPair(b)
+			go (&Server{Handler: nullHandler{}}).ServeConn(server)
+			replies := bufio.NewReader(client)
+			skip := func(n int) {
+				for n > 0 {
+					line, err := replies.ReadSlice('\n')
+					if err != nil {
+						b.Fatal(err)
+					}
+					if line[3] == ' ' {
+						n--
+					}
+				}
+			}
+			skip(1)
+			io.WriteString(client, "LHLO c.example\r\n")
+			skip(1)
+			writes := make([][]byte, len(bench.writes))
+			for i, w := range bench.writes {
+				writes[i] = []byte(w)
+			}
+			b.ReportAllocs()
+			b.SetBytes(int64(len(message)))
+			for b.Loop() {
+				for _, w := range writes {
+					if _, err := client.Write(w); err != nil {
+						b.Fatal(err)
+					}
+					skip(bytes.Count(w, []byte("MAIL")) + bytes.Count(w, []byte("RCPT")) + bytes.Count(w, []byte("DATA")))
+				}
+				skip(1)
+			}
+		})
+	}
+}
+
+// socketPair gives two ends of a connection. A pipe would not do: it allocates for deadlines.
+func socketPair(b *testing.B) (near, far net.Conn) {
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var ends [2]net.Conn
+	for i, fd := range fds {
+		f := os.NewFile(uintptr(fd), "socket")
+		if ends[i], err = net.FileConn(f); err != nil {
+			b.Fatal(err)
+		}
+		f.Close()
+	}
+	b.Cleanup(func() { ends[0].Close() })
+	return ends[0], ends[1]
+}
+
+// BenchmarkSession is a session of one message, without the connection: the conn, its buffers
+// and its hello included.
+func BenchmarkSession(b *testing.B) {
+	said := []byte("LHLO c.example\r\nMAIL FROM:<a@src.example>\r\nRCPT TO:<u1@dst.example>\r\nDATA\r\n" + message + "QUIT\r\n")
+	s := &Server{Handler: nullHandler{}}
+	b.ReportAllocs()
+	for b.Loop() {
+		nc := &recording{blockReader: blockReader{[][]byte{said}}}
+		s.ServeConn(nc)
+		if !bytes.Contains(nc.said.Bytes(), []byte("delivered")) {
+			b.Fatalf("not delivered: %s", nc.said.String())
+		}
+	}
+}
+
+func BenchmarkDots(b *testing.B) {
+	for _, bench := range []struct{ name, line string }{
+		{"lines of 74", strings.Repeat("x", 72) + "\r\n"},
+		{"empty lines", "\r\n"},
+		{"dots", "..\r\n"},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			block := []byte(strings.Repeat(bench.line, contentBuffer/len(bench.line)))
+			got := 0
+			d := &dotDecoder{emit: func(p []byte) { got += len(p) }}
+			b.ReportAllocs()
+			b.SetBytes(int64(len(block)))
+			for b.Loop() {
+				d.decode(block)
+			}
+			if got == 0 {
+				b.Fatal("nothing came out")
+			}
+		})
+	}
+}
+
+func BenchmarkReadLine(b *testing.B) {
+	for _, n := range []int{26, 500, 4000} {
+		b.Run(fmt.Sprint(n, " octets"), func(b *testing.B) {
+			line := []byte(strings.Repeat("x", n-2) + "\r\n")
+			r := newReader(endless(line), func() error { return nil })
+			b.ReportAllocs()
+			b.SetBytes(int64(n))
+			for b.Loop() {
+				if got, err := r.readLine(); err != nil || len(got) != n-2 {
+					b.Fatal(len(got), err)
+				}
+			}
+		})
+	}
+}
+
+// endless gives the same line again and again.
+type endless []byte
+
+func (e endless) Read(p []byte) (int, error) {
+	n := 0
+	for len(p)-n >= len(e) {
+		n += copy(p[n:], e)
+	}
+	return n, nil
+}
+
+func BenchmarkCommand(b *testing.B) {
+	for _, line := range []string{"NOOP", "MAIL FROM:<a@src.example> SIZE=4096 BODY=8BITMIME", "RCPT TO:<u1@dst.example>"} {
+		b.Run(line[:4], func(b *testing.B) {
+			s := &Server{Handler: nullHandler{}, MaxRecipients: 1 << 40}
+			s.init()
+			c := newConn(s, &recording{})
+			c.dispatch([]byte("LHLO c.example"))
+			if line[:4] == "RCPT" {
+				c.dispatch([]byte("MAIL FROM:<>"))
+			}
+			command := []byte(line)
+			b.ReportAllocs()
+			for b.Loop() {
+				if r := c.dispatch(command); r.Code != 250 {
+					b.Fatal(r)
+				}
+				if line[:4] == "MAIL" {
+					c.abort(nil)
+				}
+			}
+		})
+	}
+}
