@@ -1,0 +1,139 @@
+package crash
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/doorstep-mail/doorstep/lmtp/client"
+)
+
+// patience is how long anything may take before a test gives up.
+const patience = time.Minute
+
+// A load is many sessions that send one message after the other, and what they were told.
+type load struct {
+	site *site
+	end  chan struct{} // closed to let sessions end with the message they are at
+	wg   sync.WaitGroup
+
+	mu      sync.Mutex
+	acked   map[copyID]bool
+	refused map[string]int // replies after the data that are not 250
+	broken  []error        // sessions that ended otherwise
+	told    func(acks int) // called at each acknowledgement, if not nil
+}
+
+func newLoad(s *site) *load {
+	return &load{site: s, end: make(chan struct{}), acked: map[copyID]bool{}, refused: map[string]int{}}
+}
+
+// run starts sessions with the given numbers.
+func (l *load) run(t *testing.T, from, to int) {
+	for i := from; i < to; i++ {
+		l.wg.Go(func() { l.session(t.Context(), i) })
+	}
+}
+
+// stop lets the sessions end and waits for them.
+func (l *load) stop() {
+	close(l.end)
+	l.wg.Wait()
+}
+
+func (l *load) ended() bool {
+	select {
+	case <-l.end:
+		return true
+	default:
+		return false
+	}
+}
+
+func (l *load) session(ctx context.Context, i int) {
+	conn, err := client.Dial(ctx, l.site.target(), client.Options{Timeout: patience, FinalTimeout: patience})
+	if err != nil {
+		l.breaks(err)
+		return
+	}
+	defer conn.Close()
+	for n := 0; !l.ended(); n++ {
+		if err := l.send(ctx, conn, messageID{i, n}, anyUsers()...); err != nil {
+			l.breaks(err)
+			return
+		}
+	}
+}
+
+// anyUsers are one to five recipients.
+func anyUsers() []int { return rand.Perm(users)[:1+rand.IntN(5)] }
+
+// send sends one message and notes what was said about it.
+func (l *load) send(ctx context.Context, conn *client.Client, id messageID, to ...int) error {
+	m := client.Message{From: "s@example.com", Content: strings.NewReader(id.text())}
+	for _, user := range to {
+		m.To = append(m.To, address(user))
+	}
+	r, err := conn.Send(ctx, m)
+	if r == nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, o := range r.Recipients {
+		switch {
+		case o.Delivered():
+			l.acked[copyID{id, to[i]}] = true
+			if l.told != nil {
+				l.told(len(l.acked))
+			}
+		case o.Err == nil:
+			l.refused[fmt.Sprint(o.Final.Code)]++
+		}
+	}
+	return err
+}
+
+func (l *load) breaks(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.broken = append(l.broken, err)
+}
+
+// one sends a single message over a connection of its own, and gives the replies' codes.
+func one(t *testing.T, s *site, id messageID, to ...int) (codes []int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	conn, err := client.Dial(ctx, s.target(), client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	m := client.Message{From: "s@example.com", Content: strings.NewReader(id.text())}
+	for _, user := range to {
+		m.To = append(m.To, address(user))
+	}
+	r, err := conn.Send(ctx, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range r.Recipients {
+		codes = append(codes, o.Final.Code)
+	}
+	return codes
+}
+
+// onlyTemporary wants every refusal to have been a 4xx.
+func (l *load) onlyTemporary(t *testing.T) {
+	t.Helper()
+	for code, n := range l.refused {
+		if code[0] != '4' {
+			t.Errorf("%d replies %s", n, code)
+		}
+	}
+}

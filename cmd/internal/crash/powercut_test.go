@@ -1,0 +1,73 @@
+package crash
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/doorstep-mail/doorstep/internal/powercut"
+)
+
+// TestPowerCut is R1: the power fails under a server that many sessions load, at some write or
+// flush of the disk. What it acknowledged is there when the power is back; nothing in new/ or
+// cur/ is less than whole; and the same process takes mail again.
+func TestPowerCut(t *testing.T) {
+	kinds, sessions, cuts := []powercut.FileSystem{powercut.Ext4}, []int{8}, 2
+	if long {
+		kinds, sessions, cuts = powercut.FileSystems, []int{1, 8, 64}, 5
+	}
+	powercut.Need(t, kinds...)
+	if !powercut.Alone(t) {
+		return
+	}
+	for _, kind := range kinds {
+		for _, n := range sessions {
+			t.Run(fmt.Sprintf("LMTP-07 %s %d sessions", kind.Name, n), func(t *testing.T) {
+				total, lost := 0, 0
+				for i := range cuts {
+					a, b := cutOnce(t, kind, n, i)
+					total, lost = total+a, lost+b
+				}
+				t.Logf("%s, %d sessions: %d cuts, %d acknowledged, %d lost", kind.Name, n, cuts, total, lost)
+			})
+		}
+	}
+}
+
+// cutOnce makes a file system, loads a server on it, cuts the power and looks what is left.
+func cutOnce(t *testing.T, kind powercut.FileSystem, sessions, round int) (acked, lost int) {
+	v := powercut.New(t, kind)
+	s := openSite(t, filepath.Join(v.Dir, "mail"), "")
+	p := s.start(t)
+	at, keep, seed := 50+rand.IntN(2500), []float64{0, 0.5, 0.1, 0.9}[round%4], rand.Uint64()
+	slow := time.Duration(round%2) * 2 * time.Millisecond
+	v.Disk.SlowFlush(slow)
+	v.Disk.CutIn(at, keep, seed)
+	l := newLoad(s)
+	l.run(t, 0, sessions)
+	select {
+	case <-v.Disk.Dead():
+	case <-time.After(patience):
+		t.Fatal("the load does not reach the disk")
+	}
+	l.stop()
+	l.onlyTemporary(t)
+	if len(l.broken) > 0 {
+		t.Errorf("sessions broke: %.3v", l.broken)
+	}
+	if codes := one(t, s, messageID{-1, 0}, 0, 1); codes[0]/100 != 4 || codes[1]/100 != 4 {
+		t.Errorf("without power the replies are %v", codes)
+	}
+
+	v.PowerOn(t)
+	what := fmt.Sprintf("%s, %d sessions, power cut at operation %d, %.0f %% of the cache kept, seed %d, flush %v", kind.Name, sessions, at, 100*keep, seed, slow)
+	lost = judge(t, what, l.acked, look(t, s.store))
+	if codes := one(t, s, messageID{-1, 1}, 0, 1); !slices.Equal(codes, []int{250, 250}) {
+		t.Errorf("with the power back the replies are %v", codes)
+	}
+	stop(t, p)
+	return len(l.acked), lost
+}
