@@ -3,6 +3,7 @@ package peer
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -11,11 +12,15 @@ import (
 var programs = map[string]struct {
 	pkg  string
 	path string // where it is when not in a directory for commands
-	root bool   // runs as root only, to change to users of its own
+	// aside is where install-peers unpacked it, below .cache/peers: the package cannot be
+	// installed beside another one.
+	aside string
+	root  bool // runs as root only, to change to users of its own
 }{
 	"postfix":      {pkg: "postfix", root: true},
 	"dovecot":      {pkg: "dovecot-imapd", root: true},
 	"dovecot-lmtp": {pkg: "dovecot-lmtpd", path: "/usr/lib/dovecot/lmtp", root: true},
+	"exim4":        {pkg: "exim4-daemon-light", aside: "exim/usr/sbin/exim4", root: true},
 	"swaks":        {pkg: "swaks"},
 }
 
@@ -49,10 +54,29 @@ func look(name string) (path string, err error) {
 	if fixed := programs[name].path; fixed != "" {
 		places = []string{fixed}
 	}
+	if aside := programs[name].aside; aside != "" {
+		places = append(places, filepath.Join(moduleRoot(), ".cache", "peers", aside))
+	}
 	for _, place := range places {
 		if path, err = exec.LookPath(place); err == nil {
 			return path, nil
 		}
 	}
 	return "", err
+}
+
+// moduleRoot is the directory with go.mod in it that the test runs below, "." where there is none.
+func moduleRoot() string {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "."
+	}
+	for ; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			return "."
+		}
+	}
 }

@@ -1,0 +1,140 @@
+package peer
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// EximConfig says what an Exim instance does with mail.
+type EximConfig struct {
+	// Deliver is where all mail goes: "inet:127.0.0.1:2424", by its smtp transport, which
+	// knows SMTPUTF8, or "unix:/path", by its lmtp transport, which does not.
+	Deliver string
+}
+
+// An Exim is a running instance.
+type Exim struct {
+	*Process
+	// Addr is its SMTP server, on loopback.
+	Addr string
+
+	tb  testing.TB
+	dir string
+}
+
+// StartExim starts an instance: SMTP in, LMTP out, no DNS, nothing rewritten.
+func StartExim(tb testing.TB, c EximConfig) *Exim {
+	tb.Helper()
+	Need(tb, "exim4")
+	port := FreePort(tb)
+	e := &Exim{Addr: net.JoinHostPort("127.0.0.1", port), tb: tb, dir: Dir(tb)}
+	makeDirs(tb, e.dir, "spool", "log")
+	e.own("spool", "log")
+	write(tb, e.path("exim.conf"), e.config(port, c)...)
+
+	program, err := look("exim4")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	// -bdf: a daemon in the foreground. -q1s: look after the queue every second.
+	cmd := exec.Command(program, "-C", e.path("exim.conf"), "-bdf", "-q1s")
+	cmd.Env = append(os.Environ(), "LD_LIBRARY_PATH="+strings.Join(librariesOf(program), ":"))
+	e.Process = Start(tb, cmd)
+	tb.Cleanup(func() {
+		if tb.Failed() {
+			tb.Logf("log of Exim:\n%s", tail(e.Log()))
+		}
+	})
+	AwaitListener(tb, e.Process, "tcp", e.Addr)
+	return e
+}
+
+// librariesOf gives the directories of the libraries that were unpacked beside a program.
+func librariesOf(program string) []string {
+	dirs, err := filepath.Glob(filepath.Join(filepath.Dir(program), "../lib/*-linux-*"))
+	if err != nil {
+		return nil // a pattern that is not one
+	}
+	return dirs
+}
+
+func (e *Exim) path(name string) string { return filepath.Join(e.dir, name) }
+
+// own gives directories to the user that Exim's package makes, under whom it receives and
+// delivers.
+func (e *Exim) own(names ...string) {
+	e.tb.Helper()
+	u, err := user.Lookup("Debian-exim")
+	if err != nil {
+		e.tb.Fatal(err)
+	}
+	uid, _ := strconv.Atoi(u.Uid) // numeric on every Unix
+	for _, name := range names {
+		if err := os.Chown(e.path(name), uid, -1); err != nil {
+			e.tb.Fatal(err)
+		}
+	}
+}
+
+// config gives the configuration file: everybody's mail is taken, and has one way out.
+func (e *Exim) config(port string, c EximConfig) []string {
+	lines := []string{
+		"primary_hostname = mx.example",
+		"spool_directory = " + e.path("spool"),
+		"log_file_path = " + e.path("log/%slog"),
+		"pid_file_path = " + e.path("pid"),
+		"local_interfaces = 127.0.0.1",
+		"daemon_smtp_ports = " + port,
+		"message_size_limit = 50M",
+		"smtputf8_advertise_hosts = *",
+		"tls_advertise_hosts =",
+		"host_lookup =", // no DNS
+		"acl_smtp_rcpt = accept",
+		"acl_smtp_data = accept",
+		"deliver_drop_privilege = true", // nothing here is delivered by another user
+		"keep_environment = LD_LIBRARY_PATH",
+		"begin routers",
+		"out:",
+		"  driver = accept",
+		"  transport = out",
+		"begin transports",
+		"out:",
+	}
+	if socket, ok := strings.CutPrefix(c.Deliver, "unix:"); ok {
+		lines = append(lines, "  driver = lmtp", "  socket = "+socket, "  batch_max = 100")
+	} else {
+		host, port, _ := net.SplitHostPort(strings.TrimPrefix(c.Deliver, "inet:"))
+		lines = append(lines, "  driver = smtp", "  protocol = lmtp", "  hosts = "+host, "  port = "+port,
+			"  hosts_override", "  allow_localhost")
+	}
+	return append(lines, "begin retry", "* * F,1h,1s")
+}
+
+// Log is the instance's log so far, of deliveries and of trouble.
+func (e *Exim) Log() string {
+	e.tb.Helper()
+	return read(e.tb, e.path("log/mainlog")) + read(e.tb, e.path("log/paniclog"))
+}
+
+// AwaitIdle waits until the queue is empty: everything is delivered or bounced.
+func (e *Exim) AwaitIdle(patience time.Duration) {
+	e.tb.Helper()
+	// As with Postfix: a bounce is queued before its cause is removed.
+	Await(e.tb, patience, "the queue of Exim to be empty", func() bool { return e.queued()+e.queued() == 0 })
+}
+
+// queued counts the messages in the queue.
+func (e *Exim) queued() int {
+	entries, err := os.ReadDir(e.path("spool/input"))
+	if err != nil && !os.IsNotExist(err) {
+		e.tb.Fatal(err)
+	}
+	return len(entries)
+}
