@@ -24,6 +24,11 @@ type dialogue struct {
 // talk opens a session with s.
 func talk(t testing.TB, s *Server) *dialogue {
 	client, server := net.Pipe()
+	return talkOver(t, s, client, server)
+}
+
+// talkOver is talk over a connection that has these two ends.
+func talkOver(t testing.TB, s *Server, client, server net.Conn) *dialogue {
 	d := &dialogue{
 		t:       t,
 		nc:      client,
@@ -35,16 +40,19 @@ func talk(t testing.TB, s *Server) *dialogue {
 		defer close(d.served)
 		s.ServeConn(server)
 	}()
-	go func() {
-		for octets := range d.queue {
-			io.WriteString(client, octets) // the server may have hung up; its replies tell
-		}
-	}()
+	go sendAll(client, d.queue)
 	t.Cleanup(func() {
 		close(d.queue)
 		d.hangUp()
 	})
 	return d
+}
+
+// sendAll sends what is queued.
+func sendAll(nc net.Conn, queue <-chan string) {
+	for octets := range queue {
+		io.WriteString(nc, octets) // the server may have hung up; its replies tell
+	}
 }
 
 // opened is a session behind its greeting and hello.
