@@ -12,7 +12,7 @@ import (
 // packages are the Debian packages of the programs.
 var packages = map[string]string{
 	"mkfs.ext4": "e2fsprogs", "mkfs.xfs": "xfsprogs", "mkfs.btrfs": "btrfs-progs",
-	"mount": "mount", "findmnt": "util-linux",
+	"mount": "mount", "findmnt": "util-linux", "fsfreeze": "util-linux",
 }
 
 // Need skips the test and says why, unless the machine can mount volumes of the given kinds. As
@@ -31,7 +31,7 @@ func Need(tb testing.TB, kinds ...FileSystem) {
 	if err != nil {
 		tb.Skip(err)
 	}
-	programs := []string{"mount", "findmnt"}
+	programs := []string{"mount", "findmnt", "fsfreeze"}
 	for _, kind := range kinds {
 		if !strings.Contains(string(known), "\t"+kind.kind+"\n") {
 			tb.Skipf("needs a kernel with %s", kind.kind)

@@ -2,6 +2,7 @@ package crash
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -66,6 +67,17 @@ func (l *load) session(ctx context.Context, i int) {
 			l.breaks(err)
 			return
 		}
+	}
+}
+
+// only sends one message to the given users over a connection of its own.
+func (l *load) only(t *testing.T, id messageID, to ...int) {
+	conn, err := client.Dial(t.Context(), l.site.target(), client.Options{Timeout: patience, FinalTimeout: patience})
+	if err == nil {
+		err = errors.Join(l.send(t.Context(), conn, id, to...), conn.Close())
+	}
+	if err != nil {
+		t.Error(err)
 	}
 }
 

@@ -71,7 +71,7 @@ type site struct {
 }
 
 // openSite makes a place for a server whose mail is in store, which is made. more is what else
-// the configuration says.
+// the configuration says: keys of [store], and other tables behind them.
 func openSite(t *testing.T, store, more string) *site {
 	t.Helper()
 	makeStore(t, store)
@@ -101,14 +101,15 @@ func configure(t *testing.T, store, path, more string, account ...func(user int)
 	t.Helper()
 	s := &site{dir: peer.MailDir(t), store: store}
 	var b strings.Builder
-	fmt.Fprintf(&b, "hostname = \"mail.example.org\"\npostmaster = %q\n%s\n", address(0), more)
-	fmt.Fprintf(&b, "[[listen]]\naddress = \"unix:lmtp\"\n[store]\npath = %q\n[[domain]]\nname = \"example.org\"\n", path)
+	fmt.Fprintf(&b, "hostname = \"mail.example.org\"\npostmaster = %q\n", address(0))
+	fmt.Fprintf(&b, "[[listen]]\naddress = \"unix:lmtp\"\n[[domain]]\nname = \"example.org\"\n")
 	for user := range users {
 		fmt.Fprintf(&b, "[[user]]\naddress = %q\n", address(user))
 		for _, line := range account {
 			b.WriteString(line(user))
 		}
 	}
+	fmt.Fprintf(&b, "[store]\npath = %q\n%s\n", path, more)
 	if err := os.WriteFile(filepath.Join(s.dir, "doorstep.toml"), []byte(b.String()), 0o644); err != nil {
 		t.Fatal(err)
 	}
