@@ -115,11 +115,32 @@ func TestErrorBudget(t *testing.T) {
 	serveConfig(t, dir, plainConfig(""))
 	d := session(t, dir)
 	for range 20 {
-		d.say("GET / HTTP/1.1", "500 5.5.1 ")
+		d.say("XYZZY", "500 5.5.1 ")
 	}
-	d.say("Host: example.org", "421 4.7.0 ")
+	d.say("XYZZY", "421 4.7.0 ")
 	d.wantEnd()
 	session(t, dir).deliver("after", "alice")
+}
+
+// TestForeignClients: what a web page makes a browser send must not become mail, and a client that
+// begins with TLS is told that it waits in vain.
+func TestForeignClients(t *testing.T) {
+	dir := place(t)
+	serveConfig(t, dir, plainConfig(""))
+	for name, octets := range map[string]string{
+		"HTTP": "POST / HTTP/1.1\r\nHost: localhost\r\n\r\nLHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<alice@example.org>\r\nDATA\r\n" + message("from a page") + ".\r\n",
+		"TLS":  "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := dial(t, dir)
+			d.want("220 ")
+			d.send(octets)
+			d.want("500 5.5.")
+			wantStored(t, dir, "alice")
+		})
+	}
+	session(t, dir).deliver("after", "alice")
+	wantStored(t, dir, "alice", "after")
 }
 
 // TestClientKilled: a client that is gone in the middle of its message, or behind it, leaves
