@@ -19,7 +19,9 @@ var rcptParams = []param[Recipient]{
 func (c *conn) rcpt(args string) Reply {
 	// As LIMITS RCPTMAX says, refused recipients count too (RFC 9422 §3.3).
 	if c.rcpts++; c.rcpts > c.server.MaxRecipients {
-		c.log.Warn("recipient refused", "limit", "recipients", "value", c.server.MaxRecipients, "transaction", c.envelope.ID)
+		if c.rcpts == c.server.MaxRecipients+1 { // once: a client may send a hundred thousand
+			c.log.Warn("recipients refused", "limit", "recipients", "value", c.server.MaxRecipients, "transaction", c.envelope.ID)
+		}
 		return replyRcptLimit
 	}
 	path, params, refused := pathAndParams(args, "TO:", "5.1.3")
