@@ -67,7 +67,10 @@ func (r *reader) fill() error {
 // readLine reads a command line of at most maxLine octets and returns it without its CRLF,
 // valid until the next call. Only CRLF ends a line (RFC 5321 §2.3.8): errLineEnd is a line
 // with a CR or LF elsewhere. errLineTooLong has read the whole line; errFlood has not.
-func (r *reader) readLine() ([]byte, error) { return r.readLineOf(maxLine) }
+func (r *reader) readLine() ([]byte, error) {
+	r.shrink()
+	return r.readLineOf(maxLine)
+}
 
 // readLineOf is readLine for another limit. The buffer is not smaller than that.
 func (r *reader) readLineOf(limit int) ([]byte, error) {
@@ -196,7 +199,7 @@ func (r *reader) grow() {
 }
 
 // shrink makes it small again, unless more than a small buffer holds was pipelined behind
-// the content; then the next message's end tries again.
+// the content; then the next line tries again.
 func (r *reader) shrink() {
 	if r.large != nil && r.w-r.r <= maxLine {
 		r.swap(r.small[:])

@@ -148,6 +148,33 @@ func mustReadLine(t *testing.T, r *reader, want string) {
 	}
 }
 
+// However much was pipelined behind content: when it has been read and the session waits, it
+// holds a small buffer. So does one that has ended, wherever it did.
+func TestIdleBufferIsSmall(t *testing.T) {
+	const commands = 3000
+	r := readerOf([][]byte{[]byte("x\r\n.\r\n" + strings.Repeat("NOOP\r\n", commands))})
+	if err := r.readDots(&dotDecoder{emit: func([]byte) {}}); err != nil {
+		t.Fatal(err)
+	}
+	if r.large == nil {
+		t.Fatal("buffer is small with more in it than it holds")
+	}
+	for range commands {
+		mustReadLine(t, r, "NOOP")
+	}
+	if r.readLine(); r.large != nil {
+		t.Error("buffer is large while the session waits")
+	}
+
+	r = readerOf([][]byte{[]byte(".\r\n" + strings.Repeat("x", 2*maxLine))})
+	if err := r.readDots(&dotDecoder{emit: func([]byte) {}}); err != nil {
+		t.Fatal(err)
+	}
+	if r.release(); r.large != nil {
+		t.Error("buffer was not given back at the end")
+	}
+}
+
 // Each read that may block is announced, and its refusal ends reading.
 func TestWaitBeforeRead(t *testing.T) {
 	refused := errors.New("no")
