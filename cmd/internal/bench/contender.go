@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
@@ -47,12 +49,15 @@ func contenders(o options) []contender {
 	if o.against != "" {
 		list = append(list, contender{"against", "the other Doorstep, group", doorstep(o.against, "group")})
 	}
-	return append(list,
+	list = append(list,
 		contender{"dovecot", "Dovecot LMTP", startDovecot},
 		contender{"go-synced", "go-smtp + go-maildir, synced", goSMTP(true)},
 		contender{"go", "go-smtp + go-maildir, no sync", goSMTP(false)},
 		contender{"floor", "the floor: a bare loop", startFloor},
 	)
+	return slices.DeleteFunc(list, func(c contender) bool {
+		return o.only != "" && !slices.Contains(strings.Split(o.only, ","), c.name)
+	})
 }
 
 // A site is where one contender keeps its mail, and what ends with the case.

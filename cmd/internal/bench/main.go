@@ -18,6 +18,7 @@ type options struct {
 	dir      string
 	out      string
 	cases    string
+	only     string
 	rounds   int
 	period   time.Duration
 	quick    bool
@@ -33,6 +34,7 @@ func parseOptions(args []string) (options, error) {
 	f.StringVar(&o.dir, "dir", ".cache/bench", "a `directory` on the disk to measure; what is made there is removed again")
 	f.StringVar(&o.out, "out", "docs/performance", "the `directory` for bench.json and the chart; the page beside it, of that name and .md, gets the table\n(-quick: results below -dir)")
 	f.StringVar(&o.cases, "cases", "", "only cases whose name begins with one of these, with commas between (-cases list names them)")
+	f.StringVar(&o.only, "contenders", "", "only these, with commas between, such as group,dovecot,floor")
 	f.IntVar(&o.rounds, "rounds", 3, "rounds of each contender in each case")
 	f.DurationVar(&o.period, "period", 4*time.Second, "about how long a round lasts")
 	f.BoolVar(&o.quick, "quick", false, "a two-minute run: one second for each of three rounds, the main cases")

@@ -1,0 +1,77 @@
+package delivery_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"testing"
+
+	"github.com/doorstep-mail/doorstep/delivery"
+	"github.com/doorstep-mail/doorstep/delivery/directory"
+	"github.com/doorstep-mail/doorstep/delivery/directory/static"
+	"github.com/doorstep-mail/doorstep/lmtp"
+	"github.com/doorstep-mail/doorstep/lmtp/address"
+	"github.com/doorstep-mail/doorstep/mailbox"
+)
+
+// BenchmarkTransaction is one message to one recipient, from MAIL to its outcome, with the
+// log that a server writes, and without syncs: what is left is ours and the file system's.
+func BenchmarkTransaction(b *testing.B) {
+	const boxes = 100
+	accounts := static.New()
+	recipients := make([]*lmtp.Recipient, boxes)
+	for i := range recipients {
+		local := fmt.Sprintf("user%d", i)
+		account := &directory.Account{Address: local + "@example.org", Key: directory.Key{Local: local, Domain: "example.org"}}
+		if err := accounts.Add(account); err != nil {
+			b.Fatal(err)
+		}
+		recipients[i] = &lmtp.Recipient{To: address.Address{Raw: account.Address, Local: local, Domain: "example.org"}}
+	}
+	store, err := mailbox.New(mailbox.Options{Durability: mailbox.None, Create: true, Host: "mx.example.org"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	agent := &delivery.Agent{
+		Resolver: &delivery.Resolver{
+			Domains:   delivery.Domains{"example.org": {Name: "example.org", Key: "example.org", Subaddress: "+"}},
+			Directory: accounts,
+		},
+		Layout: delivery.Layout(b.TempDir() + "/{domain}/{local}/Maildir"),
+		Store:  store,
+		Log:    slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}
+	session := &lmtp.Session{ID: "0123456789abc", Extended: true, Hello: "client.example", Hostname: "mx.example.org"}
+	envelope := &lmtp.Envelope{ID: "0123456789abc.1", From: address.Address{Raw: "sender@client.example", Local: "sender", Domain: "client.example"}}
+	content := message(4 << 10)
+	ctx := context.Background()
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		tx, err := agent.Mail(ctx, session, envelope)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := tx.Rcpt(ctx, recipients[i%boxes]); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := tx.Write(content); err != nil {
+			b.Fatal(err)
+		}
+		if err := <-tx.Commit(ctx); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// message is one of about so many octets, with the header that a relayed one has.
+func message(size int) []byte {
+	const line = "A line of text such as people write, of seventy octets or thereabouts.\r\n"
+	m := []byte("Received: from somewhere.example (somewhere.example [192.0.2.1])\r\n" +
+		"\tby relay.example with ESMTPS id 4XyZ for <user@example.org>;\r\n\tMon, 23 Nov 2026 10:00:00 +0000\r\n" +
+		"From: <sender@client.example>\r\nTo: <user@example.org>\r\nSubject: hello\r\nMessage-ID: <1@client.example>\r\n\r\n")
+	for len(m) < size {
+		m = append(m, line...)
+	}
+	return m
+}
