@@ -18,6 +18,8 @@ type Config struct {
 	// Address says that there is none, of which Load warns.
 	Postmaster address.Address
 	Listen     []Listen
+	TLS        TLS
+	Auth       Auth
 	Limits     Limits
 	Store      Store
 	Domains    []Domain
@@ -49,6 +51,15 @@ type Listen struct {
 	Owner, Group string
 	// Peers are the users who may connect, by SO_PEERCRED; nil leaves it to Mode.
 	Peers []string
+
+	// TLS says when TLS begins; always TLSOff on unix.
+	TLS TLSMode
+	// RequireCertificate takes mail only from clients whose certificate is accepted.
+	RequireCertificate bool
+	// Auth are the mechanisms to offer (package auth); nil for none.
+	Auth []string
+	// RequireAuth takes mail only from clients that have authenticated.
+	RequireAuth bool
 
 	// Connections is the limit of this listener, never 0.
 	Connections int

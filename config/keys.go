@@ -4,6 +4,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"time"
+
+	"github.com/doorstep-mail/doorstep/lmtp/auth"
 )
 
 // A key is one line of the configuration's description.
@@ -32,7 +34,7 @@ type section struct {
 }
 
 // unsupported are sections that are known and not supported yet.
-var unsupported = []string{"tls", "directory"}
+var unsupported = []string{"directory"}
 
 // sections is the one description of the configuration file.
 var sections = []section{
@@ -109,8 +111,53 @@ var sections = []section{
 				name: "mt_priority", kind: toggle(func(r *reader) *bool { return &r.listen.MTPriority }), fallback: "false",
 				doc: "Offer MT-PRIORITY (RFC 6710): priorities are logged and written into the trace field.",
 			},
+			{
+				name: "tls", fallback: `"off"`,
+				kind: choice(func(r *reader) *TLSMode { return &r.listen.TLS }, option[TLSMode]{"off", TLSOff}, option[TLSMode]{"starttls", TLSStart},
+					option[TLSMode]{"required", TLSRequired}, option[TLSMode]{"implicit", TLSImplicit}),
+				doc: "TCP: starttls offers STARTTLS, required takes no mail before it, implicit begins with TLS. Needs [tls]. See tls-and-auth.md.",
+			},
+			{
+				name: "require_certificate", kind: toggle(func(r *reader) *bool { return &r.listen.RequireCertificate }), fallback: "false",
+				doc: "TLS: take mail only from clients with a certificate that tls.client_ca vouches for.",
+			},
+			{
+				name: "auth", kind: list("mechanisms out of "+anyOf(auth.Mechanisms), beginMechanisms, readMechanism), example: `["SCRAM-SHA-256", "PLAIN"]`,
+				doc: "Offer AUTH. PLAIN is offered under TLS and on Unix sockets only; EXTERNAL to clients with a certificate, and on Unix sockets to the user whom the kernel tells. All but EXTERNAL need auth.passwd_file. Default: no AUTH.",
+			},
+			{
+				name: "require_auth", kind: toggle(func(r *reader) *bool { return &r.listen.RequireAuth }), fallback: "false",
+				doc: "Take mail only from clients that have authenticated.",
+			},
 		},
-		later: []string{"tls", "auth", "require_auth"},
+	},
+	{
+		name: "tls",
+		doc:  "Files for TLS, in PEM. They are read again when they change.",
+		keys: []key{
+			{
+				name: "certificate", kind: file(func(r *reader) *string { return &r.config.TLS.Certificate }), example: `"cert.pem"`,
+				doc: "The certificate of the server, and behind it those that lead to its authority.",
+			},
+			{
+				name: "key", kind: file(func(r *reader) *string { return &r.config.TLS.Key }), example: `"key.pem"`,
+				doc: "Its key. Others than the owner and the group must not be able to read it.",
+			},
+			{
+				name: "client_ca", kind: file(func(r *reader) *string { return &r.config.TLS.ClientCA }), example: `"clients.pem"`,
+				doc: "Certificates of the authorities that vouch for clients. Default: clients are not asked for a certificate.",
+			},
+		},
+	},
+	{
+		name: "auth",
+		doc:  "How clients authenticate.",
+		keys: []key{
+			{
+				name: "passwd_file", kind: file(func(r *reader) *string { return &r.config.Auth.PasswdFile }), example: `"users"`,
+				doc: "A file of lines name:{SCHEME}secret, as Dovecot's passwd-file. It is read again when it changes. Others than the owner and the group must not be able to read it.",
+			},
+		},
 	},
 	{
 		name: "limits",

@@ -73,6 +73,7 @@ func (r *reader) check(main *document) {
 		r.doubtNames(p)
 	}
 	r.checkListeners(main)
+	r.checkTLS()
 	r.checkAccounts(main)
 }
 
@@ -94,7 +95,7 @@ func (r *reader) doubtNames(p Problem) {
 func (r *reader) systemPlaces(main *document) map[string]Problem {
 	places := map[string]Problem{"store.path": place{main, -1, "store.path"}.problem()}
 	for path, v := range r.said {
-		if path == "store.path" || strings.HasPrefix(path, "listen[") {
+		if path == "store.path" || strings.HasPrefix(path, "listen[") || strings.HasPrefix(path, "tls.") || strings.HasPrefix(path, "auth.") {
 			places[path] = v.place().problem()
 		}
 	}

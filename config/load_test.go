@@ -70,7 +70,7 @@ func TestEverything(t *testing.T) {
 			{
 				Network: "unix", Address: here + "/lmtp.sock", Protocol: config.LMTP,
 				Mode: 0o600, Owner: "doorstep", Group: "1000", Peers: []string{"postfix", "0"},
-				Connections: 64, BareLF: config.NormalizeLF, BareCR: config.RejectCR,
+				TLS: config.TLSOff, Connections: 64, BareLF: config.NormalizeLF, BareCR: config.RejectCR,
 				TrustedUsers: []string{"postfix"}, Lenient8BitLocalPart: true,
 			},
 			{
@@ -78,8 +78,16 @@ func TestEverything(t *testing.T) {
 				Connections: 2000, BareLF: config.RejectLF, BareCR: config.KeepCR,
 				TrustedNets:   []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")},
 				ProxyProtocol: true, MTPriority: true,
+				TLS: config.TLSRequired, RequireCertificate: true, RequireAuth: true,
+				Auth: []string{"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "EXTERNAL", "PLAIN"},
+			},
+			{
+				Network: "tcp", Address: "[::1]:2526", Protocol: config.LMTP, TLS: config.TLSImplicit,
+				Connections: 2000, BareLF: config.RejectLF, BareCR: config.KeepCR,
 			},
 		},
+		TLS:  config.TLS{Certificate: here + "/cert.pem", Key: here + "/private/key.pem", ClientCA: here + "/clients.pem"},
+		Auth: config.Auth{PasswdFile: here + "/users"},
 		Limits: config.Limits{
 			MessageSize: 1_000_000, Recipients: 100, Connections: 2000, ConnectionsPerPeer: 20, Transactions: 100,
 			TransferTimeout: 10 * time.Minute,
@@ -124,7 +132,7 @@ func TestDefaultsApply(t *testing.T) {
 		Hostname:   machine,
 		Postmaster: mail(t, "postmaster@example.org"),
 		Listen: []config.Listen{{
-			Network: "unix", Address: "/run/doorstep/lmtp.sock", Protocol: config.LMTP, Mode: 0o660,
+			Network: "unix", Address: "/run/doorstep/lmtp.sock", Protocol: config.LMTP, Mode: 0o660, TLS: config.TLSOff,
 			Connections: 1000, BareLF: config.RejectLF, BareCR: config.KeepCR,
 		}},
 		Limits: config.Limits{

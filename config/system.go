@@ -11,7 +11,7 @@ import (
 )
 
 // CheckSystem checks that what c names is there on this machine: the store's directory and
-// the sockets', users and groups. It changes nothing, and can tell only what the present
+// the sockets', users and groups, certificates and passwords. It changes nothing, and can tell only what the present
 // user may see and write.
 func (c *Config) CheckSystem() []Problem {
 	var found []Problem
@@ -23,6 +23,7 @@ func (c *Config) CheckSystem() []Problem {
 		errors.As(err, &f)
 		at := c.places[path]
 		at.Text, at.Hint = err.Error(), f.hint
+		at.Warning = errors.As(err, new(caution))
 		found = append(found, at)
 	}
 	for i, l := range c.Listen {
@@ -47,6 +48,8 @@ func (c *Config) CheckSystem() []Problem {
 			report(path+".trusted["+itoa(j)+"]", err)
 		}
 	}
+	c.checkTLSFiles(report)
+	c.checkAuthFiles(report)
 	if root := c.Store.Root(); root != "" {
 		report("store.path", checkDirectory(root))
 	}

@@ -31,7 +31,7 @@ var arrows = []struct {
 	to   []string
 }{
 	{"cmd", []string{"cmd/internal", "config", "delivery", "lmtp", "mailbox"}},
-	{"config", []string{"lmtp/address"}},
+	{"config", []string{"lmtp/address", "lmtp/auth", "lmtp/keypair"}}, // which it asks about files
 	{"delivery/directory", []string{"delivery/directory", "lmtp/address"}},
 	{"delivery", []string{"delivery/directory", "lmtp", "mailbox"}},
 	{"lmtp/client", []string{"lmtp/address"}},

@@ -105,8 +105,15 @@ type listener struct {
 func open(ctx context.Context, c *config.Config, handler lmtp.Handler, log *slog.Logger) ([]listener, error) {
 	var all []listener
 	gate := &gate{limit: c.Limits.Connections, perPeer: c.Limits.ConnectionsPerPeer}
+	secrets, err := buildSecrets(c, log)
+	if err != nil {
+		return nil, err
+	}
 	for _, l := range c.Listen {
 		server, err := buildServer(c, l, handler, log, gate)
+		if err == nil {
+			err = secrets.secure(server, l)
+		}
 		if err == nil {
 			var socket net.Listener
 			if socket, err = listen(ctx, l); err == nil {

@@ -93,6 +93,9 @@ func (u *Users) add(line string) error {
 	return nil
 }
 
+// HasScram reports whether anybody can authenticate by SCRAM.
+func (u *Users) HasScram() bool { return u.hasScram }
+
 // check checks the password of a name.
 func (u *Users) check(name, password string) error {
 	s, known := u.secrets[name]
