@@ -37,13 +37,34 @@ var errLayout = errors.New("needs to be absolute, with {local} or {home} in it")
 
 // below fills in the part of the path that names the account.
 func below(root, template string, a *directory.Account) (mailbox.Dest, error) {
-	filled := strings.NewReplacer(
-		"{domain}", address.DiskName(a.Key.Domain), // a name is its own; an address literal may hold "/"
-		"{local}", address.DiskName(a.Key.Local),
-	).Replace(template)
-	if filled = strings.Trim(filled, "/"); filled == "" {
+	filled := strings.Trim(fill(template, a), "/")
+	if filled == "" {
 		// The home directory itself is the Maildir: it is the one part that must be there.
 		filled, root = path.Base(root), path.Dir(root)
 	}
 	return mailbox.Dest{Root: root, Path: filled}, nil
+}
+
+// fill puts the account's names in the place of {domain} and {local}. It goes over the
+// template once, and never over what it has put in.
+func fill(template string, a *directory.Account) string {
+	var b strings.Builder
+	for {
+		before, rest, _ := strings.Cut(template, "{")
+		b.WriteString(before)
+		template = template[len(before):]
+		switch {
+		case template == "":
+			return b.String()
+		case strings.HasPrefix(rest, "domain}"):
+			b.WriteString(address.DiskName(a.Key.Domain)) // a name is its own; an address literal may hold "/"
+			template = rest[len("domain}"):]
+		case strings.HasPrefix(rest, "local}"):
+			b.WriteString(address.DiskName(a.Key.Local))
+			template = rest[len("local}"):]
+		default:
+			b.WriteByte('{')
+			template = rest
+		}
+	}
 }
