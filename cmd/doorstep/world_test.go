@@ -89,11 +89,13 @@ WORD
 `)
 }
 
-// A world is a site with an account for each tongue.
+// A world is a site with an account for each tongue, and plainSender.
 type world struct {
 	*site
 	lenient string // a listener that takes local parts in UTF-8 without SMTPUTF8
 }
+
+var plainSender = siteAccount{address: "sender@src.example", path: "src.example/sender"}
 
 // openWorld builds doorstep and starts it.
 func openWorld(t *testing.T) *world {
@@ -124,6 +126,7 @@ func (w *world) configuration(t *testing.T) string {
 	fmt.Fprintf(&b, "[[listen]]\naddress = %q\nmode = \"0666\"\nlenient_8bit_localpart = true\n", w.lenient)
 	fmt.Fprintf(&b, "[[listen]]\naddress = %q\n", "tcp:"+w.tcp)
 	fmt.Fprintf(&b, "[store]\npath = %q\n", w.store+"/{domain}/{local}/Maildir")
+	b.WriteString("[[domain]]\nname = \"src.example\"\n[[user]]\naddress = \"sender@src.example\"\naliases = [\"postmaster@src.example\"]\n")
 	for i, tongue := range tongues {
 		domain := tongue.domain
 		if i%2 == 1 {

@@ -54,6 +54,12 @@ func (c *IMAP) Examine(mailbox string) (exists int, err error) {
 	return exists, err
 }
 
+// Create makes a mailbox; its name is in modified UTF-7 (RFC 3501 §5.1.3).
+func (c *IMAP) Create(mailbox string) error {
+	_, err := c.do(fmt.Sprintf("CREATE {%d+}\r\n%s", len(mailbox), mailbox), nil)
+	return err
+}
+
 var sizeItem = regexp.MustCompile(`RFC822\.SIZE ([0-9]+)`)
 
 // Fetch gives one message of the opened mailbox, counted from 1, with its size as the server
