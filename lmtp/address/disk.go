@@ -22,6 +22,9 @@ const maxName = 255
 // of anything longer than fits, the name keeps the beginning and ends in "%-" and a
 // SHA-256, which no escape looks like. The empty local part, which is no key, is "%".
 func DiskName(local string) string {
+	if isOwnName(local) {
+		return local
+	}
 	local = norm.NFC.String(local)
 	if local == "" {
 		return "%"
@@ -52,6 +55,17 @@ func DiskName(local string) string {
 	}
 	sum := sha256.Sum256([]byte(local))
 	return b.String()[:cut] + "%-" + hex.EncodeToString(sum[:])
+}
+
+// isOwnName reports whether a key is its own name, as nearly all of them are: printable ASCII
+// without anything that is escaped.
+func isOwnName(local string) bool {
+	for i := range len(local) {
+		if c := local[i]; c < ' ' || c > '~' || c == '/' || c == '%' {
+			return false
+		}
+	}
+	return local != "" && local[0] != '.' && len(local) <= maxName
 }
 
 // isUnsafeName reports whether a code point of n octets is escaped in file names. It must
