@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -27,6 +28,7 @@ type sendRequest struct {
 	body, utf8              string
 	timeout                 time.Duration
 	verbose                 bool
+	security                sendSecurity
 }
 
 // sendCommand is a client for one message.
@@ -52,6 +54,7 @@ func sendCommand() *cobra.Command {
 	flags.StringArrayVarP(&r.to, "to", "t", nil, "a recipient's `address`; may be repeated")
 	flags.StringVar(&r.body, "body", "auto", "the BODY parameter: 7bit, 8bitmime, none or `auto`")
 	flags.StringVar(&r.utf8, "smtputf8", "auto", "ask for SMTPUTF8: always, never or `auto`")
+	r.security.flags(flags)
 	flags.DurationVar(&r.timeout, "timeout", 5*time.Minute, "how long to wait for each answer")
 	flags.BoolVarP(&r.verbose, "verbose", "v", false, "print the dialogue")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -84,13 +87,14 @@ func (r *sendRequest) check() error {
 		{"protocol", &r.protocol, []string{"lmtp", "esmtp"}},
 		{"body", &r.body, []string{"auto", "7bit", "8bitmime", "none"}},
 		{"smtputf8", &r.utf8, []string{"auto", "always", "never"}},
+		{"tls", &r.security.tls, []string{"off", "starttls", "required", "implicit"}},
 	} {
 		*choice.value = strings.ToLower(*choice.value)
 		if !slices.Contains(choice.among, *choice.value) {
 			return usage(fmt.Errorf("send: --%s %q is not known", choice.flag, *choice.value), "it is one of "+strings.Join(choice.among, ", "))
 		}
 	}
-	return nil
+	return r.security.check()
 }
 
 // send sends the message and prints what came of it.
@@ -102,6 +106,9 @@ func (r *sendRequest) send(ctx context.Context, content io.ReadSeeker, stdout, s
 	options := client.Options{Hello: r.hello, Timeout: r.timeout}
 	if r.protocol == "esmtp" {
 		options.Protocol = client.ESMTP
+	}
+	if err := r.security.apply(&options); err != nil {
+		return err
 	}
 	if r.verbose {
 		options.Trace = func(dir byte, line string) { fmt.Fprintf(stderr, "%c: %s\n", dir, printableLine(line)) }
@@ -124,7 +131,14 @@ func (r *sendRequest) send(ctx context.Context, content io.ReadSeeker, stdout, s
 // dialHint guesses why there was no session.
 func dialHint(err error) string {
 	answered := (*client.ReplyError)(nil)
+	certificate := (*tls.CertificateVerificationError)(nil)
 	switch {
+	case errors.As(err, &answered) && strings.HasPrefix(answered.Command, "AUTH"):
+		return "--auth-user and the first line of --auth-password-file are what the server was told"
+	case errors.As(err, &certificate):
+		return "--ca names a file of certificates that vouch for the server; --insecure takes any"
+	case errors.Is(err, client.ErrNoMechanism):
+		return "PLAIN is used under TLS and on Unix sockets only: try --tls required"
 	case errors.As(err, &answered) && answered.Reply.Permanent():
 		return "the server may speak the other protocol: try --protocol lmtp or --protocol esmtp"
 	case errors.As(err, &answered):

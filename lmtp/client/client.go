@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -50,8 +51,19 @@ type Options struct {
 	// message durable. Zero means 10 minutes (RFC 5321 §4.5.3.2.6).
 	FinalTimeout time.Duration
 
+	// TLS says when TLS begins. [TLSOff]
+	TLS TLSMode
+
+	// TLSConfig is for the handshake; TLS 1.2 is the least. Dial fills in ServerName. [the
+	// system's authorities]
+	TLSConfig *tls.Config
+
+	// Login, if not nil, is who to authenticate as, by the best mechanism there is.
+	Login *Login
+
 	// Trace, if not nil, sees the dialogue line by line, without line ends: dir is 'C' for
-	// what the client says and 'S' for the server. Of content it sees only the length. It is
+	// what the client says and 'S' for the server. Of content it sees only the length, and nothing
+	// of what authenticates. It is
 	// called from the goroutine that uses the Client.
 	Trace func(dir byte, line string)
 }
@@ -89,10 +101,26 @@ var errClosed = errors.New("connection closed by this client")
 func New(ctx context.Context, conn net.Conn, o Options) (*Client, error) {
 	c := &Client{options: o, wire: newWire(conn, o)}
 	defer c.wire.watch(ctx)()
-	if err := c.greet(ctx); err != nil {
+	if err := c.begin(ctx); err != nil {
 		return nil, errors.Join(err, c.wire.close(errClosed))
 	}
 	return c, nil
+}
+
+// begin is all that comes before the first message.
+func (c *Client) begin(ctx context.Context) error {
+	if c.options.TLS == TLSImplicit {
+		if err := c.wire.handshake(ctx); err != nil {
+			return err
+		}
+	}
+	if err := c.greet(ctx); err != nil {
+		return err
+	}
+	if err := c.startTLS(ctx); err != nil {
+		return err
+	}
+	return c.authenticate(ctx)
 }
 
 func (c *Client) greet(ctx context.Context) error {
@@ -103,6 +131,11 @@ func (c *Client) greet(ctx context.Context) error {
 	if greeting.Code != 220 {
 		return &ReplyError{Command: "greeting", Reply: greeting}
 	}
+	return c.hello(ctx)
+}
+
+// hello says who we are, and learns what the server offers.
+func (c *Client) hello(ctx context.Context) error {
 	name := c.options.Hello
 	if name == "" {
 		name = "localhost"

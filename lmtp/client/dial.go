@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"strings"
@@ -19,7 +20,23 @@ func Dial(ctx context.Context, target string, o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", target, err)
 	}
+	if o.TLS != TLSOff {
+		o.TLSConfig = withServerName(o.TLSConfig, addr)
+	}
 	return New(ctx, conn, o)
+}
+
+// withServerName gives a copy of config that checks the certificate for the host that is dialled,
+// unless it names another.
+func withServerName(config *tls.Config, addr string) *tls.Config {
+	config = config.Clone()
+	if config == nil {
+		config = &tls.Config{}
+	}
+	if host, _, err := net.SplitHostPort(addr); err == nil && config.ServerName == "" {
+		config.ServerName = host
+	}
+	return config
 }
 
 // ParseTarget takes a target apart into the network and the address that package net wants.

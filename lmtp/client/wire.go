@@ -3,6 +3,7 @@ package client
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -23,6 +24,7 @@ const (
 // write while another reads.
 type wire struct {
 	conn    net.Conn
+	secure  *tls.Conn // on conn, once TLS has begun
 	in      *bufio.Reader
 	options Options
 	last    Reply // the last one read: tells why a server closed the connection
@@ -80,7 +82,11 @@ func (w *wire) write(ctx context.Context, p []byte) error {
 	if err := w.arm(ctx, w.conn.SetWriteDeadline, w.options.timeout()); err != nil {
 		return err
 	}
-	_, err := w.conn.Write(p)
+	var stream io.Writer = w.conn
+	if w.secure != nil {
+		stream = w.secure
+	}
+	_, err := stream.Write(p)
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 		return fmt.Errorf("%w: %w", errHungUp, err)
 	}
