@@ -14,21 +14,27 @@ import (
 // (RFC 9228), and Received. They name that one recipient and no other, which would tell of
 // blind copies (RFC 5321 §7.2).
 func traceFields(s *lmtp.Session, env *lmtp.Envelope, to address.Address, now time.Time) []byte {
-	var b strings.Builder
-	b.Grow(512)
-	b.WriteString("Return-Path: " + env.From.Path() + "\r\n")
-	b.WriteString("Delivered-To: " + to.String() + "\r\n")
+	b := make([]byte, 0, 512)
+	add := func(parts ...string) {
+		for _, part := range parts {
+			b = append(b, part...)
+		}
+	}
+	add("Return-Path: ", env.From.Path(), "\r\n")
+	add("Delivered-To: ", to.String(), "\r\n")
 
-	b.WriteString("Received: from " + helloAtom(s.Hello) + peerInfo(s) + forwardInfo(env.Origin) + "\r\n")
-	b.WriteString("\tby " + s.Hostname + " with " + s.With(env.SMTPUTF8) + " id " + env.ID)
+	add("Received: from ", helloAtom(s.Hello), peerInfo(s), forwardInfo(env.Origin), "\r\n")
+	add("\tby ", s.Hostname, " with ", s.With(env.SMTPUTF8), " id ", env.ID)
 	if path, ok := to.Header(env.SMTPUTF8); ok {
-		b.WriteString("\r\n\tfor <" + path + ">")
+		add("\r\n\tfor <", path, ">")
 	}
 	if s.TLS != nil { // tls-cipher, a clause that RFC 8314 §4.3 registers
-		b.WriteString("\r\n\ttls " + tls.CipherSuiteName(s.TLS.CipherSuite))
+		add("\r\n\ttls ", tls.CipherSuiteName(s.TLS.CipherSuite))
 	}
-	b.WriteString(priorityClause(env) + "; " + now.Format("Mon, 02 Jan 2006 15:04:05 -0700") + "\r\n")
-	return []byte(b.String())
+	add(priorityClause(env), "; ")
+	b = now.AppendFormat(b, "Mon, 02 Jan 2006 15:04:05 -0700")
+	add("\r\n")
+	return b
 }
 
 // helloAtom makes the client's name for itself fit for a trace field: what is not part of a
