@@ -29,7 +29,8 @@ type Transaction interface {
 	// Server reads to the end of the data, calls Abort, and gives every recipient that error.
 	Write(p []byte) (int, error)
 
-	// Commit ends the content and delivers. The channel yields one value for each accepted
+	// Commit ends the content and delivers. It returns at once: the time that a client may be
+	// kept waiting is counted from there. The channel yields one value for each accepted
 	// recipient, in the order of their Rcpt calls, each as soon as it is true: nil when the
 	// copy is durable, else why it is not. The channel must have room for them all, so that
 	// nobody waits for a client that has gone, and is closed behind the last.

@@ -242,6 +242,11 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Unlock()
 
 	select {
+	case <-s.empty: // also when ctx has ended before
+		return errors.Join(errs...)
+	default:
+	}
+	select {
 	case <-s.empty:
 	case <-ctx.Done():
 		errs = append(errs, ctx.Err())
