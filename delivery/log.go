@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"path"
 	"strconv"
 	"time"
 
@@ -17,24 +16,26 @@ import (
 // logDone logs the outcome of a copy that was tried.
 func (t *transaction) logDone(r recipient, err error) {
 	c := t.copies[r.copy]
-	attrs := []slog.Attr{
+	place := slog.String("maildir", c.dest.String())
+	what := "refused"
+	if err == nil {
+		what = "delivered"
+		place = slog.String("file", c.dest.String()+"/new/"+t.message.Name(r.copy))
+	}
+	t.log(what, err,
 		slog.String("to", r.to.Log()),
 		slog.String("mailbox", r.account.Address),
 		slog.Int64("size", t.message.Size()),
-	}
-	if err != nil {
-		t.log("refused", append(attrs, slog.String("maildir", c.dest.String())), err)
-		return
-	}
-	t.log("delivered", append(attrs, slog.String("file", path.Join(c.dest.String(), "new", t.message.Name(r.copy)))), nil)
+		place)
 }
 
 // logRefused logs a recipient that RCPT refused.
 func (t *transaction) logRefused(to address.Address, err error) {
-	t.log("refused", []slog.Attr{slog.String("to", to.Log())}, err)
+	t.log("refused", err, slog.String("to", to.Log()))
 }
 
-func (t *transaction) log(what string, attrs []slog.Attr, err error) {
+// log writes the line, with of the recipient what only its caller knows.
+func (t *transaction) log(what string, err error, recipient ...slog.Attr) {
 	level, code := slog.LevelInfo, "250 2.0.0"
 	if err != nil {
 		level = slog.LevelWarn
@@ -44,16 +45,19 @@ func (t *transaction) log(what string, attrs []slog.Attr, err error) {
 				level = slog.LevelInfo // nothing of ours is broken
 			}
 		}
-		attrs = append(attrs, slog.String("reason", err.Error()))
 	}
-	all := append([]slog.Attr{
+	attrs := make([]slog.Attr, 0, 16) // enough for nearly all lines
+	attrs = append(attrs,
 		slog.String("session", t.session.ID),
 		slog.String("transaction", t.envelope.ID),
-		slog.String("from", t.envelope.From.Log()),
-	}, originAttrs(t.session, t.envelope)...)
-	all = append(all, attrs...)
-	all = append(all,
+		slog.String("from", t.envelope.From.Log()))
+	attrs = append(attrs, originAttrs(t.session, t.envelope)...)
+	attrs = append(attrs, recipient...)
+	if err != nil {
+		attrs = append(attrs, slog.String("reason", err.Error()))
+	}
+	attrs = append(attrs,
 		slog.String("code", code),
 		slog.Float64("ms", float64(t.agent.now().Sub(t.begun))/float64(time.Millisecond)))
-	t.agent.Log.LogAttrs(context.Background(), level, what, all...)
+	t.agent.Log.LogAttrs(context.Background(), level, what, attrs...)
 }
