@@ -64,6 +64,7 @@ func (c *conn) takeChunk(b chunk) error {
 	if b.size > 0 {
 		t.emptyChunks = 0
 	} else if t.emptyChunks++; t.emptyChunks > maxEmptyChunks {
+		c.log.Info("session ended", "limit", "empty_chunks", "value", maxEmptyChunks)
 		c.out.write(replyTooMany)
 		return errHangUp
 	}

@@ -157,6 +157,7 @@ func (c *conn) unreadable(err error) Reply {
 	case errors.Is(err, errLineEnd):
 		return replyLineEnd
 	case errors.Is(err, errFlood):
+		c.log.Info("session ended", "limit", "line", "value", maxLine+maxSkipped)
 		return replyTooMany
 	case errors.Is(err, errClientHello):
 		return replyClientHello

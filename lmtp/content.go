@@ -43,6 +43,7 @@ func (t *content) write(p []byte) {
 		t.tooMuch = errTooMuch
 	case t.err != nil:
 	case t.size > t.c.server.MaxMessageSize:
+		t.c.log.Info("message refused", "limit", "message_size", "value", t.c.server.MaxMessageSize, "transaction", t.c.envelope.ID)
 		r := t.c.tooLarge()
 		t.err = &Error{Code: r.Code, Enhanced: r.Enhanced, Text: r.Text}
 	default:

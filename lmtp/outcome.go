@@ -33,6 +33,9 @@ func (c *conn) finish(refused error) error {
 	default:
 		c.answerOnce(p, n, id)
 	}
+	if p.late != nil && errors.Is(p.late, context.DeadlineExceeded) {
+		c.log.Warn("recipients without an outcome", "limit", "transaction_timeout", "value", c.server.TransactionTimeout, "transaction", id)
+	}
 	return c.out.err
 }
 
