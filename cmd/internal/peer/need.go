@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 var programs = map[string]struct {
 	pkg  string
 	path string // where it is when not in a directory for commands
+	file string // a pattern, for what is no program: a file that proves that it is there
 	// aside is where install-peers unpacked it, below .cache/peers: the package cannot be
 	// installed beside another one.
 	aside string
@@ -22,6 +24,9 @@ var programs = map[string]struct {
 	"dovecot-lmtp": {pkg: "dovecot-lmtpd", path: "/usr/lib/dovecot/lmtp", root: true},
 	"exim4":        {pkg: "exim4-daemon-light", aside: "exim/usr/sbin/exim4", root: true},
 	"swaks":        {pkg: "swaks"},
+	"swaks-tls":    {pkg: "libnet-ssleay-perl", file: "/usr/lib/*/perl5/*/Net/SSLeay.pm"},
+	"cyrus-sasl":   {pkg: "libsasl2-modules", file: "/usr/lib/*/sasl2/libscram.so"},
+	"python3":      {pkg: "python3"},
 }
 
 // Need skips the test, or fails it when CI=true, unless all programs are there and, where one
@@ -50,6 +55,12 @@ func Need(tb testing.TB, names ...string) {
 // look finds a program, in the directories of system programs too, which are not in
 // everybody's PATH.
 func look(name string) (path string, err error) {
+	if pattern := programs[name].file; pattern != "" {
+		if found, err := filepath.Glob(pattern); err != nil || len(found) == 0 {
+			return "", errors.Join(err, exec.ErrNotFound)
+		}
+		return pattern, nil
+	}
 	places := []string{name, "/usr/sbin/" + name, "/sbin/" + name, "/usr/local/sbin/" + name}
 	if fixed := programs[name].path; fixed != "" {
 		places = []string{fixed}
