@@ -27,7 +27,7 @@ func (s *server) look(ctx context.Context, l Load, messages int) (detail, error)
 		free <- c
 	}
 	peak := watchMemory(s.process.Pid())
-	content := text(l.Size)
+	content := body(l.Size)
 	times, err := inSessions(len(clients), messages, func(message int) error {
 		c := <-free
 		defer func() { free <- c }()
@@ -79,8 +79,8 @@ func send(ctx context.Context, c *client.Client, l Load, message int, content st
 	return nil
 }
 
-// text is a message like those of smtp-source.
-func text(size int) string {
+// body is a message like those of smtp-source.
+func body(size int) string {
 	return "From: <sender@client.example>\r\nTo: <u@" + domain + ">\r\nSubject: from bench\r\n\r\n" +
 		strings.Repeat(strings.Repeat("X", 78)+"\r\n", size/80)
 }

@@ -11,6 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// slowCreate is how many microseconds the making of a file should stay under.
+const slowCreate = 60
+
 // A bench is a run.
 type bench struct {
 	options
@@ -50,6 +53,9 @@ func measure(ctx context.Context, o options) (*Report, error) {
 	}
 	if r.Machine.LoadBefore > 0.5 {
 		say("the load average is %.2f: the figures will not be those of a quiet machine", r.Machine.LoadBefore)
+	}
+	if r.Machine.CreateUS > slowCreate {
+		say("making a file takes %.0f µs: ext4 is slow at it for some minutes after many were removed; wait, and begin again", r.Machine.CreateUS)
 	}
 	cases := plan(o)
 	for i, c := range cases {
