@@ -23,6 +23,7 @@ var programs = map[string]struct {
 	"dovecot":      {pkg: "dovecot-imapd", root: true},
 	"dovecot-lmtp": {pkg: "dovecot-lmtpd", path: "/usr/lib/dovecot/lmtp", root: true},
 	"exim4":        {pkg: "exim4-daemon-light", aside: "exim/usr/sbin/exim4", root: true},
+	"haproxy":      {pkg: "haproxy"},
 	"swaks":        {pkg: "swaks"},
 	"swaks-tls":    {pkg: "libnet-ssleay-perl", file: "/usr/lib/*/perl5/*/Net/SSLeay.pm"},
 	"cyrus-sasl":   {pkg: "libsasl2-modules", file: "/usr/lib/*/sasl2/libscram.so"},
