@@ -2,6 +2,7 @@
 # make test     everything a change must pass; installs the real peers where it can
 # make check    formatting, vet, staticcheck
 # make fuzz     each fuzz target for FUZZTIME
+# make crash    power cuts, kill -9 and failing disks, at length; needs root
 # make bench    the Go benchmarks
 
 GO       ?= go
@@ -11,7 +12,7 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1
 # Tools at fixed versions, run through the module proxy: nothing to install by hand.
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: build test check peers unit fuzz bench clean
+.PHONY: build test check peers unit fuzz crash bench clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o doorstep ./cmd/doorstep
@@ -19,7 +20,7 @@ build:
 test: build check peers unit
 
 check:
-	@unformatted=$$(gofmt -l cmd config delivery lmtp mailbox); \
+	@unformatted=$$(gofmt -l cmd config delivery internal lmtp mailbox); \
 	if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
 	$(GO) mod verify
 	$(GO) vet ./...
@@ -39,6 +40,13 @@ fuzz:
 			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x $$package || exit 1; \
 		done; \
 	done
+
+# What "make test" does in short: power cuts on every file system with 1, 8 and 64 sessions, 200
+# times kill -9, disks that fail and hang, and the same with each sync left out.
+crash: peers
+	DOORSTEP_CRASH=long $(GO) test -count=1 -v -timeout 60m -run 'Volume|Lies' ./internal/powercut
+	DOORSTEP_CRASH=long $(GO) test -count=1 -v -timeout 60m ./cmd/internal/crash
+	DOORSTEP_CRASH=long $(GO) test -count=1 -v -timeout 60m -run 'Cut|EverySync|Killed|Reused' ./mailbox
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...

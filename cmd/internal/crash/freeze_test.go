@@ -46,7 +46,7 @@ func TestFrozen(t *testing.T) {
 	}
 	for i := range 4 {
 		healthy.wg.Go(func() {
-			for n := 0; !healthy.ended(); n++ {
+			for n := 0; !closed(healthy.end); n++ {
 				healthy.only(t, messageID{100 + i, n}, 1+2*(n%20))
 			}
 		})

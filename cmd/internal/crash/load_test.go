@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -20,7 +21,10 @@ const patience = time.Minute
 type load struct {
 	site *site
 	end  chan struct{} // closed to let sessions end with the message they are at
-	wg   sync.WaitGroup
+	// cut, if not nil, is closed when the power fails. With it everything stops, so that what is
+	// heard later was never said.
+	cut <-chan struct{}
+	wg  sync.WaitGroup
 
 	mu      sync.Mutex
 	acked   map[copyID]bool
@@ -46,12 +50,12 @@ func (l *load) stop() {
 	l.wg.Wait()
 }
 
-func (l *load) ended() bool {
+func closed(c <-chan struct{}) bool {
 	select {
-	case <-l.end:
+	case <-c:
 		return true
 	default:
-		return false
+		return false // as for nil
 	}
 }
 
@@ -62,7 +66,7 @@ func (l *load) session(ctx context.Context, i int) {
 		return
 	}
 	defer conn.Close()
-	for n := 0; !l.ended(); n++ {
+	for n := 0; !closed(l.end); n++ {
 		if err := l.send(ctx, conn, messageID{i, n}, anyUsers()...); err != nil {
 			l.breaks(err)
 			return
@@ -98,6 +102,7 @@ func (l *load) send(ctx context.Context, conn *client.Client, id messageID, to .
 	defer l.mu.Unlock()
 	for i, o := range r.Recipients {
 		switch {
+		case o.Delivered() && closed(l.cut):
 		case o.Delivered():
 			l.acked[copyID{id, to[i]}] = true
 			if l.told != nil {
@@ -108,6 +113,13 @@ func (l *load) send(ctx context.Context, conn *client.Client, id messageID, to .
 		}
 	}
 	return err
+}
+
+// heard gives what has been acknowledged so far.
+func (l *load) heard() map[copyID]bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.acked)
 }
 
 func (l *load) breaks(err error) {

@@ -68,6 +68,16 @@ func look(t *testing.T, store string) finding {
 	return f
 }
 
+// missing gives what was acknowledged and is not there.
+func missing(acked map[copyID]bool, f finding) (lost []copyID) {
+	for c := range acked {
+		if f.whole[c] == 0 {
+			lost = append(lost, c)
+		}
+	}
+	return lost
+}
+
 // recognize reports whether a file is a message, octet by octet, behind the trace fields that
 // this recipient's copy must have.
 func recognize(file string, user int) (id messageID, ok bool) {
@@ -92,11 +102,7 @@ func recognize(file string, user int) (id messageID, ok bool) {
 // copies that are not there.
 func judge(t *testing.T, what string, acked map[copyID]bool, f finding) (lost int) {
 	t.Helper()
-	for c := range acked {
-		if f.whole[c] == 0 {
-			lost++
-		}
-	}
+	lost = len(missing(acked, f))
 	twice := 0
 	for _, n := range f.whole {
 		if n > 1 {

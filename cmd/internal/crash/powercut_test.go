@@ -47,6 +47,7 @@ func cutOnce(t *testing.T, kind powercut.FileSystem, sessions, round int) (acked
 	v.Disk.SlowFlush(slow)
 	v.Disk.CutIn(at, keep, seed)
 	l := newLoad(s)
+	l.cut = v.Disk.Dead()
 	l.run(t, 0, sessions)
 	select {
 	case <-v.Disk.Dead():
