@@ -88,7 +88,7 @@ func (t *transaction) Rcpt(ctx context.Context, r *lmtp.Recipient) error {
 func (t *transaction) resolve(ctx context.Context, to address.Address) (*directory.Account, mailbox.Dest, error) {
 	found, err := t.agent.Resolver.Resolve(ctx, to)
 	if err == nil && internationalized(t.envelope, to) {
-		err = RefuseInternationalized(found.Account)
+		err = RefuseInternationalized(found.Account, to)
 	}
 	if err != nil {
 		return nil, mailbox.Dest{}, err

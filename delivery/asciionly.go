@@ -7,11 +7,12 @@ import (
 )
 
 // RefuseInternationalized is the reply to RCPT for an account that takes no internationalized
-// mail, where the transaction carries such; nil for every other account. It comes this early so
-// that the MTA can tell the sender before there is a message (RFC 6531 §3.5). That the
-// address itself is plain ASCII is why it is 5.6.9 and not 5.6.7.
-func RefuseInternationalized(a *directory.Account) error {
-	if !a.ASCIIOnly {
+// mail, where the transaction carries such; nil for every other account, and for the postmaster,
+// who takes everything (RFC 5321 §4.5.1). It comes this early so that the MTA can tell the sender
+// before there is a message (RFC 6531 §3.5). That the address itself may be plain ASCII is why it
+// is 5.6.9 and not 5.6.7.
+func RefuseInternationalized(a *directory.Account, to address.Address) error {
+	if !a.ASCIIOnly || isPostmaster(to.Local) {
 		return nil
 	}
 	return &lmtp.Error{Code: 550, Enhanced: "5.6.9", Text: "mailbox takes no internationalized mail"}

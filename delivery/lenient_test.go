@@ -120,3 +120,20 @@ S: 250 2.1.5
 		})
 	}
 }
+
+// TestPostmasterTakesInternationalizedMail: PATH-02 stands above UTF8-11.
+func TestPostmasterTakesInternationalizedMail(t *testing.T) {
+	script, err := lmtptest.Parse("session", `
+U1
+C: RCPT TO:<Postmaster>
+S: 250 2.1.5
+C: RCPT TO:<postmaster@dst.example>
+S: 250 2.1.5
+C: RCPT TO:<legacy@dst.example>
+S: 550 5.6.9
+`)
+	must(t, err)
+	f := newFixture(t, "lmtp")
+	f.agent.Resolver.Postmaster.Local = "legacy"
+	must(t, script.Play(f.connect(t, "pipe"), lmtptest.LockStep))
+}

@@ -88,7 +88,7 @@ func lookup(ctx context.Context, c *config.Config, text string) (*lookupResult, 
 	result := &lookupResult{Address: text}
 	found, err := agent.Resolver.Explain(ctx, to, result.note)
 	if found.Account != nil {
-		if refused := delivery.RefuseInternationalized(found.Account); refused != nil {
+		if refused := delivery.RefuseInternationalized(found.Account, to); refused != nil {
 			result.note(delivery.Step{Rule: "smtputf8", Input: found.Account.Address, Result: replyText(refused)})
 			if err == nil && !to.IsASCII() {
 				err = refused // no transaction without SMTPUTF8 can name it

@@ -188,7 +188,7 @@ func (c *cursor) domain() error {
 		if !c.eat('.') {
 			break
 		}
-		if c.TrailingDot && c.done() {
+		if (c.TrailingDot || c.sender) && c.done() {
 			break
 		}
 	}

@@ -51,8 +51,8 @@ func Parse(s string) (Address, error) {
 //
 // Deviation: the sender's syntax is no reason to lose a message, as long as the address can
 // safely be written into headers. Dots may stand anywhere in an unquoted local part (senders
-// such as a..b@docomo.example exist); labels may have underscores, and hyphens anywhere; with
-// SMTPUTF8 a label may be any UTF-8, a symbol for one, that hides nothing and separates nothing
+// such as a..b@docomo.example exist); labels may have underscores, and hyphens anywhere, and a dot
+// may end the domain; with SMTPUTF8 a label may be any UTF-8, a symbol for one, that hides nothing and separates nothing
 // (isSafeLabel). C1 controls are refused everywhere. No length is refused.
 //
 // The error wraps ErrSyntax, or ErrNeedsUTF8 where non-ASCII octets are the only fault.

@@ -67,6 +67,8 @@ func TestParsePath(t *testing.T) {
 		{"PATH-06 underscore", forward(false), "a@my_host.example", addr{}, address.ErrSyntax},
 		{"PATH-05 underscore in MAIL", reverse(false), "a@_my_host.example", addr{"a@_my_host.example", "a", "_my_host.example"}, nil},
 		{"PATH-05 hyphens in MAIL", reverse(false), "a@-b-.src--x.example", addr{"a@-b-.src--x.example", "a", "-b-.src--x.example"}, nil},
+		{"PATH-05 trailing dot in MAIL", reverse(false), "a@src.example.", addr{"a@src.example.", "a", "src.example."}, nil},
+		{"PATH-05 dot alone in MAIL", reverse(false), "a@.", addr{}, address.ErrSyntax},
 		{"PATH-05 empty label in MAIL", reverse(false), "a@src..example", addr{}, address.ErrSyntax},
 		{"PATH-05 underscore in a route of MAIL", reverse(false), "@a_b.example:s@src.example", addr{"s@src.example", "s", "src.example"}, nil},
 		{"PATH-05 space in a domain of MAIL", reverse(false), "a@src example", addr{}, address.ErrSyntax},
