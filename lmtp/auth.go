@@ -59,7 +59,14 @@ func (c *conn) mechanisms() []string {
 	return c.server.Auth.Mechanisms(c.session)
 }
 
-func (c *conn) offersAuth() bool { return len(c.mechanisms()) > 0 }
+// offersAuth: not before what must come first. Postfix complains of mechanisms offered before
+// STARTTLS if it knows none of them.
+func (c *conn) offersAuth() bool { return c.lacks(needAuth).Code == 0 && len(c.mechanisms()) > 0 }
+
+// knowsAuth: what must come first is then the answer.
+func (c *conn) knowsAuth() bool {
+	return c.server.Auth != nil && c.lacks(needAuth).Code != 0 || c.offersAuth()
+}
 
 // authArgument is the argument of the AUTH keyword.
 func (c *conn) authArgument() string { return strings.Join(c.mechanisms(), " ") }

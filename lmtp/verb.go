@@ -75,7 +75,7 @@ var verbs = [...]verb{
 	{name: "XFORWARD", states: in(stateReady), args: oneArgument, run: (*conn).xforward, offered: (*conn).speaksForOthers},
 
 	{name: "STARTTLS", states: in(stateReady), args: noArgument, run: (*conn).starttls, before: needTLS | needAuth, offered: (*conn).knowsSTARTTLS}, // RFC 3207
-	{name: "AUTH", states: in(stateReady), args: oneArgument, run: (*conn).auth, before: needAuth, offered: (*conn).offersAuth},                     // RFC 4954
+	{name: "AUTH", states: in(stateReady), args: oneArgument, run: (*conn).auth, before: needAuth, offered: (*conn).knowsAuth},                      // RFC 4954
 
 	{name: "EXPN", states: always, args: anyArgument, run: notOffered}, // would list members to whoever asks
 	{name: "ETRN", states: always, args: anyArgument, run: notOffered}, // RFC 1985: there is no queue to run

@@ -86,6 +86,7 @@ func (p *Postfix) services() []string {
 		"lmtp     unix - - n -   - lmtp",
 		"anvil    unix - - n -   1 anvil",
 		"scache   unix - - n -   1 scache",
+		"tlsmgr   unix - - n 1000? 1 tlsmgr",
 		"postlog  unix-dgram n - n - 1 postlogd",
 	}
 }
