@@ -133,7 +133,7 @@ var sections = []section{
 	},
 	{
 		name: "tls",
-		doc:  "Files for TLS, in PEM. They are read again when they change.",
+		doc:  "Files for TLS, in PEM. Certificate and key are read again when they change.",
 		keys: []key{
 			{
 				name: "certificate", kind: file(func(r *reader) *string { return &r.config.TLS.Certificate }), example: `"cert.pem"`,
