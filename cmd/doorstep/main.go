@@ -2,7 +2,7 @@
 //
 // This package is wiring: a file for each verb, which reads flags, calls the packages that do
 // the work, and prints. Exit codes are 0, 1 for a failure at run time, and 2 for a mistake in
-// the configuration or on the command line.
+// the configuration or on the command line; deliver has those of sysexits(3).
 package main
 
 import (
@@ -33,7 +33,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
@@ -46,6 +46,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	if f.hint != "" {
 		fmt.Fprintf(stderr, "hint: %s\n", f.hint)
+	}
+	if _, ok := cmd.Annotations[sysexits]; ok && (f.code == exitFailure || f.code == exitUsage) {
+		return exTempFail
 	}
 	return f.code
 }
@@ -96,6 +99,7 @@ func rootCommand() *cobra.Command {
 		serveCommand(),
 		checkCommand(),
 		lookupCommand(),
+		deliverCommand(),
 		sendCommand(),
 		configCommand(),
 		versionCommand(),

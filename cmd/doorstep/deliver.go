@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+
+	"github.com/spf13/cobra"
+
+	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/lmtp"
+	"github.com/doorstep-mail/doorstep/lmtp/client"
+)
+
+// Exit codes of sysexits(3), which those who run a delivery agent go by: with any other code
+// some of them bounce the mail.
+const (
+	exUnavailable = 69 // refused for good
+	exNoUser      = 67 // nobody of that name
+	exTempFail    = 75 // to be tried again, which is also right for every mistake of ours
+)
+
+// sysexits marks a verb whose failures are all temporary unless they say otherwise.
+const sysexits = "sysexits"
+
+// deliverCommand delivers a message without a server, for pipes, getmail and cron.
+func deliverCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "deliver [-f FROM] RECIPIENT…",
+		Short: "Deliver a message from standard input",
+		Long: "Deliver reads a message from standard input and delivers it to each recipient, as the server\n" +
+			"would: same accounts, same rules, as durable. It is for pipes, getmail and cron, and runs as\n" +
+			"whoever starts it: that must be the user who may write to the mailboxes.\n\n" +
+			"It exits with the codes of sysexits(3): 0 when every recipient has the message, 75 when it\n" +
+			"should be tried again, 67 when there is no such recipient, 69 when it was refused otherwise.\n" +
+			"Of several outcomes 75 wins, so that nothing is lost; who got the message then gets it twice.",
+		Example: "  doorstep deliver -f bob@example.com alice@example.org <message.eml\n" +
+			"  doorstep deliver --dry-run alice@example.org </dev/null",
+		Args:        someRecipients,
+		Annotations: map[string]string{sysexits: ""},
+	}
+	path := configFlag(cmd)
+	from := cmd.Flags().StringP("from", "f", "", "the reverse-path `address`; empty for the null path <>")
+	dryRun := cmd.Flags().BoolP("dry-run", "n", false, "only say what each recipient would be answered")
+	cmd.RunE = func(cmd *cobra.Command, to []string) error {
+		c, err := loadConfig(*path, cmd.ErrOrStderr())
+		if err != nil {
+			return err
+		}
+		if *dryRun {
+			return dryDelivery(cmd.Context(), c, to, cmd.OutOrStdout())
+		}
+		content, err := spool(cmd.InOrStdin())
+		if err != nil {
+			return failed(err, "")
+		}
+		defer content.Close()
+		return deliver(cmd.Context(), c, *from, to, content, cmd.ErrOrStderr())
+	}
+	return cmd
+}
+
+func someRecipients(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return mistake(cmd, errors.New("no recipient"), "doorstep deliver alice@example.org <message.eml")
+	}
+	return nil
+}
+
+// dryDelivery prints the reply that each recipient's RCPT would get, and touches no mail.
+func dryDelivery(ctx context.Context, c *config.Config, to []string, stdout io.Writer) error {
+	code := exitOK
+	for _, recipient := range to {
+		found, err := lookup(ctx, c, recipient)
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(stdout, "%s: %s\n", recipient, found.Reply); err != nil {
+			return failed(err, "")
+		}
+		var answer client.Reply
+		fmt.Sscanf(found.Reply, "%d %s", &answer.Code, &answer.Enhanced)
+		code = worse(code, sysexit(answer))
+	}
+	if code != exitOK {
+		return &failure{code: code}
+	}
+	return nil
+}
+
+// deliver speaks LMTP with a server of its own, at the two ends of a pipe: what the server
+// would do with the message is what is done.
+func deliver(ctx context.Context, c *config.Config, from string, to []string, content io.ReadSeeker, stderr io.Writer) error {
+	log := buildLog(config.Log{Level: slog.LevelError, Format: c.Log.Format}, stderr) // the rest is in the outcome
+	agent, err := buildAgent(c, log)
+	if err != nil {
+		return failed(err, "doorstep check tells what is wrong with the configuration")
+	}
+	server := &lmtp.Server{
+		Handler:              agent,
+		Hostname:             c.Hostname,
+		MaxMessageSize:       c.Limits.MessageSize,
+		MaxRecipients:        max(c.Limits.Recipients, len(to)),
+		TransactionTimeout:   c.Limits.TransactionTimeout,
+		Lenient8BitLocalPart: true, // whoever runs this has no way to ask for SMTPUTF8
+		Log:                  log,
+	}
+	near, far := net.Pipe()
+	ended := make(chan struct{})
+	go func() {
+		server.ServeConn(far)
+		close(ended)
+	}()
+	outcomes, err := converse(ctx, near, from, to, content)
+	<-ended // what was begun is finished before the program ends
+	if err := errors.Join(err, agent.Store.Close()); err != nil {
+		return failed(err, "")
+	}
+	return reportDelivery(outcomes, stderr)
+}
+
+// converse is the client's side.
+func converse(ctx context.Context, nc net.Conn, from string, to []string, content io.ReadSeeker) ([]client.Outcome, error) {
+	traits, err := client.Inspect(content)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("read the message: %w", err), nc.Close())
+	}
+	if _, err := content.Seek(0, io.SeekStart); err != nil {
+		return nil, errors.Join(fmt.Errorf("read the message again: %w", err), nc.Close())
+	}
+	c, err := client.New(ctx, nc, client.Options{})
+	if err != nil {
+		return nil, err
+	}
+	m := client.Message{From: from, To: to, Content: content, Size: traits.Size, Body: traits.Body()}
+	if traits.UTF8Header {
+		m.UTF8 = client.UTF8Always
+	}
+	result, err := c.Send(ctx, m)
+	if result == nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	if err == nil {
+		err = c.Quit(ctx)
+	}
+	return result.Recipients, errors.Join(err, c.Close())
+}
+
+// reportDelivery says what went wrong, and turns it into an exit code.
+func reportDelivery(outcomes []client.Outcome, stderr io.Writer) error {
+	code := exitOK
+	for _, o := range outcomes {
+		if o.Delivered() {
+			continue
+		}
+		answer := o.Final.String()
+		if o.Err != nil {
+			answer = o.Err.Error()
+		}
+		fmt.Fprintf(stderr, "doorstep: deliver to %s: %s\n", o.To, printableLine(answer))
+		code = worse(code, sysexit(o.Final))
+	}
+	if code != exitOK {
+		return &failure{code: code}
+	}
+	return nil
+}
+
+// sysexit is the exit code that says what a reply says.
+func sysexit(r client.Reply) int {
+	switch {
+	case r.Positive():
+		return exitOK
+	case r.Permanent() && (r.Enhanced == "5.1.1" || r.Enhanced == "5.1.2"):
+		return exNoUser
+	case r.Permanent():
+		return exUnavailable
+	}
+	return exTempFail
+}
+
+// worse is the code that speaks for both: a reason to try again above all.
+func worse(a, b int) int {
+	switch {
+	case a == exTempFail || b == exTempFail:
+		return exTempFail
+	case a == exitOK:
+		return b
+	}
+	return a
+}
