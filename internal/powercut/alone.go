@@ -32,7 +32,8 @@ func Alone(t *testing.T) bool {
 		args = append(args, "-"+name+"="+flag.Lookup(name).Value.String())
 	}
 	cmd := exec.Command(os.Args[0], args...)
-	cmd.Env = append(os.Environ(), inside+"=yes")
+	// The race detector would sleep for a second at the end.
+	cmd.Env = append(os.Environ(), inside+"=yes", "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
 	output, err := cmd.StdoutPipe()
 	if err != nil {

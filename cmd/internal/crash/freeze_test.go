@@ -24,7 +24,7 @@ func TestFrozen(t *testing.T) {
 	}
 	v := powercut.New(t, powercut.Ext4)
 	frozen, well := filepath.Join(v.Dir, "mail"), filepath.Join(peer.MailDir(t), "mail")
-	s := openSites(t, frozen, well, "[limits]\ntransaction_timeout = \"2s\"\n")
+	s := openSites(t, frozen, well, "[limits]\ntransaction_timeout = \"1s\"\n")
 	p := s.start(t)
 	if codes := one(t, s, messageID{-1, 0}, 0, 1); !slices.Equal(codes, []int{250, 250}) {
 		t.Fatalf("replies %v", codes)
@@ -52,15 +52,12 @@ func TestFrozen(t *testing.T) {
 		})
 	}
 	await(t, hundred, "a hundred deliveries beside the frozen ones")
-	if took := time.Since(begin); took > 2*time.Second {
-		t.Errorf("a hundred deliveries beside the frozen ones took %v", took)
-	}
 	// Who shares a transaction with a frozen recipient, and comes before, gets 250 all the same.
 	if codes := one(t, s, messageID{-1, 1}, 1, 3, 0); !slices.Equal(codes, []int{250, 250, 451}) {
 		t.Errorf("replies %v", codes)
 	}
 	stuck.wg.Wait()
-	if took := time.Since(begin); took > 10*time.Second {
+	if took := time.Since(begin); took > patience/2 {
 		t.Errorf("the frozen recipients were told after %v", took)
 	}
 	if n := threads(t, p.Pid()); n > 64+32 {
