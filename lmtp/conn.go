@@ -59,6 +59,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 			Protocol: s.Protocol,
 			Hostname: s.Hostname,
 			Remote:   nc.RemoteAddr(),
+			Unix:     nc.RemoteAddr() != nil && nc.RemoteAddr().Network() == "unix",
 			Trusted:  s.Trusted != nil && s.Trusted(nc),
 		},
 	}

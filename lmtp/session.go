@@ -46,6 +46,8 @@ type Session struct {
 	Trusted bool
 	// Origin is whom the peer speaks for, by XCLIENT; nil: for itself.
 	Origin *Origin
+	// Unix is set where the connection itself is a Unix socket, whatever a PROXY header says.
+	Unix bool
 	// Peer is the user at the other end of a Unix socket, as the kernel tells; "" where there
 	// is none, or nobody asked (Server.Peer).
 	Peer string

@@ -22,9 +22,7 @@ var (
 )
 
 // knowsSTARTTLS: never on Unix sockets, where the kernel keeps others from listening.
-func (c *conn) knowsSTARTTLS() bool {
-	return c.server.TLS != nil && (c.session.Remote == nil || c.session.Remote.Network() != "unix")
-}
+func (c *conn) knowsSTARTTLS() bool { return c.server.TLS != nil && !c.session.Unix }
 
 // offersSTARTTLS: not again under TLS (RFC 3207 §4.2).
 func (c *conn) offersSTARTTLS() bool { return c.knowsSTARTTLS() && c.session.TLS == nil }

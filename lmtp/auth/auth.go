@@ -112,5 +112,8 @@ func busy(cause error) error {
 	return &lmtp.Error{Code: 454, Enhanced: "4.7.0", Text: "too busy to authenticate, try again later", Cause: cause}
 }
 
-// isUnix reports whether nobody but the kernel is between the client and us.
-func isUnix(s *lmtp.Session) bool { return s.Remote != nil && s.Remote.Network() == "unix" }
+// isUnix reports whether nobody but the kernel is between the client and us: the connection is a
+// Unix socket, and no PROXY header names another client. A header alone does not make it one.
+func isUnix(s *lmtp.Session) bool {
+	return s.Unix && s.Remote != nil && s.Remote.Network() == "unix"
+}

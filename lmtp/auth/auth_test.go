@@ -51,8 +51,11 @@ func newAuth(t testing.TB, text string, mechanisms ...string) *auth.Authenticato
 
 var (
 	tcp  = &lmtp.Session{Remote: &net.TCPAddr{}}
-	unix = &lmtp.Session{Remote: &net.UnixAddr{Net: "unix"}}
-	root = &lmtp.Session{Remote: &net.UnixAddr{Net: "unix"}, Peer: "root"}
+	unix = &lmtp.Session{Remote: &net.UnixAddr{Net: "unix"}, Unix: true}
+	root = &lmtp.Session{Remote: &net.UnixAddr{Net: "unix"}, Unix: true, Peer: "root"}
+	// A PROXY header speaks of another kind of connection than it comes over.
+	saysUnix = &lmtp.Session{Remote: &net.UnixAddr{Net: "unix"}}
+	saysTCP  = &lmtp.Session{Remote: &net.TCPAddr{}, Unix: true, Peer: "haproxy"}
 )
 
 // over is a TLS session, with what the client presented.
@@ -82,6 +85,8 @@ func TestMechanisms(t *testing.T) {
 		{"TLS with a certificate of others", all, unverified, []string{"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN"}},
 		{"Unix socket", all, unix, []string{"SCRAM-SHA-256", "PLAIN"}},
 		{"Unix socket with a user", all, root, []string{"SCRAM-SHA-256", "EXTERNAL", "PLAIN"}},
+		{"TCP, and says Unix socket", all, saysUnix, []string{"SCRAM-SHA-256"}},
+		{"Unix socket, and says TCP", all, saysTCP, []string{"SCRAM-SHA-256"}},
 		{"not all enabled", newAuth(t, users, auth.Plain), over(), []string{"PLAIN"}},
 		{"no SCRAM in the file", newAuth(t, "a:{PLAIN}b\n", auth.Plain, auth.Scram, auth.ScramPlus), over(), []string{"PLAIN"}},
 		{"PLAIN in the clear", newAuth(t, users, auth.Plain), tcp, nil},
