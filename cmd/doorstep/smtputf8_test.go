@@ -4,6 +4,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -131,6 +132,24 @@ func TestSendInternationalized(t *testing.T) {
 		cmd.Stdin = strings.NewReader(l.content)
 		if out, err := cmd.CombinedOutput(); err != nil || !strings.HasPrefix(string(out), l.to+": 250 2.0.0 ") {
 			t.Errorf("%v: %s", err, out)
+		}
+	}
+	w.checkLetters(t, list)
+	w.readByIMAP(t)
+}
+
+// TestDeliverInternationalized delivers the same letters from standard input, without a server.
+func TestDeliverInternationalized(t *testing.T) {
+	peer.Need(t, "dovecot")
+	w := openWorld(t)
+	list := letters(t)
+	dir := filepath.Dir(w.store)
+	for _, l := range list {
+		cmd := exec.CommandContext(t.Context(), filepath.Join(dir, "doorstep"), "deliver", "-c", filepath.Join(dir, "doorstep.toml"), "-f", l.from, l.to)
+		cmd.Stdin = strings.NewReader(l.content)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: peer.MailUser, Gid: peer.MailUser}}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v: %s", l.to, err, out)
 		}
 	}
 	w.checkLetters(t, list)
