@@ -34,11 +34,7 @@ func TestKill(t *testing.T) {
 			}
 		}
 		l.run(t, 8*round, 8*(round+1))
-		select {
-		case <-p.Exited():
-		case <-time.After(patience):
-			t.Fatal("the load does not reach the server")
-		}
+		await(t, p.Exited(), "the load to reach the server")
 		l.stop()
 		if _, err := os.Lstat(filepath.Join(s.dir, "lmtp")); err != nil {
 			t.Errorf("there is no stale socket: %v", err)
