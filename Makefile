@@ -3,7 +3,8 @@
 # make check    formatting, vet, staticcheck
 # make fuzz     each fuzz target for FUZZTIME
 # make crash    power cuts, kill -9 and failing disks, at length; needs root
-# make bench    the Go benchmarks
+# make bench    Doorstep beside Dovecot and others, for half an hour; BENCH=-quick for some minutes
+# make microbench  the Go benchmarks
 
 GO       ?= go
 FUZZTIME ?= 60s
@@ -12,7 +13,7 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1
 # Tools at fixed versions, run through the module proxy: nothing to install by hand.
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: build test check peers unit fuzz crash bench clean
+.PHONY: build test check peers unit fuzz crash bench microbench clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o doorstep ./cmd/doorstep
@@ -49,6 +50,9 @@ crash: peers
 	DOORSTEP_CRASH=long $(GO) test -count=1 -v -timeout 60m -run 'Cut|EverySync|Killed|Reused' ./mailbox
 
 bench:
+	$(GO) run ./cmd/internal/bench $(BENCH)
+
+microbench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 clean:

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"html"
+	"slices"
 	"strings"
 )
 
@@ -17,8 +18,8 @@ const (
 	titleHeight = 28
 	rowHeight   = 19
 	barHeight   = 13
-	labelWidth  = 158
-	barWidth    = 190 // of the fastest
+	labelWidth  = 166
+	barWidth    = 182 // of the fastest
 	columns     = 2
 )
 
@@ -40,16 +41,22 @@ const chartStyle = `
 // compared is within a case.
 func chart(r *Report) string {
 	panels := make([]CaseReport, 0, len(r.Cases))
-	rows := 0
 	for _, c := range r.Cases {
 		if c.Idle == 0 && c.fastest() > 0 {
 			panels = append(panels, c)
-			rows = max(rows, len(c.Results))
 		}
 	}
-	panelHeight := titleHeight + rows*rowHeight + panelGap
 	width := 2*margin + columns*panelWidth + (columns-1)*panelGap
-	height := headHeight + (len(panels)+columns-1)/columns*panelHeight + margin
+	var drawn strings.Builder
+	height := headHeight
+	for row := range slices.Chunk(panels, columns) {
+		rows := 0
+		for i, c := range row {
+			panel(&drawn, margin+i*(panelWidth+panelGap), height, c)
+			rows = max(rows, len(c.Results))
+		}
+		height += titleHeight + rows*rowHeight + panelGap
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img">`+"\n", width, height, width, height)
 	fmt.Fprintf(&b, "<title>Deliveries a second, Doorstep and others</title>\n<style>%s</style>\n", chartStyle)
@@ -57,11 +64,7 @@ func chart(r *Report) string {
 	text(&b, margin, 30, "head", "Deliveries a second")
 	text(&b, margin, 50, "note", fmt.Sprintf("%s, %s, %s, a flush takes %.2f ms. Median of %s; each panel has its own scale; × is against Dovecot.",
 		r.Machine.CPU, count(r.Machine.Cores, "core"), firstWord(r.Machine.FileSystem), r.Machine.FlushMS, count(r.Settings.Rounds, "round")))
-	for i, c := range panels {
-		x := margin + i%columns*(panelWidth+panelGap)
-		y := headHeight + i/columns*panelHeight
-		panel(&b, x, y, c)
-	}
+	b.WriteString(drawn.String())
 	b.WriteString("</svg>\n")
 	return b.String()
 }

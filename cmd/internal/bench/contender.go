@@ -39,12 +39,12 @@ type detail struct {
 	memory   int64         // peak, in octets
 }
 
-// contenders lists them in the order of the table.
+// contenders lists them in the order of the table: first those that make the promise, then those
+// that do not.
 func contenders(o options) []contender {
 	list := []contender{
 		{"group", "Doorstep, group", doorstep(o.doorstep, "group")},
 		{"each", "Doorstep, each", doorstep(o.doorstep, "each")},
-		{"none", "Doorstep, none", doorstep(o.doorstep, "none")},
 	}
 	if o.against != "" {
 		list = append(list, contender{"against", "the other Doorstep, group", doorstep(o.against, "group")})
@@ -52,8 +52,9 @@ func contenders(o options) []contender {
 	list = append(list,
 		contender{"dovecot", "Dovecot LMTP", startDovecot},
 		contender{"go-synced", "go-smtp + go-maildir, synced", goSMTP(true)},
-		contender{"go", "go-smtp + go-maildir, no sync", goSMTP(false)},
 		contender{"floor", "the floor: a bare loop", startFloor},
+		contender{"none", "Doorstep, none: no sync", doorstep(o.doorstep, "none")},
+		contender{"go", "go-smtp + go-maildir: no sync", goSMTP(false)},
 	)
 	return slices.DeleteFunc(list, func(c contender) bool {
 		return o.only != "" && !slices.Contains(strings.Split(o.only, ","), c.name)

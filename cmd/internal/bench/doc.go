@@ -7,6 +7,6 @@
 // as a table and as a chart:
 //
 //	go run ./cmd/internal/bench            all cases, into docs/performance
-//	go run ./cmd/internal/bench -quick     some cases in two minutes, into .cache/bench/results
+//	go run ./cmd/internal/bench -quick     the main cases in a few minutes, into .cache/bench/results
 //	go run ./cmd/internal/bench -h         what else there is
 package main

@@ -30,7 +30,10 @@ type floorJob struct {
 	Messages int
 }
 
-type floorResult struct{ Took, P50, P99 time.Duration }
+type floorResult struct {
+	Took, P50, P99 time.Duration
+	Memory         int64
+}
 
 // A floor is a subject that has a process for each run.
 type floor struct{ mail string }
@@ -53,11 +56,8 @@ func (f *floor) run(ctx context.Context, l Load, messages int) (sample, error) {
 }
 
 func (f *floor) look(ctx context.Context, l Load, messages int) (detail, error) {
-	r, usage, err := f.work(ctx, l, messages)
-	if err != nil {
-		return detail{}, err
-	}
-	return detail{p50: r.P50, p99: r.P99, memory: usage.Maxrss * kib}, nil
+	r, _, err := f.work(ctx, l, messages)
+	return detail{p50: r.P50, p99: r.P99, memory: r.Memory}, err
 }
 
 // work runs the program.
@@ -103,8 +103,10 @@ func floorMain(args []string) error {
 	if err != nil {
 		return err
 	}
-	r := floorResult{Took: time.Since(begin)}
-	r.P50, r.P99 = percentile(times, 50), percentile(times, 99)
+	r := floorResult{Took: time.Since(begin), P50: percentile(times, 50), P99: percentile(times, 99)}
+	if r.Memory, err = ownPeak(); err != nil {
+		return err
+	}
 	return json.NewEncoder(os.Stdout).Encode(r)
 }
 

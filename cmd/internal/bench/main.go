@@ -37,7 +37,7 @@ func parseOptions(args []string) (options, error) {
 	f.StringVar(&o.only, "contenders", "", "only these, with commas between, such as group,dovecot,floor")
 	f.IntVar(&o.rounds, "rounds", 3, "rounds of each contender in each case")
 	f.DurationVar(&o.period, "period", 4*time.Second, "about how long a round lasts")
-	f.BoolVar(&o.quick, "quick", false, "a two-minute run: one second for each of three rounds, the main cases")
+	f.BoolVar(&o.quick, "quick", false, "a run of a few minutes: short rounds, the main cases")
 	f.BoolVar(&o.million, "million", false, "also a mailbox of a million files; making and removing it takes minutes")
 	f.BoolVar(&o.render, "render", false, "measure nothing, write the table and the chart of -out/bench.json anew")
 	f.StringVar(&o.doorstep, "doorstep", "", "measure this `program` and do not build one")
@@ -48,7 +48,7 @@ func parseOptions(args []string) (options, error) {
 	given := map[string]bool{}
 	f.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	if o.quick && !given["period"] {
-		o.period = time.Second
+		o.period = 600 * time.Millisecond
 	}
 	if o.quick && !given["out"] {
 		o.out = filepath.Join(o.dir, "results")

@@ -46,7 +46,7 @@ func plan(o options) []Case {
 	for _, sessions := range []int{1, 16, 64, 256} {
 		all = append(all, Case{
 			Name:  fmt.Sprintf("many-%d", sessions),
-			Title: fmt.Sprintf("%s × 4 KiB, %d mailboxes", count(sessions, "session"), mailboxes),
+			Title: fmt.Sprintf("%s × 4 KiB, %s mailboxes", count(sessions, "session"), thousands(mailboxes)),
 			Load:  Load{Sessions: sessions, Recipients: 1, Size: 4 * kib},
 			quick: sessions < 256,
 		})
@@ -70,7 +70,7 @@ func plan(o options) []Case {
 		}
 		all = append(all, Case{
 			Name:  fmt.Sprintf("grown-%d", files),
-			Title: fmt.Sprintf("16 sessions × 4 KiB into a mailbox of %d files", files),
+			Title: fmt.Sprintf("16 sessions × 4 KiB into a mailbox of %s files", thousands(files)),
 			Load:  Load{Sessions: 16, Recipients: 1, Size: 4 * kib, Box: fmt.Sprintf("grown-%d", files)},
 			Grown: files, Messages: 1000, only: []string{"group", "dovecot", "floor"},
 		})

@@ -41,7 +41,8 @@ type Result struct {
 	Rates     []float64 `json:"rates,omitempty"` // deliveries a second, by round
 	Rate      float64   `json:"rate,omitempty"`  // their median
 	CPU       float64   `json:"cpu_us,omitempty"`
-	Memory    int64     `json:"memory,omitempty"` // peak, octets; of an Idle case: for each connection
+	Memory    int64     `json:"memory,omitempty"` // peak, octets
+	Before    int64     `json:"before,omitempty"` // of an Idle case: the memory without connections
 	P50       float64   `json:"p50_ms,omitempty"`
 	P99       float64   `json:"p99_ms,omitempty"`
 

@@ -52,13 +52,14 @@ func loadTable(b *strings.Builder, c CaseReport) {
 }
 
 func idleTable(b *strings.Builder, c CaseReport) {
-	b.WriteString("| | memory for each connection |\n|---|--:|\n")
+	b.WriteString("| | memory, with them | before | for each |\n|---|--:|--:|--:|\n")
 	for _, r := range c.Results {
-		figure := octets(r.Memory)
 		if r.Missing != "" {
-			figure = "– " + firstLine(r.Missing)
+			fmt.Fprintf(b, "| %s | – %s | | |\n", bold(r.Contender, r.Title), firstLine(r.Missing))
+			continue
 		}
-		fmt.Fprintf(b, "| %s | %s |\n", bold(r.Contender, r.Title), figure)
+		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", bold(r.Contender, r.Title), octets(r.Memory), octets(r.Before),
+			octets((r.Memory-r.Before)/int64(c.Idle)))
 	}
 }
 
@@ -94,13 +95,21 @@ func times(ratio float64) string {
 }
 
 func micros(us float64) string {
-	if us >= 100_000 {
+	if us >= 10_000 {
 		return fmt.Sprintf("%.0f ms", us/1000)
 	}
 	return fmt.Sprintf("%.0f µs", us)
 }
 
-func millis(ms float64) string { return fmt.Sprintf("%.3g ms", ms) }
+func millis(ms float64) string {
+	switch {
+	case ms >= 1000:
+		return fmt.Sprintf("%.2f s", ms/1000)
+	case ms >= 100:
+		return fmt.Sprintf("%.0f ms", ms)
+	}
+	return fmt.Sprintf("%.3g ms", ms)
+}
 
 // octets in the unit that fits.
 func octets(n int64) string {

@@ -87,14 +87,24 @@ func sessionMemory(session int) (total int64, err error) {
 }
 
 // parsePss finds the line "Pss:  1234 kB".
-func parsePss(rollup string) int64 {
-	for line := range strings.Lines(rollup) {
-		if value, ok := strings.CutPrefix(line, "Pss:"); ok {
+func parsePss(rollup string) int64 { return kilobytes(rollup, "Pss:") }
+
+// kilobytes finds a line of /proc that begins so, and gives octets.
+func kilobytes(text, name string) int64 {
+	for line := range strings.Lines(text) {
+		if value, ok := strings.CutPrefix(line, name); ok {
 			n, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
 			return n * kib
 		}
 	}
 	return 0
+}
+
+// ownPeak is the most memory that this process has had. That of getrusage would be the peak of
+// the process that forked it, if that was higher.
+func ownPeak() (int64, error) {
+	status, err := os.ReadFile("/proc/self/status")
+	return kilobytes(string(status), "VmHWM:"), err
 }
 
 // watchMemory looks at the memory of a session now and then, until it is asked for the peak.

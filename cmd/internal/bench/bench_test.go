@@ -1,0 +1,177 @@
+package main
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestMain(m *testing.M) {
+	// The parts of the program run as it, under another name.
+	if part, ok := parts[filepath.Base(os.Args[0])]; ok {
+		exit(part(os.Args[1:]))
+	}
+	os.Exit(m.Run())
+}
+
+func TestParseStat(t *testing.T) {
+	line := "4242 (a) b (c) S 1 4200 4199 0 -1 4194560 1 2 3 4 150 50 30 20 20 0 9 0 1 2 3"
+	got, err := parseStat(line)
+	if want := (procStat{session: 4199, cpu: 2500 * time.Millisecond}); err != nil || got != want {
+		t.Errorf("%+v, %v; want %+v", got, err, want)
+	}
+	for _, bad := range []string{"", "1 (x) S 1", "1 (x) S 1 2 x 0 0 0 0 0 0 0 1 1 1 1 0"} {
+		if _, err := parseStat(bad); err == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+}
+
+func TestPss(t *testing.T) {
+	rollup := "55d0-7ffc ---p 00000000 00:00 0  [rollup]\nRss:   9000 kB\nPss:    1234 kB\nPss_Anon:  1 kB\n"
+	if got := parsePss(rollup); got != 1234*kib {
+		t.Errorf("%d", got)
+	}
+}
+
+func TestMedianAndPercentile(t *testing.T) {
+	for _, tt := range []struct {
+		values []float64
+		want   float64
+	}{{nil, 0}, {[]float64{3}, 3}, {[]float64{9, 1, 5}, 5}, {[]float64{4, 1, 3, 2}, 2.5}} {
+		if got := median(tt.values); got != tt.want {
+			t.Errorf("%v: %v, want %v", tt.values, got, tt.want)
+		}
+	}
+	var times []time.Duration
+	for i := range 101 {
+		times = append(times, time.Duration(100-i))
+	}
+	if p50, p99 := percentile(times, 50), percentile(times, 99); p50 != 50 || p99 != 99 {
+		t.Errorf("%d and %d", p50, p99)
+	}
+}
+
+// TestAliases: every address that smtp-source counts up to leads to one mailbox, and all
+// mailboxes have as many, within one.
+func TestAliases(t *testing.T) {
+	seen := map[string]int{}
+	for i := range mailboxes {
+		list := aliasesOf(i)
+		if len(list) < aliases {
+			t.Fatalf("mailbox %d has %d addresses", i, len(list))
+		}
+		for _, a := range list {
+			seen[a]++
+		}
+	}
+	for _, a := range []string{"1u", "999u", "1000u", "10000u"} {
+		if seen[a] != 1 {
+			t.Errorf("%s leads to %d mailboxes", a, seen[a])
+		}
+	}
+}
+
+func TestBetween(t *testing.T) {
+	page := "a\n" + pageBegin + "old\n" + pageEnd + "z\n"
+	got, err := between(page, pageBegin, pageEnd, "new\n")
+	if want := "a\n" + pageBegin + "new\n" + pageEnd + "z\n"; err != nil || got != want {
+		t.Errorf("%q, %v", got, err)
+	}
+	if _, err := between("a\n"+pageEnd+pageBegin, pageBegin, pageEnd, ""); err == nil {
+		t.Error("a page with its marks the wrong way round is taken")
+	}
+}
+
+// TestRender: whatever a report holds, the chart is XML and the table has a row for each result.
+func TestRender(t *testing.T) {
+	r := &Report{Machine: Machine{CPU: "A & B <C>", Cores: 2, FileSystem: "ext4 (rw)"}, Settings: Settings{Rounds: 3}}
+	for _, c := range plan(options{million: true}) {
+		missing := Result{Contender: "dovecot", Title: "Dovecot LMTP", Missing: "needs dovecot | root\nmore"}
+		r.Cases = append(r.Cases, CaseReport{c, []Result{{Contender: "group", Title: "Doorstep", Rate: 1234, CPU: 12}, missing}})
+	}
+	drawn := chart(r)
+	for d := xml.NewDecoder(strings.NewReader(drawn)); ; {
+		if _, err := d.Token(); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !strings.Contains(drawn, "not measured") || !strings.Contains(drawn, "prefers-color-scheme: dark") {
+		t.Error("the chart lacks what is missing, or its dark colours")
+	}
+	if got := strings.Count(table(r), "\n| Dovecot LMTP | – needs dovecot"); got != len(r.Cases) {
+		t.Errorf("%d rows of %d", got, len(r.Cases))
+	}
+}
+
+func TestRefusesMemory(t *testing.T) {
+	const shm = "/dev/shm"
+	if fs, _ := mounted(shm); !strings.HasPrefix(fs, "tmpfs") {
+		t.Skip(shm + " is not in memory here")
+	}
+	if err := onDisk(shm); err == nil || !strings.Contains(err.Error(), "hint: ") {
+		t.Errorf("no refusal with a hint: %v", err)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	for _, bad := range [][]string{{"more"}, {"-rounds", "0"}, {"-period", "-1s"}} {
+		if _, err := parseOptions(bad); err == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+	o, err := parseOptions([]string{"-quick", "-dir", "d"})
+	if err != nil || o.out != filepath.Join("d", "results") {
+		t.Errorf("%+v, %v", o, err)
+	}
+	o.cases = "many-16,idle"
+	names := []string{}
+	for _, c := range plan(o) {
+		names = append(names, c.Name)
+	}
+	if want := []string{"many-16", "idle-1000", "idle-10000"}; !slices.Equal(names, want) {
+		t.Errorf("%q", names)
+	}
+}
+
+// TestParts runs the two contenders that are part of the program, with a load of our own.
+func TestParts(t *testing.T) {
+	for _, who := range []contender{{"floor", "", startFloor}, {"go", "", goSMTP(false)}, {"go-synced", "", goSMTP(true)}} {
+		t.Run(who.name, func(t *testing.T) {
+			h := new(host)
+			defer h.end()
+			dir := t.TempDir()
+			for d := dir; d != "/" && d != os.TempDir(); d = filepath.Dir(d) { // where others may go
+				if err := os.Chmod(d, 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s, err := makeSite(h, dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			running, err := who.start(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, l := range []Load{{Sessions: 3, Recipients: 4, Size: 4 * kib}, {Sessions: 2, Recipients: 1, Size: 200 * kib, Box: "one"}} {
+				d, err := running.look(t.Context(), l, 6)
+				if err != nil || d.p50 <= 0 || d.p99 < d.p50 || d.memory < mib {
+					t.Fatalf("%+v, %v", d, err)
+				}
+			}
+			files, err := filepath.Glob(s.mail() + "/*/new/*")
+			if err != nil || len(files) != 6*4+6 {
+				t.Errorf("%d files, %v", len(files), err)
+			}
+		})
+	}
+}
