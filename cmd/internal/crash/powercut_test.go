@@ -71,6 +71,9 @@ func cutOnce(t *testing.T, kind powercut.FileSystem, sessions, round int) (what 
 	s := openSite(t, filepath.Join(v.Dir, "mail"), "")
 	p := s.start(t)
 	at, keep, seed := 50+rand.IntN(2500), []float64{0, 0.5, 0.1, 0.9}[round%4], rand.Uint64()
+	if kind.AllOrNothing {
+		keep = 0
+	}
 	slow := time.Duration(round%2) * 2 * time.Millisecond
 	v.Disk.SlowFlush(slow)
 	v.Disk.CutIn(at, keep, seed)
