@@ -128,7 +128,7 @@ func cutWithout(t *testing.T, kind powercut.FileSystem, forget func(string, bool
 	acked := map[string]string{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	v.Disk.CutIn(200+rand.IntN(400), 0, 0)
+	cutAt := 20 + rand.IntN(100)
 	for session := range 8 {
 		wg.Go(func() {
 			for n := 0; ; n++ {
@@ -140,6 +140,9 @@ func cutWithout(t *testing.T, kind powercut.FileSystem, forget func(string, bool
 					case <-v.Disk.Dead(): // nobody would hear it
 					default:
 						acked[path] = text
+						if len(acked) == cutAt {
+							v.Disk.Cut() // the moment at which most depends on the syncs
+						}
 					}
 				}, Dest{Root: v.Dir, Path: fmt.Sprintf("d%d/u%d", n%50, session/2)})
 				if failed {
