@@ -4,9 +4,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -36,8 +34,8 @@ func StartExim(tb testing.TB, c EximConfig) *Exim {
 	port := FreePort(tb)
 	e := &Exim{Addr: net.JoinHostPort("127.0.0.1", port), tb: tb, dir: Dir(tb)}
 	makeDirs(tb, e.dir, "spool", "log", "lib")
-	e.own("spool", "log")
-	e.install()
+	own(tb, "Debian-exim", e.path("spool"), e.path("log")) // the user under whom it receives and delivers
+	installAside(tb, e.dir, "exim4")
 	write(tb, e.path("exim.conf"), e.config(port, c)...)
 
 	// -bdf: a daemon in the foreground. -q1s: look after the queue every second.
@@ -53,56 +51,7 @@ func StartExim(tb testing.TB, c EximConfig) *Exim {
 	return e
 }
 
-// install copies the program, with the libraries that were unpacked beside it, to where its user
-// can run it: not every checkout is open to everybody.
-func (e *Exim) install() {
-	e.tb.Helper()
-	program, err := look("exim4")
-	if err != nil {
-		e.tb.Fatal(err)
-	}
-	e.copyFile(program, "exim4")
-	if !strings.Contains(program, "/.cache/peers/") {
-		return // installed as usual, and its libraries too
-	}
-	libraries, err := filepath.Glob(filepath.Join(filepath.Dir(program), "../lib/*-linux-*/*.so.*"))
-	if err != nil {
-		e.tb.Fatal(err)
-	}
-	for _, library := range libraries {
-		e.copyFile(library, filepath.Join("lib", filepath.Base(library)))
-	}
-}
-
-// copyFile copies an executable file, following links.
-func (e *Exim) copyFile(from, to string) {
-	e.tb.Helper()
-	content, err := os.ReadFile(from)
-	if err == nil {
-		err = os.WriteFile(e.path(to), content, 0o755)
-	}
-	if err != nil {
-		e.tb.Fatal(err)
-	}
-}
-
 func (e *Exim) path(name string) string { return filepath.Join(e.dir, name) }
-
-// own gives directories to the user that Exim's package makes, under whom it receives and
-// delivers.
-func (e *Exim) own(names ...string) {
-	e.tb.Helper()
-	u, err := user.Lookup("Debian-exim")
-	if err != nil {
-		e.tb.Fatal(err)
-	}
-	uid, _ := strconv.Atoi(u.Uid) // numeric on every Unix
-	for _, name := range names {
-		if err := os.Chown(e.path(name), uid, -1); err != nil {
-			e.tb.Fatal(err)
-		}
-	}
-}
 
 // config gives the configuration file: everybody's mail is taken, and has one way out.
 func (e *Exim) config(port string, c EximConfig) []string {

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -18,11 +19,13 @@ var programs = map[string]struct {
 	// installed beside another one.
 	aside string
 	root  bool // runs as root only, to change to users of its own
+	mount bool // needs a mount namespace of its own, which a container may forbid
 }{
 	"postfix":      {pkg: "postfix", root: true},
 	"dovecot":      {pkg: "dovecot-imapd", root: true},
 	"dovecot-lmtp": {pkg: "dovecot-lmtpd", path: "/usr/lib/dovecot/lmtp", root: true},
 	"exim4":        {pkg: "exim4-daemon-light", aside: "exim/usr/sbin/exim4", root: true},
+	"opensmtpd":    {pkg: "opensmtpd", path: "/usr/sbin/smtpd", aside: "opensmtpd/usr/sbin/smtpd", root: true, mount: true},
 	"haproxy":      {pkg: "haproxy"},
 	"swaks":        {pkg: "swaks"},
 	"swaks-tls":    {pkg: "libnet-ssleay-perl", file: "/usr/lib/*/perl5/*/Net/SSLeay.pm"},
@@ -41,6 +44,8 @@ func Need(tb testing.TB, names ...string) {
 			lacking = append(lacking, name+" (Debian package "+program.pkg+")")
 		} else if program.root && os.Geteuid() != 0 {
 			lacking = append(lacking, "root, to run "+name)
+		} else if program.mount && !canMount() {
+			lacking = append(lacking, "mount namespaces, to run "+name)
 		}
 	}
 	if len(lacking) == 0 {
@@ -51,6 +56,13 @@ func Need(tb testing.TB, names ...string) {
 		miss = tb.Fatalf
 	}
 	miss("needs %s", strings.Join(lacking, ", "))
+}
+
+// canMount reports whether programs can have mount namespaces, and mount something there.
+func canMount() bool {
+	cmd := exec.Command("mount", "--bind", "/", "/")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+	return cmd.Run() == nil
 }
 
 // look finds a program, in the directories of system programs too, which are not in

@@ -1,0 +1,113 @@
+package main_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
+	"github.com/doorstep-mail/doorstep/cmd/internal/peer/corpus"
+)
+
+// ttl is how long OpenSMTPD tries: it comes again after minutes only.
+const ttl = 4 * time.Second
+
+// TestOpenSMTPDHelper: its mail.lmtp has a session for each recipient, takes every refusal for a
+// temporary one, and so the report of an unknown recipient comes when the time is over.
+func TestOpenSMTPDHelper(t *testing.T) {
+	peer.Need(t, "opensmtpd")
+	for network, messages := range map[string][]corpus.Message{"unix": keptByOpenSMTPD(), "inet": nil} {
+		t.Run(network, func(t *testing.T) {
+			s := openSite(t)
+			s.breakBox(t, s.account(t, brokenD))
+			deliver := map[string]string{"unix": s.unix, "inet": "inet:" + s.tcp}[network]
+			o := peer.StartOpenSMTPD(t, peer.OpenSMTPDConfig{Deliver: deliver, TTL: ttl})
+			var want []string
+			for _, m := range messages {
+				submit(t, o.Addr, m.Content, goodA)
+				want = append(want, m.Stored())
+			}
+			mixed := corpus.Messages()[0]
+			submit(t, o.Addr, mixed.Content, goodA, unknownC, brokenD, goodB)
+			o.AwaitIdle(time.Minute)
+
+			above := []string{"Return-Path", "Delivered-To", "Received", "Delivered-To", "Received"}
+			s.checkStored(t, s.account(t, goodA), append(want, mixed.Stored()), above...)
+			s.checkStored(t, s.account(t, goodB), []string{mixed.Stored()}, above...)
+			checkDeliveries(t, o.Deliveries(), map[string]int{goodA: len(want) + 1, goodB: 1, mixFrom: 1}, map[string]string{
+				unknownC: "TempFail 550 5.1.1 no such mailbox here", brokenD: "TempFail 451 4.2.0 mailbox is not available",
+			})
+			s.checkFailed(t, unknownC+": Envelope expired", brokenD+": Envelope expired")
+		})
+	}
+}
+
+// TestOpenSMTPDRelay: as a relay OpenSMTPD tells what is for good from what is not. It takes
+// replies of several recipients for a fault when they come at once, as they may (RFC 2033 §4.2),
+// and so gets one recipient at a time here.
+func TestOpenSMTPDRelay(t *testing.T) {
+	peer.Need(t, "opensmtpd")
+	s := openSite(t)
+	s.breakBox(t, s.account(t, brokenD))
+	o := peer.StartOpenSMTPD(t, peer.OpenSMTPDConfig{Deliver: "lmtp://" + s.tcp, TTL: time.Minute})
+	m := corpus.Messages()[0]
+	for _, to := range []string{goodA, unknownC, brokenD, goodB} {
+		submit(t, o.Addr, m.Content, to)
+	}
+	peer.Await(t, time.Minute, "all attempts and a report", func() bool { return len(o.Deliveries()) >= 5 })
+
+	for _, to := range []string{goodA, goodB} {
+		s.checkStored(t, s.account(t, to), []string{m.Stored()}, "Return-Path", "Delivered-To", "Received", "Received")
+	}
+	checkDeliveries(t, o.Deliveries(), map[string]int{goodA: 1, goodB: 1, mixFrom: 1}, map[string]string{
+		unknownC: "PermFail 550 5.1.1 no such mailbox here", brokenD: "TempFail 451 4.2.0 mailbox is not available",
+	})
+	s.checkFailed(t, unknownC+": 550 5.1.1 no such mailbox here")
+}
+
+// keptByOpenSMTPD are the messages of the corpus that OpenSMTPD itself leaves as they are: it adds
+// Date and Message-ID where there are none, removes Bcc, and ends lines at NUL.
+func keptByOpenSMTPD() []corpus.Message {
+	return slices.DeleteFunc(corpus.Messages(), func(m corpus.Message) bool {
+		return !strings.Contains(m.Content, "\nDate:") || !strings.Contains(m.Content, "\nMessage-ID:") ||
+			strings.Contains(m.Content, "\nBcc:") || strings.Contains(m.Content, "\x00")
+	})
+}
+
+// checkDeliveries wants so many successes of each recipient, and of the others nothing but the
+// given failure.
+func checkDeliveries(t *testing.T, list []peer.Delivery, good map[string]int, failures map[string]string) {
+	t.Helper()
+	delivered, failed := map[string]int{}, map[string]string{}
+	for _, d := range list {
+		status, text, _ := strings.Cut(failures[d.To], " ")
+		switch {
+		case d.Status == "Ok":
+			delivered[d.To]++
+		case d.Status == status && strings.Contains(d.Text, text):
+			failed[d.To] = failures[d.To]
+		default:
+			t.Errorf("%+v", d)
+		}
+	}
+	if diff := cmp.Diff(good, delivered) + cmp.Diff(failures, failed); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// checkFailed wants one report, with these lines.
+func (s *site) checkFailed(t *testing.T, lines ...string) {
+	t.Helper()
+	reports := s.messages(t, s.account(t, mixFrom))
+	if len(reports) != 1 || !strings.HasPrefix(reports[0], "Return-Path: <>\n") {
+		t.Fatalf("%d reports: %q", len(reports), reports)
+	}
+	for _, line := range lines {
+		if !strings.Contains(reports[0], "\n"+line) {
+			t.Errorf("no %q in %s", line, reports[0])
+		}
+	}
+}
