@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
 	"github.com/doorstep-mail/doorstep/internal/powercut"
 )
 
@@ -23,7 +22,7 @@ func TestFrozen(t *testing.T) {
 		return
 	}
 	v := powercut.New(t, powercut.Ext4)
-	frozen, well := filepath.Join(v.Dir, "mail"), filepath.Join(peer.MailDir(t), "mail")
+	frozen, well := filepath.Join(v.Dir, "mail"), filepath.Join(ownDir(t), "mail")
 	s := openSites(t, frozen, well, "[limits]\ntransaction_timeout = \"1s\"\n")
 	p := s.start(t)
 	if codes := one(t, s, messageID{-1, 0}, 0, 1); !slices.Equal(codes, []int{250, 250}) {

@@ -8,19 +8,17 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
 )
 
 // TestKill is R7: kill -9 at any moment of a loaded server, again and again. The next one takes
 // the place of the dead socket and is up within a second; what was acknowledged is there, and
 // nothing visible is less than whole.
 func TestKill(t *testing.T) {
-	rounds, limit := 4, 10*time.Second // other tests run beside
+	rounds, limit := 3, 10*time.Second // other tests run beside
 	if long {
 		rounds, limit = 200, time.Second
 	}
-	s := openSite(t, filepath.Join(peer.MailDir(t), "mail"), "")
+	s := openSite(t, filepath.Join(ownDir(t), "mail"), "")
 	acked, lost := 0, 0
 	var slowest time.Duration
 	p := s.start(t)

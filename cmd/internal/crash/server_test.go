@@ -99,7 +99,7 @@ func home(even, odd string, user int) string {
 // configure writes the configuration; each account has what the functions say besides.
 func configure(t *testing.T, store, path, more string, account ...func(user int) string) *site {
 	t.Helper()
-	s := &site{dir: peer.MailDir(t), store: store}
+	s := &site{dir: ownDir(t), store: store}
 	var b strings.Builder
 	fmt.Fprintf(&b, "hostname = \"mail.example.org\"\npostmaster = %q\n", address(0))
 	fmt.Fprintf(&b, "[[listen]]\naddress = \"unix:lmtp\"\n[[domain]]\nname = \"example.org\"\n")
@@ -114,6 +114,16 @@ func configure(t *testing.T, store, path, more string, account ...func(user int)
 		t.Fatal(err)
 	}
 	return s
+}
+
+// ownDir makes a directory that belongs to the server's user, who is the test's own unless that is
+// root.
+func ownDir(t *testing.T) string {
+	t.Helper()
+	if os.Geteuid() == 0 {
+		return peer.MailDir(t)
+	}
+	return peer.Dir(t)
 }
 
 // makeStore makes a directory for mail, durably: it is the administrator's to be there.
