@@ -45,7 +45,7 @@ fuzz:
 # What "make test" does in short: power cuts on every file system with 1, 8 and 64 sessions, 200
 # times kill -9, disks that fail and hang, and the same with each sync left out.
 crash: peers
-	DOORSTEP_CRASH=long $(GO) test -count=1 -v -timeout 60m -run 'Volume|Lies' ./internal/powercut
+	DOORSTEP_CRASH=long $(GO) test -count=1 -v -timeout 60m -run 'Volume|Lies' ./mailbox/powercut
 	DOORSTEP_CRASH=long $(GO) test -count=1 -v -timeout 60m ./cmd/internal/crash
 	DOORSTEP_CRASH=long $(GO) test -count=1 -v -timeout 60m -run 'Cut|EverySync|Killed|Reused' ./mailbox
 

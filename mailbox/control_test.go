@@ -10,7 +10,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/doorstep-mail/doorstep/internal/powercut"
+	"github.com/doorstep-mail/doorstep/mailbox/powercut"
 )
 
 // By the letter of the standard every copy survives a power cut at the moment of its report, and

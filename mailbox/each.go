@@ -27,5 +27,5 @@ func (e *each) publish(ctx context.Context, f *mailfile) error {
 func (e *each) syncDir(dir int, id fileID) error {
 	e.gate.wait(id.dev)
 	defer e.gate.leave(id.dev)
-	return e.sys.fsync(dir)
+	return syncDirectory(e.sys, dir)
 }

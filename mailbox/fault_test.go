@@ -192,7 +192,7 @@ func (sc scenario) fatal(c call, errno unix.Errno) bool {
 		return false
 	}
 	switch c.name {
-	case "fsync":
+	case "fsync", "takesChanges":
 		return true
 	case "writev":
 		return errno != unix.EINTR

@@ -170,6 +170,13 @@ func (p *probe) fsync(fd int) error {
 	return p.note("fsync done", fd, "")
 }
 
+func (p *probe) takesChanges(fd int) error {
+	if err := p.note("takesChanges", fd, ""); err != nil {
+		return err
+	}
+	return p.kernel.takesChanges(fd)
+}
+
 // close always closes, as the kernel does whatever it returns.
 func (p *probe) close(fd int) error {
 	injected := p.note("close", fd, "")

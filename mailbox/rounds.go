@@ -46,7 +46,7 @@ func (r *rounds) sync(dir int, id fileID) error {
 	}
 	r.gate.wait(id.dev)
 	r.begin(id)
-	mine.err = r.sys.fsync(dir)
+	mine.err = syncDirectory(r.sys, dir)
 	r.gate.leave(id.dev)
 	r.end(id)
 	mine.over.Done()

@@ -3,6 +3,7 @@ package mailbox
 import (
 	"errors"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,6 +21,7 @@ type system interface {
 	writev(fd int, bufs [][]byte) (int, error)
 	pread(fd int, p []byte, off int64) (int, error)
 	fsync(fd int) error
+	takesChanges(fd int) error
 	close(fd int) error
 	rename(fromDir int, from string, toDir int, to string) error
 	link(fromDir int, from string, toDir int, to string) error
@@ -96,6 +98,21 @@ func (kernel) writev(fd int, bufs [][]byte) (int, error) {
 func (kernel) pread(fd int, p []byte, off int64) (int, error) { return unix.Pread(fd, p, off) }
 
 func (kernel) fsync(fd int) error { return unix.Fsync(fd) }
+
+// noAttribute is the name of an extended attribute that no file has, for the kernel.
+var noAttribute = []byte("user.doorstep.none\x00")
+
+// takesChanges asks for a change that changes nothing: that an attribute be removed which is not
+// there. A file system begins a transaction for it all the same. Whatever else it says but that
+// it has stopped is an answer of one that lives.
+func (kernel) takesChanges(fd int) error {
+	_, _, errno := unix.Syscall(unix.SYS_FREMOVEXATTR, uintptr(fd), uintptr(unsafe.Pointer(&noAttribute[0])), 0)
+	switch errno {
+	case unix.EIO, unix.EROFS, unix.ESHUTDOWN, unix.ENODEV, unix.EUCLEAN:
+		return errno
+	}
+	return nil
+}
 
 func (kernel) close(fd int) error { return unix.Close(fd) }
 

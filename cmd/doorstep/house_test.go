@@ -41,8 +41,8 @@ var arrows = []struct {
 	{"lmtp/keypair", []string{"lmtp/internal"}},
 	{"lmtp/auth", []string{"lmtp", "lmtp/internal"}}, // it implements an interface of lmtp
 	{"lmtp", []string{"lmtp/address", "lmtp/internal"}},
-	{"mailbox", []string{"mailbox"}},
-	{"internal", nil}, // tools of the tests
+	{"mailbox/powercut", nil}, // for tests
+	{"mailbox", nil},
 }
 
 // TestImportsRunOneWay: the protocol knows no files and no accounts, the mailboxes know no

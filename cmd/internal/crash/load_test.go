@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -113,13 +112,6 @@ func (l *load) send(ctx context.Context, conn *client.Client, id messageID, to .
 		}
 	}
 	return err
-}
-
-// heard gives what has been acknowledged so far.
-func (l *load) heard() map[copyID]bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return maps.Clone(l.acked)
 }
 
 func (l *load) breaks(err error) {

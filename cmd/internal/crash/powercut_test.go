@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/doorstep-mail/doorstep/internal/powercut"
+	"github.com/doorstep-mail/doorstep/mailbox/powercut"
 )
 
 // TestPowerCut is R1: the power fails under a server that many sessions load, at some write or

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/doorstep-mail/doorstep/internal/powercut"
+	"github.com/doorstep-mail/doorstep/mailbox/powercut"
 )
 
 // What a real file system was told to sync is there after the cut, and what it was not is gone.
