@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/doorstep-mail/doorstep/lmtp"
+	"github.com/doorstep-mail/doorstep/mailbox"
 )
 
 // Commit ends the content and delivers. LMTP recipients succeed and fail each on their own;
@@ -21,7 +22,17 @@ func (t *transaction) Commit(ctx context.Context) <-chan error {
 		known: make([]bool, len(t.copies)),
 		errs:  make([]error, len(t.copies)),
 	}
-	go o.deliver(ctx)
+	message := t.begin()
+	if err := t.head.Close(); err != nil { // the very last line made it a loop
+		message.Abort()
+		o.all(err)
+		return o.out
+	}
+	t.refuseByHeader()
+	o.mu.Lock()
+	o.expiry = context.AfterFunc(ctx, func() { o.expire(context.Cause(ctx)) })
+	o.mu.Unlock()
+	go o.deliver(ctx, message)
 	return o.out
 }
 
@@ -36,24 +47,18 @@ type outcomes struct {
 	errs  []error // by copy
 	next  int     // the first recipient that was not told
 
+	expiry func() bool // stops the wait for the end of ctx
 	closed bool
 }
 
 // deliver delivers the copies, and tells of each as soon as it can.
-func (o *outcomes) deliver(ctx context.Context) {
+func (o *outcomes) deliver(ctx context.Context, message *mailbox.Message) {
 	defer func() {
 		if p := recover(); p != nil {
 			o.t.agent.Log.Error("panic in a delivery", "transaction", o.t.envelope.ID, "panic", p, "stack", string(debug.Stack()))
 			o.end() // who has no outcome yet is told 451
 		}
 	}()
-	message := o.t.begin()
-	if err := o.t.head.Close(); err != nil { // the very last line made it a loop
-		message.Abort()
-		o.all(err)
-		return
-	}
-	o.t.refuseByHeader()
 	if o.t.session.Protocol == lmtp.ESMTP && !o.t.envelope.PRDR {
 		if refused := o.t.firstRefused(); refused != nil {
 			message.Abort()
@@ -82,6 +87,9 @@ func (o *outcomes) all(err error) {
 func (o *outcomes) done(copy int, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.closed {
+		return // too late: it was answered for, and the client will try again
+	}
 	o.known[copy], o.errs[copy] = true, reply(err)
 	for o.next < len(o.t.recipients) && o.known[o.t.recipients[o.next].copy] {
 		r := o.t.recipients[o.next]
@@ -98,6 +106,22 @@ func (o *outcomes) done(copy int, err error) {
 	}
 }
 
+// expire gives those copies that hang an outcome, so that the recipients behind them are told
+// theirs: a mailbox that is stored and not acknowledged is stored again.
+func (o *outcomes) expire(why error) {
+	for i := range o.known {
+		if !o.has(i) {
+			o.done(i, why)
+		}
+	}
+}
+
+func (o *outcomes) has(copy int) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.known[copy]
+}
+
 // end closes the channel, if it is still open.
 func (o *outcomes) end() {
 	o.mu.Lock()
@@ -109,5 +133,8 @@ func (o *outcomes) close() {
 	if !o.closed {
 		close(o.out)
 		o.closed = true
+		if o.expiry != nil {
+			o.expiry()
+		}
 	}
 }

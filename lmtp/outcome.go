@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // finish ends a transaction whose content has been read: it is delivered, or refused for
@@ -94,6 +95,9 @@ type pending struct {
 	late error
 }
 
+// lastCall is how long a Transaction may take to answer for the rest when its time has ended.
+const lastCall = time.Second
+
 // next waits for the next outcome. Replies that are known go out before it waits: a slow
 // mailbox delays its own reply, not those before it.
 func (p *pending) next() error {
@@ -111,9 +115,9 @@ func (p *pending) next() error {
 	case <-p.ctx.Done():
 	}
 	select {
-	case err, ok := <-p.outcomes: // known in time, but the client was slow to read
+	case err, ok := <-p.outcomes: // known in time, or what the Transaction makes of the end
 		return outcome(err, ok)
-	default:
+	case <-time.After(lastCall):
 	}
 	p.late = errStopping
 	if errors.Is(p.ctx.Err(), context.DeadlineExceeded) {

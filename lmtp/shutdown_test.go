@@ -129,7 +129,7 @@ func TestShutdownWithoutPatience(t *testing.T) {
 				begun := time.Now()
 				done := stopping(s, time.Minute)
 				d.expect(want...)
-				took(t, begun, time.Minute)
+				took(t, begun, time.Minute+lastCall)
 				if !errors.Is(work.Err(), context.Canceled) {
 					t.Errorf("context of the delivery: %v", work.Err())
 				}
