@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
 	"github.com/doorstep-mail/doorstep/lmtp/client"
 )
@@ -52,6 +54,14 @@ func (s *site) breakBox(t *testing.T, a siteAccount) {
 	}
 }
 
+// repairBox removes it.
+func (s *site) repairBox(t *testing.T, a siteAccount) {
+	t.Helper()
+	if err := os.Remove(s.maildir(a)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // submit hands a message to an MTA, which must take it for all recipients.
 func submit(t *testing.T, addr, content string, to ...string) {
 	t.Helper()
@@ -70,5 +80,40 @@ func submit(t *testing.T, addr, content string, to ...string) {
 	}
 	if err := c.Quit(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// checkDeliveries wants so many successes of each recipient, and of the others nothing but the
+// given failure.
+func checkDeliveries(t *testing.T, list []peer.Delivery, good map[string]int, failures map[string]string) {
+	t.Helper()
+	delivered, failed := map[string]int{}, map[string]string{}
+	for _, d := range list {
+		status, text, _ := strings.Cut(failures[d.To], " ")
+		switch {
+		case d.Status == "sent":
+			delivered[d.To]++
+		case d.Status == status && strings.Contains(d.Text, text):
+			failed[d.To] = failures[d.To]
+		default:
+			t.Errorf("%+v", d)
+		}
+	}
+	if diff := cmp.Diff(good, delivered) + cmp.Diff(failures, failed); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// checkFailed wants one report, with these words.
+func (s *site) checkFailed(t *testing.T, words ...string) {
+	t.Helper()
+	reports := s.messages(t, s.account(t, mixFrom))
+	if len(reports) != 1 || !strings.HasPrefix(reports[0], "Return-Path: <>\n") {
+		t.Fatalf("%d reports: %q", len(reports), reports)
+	}
+	for _, word := range words {
+		if !strings.Contains(reports[0], word) {
+			t.Errorf("no %q in %s", word, reports[0])
+		}
 	}
 }

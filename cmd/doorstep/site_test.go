@@ -47,21 +47,25 @@ var siteAccounts = func() []siteAccount {
 // A site is a running Doorstep with its accounts, listening for LMTP.
 type site struct {
 	unix, tcp string // targets: unix:PATH, 127.0.0.1:PORT
+	esmtp     string // one that speaks ESMTP: 127.0.0.1:PORT
 	store     string
 }
 
-// openSite builds doorstep and starts it.
-func openSite(t *testing.T) *site {
+// openSite builds doorstep and starts it, with more in its configuration.
+func openSite(t *testing.T, more ...string) *site {
 	t.Helper()
 	dir := peer.MailDir(t)
-	s := &site{unix: "unix:" + filepath.Join(dir, "lmtp"), tcp: "127.0.0.1:" + peer.FreePort(t), store: filepath.Join(dir, "mail")}
+	s := &site{
+		unix: "unix:" + filepath.Join(dir, "lmtp"), tcp: "127.0.0.1:" + peer.FreePort(t),
+		esmtp: "127.0.0.1:" + peer.FreePort(t), store: filepath.Join(dir, "mail"),
+	}
 	if err := os.Mkdir(s.store, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Chown(s.store, peer.MailUser, peer.MailUser); err != nil {
 		t.Fatal(err)
 	}
-	p := peer.StartDoorstep(t, dir, s.configuration())
+	p := peer.StartDoorstep(t, dir, s.configuration()+strings.Join(more, ""))
 	t.Cleanup(func() {
 		p.Stop()
 		if err := p.Err(); err != nil || strings.Contains(p.Output(), "panic") {
@@ -70,6 +74,7 @@ func openSite(t *testing.T) *site {
 	})
 	peer.AwaitListener(t, p, "unix", strings.TrimPrefix(s.unix, "unix:"))
 	peer.AwaitListener(t, p, "tcp", s.tcp)
+	peer.AwaitListener(t, p, "tcp", s.esmtp)
 	return s
 }
 
@@ -78,6 +83,7 @@ func (s *site) configuration() string {
 	fmt.Fprintf(&b, "hostname = %q\npostmaster = %q\n", "store.example", "sender@src.example")
 	fmt.Fprintf(&b, "[[listen]]\naddress = %q\nmode = \"0666\"\n", s.unix) // Postfix connects as its own user
 	fmt.Fprintf(&b, "[[listen]]\naddress = %q\n", "tcp:"+s.tcp)
+	fmt.Fprintf(&b, "[[listen]]\naddress = %q\nprotocol = \"esmtp\"\n", "tcp:"+s.esmtp)
 	fmt.Fprintf(&b, "[store]\npath = %q\n", s.store+"/{domain}/{local}/Maildir")
 	for _, d := range []string{"dst.example", "src.example", "例え.example"} {
 		fmt.Fprintf(&b, "[[domain]]\nname = %q\n", d)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +14,8 @@ import (
 // EximConfig says what an Exim instance does with mail.
 type EximConfig struct {
 	// Deliver is where all mail goes: "inet:127.0.0.1:2424", by its smtp transport, which
-	// knows SMTPUTF8, or "unix:/path", by its lmtp transport, which does not.
+	// knows SMTPUTF8, or "unix:/path", by its lmtp transport, which does not. Either way it
+	// speaks LMTP; to "smtp:127.0.0.1:25" its smtp transport speaks ESMTP.
 	Deliver string
 }
 
@@ -81,9 +83,11 @@ func (e *Exim) config(port string, c EximConfig) []string {
 	if socket, ok := strings.CutPrefix(c.Deliver, "unix:"); ok {
 		lines = append(lines, "  driver = lmtp", "  socket = "+socket, "  batch_max = 100")
 	} else {
-		host, port, _ := net.SplitHostPort(strings.TrimPrefix(c.Deliver, "inet:"))
-		lines = append(lines, "  driver = smtp", "  protocol = lmtp", "  hosts = "+host, "  port = "+port,
-			"  hosts_override", "  allow_localhost")
+		network, addr, _ := strings.Cut(c.Deliver, ":")
+		protocol := map[string]string{"inet": "lmtp", "smtp": "smtp"}[network]
+		host, port, _ := net.SplitHostPort(addr)
+		lines = append(lines, "  driver = smtp", "  protocol = "+protocol, "  hosts = "+host, "  port = "+port,
+			"  hosts_override", "  allow_localhost", "  max_rcpt = 1000")
 	}
 	return append(lines, "begin retry", "* * F,1h,1s")
 }
@@ -92,6 +96,23 @@ func (e *Exim) config(port string, c EximConfig) []string {
 func (e *Exim) Log() string {
 	e.tb.Helper()
 	return read(e.tb, e.path("log/mainlog")) + read(e.tb, e.path("log/paniclog"))
+}
+
+// eximDelivery is a line of the log: "DATE TIME QUEUE => a <a@b.example> R=out T=out H=… K C="250 …"".
+var eximDelivery = regexp.MustCompile(`(?m)^\S+ \S+ (\S+) (=>|->|\*\*|==) (?:\S+ <)?([^\s>]+)>? R=out T=out(.*)$`)
+
+// Deliveries gives the attempts so far, with Postfix's words for how they ended. Text is what the
+// log says behind the names of router and transport: "K" for BDAT, "PRDR", what the server said.
+func (e *Exim) Deliveries() (list []Delivery) {
+	e.tb.Helper()
+	status := map[string]string{"=>": "sent", "->": "sent", "**": "bounced", "==": "deferred"}
+	for _, m := range eximDelivery.FindAllStringSubmatch(e.Log(), -1) {
+		if strings.HasSuffix(m[4], "Retry time not yet reached") {
+			continue // no attempt
+		}
+		list = append(list, Delivery{Queue: m[1], To: m[3], Status: status[m[2]], Text: m[4]})
+	}
+	return list
 }
 
 // AwaitIdle waits until the queue is empty: everything is delivered or bounced.

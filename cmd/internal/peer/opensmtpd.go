@@ -103,12 +103,13 @@ func (c OpenSMTPDConfig) action() string {
 // attemptLine is what it logs of an attempt: by mail.lmtp, and by its own client.
 var attemptLine = regexp.MustCompile(`(?m)^\S+ m[dt]a delivery evpid=\S+ from=<\S*> to=<(\S+)> .* result="?(\w+)"? stat=(.*)$`)
 
-// Deliveries gives the attempts so far. Status is "Ok", "TempFail" or "PermFail", Text what the
+// Deliveries gives the attempts so far, with Postfix's words for how they ended. Text is what the
 // server said; DSN is not logged.
 func (o *OpenSMTPD) Deliveries() (list []Delivery) {
 	o.tb.Helper()
+	status := map[string]string{"Ok": "sent", "PermFail": "bounced", "TempFail": "deferred"}
 	for _, m := range attemptLine.FindAllStringSubmatch(o.Output(), -1) {
-		list = append(list, Delivery{To: m[1], Status: m[2], Text: m[3]})
+		list = append(list, Delivery{To: m[1], Status: status[m[2]], Text: m[3]})
 	}
 	return list
 }

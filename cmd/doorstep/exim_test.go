@@ -1,0 +1,103 @@
+package main_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
+	"github.com/doorstep-mail/doorstep/cmd/internal/peer/corpus"
+)
+
+// eximWays are those by which Exim hands mail over, each with the extensions that it then uses, as
+// its log has them: K is CHUNKING.
+var eximWays = []struct {
+	name   string
+	target func(*site) string
+	uses   string
+}{
+	{"lmtp transport", func(s *site) string { return s.unix }, ` C="250 2.0.0 `},
+	{"LMTP", func(s *site) string { return "inet:" + s.tcp }, ` K C="250 2.0.0 `},
+	{"ESMTP", func(s *site) string { return "smtp:" + s.esmtp }, ` PRDR K C="250 2.0.0 `},
+}
+
+// TestEximMix: each recipient has its own result, with LMTP's replies and with those of PRDR
+// (DATA-13). Of a message for many, what is over the limit of recipients comes in a second
+// transaction (LIM-03).
+func TestEximMix(t *testing.T) {
+	peer.Need(t, "exim4")
+	for _, way := range eximWays {
+		t.Run(way.name, func(t *testing.T) {
+			s := openSite(t, "[limits]\nrecipients = 100\n")
+			s.breakBox(t, s.account(t, brokenD))
+			e := peer.StartExim(t, peer.EximConfig{Deliver: way.target(s)})
+			m := corpus.Messages()[0]
+			submit(t, e.Addr, m.Content, goodA, unknownC, brokenD, goodB)
+			peer.Await(t, time.Minute, "a second attempt, and a report", func() bool {
+				return countDeliveries(e, brokenD) > 1 && countDeliveries(e, mixFrom) > 0
+			})
+			checkDeliveries(t, e.Deliveries(), map[string]int{goodA: 1, goodB: 1, mixFrom: 1}, map[string]string{
+				unknownC: "bounced 550 5.1.1 no such mailbox here", brokenD: "deferred 451 4.2.0 mailbox is not available",
+			})
+			s.checkFailed(t, unknownC, "550 5.1.1 no such mailbox here")
+			for _, d := range e.Deliveries() {
+				if (d.To == goodA || d.To == goodB) && !strings.Contains(d.Text, way.uses) {
+					t.Errorf("%s: %s, want %s", d.To, d.Text, way.uses)
+				}
+			}
+
+			s.repairBox(t, s.account(t, brokenD))
+			crowd := slices.Clone(crew)
+			for _, c := range crew {
+				crowd = append(crowd, strings.Replace(c, "@", "+list@", 1))
+			}
+			submit(t, e.Addr, m.Content, crowd...)
+			e.AwaitIdle(time.Minute)
+			for _, to := range []string{goodA, brokenD} {
+				s.checkStored(t, s.account(t, to), []string{m.Stored()}, "Return-Path", "Delivered-To", "Received", "Received")
+			}
+			for _, to := range crowd {
+				if n := countDeliveries(e, to); n != 1 && to != goodB {
+					t.Errorf("%d deliveries to %s", n, to)
+				}
+			}
+		})
+	}
+}
+
+// TestEximAllRefused: the last reply of PRDR, for the whole, says no more than those for each. Exim
+// takes a permanent one there for all recipients, though one were to be tried again.
+func TestEximAllRefused(t *testing.T) {
+	peer.Need(t, "exim4")
+	s := openSite(t)
+	for _, to := range []string{brokenD, goodA} {
+		s.breakBox(t, s.account(t, to))
+	}
+	e := peer.StartExim(t, peer.EximConfig{Deliver: "smtp:" + s.esmtp})
+	m := corpus.Messages()[0]
+	submit(t, e.Addr, m.Content, brokenD, goodA)
+	peer.Await(t, time.Minute, "an attempt", func() bool { return countDeliveries(e, brokenD) > 0 && countDeliveries(e, goodA) > 0 })
+	for _, d := range e.Deliveries() {
+		if d.Status != "deferred" || !strings.Contains(d.Text, "451 4.2.0 mailbox is not available") {
+			t.Errorf("%+v", d)
+		}
+	}
+	for _, to := range []string{brokenD, goodA} {
+		s.repairBox(t, s.account(t, to))
+	}
+	e.AwaitIdle(time.Minute)
+	for _, to := range []string{brokenD, goodA} {
+		s.checkStored(t, s.account(t, to), []string{m.Stored()}, "Return-Path", "Delivered-To", "Received", "Received")
+	}
+}
+
+// countDeliveries counts the attempts to deliver to a recipient.
+func countDeliveries(e *peer.Exim, to string) (n int) {
+	for _, d := range e.Deliveries() {
+		if d.To == to {
+			n++
+		}
+	}
+	return n
+}
