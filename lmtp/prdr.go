@@ -14,16 +14,21 @@ func (c *conn) mailPRDR(env *Envelope, p parameter) Reply {
 
 func (c *conn) offersPRDR() bool { return c.session.Protocol == ESMTP }
 
-var replyPRDR = Reply{Code: 353, Text: "a reply for each recipient follows"}
+var (
+	replyPRDR = Reply{Code: 353, Text: "a reply for each recipient follows"}
 
-// answerEachAndAll gives the replies of a PRDR transaction. The last one speaks for the whole:
-// a client that reads a failure there takes all recipients for failed, so that it is a
-// success if any of them has the message.
+	errNobody    = &Error{Code: 554, Enhanced: "5.0.0", Text: "no recipient has the message"}
+	errNobodyYet = &Error{Code: 451, Enhanced: "4.0.0", Text: "no recipient has the message yet"}
+)
+
+// answerEachAndAll gives the replies of a PRDR transaction. What the last one says goes, for the
+// client, above what each recipient was told: Exim takes a failure there for that of those who have
+// the message, and a permanent one even for those to whom it was to be sent again. So it is a
+// success if anybody has the message, and else no worse than the mildest failure.
 func (c *conn) answerEachAndAll(p *pending, n int, id string) {
 	c.out.write(replyPRDR)
-	whole := c.outcomeReply(nil, id)
-	var failed Reply
 	delivered := false
+	var failed Reply
 	for range n {
 		err := p.next()
 		if c.out.err != nil {
@@ -31,13 +36,26 @@ func (c *conn) answerEachAndAll(p *pending, n int, id string) {
 		}
 		r := c.outcomeReply(err, id)
 		c.out.write(r)
-		delivered = delivered || err == nil
-		if err != nil && (failed.Code == 0 || r.Code < failed.Code) {
-			failed = r
+		if err == nil {
+			delivered = true
+		} else {
+			failed = failureOfBoth(failed, r, id)
 		}
 	}
-	if !delivered && failed.Code != 0 {
-		whole = failed
+	if delivered || n == 0 {
+		failed = c.outcomeReply(nil, id)
 	}
-	c.out.write(whole)
+	c.out.write(failed)
+}
+
+// failureOfBoth gives one failure for two, of which a may be none yet. Where their reasons differ it
+// tells neither: the client would tell both to everybody.
+func failureOfBoth(a, b Reply, id string) Reply {
+	switch {
+	case a.Code == 0 || a.Code == b.Code && a.Enhanced == b.Enhanced && a.Text == b.Text:
+		return b
+	case a.Code < 500 || b.Code < 500:
+		return refusal(errNobodyYet, id)
+	}
+	return refusal(errNobody, id)
 }

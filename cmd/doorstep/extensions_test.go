@@ -6,8 +6,11 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
 	"io"
 	"log/slog"
 	"math/big"
@@ -115,21 +118,34 @@ func TestExtensionsByConfiguration(t *testing.T) {
 	by := func(keywords ...string) func(tableRow) bool {
 		return func(r tableRow) bool { return r.on || slices.Contains(keywords, r.keyword) }
 	}
+	const files = "[tls]\ncertificate = \"server.pem\"\nkey = \"server.key\"\n[auth]\npasswd_file = \"users\"\n"
 	for name, tt := range map[string]struct {
 		listen, more string
 		want         func(tableRow) bool
+		secure       func(tableRow) bool // behind STARTTLS; nil: there is none
 	}{
-		"defaults":         {"", "", on},
-		"crlf":             {"", "[store]\nnewline = \"crlf\"\n", by("BINARYMIME")},
-		"priority":         {"mt_priority = true\n", "", by("MT-PRIORITY")},
-		"trusted":          {"trusted = [\"192.0.2.1\"]\n", "", by("XFORWARD", "XCLIENT")},
-		"others trusted":   {"trusted = [\"192.0.2.2\"]\n", "", on},
-		"owner_since":      {"", "[[user]]\naddress = \"b@dst.example\"\nowner_since = 2014-04-03\n", by("RRVS")},
-		"limit of session": {"", "[limits]\ntransactions = 5\n", on},
+		"defaults":         {"", "", on, nil},
+		"tls":              {"tls = \"starttls\"\n", files, by("STARTTLS"), by("REQUIRETLS")},
+		"auth":             {"auth = [\"SCRAM-SHA-256\"]\n", files, by("AUTH"), nil},
+		"plain needs tls":  {"auth = [\"PLAIN\"]\ntls = \"starttls\"\n", files, by("STARTTLS"), by("REQUIRETLS", "AUTH")},
+		"crlf":             {"", "[store]\nnewline = \"crlf\"\n", by("BINARYMIME"), nil},
+		"priority":         {"mt_priority = true\n", "", by("MT-PRIORITY"), nil},
+		"trusted":          {"trusted = [\"192.0.2.1\"]\n", "", by("XFORWARD", "XCLIENT"), nil},
+		"others trusted":   {"trusted = [\"192.0.2.2\"]\n", "", on, nil},
+		"owner_since":      {"", "[[user]]\naddress = \"b@dst.example\"\nowner_since = 2014-04-03\n", by("RRVS"), nil},
+		"limit of session": {"", "[limits]\ntransactions = 5\n", on, nil},
 	} {
 		for _, p := range []lmtp.Protocol{lmtp.LMTP, lmtp.ESMTP} {
 			t.Run(name+" "+p.String(), func(t *testing.T) {
-				file := filepath.Join(t.TempDir(), "doorstep.toml")
+				dir := t.TempDir()
+				t.Chdir(dir) // where the files are named from
+				writeKeyPair(t)
+				key := base64.StdEncoding.EncodeToString(make([]byte, sha256.Size))
+				users := "alice:{SCRAM-SHA-256}4096," + key + "," + key + "," + key + "\n"
+				if err := os.WriteFile("users", []byte(users), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				file := filepath.Join(dir, "doorstep.toml")
 				text := "hostname = \"mx.dst.example\"\n[[listen]]\naddress = \"tcp:127.0.0.1:2424\"\nprotocol = \"" +
 					strings.ToLower(p.String()) + "\"\n" + tt.listen + "[[domain]]\nname = \"dst.example\"\n" +
 					"[[user]]\naddress = \"postmaster@dst.example\"\n" + tt.more
@@ -140,13 +156,27 @@ func TestExtensionsByConfiguration(t *testing.T) {
 				if err != nil || len(problems) > 0 {
 					t.Fatal(err, problems)
 				}
-				s, err := buildServer(c, c.Listen[0], noMail{}, slog.New(slog.DiscardHandler), &gate{limit: 10})
+				log := slog.New(slog.DiscardHandler)
+				s, err := buildServer(c, c.Listen[0], noMail{}, log, &gate{limit: 10})
 				if err != nil {
 					t.Fatal(err)
 				}
-				plain, _ := offered(t, s, false)
+				secrets, err := buildSecrets(c, log)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := secrets.secure(s, c.Listen[0]); err != nil {
+					t.Fatal(err)
+				}
+				plain, secure := offered(t, s, tt.secure != nil)
 				if diff := cmp.Diff(listed(rows, p, tt.want), plain); diff != "" {
 					t.Errorf("(-table +hello)\n%s", diff)
+				}
+				if tt.secure == nil {
+					return
+				}
+				if diff := cmp.Diff(listed(rows, p, tt.secure), secure); diff != "" {
+					t.Errorf("under TLS (-table +hello)\n%s", diff)
 				}
 			})
 		}
@@ -241,6 +271,23 @@ type plainAuth struct{}
 func (plainAuth) Mechanisms(*lmtp.Session) []string { return []string{"PLAIN"} }
 
 func (plainAuth) Begin(context.Context, *lmtp.Session, string) lmtp.Exchange { return nil }
+
+// writeKeyPair writes a certificate and its key to the working directory.
+func writeKeyPair(t *testing.T) {
+	t.Helper()
+	pair := selfSigned(t)
+	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, block := range map[string]*pem.Block{
+		"server.pem": {Type: "CERTIFICATE", Bytes: pair.Certificate[0]}, "server.key": {Type: "PRIVATE KEY", Bytes: key},
+	} {
+		if err := os.WriteFile(name, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
 
 // selfSigned is a certificate to shake hands with.
 func selfSigned(t *testing.T) tls.Certificate {
