@@ -21,7 +21,7 @@ build:
 test: build check peers unit
 
 check:
-	@unformatted=$$(gofmt -l cmd config delivery internal lmtp mailbox); \
+	@unformatted=$$(gofmt -l cmd config delivery lmtp mailbox); \
 	if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
 	$(GO) mod verify
 	$(GO) vet ./...
