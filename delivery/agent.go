@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/doorstep-mail/doorstep/delivery/directory"
@@ -51,6 +52,8 @@ type transaction struct {
 	copies     []copyFor   // one for each distinct mailbox
 	message    *mailbox.Message
 	head       headEditor
+	named      bool   // the store knows the copies
+	held       []byte // what waits until it does
 }
 
 // A recipient is an accepted one, and which copy is theirs.
@@ -63,7 +66,7 @@ type recipient struct {
 }
 
 // A copyFor is the copy in one mailbox. Its trace fields name the first recipient that led
-// there.
+// there and is not refused.
 type copyFor struct {
 	dest mailbox.Dest
 	to   address.Address
@@ -116,32 +119,59 @@ func (t *transaction) Write(p []byte) (int, error) {
 	if err := t.head.Write(p); err != nil {
 		return 0, err
 	}
+	if t.head.place == inBody || len(t.held) > maxUndecided {
+		t.name()
+	}
 	return len(p), nil
 }
 
-// begin names the copies to the store, before the first content.
+// begin makes ready for the first content.
 func (t *transaction) begin() *mailbox.Message {
 	if t.message != nil {
 		return t.message
 	}
 	t.message = t.agent.Store.NewMessage()
-	now := t.agent.now()
-	for _, c := range t.copies {
-		t.message.Add(c.dest, traceFields(t.session, t.envelope, c.to, now))
-	}
-	t.head.dst = sink{t.message}
+	t.head.dst = sink{t}
 	if t.agent.RRVS {
 		t.head.since = &sinceFields{}
+	}
+	if !t.agent.RRVS || len(t.copies) == len(t.recipients) {
+		t.name() // the header cannot change whom a copy is for
 	}
 	return t.message
 }
 
-// A sink is where content goes on to the store. When no copy can take it any more the rest
-// is of no use, but its recipients each have their own outcome, which Commit reports.
-type sink struct{ message *mailbox.Message }
+// name names the copies to the store, and passes on what has waited for that.
+func (t *transaction) name() {
+	if t.named {
+		return
+	}
+	t.named = true
+	t.refuseByHeader()
+	for _, r := range slices.Backward(t.recipients) {
+		if r.refused == nil {
+			t.copies[r.copy].to = r.to // in the end the first of them
+		}
+	}
+	now := t.agent.now()
+	for _, c := range t.copies {
+		t.message.Add(c.dest, traceFields(t.session, t.envelope, c.to, now))
+	}
+	t.message.Write(t.held) // as in sink
+	t.held = nil
+}
+
+// A sink is where content goes on to the store, once that knows the copies. When no copy can take
+// it any more the rest is of no use, but its recipients each have their own outcome, which Commit
+// reports.
+type sink struct{ t *transaction }
 
 func (s sink) Write(p []byte) (int, error) {
-	s.message.Write(p) // the error comes again with each copy's outcome
+	if !s.t.named {
+		s.t.held = append(s.t.held, p...)
+		return len(p), nil
+	}
+	s.t.message.Write(p) // the error comes again with each copy's outcome
 	return len(p), nil
 }
 

@@ -28,7 +28,8 @@ func (t *transaction) Commit(ctx context.Context) <-chan error {
 		o.all(err)
 		return o.out
 	}
-	t.refuseByHeader()
+	t.name()
+	t.refuseByHeader() // again, by fields that did not come in time for that
 	o.mu.Lock()
 	o.expiry = context.AfterFunc(ctx, func() { o.expire(context.Cause(ctx)) })
 	o.mu.Unlock()
