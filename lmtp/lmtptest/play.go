@@ -59,7 +59,7 @@ func (s *Script) play(step Step, i int, sender *sender, replies *bufio.Reader) e
 		return step.Expect.match(r)
 	case sender.how == OneWrite:
 		if s.firstSend() == i {
-			sender.send(s.allSent())
+			sender.send(s.Sent())
 		}
 		return nil
 	default:
@@ -77,7 +77,8 @@ func (s *Script) firstSend() int {
 	return -1
 }
 
-func (s *Script) allSent() string {
+// Sent is all that the client sends.
+func (s *Script) Sent() string {
 	var all string
 	for _, step := range s.Steps {
 		all += step.Send
