@@ -282,7 +282,7 @@ var sections = []section{
 			},
 			{
 				name: "quota", kind: size(1, 1<<50, func(r *reader) *int64 { return &r.user.Quota }), example: `"2GiB"`,
-				doc: "How much the mailbox may hold. Default: no limit.",
+				doc: "How much the mailbox may hold. It is shown by lookup, and not enforced yet. Default: no limit.",
 			},
 			{
 				name: "disabled", example: `"defer"`,

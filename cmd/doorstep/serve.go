@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -77,6 +78,9 @@ func serve(ctx context.Context, c *config.Config, stderr io.Writer, ready func()
 			log.Error("close the store", "error", err)
 		}
 	}()
+	if slices.ContainsFunc(c.Users, func(u config.User) bool { return u.Quota > 0 }) {
+		log.Warn("quotas are configured, and not enforced by this version")
+	}
 	if c.Store.Durability == config.DurableNone {
 		log.Warn("durability is \"none\": a power cut loses mail that was acknowledged")
 	}
