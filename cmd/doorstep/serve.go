@@ -29,7 +29,9 @@ func serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Take mail and deliver it",
 		Long: "Serve listens, takes mail and delivers it until it is told to stop by SIGTERM or SIGINT.\n" +
-			"Then deliveries that have begun are finished; a second signal stops at once.\n\n" +
+			"Then deliveries that have begun are finished; a second signal stops at once. At SIGHUP the\n" +
+			"configuration is read again: domains, users, the postmaster and the store change at once,\n" +
+			"all else at the next start; where anything is wrong with it, the old one stays in force.\n\n" +
 			"With --dev it needs no configuration: it makes one in ./doorstep-dev, with a few accounts,\n" +
 			"and listens on a socket there, on 127.0.0.1:2424 for LMTP and on 127.0.0.1:2525 for ESMTP.",
 		Example: "  doorstep serve -c /etc/doorstep/doorstep.toml\n  doorstep serve --dev",
@@ -54,13 +56,14 @@ func serveCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return serve(cmd.Context(), c, cmd.ErrOrStderr(), ready)
+		return serve(cmd.Context(), *path, c, cmd.ErrOrStderr(), ready)
 	}
 	return cmd
 }
 
-// serve runs until a signal, or until ctx ends. ready is called when all sockets are open.
-func serve(ctx context.Context, c *config.Config, stderr io.Writer, ready func()) error {
+// serve runs until a signal, or until ctx ends. path is where c was read, to be read again at
+// SIGHUP. ready is called when all sockets are open.
+func serve(ctx context.Context, path string, c *config.Config, stderr io.Writer, ready func()) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 
@@ -84,7 +87,8 @@ func serve(ctx context.Context, c *config.Config, stderr io.Writer, ready func()
 	if c.Store.Durability == config.DurableNone {
 		log.Warn("durability is \"none\": a power cut loses mail that was acknowledged")
 	}
-	listeners, err := open(ctx, c, agent, log)
+	handler := newReloader(path, c, agent, log)
+	listeners, err := open(ctx, c, handler, log)
 	if err != nil {
 		return err
 	}
@@ -95,6 +99,7 @@ func serve(ctx context.Context, c *config.Config, stderr io.Writer, ready func()
 	for _, p := range c.CheckSystem() {
 		log.Warn("the configuration does not fit this machine", "problem", p.String())
 	}
+	handler.watch(ctx)
 	ready()
 	return runAll(ctx, stop, listeners, log)
 }

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"os/signal"
+	"reflect"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/delivery"
+	"github.com/doorstep-mail/doorstep/lmtp"
+)
+
+// A reloader is the handler of all listeners. It has the configuration that is in force, and
+// another one after SIGHUP; a transaction keeps the one it began with.
+type reloader struct {
+	path  string
+	log   *slog.Logger
+	agent atomic.Pointer[delivery.Agent]
+
+	config *config.Config // in force; only watch looks at it
+}
+
+func newReloader(path string, c *config.Config, agent *delivery.Agent, log *slog.Logger) *reloader {
+	r := &reloader{path: path, log: log, config: c}
+	r.agent.Store(agent)
+	return r
+}
+
+// Mail begins a transaction.
+func (r *reloader) Mail(ctx context.Context, s *lmtp.Session, env *lmtp.Envelope) (lmtp.Transaction, error) {
+	return r.agent.Load().Mail(ctx, s, env)
+}
+
+// watch reloads at each SIGHUP until ctx ends. The signal is taken from the moment of the
+// call: where nobody takes it, it ends the program.
+func (r *reloader) watch(ctx context.Context) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	go func() {
+		for {
+			select {
+			case <-hangup:
+				if err := r.reload(); err != nil {
+					r.log.Error("configuration not reloaded, the old one stays in force", "error", err)
+				}
+			case <-ctx.Done():
+				signal.Stop(hangup)
+				return
+			}
+		}
+	}()
+}
+
+// reload takes domains, users, the postmaster and the store from the file as it is now. Either
+// all of it counts or, where anything is wrong, nothing.
+func (r *reloader) reload() error {
+	c, problems, err := config.Load(r.path)
+	if err != nil {
+		return err
+	}
+	for _, p := range problems {
+		r.log.Warn("problem of the configuration", "problem", p.String())
+	}
+	if config.HasErrors(problems) {
+		return errors.New(r.path + " cannot be used")
+	}
+	agent, err := buildAgent(c, r.log)
+	if err != nil {
+		return err
+	}
+	old := r.agent.Load()
+	if c.Store == r.config.Store {
+		agent.Store = old.Store // which knows the Maildirs that are durable themselves
+	}
+	r.agent.Store(agent)
+	r.log.Info("configuration reloaded", "domains", len(c.Domains), "users", len(c.Users))
+	if waiting := needRestart(r.config, c); len(waiting) > 0 {
+		r.log.Warn("what else has changed counts after a restart", "keys", waiting)
+	}
+	r.config = c
+	return nil
+}
+
+// needRestart names what differs between two configurations and only counts at the start.
+func needRestart(a, b *config.Config) (keys []string) {
+	for _, part := range []struct {
+		key  string
+		a, b any
+	}{
+		{"hostname", a.Hostname, b.Hostname},
+		{"listen", a.Listen, b.Listen},
+		{"limits", a.Limits, b.Limits},
+		{"tls", a.TLS, b.TLS},
+		{"auth", a.Auth, b.Auth},
+		{"log", a.Log, b.Log},
+	} {
+		if !reflect.DeepEqual(part.a, part.b) {
+			keys = append(keys, part.key)
+		}
+	}
+	return keys
+}
