@@ -15,18 +15,18 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp"
 )
 
-// A reloader is the handler of all listeners. It has the configuration that is in force, and
-// another one after SIGHUP; a transaction keeps the one it began with.
+// A reloader is the handler of all listeners. It has the accounts of the configuration that is
+// in force, and others after SIGHUP; a transaction keeps those it began with.
 type reloader struct {
 	path  string
 	log   *slog.Logger
 	agent atomic.Pointer[delivery.Agent]
 
-	config *config.Config // in force; only watch looks at it
+	started *config.Config // what was in force at the start
 }
 
 func newReloader(path string, c *config.Config, agent *delivery.Agent, log *slog.Logger) *reloader {
-	r := &reloader{path: path, log: log, config: c}
+	r := &reloader{path: path, log: log, started: c}
 	r.agent.Store(agent)
 	return r
 }
@@ -56,8 +56,9 @@ func (r *reloader) watch(ctx context.Context) {
 	}()
 }
 
-// reload takes domains, users, the postmaster and the store from the file as it is now. Either
-// all of it counts or, where anything is wrong, nothing.
+// reload takes domains, users and the postmaster from the file as it is now. Either all of them
+// count or, where anything is wrong, none. The store stays: what listeners offer, such as
+// BINARYMIME, was decided by what it keeps.
 func (r *reloader) reload() error {
 	c, problems, err := config.Load(r.path)
 	if err != nil {
@@ -69,20 +70,17 @@ func (r *reloader) reload() error {
 	if config.HasErrors(problems) {
 		return errors.New(r.path + " cannot be used")
 	}
-	agent, err := buildAgent(c, r.log)
+	resolver, err := buildResolver(c)
 	if err != nil {
 		return err
 	}
-	old := r.agent.Load()
-	if c.Store == r.config.Store {
-		agent.Store = old.Store // which knows the Maildirs that are durable themselves
-	}
-	r.agent.Store(agent)
+	agent := *r.agent.Load()
+	agent.Resolver = resolver
+	r.agent.Store(&agent)
 	r.log.Info("configuration reloaded", "domains", len(c.Domains), "users", len(c.Users))
-	if waiting := needRestart(r.config, c); len(waiting) > 0 {
+	if waiting := needRestart(r.started, c); len(waiting) > 0 {
 		r.log.Warn("what else has changed counts after a restart", "keys", waiting)
 	}
-	r.config = c
 	return nil
 }
 
@@ -95,9 +93,11 @@ func needRestart(a, b *config.Config) (keys []string) {
 		{"hostname", a.Hostname, b.Hostname},
 		{"listen", a.Listen, b.Listen},
 		{"limits", a.Limits, b.Limits},
+		{"store", a.Store, b.Store},
 		{"tls", a.TLS, b.TLS},
 		{"auth", a.Auth, b.Auth},
 		{"log", a.Log, b.Log},
+		{"user.owner_since", knowsOwners(a), knowsOwners(b)}, // whether RRVS is offered at all
 	} {
 		if !reflect.DeepEqual(part.a, part.b) {
 			keys = append(keys, part.key)

@@ -45,7 +45,18 @@ func TestReload(t *testing.T) {
 	open.deliver("after the mistake", "newcomer")
 	wantStored(t, dir, "newcomer", "after the reload", "after the mistake")
 
-	reload(strings.Replace(after, "[[listen]]", "[limits]\nmessage_size = \"1MiB\"\n[[listen]]", 1), "counts after a restart\" keys=[limits]")
+	// Listeners go on offering what they offered, BINARYMIME for one, and so the store must go on
+	// keeping what it kept.
+	changed := strings.Replace(after, "[[listen]]", "[limits]\nmessage_size = \"1MiB\"\n[[listen]]", 1)
+	changed = strings.Replace(changed, "[store]\n", "[store]\nnewline = \"crlf\"\n", 1)
+	changed = strings.Replace(changed, "address = \"bob@example.org\"", "address = \"bob@example.org\"\nowner_since = \"2014-04-03\"", 1)
+	reload(changed, "counts after a restart\" keys=\"[limits store user.owner_since]\"")
+	open.deliver("in the old store", "bob")
+	for _, text := range stored(t, dir, "bob") {
+		if strings.Contains(text, "\r\n") {
+			t.Errorf("stored with other line ends than at the start: %q", text)
+		}
+	}
 	s.signal(t, syscall.SIGTERM)
 	if code := s.exitCode(t); code != 0 {
 		t.Errorf("exit status %d", code)

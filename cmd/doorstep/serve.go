@@ -30,7 +30,7 @@ func serveCommand() *cobra.Command {
 		Short: "Take mail and deliver it",
 		Long: "Serve listens, takes mail and delivers it until it is told to stop by SIGTERM or SIGINT.\n" +
 			"Then deliveries that have begun are finished; a second signal stops at once. At SIGHUP the\n" +
-			"configuration is read again: domains, users, the postmaster and the store change at once,\n" +
+			"configuration is read again: domains, users and the postmaster change at once,\n" +
 			"all else at the next start; where anything is wrong with it, the old one stays in force.\n\n" +
 			"With --dev it needs no configuration: it makes one in ./doorstep-dev, with a few accounts,\n" +
 			"and listens on a socket there, on 127.0.0.1:2424 for LMTP and on 127.0.0.1:2525 for ESMTP.",
