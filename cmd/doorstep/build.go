@@ -72,7 +72,7 @@ func buildAccounts(users []config.User, domains delivery.Domains) (*static.Direc
 			aliases = append(aliases, key)
 		}
 		account := &directory.Account{
-			Address: u.Address.Raw, Key: key, Home: u.Home, Disabled: u.Disabled, ASCIIOnly: !u.EAI, Quota: u.Quota, OwnerSince: u.OwnerSince,
+			Address: u.Address.Raw, Key: key, Home: u.Home, Disabled: u.Disabled, ASCIIOnly: !u.EAI, Quota: directory.Quota{Bytes: u.Quota}, OwnerSince: u.OwnerSince,
 		}
 		if err := accounts.Add(account, aliases...); err != nil {
 			return nil, err

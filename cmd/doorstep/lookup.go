@@ -107,7 +107,7 @@ func (r *lookupResult) note(s delivery.Step) { r.Steps = append(r.Steps, lookupS
 
 // place fills in the account, and where its mail goes.
 func (r *lookupResult) place(agent *delivery.Agent, found delivery.Resolution) error {
-	r.Account, r.Detail, r.Quota = found.Account.Address, found.Detail, found.Account.Quota
+	r.Account, r.Detail, r.Quota = found.Account.Address, found.Detail, found.Account.Quota.Bytes
 	dest, err := agent.Dest(found)
 	if dest == (mailbox.Dest{}) {
 		return failed(err, "give the account a home")

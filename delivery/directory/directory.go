@@ -36,9 +36,23 @@ type Account struct {
 	// OwnerSince is when the mailbox came to its present owner, the zero Time when unknown
 	// (RFC 7293).
 	OwnerSince time.Time
-	// Quota is the limit in octets, 0 for none.
-	Quota int64
+	// Quota is what the mailbox may hold.
+	Quota Quota
+	// Owner is the user whose files the mailbox's are; nil for whoever runs the server.
+	Owner *Owner
+	// Mailbox is the path of the Maildir where the directory says it, and not the store's
+	// template: relative to the store's root, or below it; "" when it does not.
+	Mailbox string
 }
+
+// A Quota bounds a mailbox; a zero bounds nothing.
+type Quota struct {
+	Bytes    int64 // octets on disk
+	Messages int64
+}
+
+// An Owner is a user of the operating system.
+type Owner struct{ UID, GID uint32 }
 
 // A Directory finds the account that a key names. Implementations are safe for concurrent use.
 type Directory interface {
