@@ -23,6 +23,8 @@ type Agent struct {
 	Folders mailbox.FolderEncoding
 	// RRVS has mail refused that is for an earlier owner of the mailbox (RFC 7293).
 	RRVS bool
+	// Hooks are told of outcomes. [nobody is]
+	Hooks Hooks
 	// Log gets one line for each recipient: "delivered" or "refused".
 	Log *slog.Logger
 	// Now is the clock of the trace fields. [time.Now]
@@ -47,6 +49,8 @@ type transaction struct {
 	session  *lmtp.Session
 	envelope *lmtp.Envelope
 	begun    time.Time
+
+	committed time.Time // when the content had come
 
 	recipients []recipient // accepted, in order
 	copies     []copyFor   // one for each distinct mailbox

@@ -15,7 +15,7 @@ func RefuseInternationalized(a *directory.Account, to address.Address) error {
 	if !a.ASCIIOnly || isPostmaster(to.Local) {
 		return nil
 	}
-	return &lmtp.Error{Code: 550, Enhanced: "5.6.9", Text: "mailbox takes no internationalized mail"}
+	return &lmtp.Error{Code: 550, Enhanced: "5.6.9", Text: "mailbox takes no internationalized mail", Rule: "eai"}
 }
 
 // internationalized reports whether a transaction asked for SMTPUTF8, or has addresses that

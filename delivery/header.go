@@ -19,7 +19,7 @@ const (
 )
 
 // errLoop refuses a message that went through too many hands.
-var errLoop = &lmtp.Error{Code: 554, Enhanced: "5.4.6", Text: "too many hops, the message is in a loop"}
+var errLoop = &lmtp.Error{Code: 554, Enhanced: "5.4.6", Text: "too many hops, the message is in a loop", Rule: "loop"}
 
 // A headEditor passes content on, and edits the top of it so that our trace fields can stand
 // before it:

@@ -22,6 +22,7 @@ func (t *transaction) logDone(r recipient, err error) {
 		what = "delivered"
 		place = slog.String("file", c.dest.String()+"/new/"+t.message.Name(r.copy))
 	}
+	t.tell(Outcome{To: r.to, Mailbox: r.account.Address, Size: t.message.Size(), Err: err})
 	t.log(what, err,
 		slog.String("to", r.to.Log()),
 		slog.String("mailbox", r.account.Address),
@@ -31,6 +32,7 @@ func (t *transaction) logDone(r recipient, err error) {
 
 // logRefused logs a recipient that RCPT refused.
 func (t *transaction) logRefused(to address.Address, err error) {
+	t.tell(Outcome{To: to, Err: err})
 	t.log("refused", err, slog.String("to", to.Log()))
 }
 
@@ -49,12 +51,13 @@ func (t *transaction) log(what string, err error, recipient ...slog.Attr) {
 	attrs := make([]slog.Attr, 0, 16) // enough for nearly all lines
 	attrs = append(attrs,
 		slog.String("session", t.session.ID),
+		slog.String("peer", t.session.PeerName()),
 		slog.String("transaction", t.envelope.ID),
 		slog.String("from", t.envelope.From.Log()))
 	attrs = append(attrs, originAttrs(t.session, t.envelope)...)
 	attrs = append(attrs, recipient...)
 	if err != nil {
-		attrs = append(attrs, slog.String("reason", err.Error()))
+		attrs = append(attrs, slog.String("rule", lmtp.RuleOf(err)), slog.String("reason", err.Error()))
 	}
 	attrs = append(attrs,
 		slog.String("code", code),

@@ -16,6 +16,7 @@ import (
 // The work has a goroutine of its own, even for one copy: a file system that hangs must not
 // keep the session from telling its client so.
 func (t *transaction) Commit(ctx context.Context) <-chan error {
+	t.committed = t.agent.now()
 	o := &outcomes{
 		t:     t,
 		out:   make(chan error, len(t.recipients)),

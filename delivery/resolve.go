@@ -80,7 +80,7 @@ func (r *Resolver) domain(to address.Address, note func(Step)) (*Domain, error) 
 		}
 	}
 	note(Step{"domain", to.Domain, "not one of ours"})
-	return nil, &lmtp.Error{Code: 550, Enhanced: "5.1.2", Text: "no such domain here", Cause: err}
+	return nil, &lmtp.Error{Code: 550, Enhanced: "5.1.2", Text: "no such domain here", Rule: "domain", Cause: err}
 }
 
 // A candidate is an account that may be the one: by the local part of the address, or, where
@@ -115,12 +115,12 @@ func (r *Resolver) first(ctx context.Context, note func(Step), found Resolution,
 		default:
 			note(Step{c.rule, key.String(), err.Error()})
 			return Resolution{}, &lmtp.Error{
-				Code: 451, Enhanced: "4.4.3", Text: "cannot look the mailbox up now",
+				Code: 451, Enhanced: "4.4.3", Text: "cannot look the mailbox up now", Rule: "directory",
 				Cause: fmt.Errorf("look up %s: %w", key, err),
 			}
 		}
 	}
-	return Resolution{}, &lmtp.Error{Code: 550, Enhanced: "5.1.1", Text: "no such mailbox here"}
+	return Resolution{}, &lmtp.Error{Code: 550, Enhanced: "5.1.1", Text: "no such mailbox here", Rule: "account"}
 }
 
 // resolveKey computes the key. A local part without one, such as one whose key would be
@@ -142,9 +142,9 @@ func accountRefusal(a *directory.Account) error {
 	case "":
 		return nil
 	case "reject":
-		return &lmtp.Error{Code: 550, Enhanced: "5.2.1", Text: "mailbox is disabled"}
+		return &lmtp.Error{Code: 550, Enhanced: "5.2.1", Text: "mailbox is disabled", Rule: "disabled"}
 	default:
-		return &lmtp.Error{Code: 450, Enhanced: "4.2.1", Text: "mailbox is disabled for now"}
+		return &lmtp.Error{Code: 450, Enhanced: "4.2.1", Text: "mailbox is disabled for now", Rule: "disabled"}
 	}
 }
 

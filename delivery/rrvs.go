@@ -16,8 +16,8 @@ import (
 // with RCPT; where a hop on the way could not, it stands in the header.
 
 var (
-	errNewOwner     = &lmtp.Error{Code: 550, Enhanced: "5.7.17", Text: "the mailbox has another owner since"}
-	errUnknownOwner = &lmtp.Error{Code: 550, Enhanced: "5.7.19", Text: "since when the mailbox has its owner is not known"}
+	errNewOwner     = &lmtp.Error{Code: 550, Enhanced: "5.7.17", Text: "the mailbox has another owner since", Rule: "owner_since"}
+	errUnknownOwner = &lmtp.Error{Code: 550, Enhanced: "5.7.19", Text: "since when the mailbox has its owner is not known", Rule: "owner_since"}
 )
 
 // refuseOwner says whether a mailbox can have had another owner than now at the given time.

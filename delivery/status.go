@@ -16,17 +16,18 @@ type status struct {
 	code     int
 	enhanced string
 	text     string
+	rule     string
 }
 
 // statuses holds the first match first.
 var statuses = []status{
-	{syscall.EDQUOT, 452, "4.2.2", "mailbox is full"},
-	{syscall.ENOSPC, 452, "4.3.1", "mail system is full"},
-	{mailbox.ErrNoRoot, 451, "4.3.0", "mail store is not available"},
-	{mailbox.ErrNoMailbox, 451, "4.2.0", "mailbox is not available"},
-	{mailbox.ErrNotMaildir, 451, "4.2.0", "mailbox is not available"},
-	{context.DeadlineExceeded, 451, "4.3.0", "delivery takes too long, try again later"},
-	{context.Canceled, 451, "4.3.2", "delivery was interrupted, try again soon"},
+	{syscall.EDQUOT, 452, "4.2.2", "mailbox is full", "quota"},
+	{syscall.ENOSPC, 452, "4.3.1", "mail system is full", "disk"},
+	{mailbox.ErrNoRoot, 451, "4.3.0", "mail store is not available", "store"},
+	{mailbox.ErrNoMailbox, 451, "4.2.0", "mailbox is not available", "maildir"},
+	{mailbox.ErrNotMaildir, 451, "4.2.0", "mailbox is not available", "maildir"},
+	{context.DeadlineExceeded, 451, "4.3.0", "delivery takes too long, try again later", "timeout"},
+	{context.Canceled, 451, "4.3.2", "delivery was interrupted, try again soon", "shutdown"},
 }
 
 // reply gives the error that the client is told, with err as its cause. An error that no row
@@ -40,8 +41,8 @@ func reply(err error) error {
 	}
 	for _, s := range statuses {
 		if errors.Is(err, s.cause) {
-			return &lmtp.Error{Code: s.code, Enhanced: s.enhanced, Text: s.text, Cause: err}
+			return &lmtp.Error{Code: s.code, Enhanced: s.enhanced, Text: s.text, Rule: s.rule, Cause: err}
 		}
 	}
-	return &lmtp.Error{Code: 451, Enhanced: "4.3.0", Text: "local error, try again later", Cause: err}
+	return &lmtp.Error{Code: 451, Enhanced: "4.3.0", Text: "local error, try again later", Rule: "store", Cause: err}
 }

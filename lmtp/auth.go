@@ -128,6 +128,9 @@ func (c *conn) exchange(mechanism string, response []byte) Reply {
 // but a reply.
 func (c *conn) readResponse() ([]byte, Reply) {
 	line, err := c.await(c.in.readAuthLine)
+	if err == nil {
+		c.responds()
+	}
 	switch {
 	case errors.Is(err, errLineTooLong):
 		return nil, replyAuthLong
@@ -176,7 +179,7 @@ func (c *conn) refuseAuth(mechanism string, err error) Reply {
 		c.log.Error("authentication broken", "mechanism", mechanism, "error", err)
 		return replyAuthBroken
 	}
-	c.log.Warn("authentication refused", "mechanism", mechanism, "peer", peerName(c.session.Remote), "error", err)
+	c.log.Warn("authentication refused", "mechanism", mechanism, "rule", RuleOf(err), "error", err)
 	if known.Code == 535 {
 		c.authFailures++
 		select {

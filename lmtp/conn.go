@@ -29,6 +29,7 @@ type conn struct {
 	log     *slog.Logger
 	session *Session
 
+	verb     string // what is being answered
 	state    state
 	envelope *Envelope
 	tx       Transaction
@@ -66,8 +67,10 @@ func newConn(s *Server, nc net.Conn) *conn {
 	if s.Peer != nil {
 		c.session.Peer = s.Peer(nc)
 	}
-	c.log = s.Log.With("session", c.session.ID)
+	c.log = c.logger()
+	c.verb = VerbConnect
 	c.out.dst = deadlineWriter{c}
+	c.hookReplies()
 	c.in = newReader(nc, c.beforeRead)
 	return c
 }
@@ -85,7 +88,13 @@ func (c *conn) refuse(r Reply) {
 
 // serve runs the session from its greeting to its end.
 func (c *conn) serve() {
-	c.log.Debug("session begins", "peer", peerName(c.session.Remote))
+	c.log.Debug("session begins")
+	if hook := c.server.Hooks.Begin; hook != nil {
+		hook(c.session)
+	}
+	if hook := c.server.Hooks.End; hook != nil {
+		defer func() { hook(c.session) }()
+	}
 	defer c.in.release()
 	err := c.run()
 	c.abort(nil)
@@ -152,6 +161,7 @@ func (c *conn) step() error {
 
 // unreadable answers a line that could not be read, or ends the session without a word.
 func (c *conn) unreadable(err error) Reply {
+	c.verb = VerbUnknown
 	switch {
 	case errors.Is(err, errLineTooLong):
 		return replyLineLong
@@ -338,13 +348,7 @@ func guard(call func() error) (err error) {
 // context is that of the work for this session.
 func (c *conn) context() context.Context { return c.server.work }
 
-// peerName is a peer's address for the log; a Unix socket's client usually has none.
-func peerName(a net.Addr) string {
-	if a == nil {
-		return ""
-	}
-	if a.Network() == "unix" {
-		return "unix"
-	}
-	return a.String()
+// logger names the session and its peer in each line.
+func (c *conn) logger() *slog.Logger {
+	return c.server.Log.With("session", c.session.ID, "peer", c.session.PeerName())
 }

@@ -12,9 +12,9 @@ const abuseFactor = 10
 
 var (
 	errTooMuch  = errors.New("content far beyond the size limit")
-	errSequence = &Error{Code: 503, Enhanced: "5.5.1", Text: "command out of sequence"}
-	errBareLF   = &Error{Code: 554, Enhanced: "5.6.0", Text: "bare LF in the message, lines end in CRLF"}
-	errBareCR   = &Error{Code: 554, Enhanced: "5.6.0", Text: "bare CR in the message, lines end in CRLF"}
+	errSequence = &Error{Code: 503, Enhanced: "5.5.1", Text: "command out of sequence", Rule: "sequence"}
+	errBareLF   = &Error{Code: 554, Enhanced: "5.6.0", Text: "bare LF in the message, lines end in CRLF", Rule: "bare_lf"}
+	errBareCR   = &Error{Code: 554, Enhanced: "5.6.0", Text: "bare CR in the message, lines end in CRLF", Rule: "bare_cr"}
 )
 
 // A content is what comes of a message, by DATA or BDAT: it counts octets on their way to
@@ -45,7 +45,7 @@ func (t *content) write(p []byte) {
 	case t.size > t.c.server.MaxMessageSize:
 		t.c.log.Info("message refused", "limit", "message_size", "value", t.c.server.MaxMessageSize, "transaction", t.c.envelope.ID)
 		r := t.c.tooLarge()
-		t.err = &Error{Code: r.Code, Enhanced: r.Enhanced, Text: r.Text}
+		t.err = &Error{Code: r.Code, Enhanced: r.Enhanced, Text: r.Text, Rule: "message_size"}
 	default:
 		t.err = guard(func() error {
 			n, err := t.c.tx.Write(p)

@@ -9,6 +9,7 @@ type Error struct {
 	Code     int    // basic code, 400-599 (RFC 5321 §4.2)
 	Enhanced string // "5.1.1"; its first digit equals that of Code (RFC 2034 §4)
 	Text     string // for the client: printable ASCII, no names of files or accounts
+	Rule     string // for the log: the word for what refuses, such as "domain"; see docs/logging.md
 	Cause    error  // for the log; may be nil
 }
 
@@ -22,6 +23,20 @@ func (e *Error) Error() string {
 
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Cause }
+
+// RuleInternal is the rule of errors that name none: a defect or trouble of ours.
+const RuleInternal = "internal"
+
+// RuleOf gives the word for the rule by which err refuses, and "" where err is nil.
+func RuleOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	if e := knownError(err); e != nil && e.Rule != "" {
+		return e.Rule
+	}
+	return RuleInternal
+}
 
 // Temporary reports whether the client may try again later.
 func (e *Error) Temporary() bool { return e.Code < 500 }

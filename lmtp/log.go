@@ -22,6 +22,17 @@ func (c *conn) refuseArgument(command, argument string, r Reply, why error) Repl
 		argument = argument[:maxLogged] + "..."
 	}
 	c.log.Info("refused", "command", command, "argument", address.Escape(argument),
-		"code", strconv.Itoa(r.Code)+" "+r.Enhanced, "reason", reason)
+		"rule", syntaxRule(r), "code", strconv.Itoa(r.Code)+" "+r.Enhanced, "reason", reason)
 	return r
+}
+
+// syntaxRule is the rule by which the server refuses an argument by itself.
+func syntaxRule(r Reply) string {
+	switch r.Enhanced {
+	case "5.6.7":
+		return "smtputf8"
+	case "5.3.4":
+		return "message_size"
+	}
+	return "syntax"
 }

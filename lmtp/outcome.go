@@ -12,6 +12,7 @@ import (
 // finish ends a transaction whose content has been read: it is delivered, or refused for
 // the given reason, and every accepted recipient is answered.
 func (c *conn) finish(refused error) error {
+	c.received()
 	id, n, prdr := c.envelope.ID, c.accepted, c.envelope.PRDR
 	var outcomes <-chan error
 	ctx, cancel := context.WithTimeout(c.context(), c.server.TransactionTimeout)
@@ -81,8 +82,8 @@ func (c *conn) answerOnce(p *pending, n int, id string) {
 
 var (
 	errNoOutcome = errors.New("delivery gave no outcome for a recipient")
-	errTooSlow   = &Error{Code: 451, Enhanced: "4.3.0", Text: "delivery takes too long, try again later", Cause: context.DeadlineExceeded}
-	errStopping  = &Error{Code: 451, Enhanced: "4.3.2", Text: "shutting down, try again soon", Cause: context.Canceled}
+	errTooSlow   = &Error{Code: 451, Enhanced: "4.3.0", Text: "delivery takes too long, try again later", Rule: "timeout", Cause: context.DeadlineExceeded}
+	errStopping  = &Error{Code: 451, Enhanced: "4.3.2", Text: "shutting down, try again soon", Rule: "shutdown", Cause: context.Canceled}
 )
 
 // A pending is what a Transaction has yet to say of its recipients.
@@ -167,7 +168,7 @@ func sameOutcome(err error, n int) <-chan error {
 // trouble, the others are ordinary.
 func (c *conn) logRefusal(err error, args ...any) {
 	if known := knownError(err); known != nil {
-		c.log.Debug("refused", append(args, "reply", strconv.Itoa(known.Code)+" "+known.Enhanced, "error", err)...)
+		c.log.Debug("refused", append(args, "reply", strconv.Itoa(known.Code)+" "+known.Enhanced, "rule", RuleOf(err), "error", err)...)
 		return
 	}
 	text, stack, _ := strings.Cut(fmt.Sprint(err), "\n") // Sprint bears a nil *Error

@@ -69,6 +69,7 @@ func (c *conn) meet() (net.Conn, error) {
 	}
 	client := proxiedConn{c.net, remote}
 	c.session.Remote = remote
+	c.log = c.logger()
 	c.session.Trusted = c.server.Trusted(client)
 	return client, nil
 }

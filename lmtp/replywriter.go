@@ -25,10 +25,15 @@ type replyWriter struct {
 	dst     io.Writer
 	pending []byte
 	err     error // the first write error; nothing is written after it
+
+	told func(Reply) // of each reply; nil: nobody is
 }
 
 // write adds a reply to those pending.
 func (w *replyWriter) write(r Reply) {
+	if w.told != nil && w.err == nil {
+		w.told(r)
+	}
 	prefix := strconv.Itoa(r.Code)
 	enhanced := ""
 	if r.Enhanced != "" {
@@ -64,6 +69,9 @@ func (w *replyWriter) line(prefix string, after byte, enhanced, text string) {
 func (w *replyWriter) writeChallenge(challenge []byte) bool {
 	if base64.StdEncoding.EncodedLen(len(challenge)) > maxAuthLine-len("334 \r\n") {
 		return false
+	}
+	if w.told != nil {
+		w.told(Reply{Code: 334, Text: "(challenge not shown)"})
 	}
 	w.pending = append(w.pending, "334 "...)
 	w.pending = base64.StdEncoding.AppendEncode(w.pending, challenge)

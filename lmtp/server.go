@@ -96,6 +96,8 @@ type Server struct {
 	// Admit, if not nil, is asked about each new connection. An *Error is sent in place of
 	// the greeting; release, if not nil, is called when an admitted connection has ended.
 	Admit func(net.Conn) (release func(), err error)
+	// Hooks are told what sessions do. [nobody is]
+	Hooks Hooks
 	// Log gets what sessions have to say. [discarded]
 	Log *slog.Logger
 
@@ -202,16 +204,16 @@ func (s *Server) ServeConn(nc net.Conn) {
 	client, err := c.meet()
 	switch {
 	case isGone(err): // a proxy that only looks whether somebody is there
-		c.log.Debug("connection closed before its PROXY header", "peer", peerName(nc.RemoteAddr()))
+		c.log.Debug("connection closed before its PROXY header")
 		return
 	case err != nil:
-		c.log.Warn("connection refused", "peer", peerName(nc.RemoteAddr()), "error", err)
+		c.log.Warn("connection refused", "rule", "proxy_protocol", "error", err)
 		return
 	}
 	if s.Admit != nil {
 		release, err := c.admit(client)
 		if err != nil {
-			c.log.Warn("connection refused", "error", err)
+			c.log.Warn("connection refused", "rule", RuleOf(err), "error", err)
 			c.refuse(greetingOf(refusal(err, c.session.ID)))
 			return
 		}

@@ -85,6 +85,21 @@ func (s *Session) With(utf8 bool) string {
 	return with
 }
 
+// PeerName is the peer for logs: its IP address, or "unix".
+func (s *Session) PeerName() string {
+	switch a := s.Remote.(type) {
+	case nil:
+		return ""
+	case *net.TCPAddr:
+		return a.AddrPort().Addr().Unmap().String()
+	default:
+		if a.Network() == "unix" { // a client of a Unix socket usually has no name
+			return "unix"
+		}
+		return a.String()
+	}
+}
+
 // nextID names the next transaction of the session.
 func (s *Session) nextID() string {
 	s.transactions++

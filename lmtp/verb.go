@@ -53,26 +53,27 @@ type verb struct {
 	before needs // what the listener may require of a session, and this does not wait for
 
 	offered func(*conn) bool // nil: always; elsewhere 502
+	shown   bool             // whether hooks see the argument
 }
 
 // verbs is the command table. Verbs that are known and not offered are answered 502, so that
 // a client can tell them from a typing error (RFC 5321 §4.2.4).
 var verbs = [...]verb{
-	{name: "MAIL", states: in(stateReady), args: oneArgument, run: (*conn).mail},
-	{name: "RCPT", states: inTransaction, args: oneArgument, run: (*conn).rcpt},
+	{name: "MAIL", states: in(stateReady), args: oneArgument, run: (*conn).mail, shown: true},
+	{name: "RCPT", states: inTransaction, args: oneArgument, run: (*conn).rcpt, shown: true},
 	{name: "DATA", states: in(stateMail, stateRcpt, stateChunk, stateFailed), args: noArgument, run: (*conn).data},
-	{name: "BDAT", states: always, args: anyArgument, run: (*conn).bdat, before: needNothing}, // its octets must be read in every state
+	{name: "BDAT", states: always, args: anyArgument, run: (*conn).bdat, before: needNothing, shown: true}, // its octets must be read in every state
 	{name: "RSET", states: always, args: noArgument, run: (*conn).rset, before: needAuth},
 	{name: "NOOP", states: always, args: anyArgument, run: (*conn).noop, before: needTLS | needAuth},
 	{name: "QUIT", states: always, args: noArgument, run: (*conn).quit, before: needNothing},
 	{name: "VRFY", states: always, args: oneArgument, run: (*conn).vrfy},
 	{name: "HELP", states: always, args: anyArgument, run: (*conn).help},
-	{name: "LHLO", states: always, args: anyArgument, run: (*conn).lhlo, before: needTLS | needAuth},
-	{name: "EHLO", states: always, args: anyArgument, run: (*conn).ehlo, before: needTLS | needAuth},
-	{name: "HELO", states: always, args: anyArgument, run: (*conn).helo, before: needAuth},
+	{name: "LHLO", states: always, args: anyArgument, run: (*conn).lhlo, before: needTLS | needAuth, shown: true},
+	{name: "EHLO", states: always, args: anyArgument, run: (*conn).ehlo, before: needTLS | needAuth, shown: true},
+	{name: "HELO", states: always, args: anyArgument, run: (*conn).helo, before: needAuth, shown: true},
 
-	{name: "XCLIENT", states: in(stateGreeted, stateReady), args: oneArgument, run: (*conn).xclient, offered: (*conn).speaksForOthers},
-	{name: "XFORWARD", states: in(stateReady), args: oneArgument, run: (*conn).xforward, offered: (*conn).speaksForOthers},
+	{name: "XCLIENT", states: in(stateGreeted, stateReady), args: oneArgument, run: (*conn).xclient, offered: (*conn).speaksForOthers, shown: true},
+	{name: "XFORWARD", states: in(stateReady), args: oneArgument, run: (*conn).xforward, offered: (*conn).speaksForOthers, shown: true},
 
 	{name: "STARTTLS", states: in(stateReady), args: noArgument, run: (*conn).starttls, before: needTLS | needAuth, offered: (*conn).knowsSTARTTLS}, // RFC 3207
 	{name: "AUTH", states: in(stateReady), args: oneArgument, run: (*conn).auth, before: needAuth, offered: (*conn).knowsAuth},                      // RFC 4954
@@ -94,6 +95,7 @@ const longestVerb = len("STARTTLS")
 func (c *conn) dispatch(line []byte) Reply {
 	name, args := splitVerb(line)
 	v := findVerb(name)
+	c.begins(v, line, args)
 	switch {
 	case v == nil && isHTTP(line):
 		return replyHTTP

@@ -28,10 +28,11 @@ func (m *Message) Commit(ctx context.Context, done func(copy int, err error)) {
 		}
 		return
 	}
+	ended := m.store.opts.Hooks.begin(len(m.files))
 	if len(m.files) == 1 {
-		done(0, m.files[0].deliver(ctx))
+		m.files[0].report(ctx, 0, ended, done)
 	} else {
-		m.forEach(func(i int, f *mailfile) { done(i, f.deliver(ctx)) })
+		m.forEach(func(i int, f *mailfile) { f.report(ctx, i, ended, done) })
 	}
 	m.release()
 }
@@ -39,12 +40,18 @@ func (m *Message) Commit(ctx context.Context, done func(copy int, err error)) {
 // CommitAll delivers all copies or none: it makes the content of all durable before it
 // publishes any, and after an error nothing of any stays. The error is that of the first copy
 // that failed.
-func (m *Message) CommitAll(ctx context.Context) error {
+func (m *Message) CommitAll(ctx context.Context) (err error) {
 	if err := m.end(); err != nil {
 		return err
 	}
 	defer m.release()
-	err := m.firstError()
+	ended := m.store.opts.Hooks.begin(len(m.files))
+	defer func() {
+		for range m.files {
+			ended(err)
+		}
+	}()
+	err = m.firstError()
 	if err == nil {
 		err = m.together(func(f *mailfile) error { return f.seal(ctx) })
 	}
@@ -115,6 +122,13 @@ func (m *Message) forEach(do func(i int, f *mailfile)) {
 		})
 	}
 	workers.Wait()
+}
+
+// report delivers the copy, and tells of it.
+func (f *mailfile) report(ctx context.Context, copy int, ended func(error), done func(int, error)) {
+	err := f.deliver(ctx)
+	ended(err)
+	done(copy, err)
 }
 
 // deliver takes the copy all the way. After an error nothing of it stays.

@@ -3,6 +3,7 @@ package mailbox
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // A committer takes a copy from memory to durable in two steps, each blocking until it is
@@ -21,14 +22,14 @@ type committer interface {
 }
 
 // committer returns what d asks for. gate bounds the work on each file system.
-func (d Durability) committer(sys system, parallel int) (committer, *turnstile[uint64], error) {
+func (d Durability) committer(sys system, parallel int, told func(time.Duration, int, error)) (committer, *turnstile[uint64], error) {
 	switch d {
 	case Group:
 		gate := newTurnstile[uint64](parallel)
-		return &group{gate: gate, rounds: newRounds(sys, gate)}, gate, nil
+		return &group{gate: gate, rounds: newRounds(sys, gate, told)}, gate, nil
 	case Each:
 		gate := newTurnstile[uint64](1)
-		return &each{sys: sys, gate: gate}, gate, nil
+		return &each{sys: sys, gate: gate, told: told}, gate, nil
 	case None:
 		gate := newTurnstile[uint64](parallel)
 		return &none{gate: gate}, gate, nil

@@ -3,6 +3,7 @@ package mailbox
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // each is the committer behind Each: its gate lets one in at a time, so the syncs of a file
@@ -10,6 +11,7 @@ import (
 type each struct {
 	sys  system
 	gate *turnstile[uint64]
+	told func(time.Duration, int, error)
 }
 
 func (e *each) seal(ctx context.Context, f *mailfile) error { return sealSynced(ctx, e.gate, f) }
@@ -27,5 +29,5 @@ func (e *each) publish(ctx context.Context, f *mailfile) error {
 func (e *each) syncDir(dir int, id fileID) error {
 	e.gate.wait(id.dev)
 	defer e.gate.leave(id.dev)
-	return syncDirectory(e.sys, dir)
+	return syncDirectoryFor(e.sys, dir, 1, e.told)
 }

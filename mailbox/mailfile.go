@@ -77,6 +77,11 @@ func (f *mailfile) write() error {
 	if f.at == inTmp {
 		return nil
 	}
+	return timed(f.store().opts.Hooks.Staged, f.stage)
+}
+
+// stage is write for a copy of which nothing is there.
+func (f *mailfile) stage() error {
 	if err := f.create(); err != nil {
 		return err
 	}
@@ -96,7 +101,8 @@ func (f *mailfile) append(a, b []byte) error {
 }
 
 func (f *mailfile) sync() error {
-	if err := f.store().sys.fsync(f.fd); err != nil {
+	err := timed(f.store().opts.Hooks.Synced, func() error { return f.store().sys.fsync(f.fd) })
+	if err != nil {
 		return f.failed("sync", err)
 	}
 	return nil

@@ -1,6 +1,9 @@
 package mailbox
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // rounds shares directory syncs. A directory has at most one sync in flight; those who come
 // meanwhile wait for the next one and share it. They never share the running one: it may have
@@ -8,6 +11,7 @@ import "sync"
 type rounds struct {
 	sys  system
 	gate *turnstile[uint64]
+	told func(time.Duration, int, error)
 	mu   sync.Mutex
 	at   map[fileID]schedule
 }
@@ -17,12 +21,13 @@ type schedule struct{ running, next *round }
 
 // A round is one sync and everyone who waits for it. Its error is everyone's.
 type round struct {
-	over sync.WaitGroup
-	err  error
+	over   sync.WaitGroup
+	copies int // that wait for it
+	err    error
 }
 
-func newRounds(sys system, gate *turnstile[uint64]) *rounds {
-	return &rounds{sys: sys, gate: gate, at: make(map[fileID]schedule)}
+func newRounds(sys system, gate *turnstile[uint64], told func(time.Duration, int, error)) *rounds {
+	return &rounds{sys: sys, gate: gate, told: told, at: make(map[fileID]schedule)}
 }
 
 // sync returns when a sync of the directory that began after this call has ended. The first
@@ -31,11 +36,12 @@ func (r *rounds) sync(dir int, id fileID) error {
 	r.mu.Lock()
 	s := r.at[id]
 	if s.next != nil {
+		s.next.copies++
 		r.mu.Unlock()
 		s.next.over.Wait()
 		return s.next.err
 	}
-	mine := new(round)
+	mine := &round{copies: 1}
 	mine.over.Add(1)
 	s.next = mine
 	r.at[id] = s
@@ -46,7 +52,7 @@ func (r *rounds) sync(dir int, id fileID) error {
 	}
 	r.gate.wait(id.dev)
 	r.begin(id)
-	mine.err = syncDirectory(r.sys, dir)
+	mine.err = syncDirectoryFor(r.sys, dir, mine.copies, r.told) // nobody joins any more
 	r.gate.leave(id.dev)
 	r.end(id)
 	mine.over.Done()

@@ -33,7 +33,7 @@ func (k *slowSync) fsync(int) error {
 func TestRounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sys := &slowSync{answer: make(chan error)}
-		r := newRounds(sys, newTurnstile[uint64](64))
+		r := newRounds(sys, newTurnstile[uint64](64), nil)
 		id := fileID{dev: 1, ino: 2}
 		outcomes := make(map[string]error)
 		results := make(chan func(), 100)

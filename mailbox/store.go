@@ -35,6 +35,8 @@ type Options struct {
 	// Parallel bounds the syncs in flight on one file system, because each holds a thread
 	// of the operating system; default 64.
 	Parallel int
+	// Hooks are told how long steps took. [nobody is]
+	Hooks Hooks
 }
 
 // A Store delivers into Maildirs. It is safe for concurrent use.
@@ -69,7 +71,7 @@ func newStore(o Options, sys system) (*Store, error) {
 	}
 	s := &Store{opts: o, sys: sys, names: newNamer(o.Host), making: newTurnstile[Dest](1)}
 	var err error
-	s.committer, s.gate, err = o.Durability.committer(sys, o.Parallel)
+	s.committer, s.gate, err = o.Durability.committer(sys, o.Parallel, o.Hooks.DirectorySynced)
 	if err != nil {
 		return nil, err
 	}

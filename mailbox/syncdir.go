@@ -1,5 +1,7 @@
 package mailbox
 
+import "time"
+
 // syncDirectory makes the names in a directory durable.
 //
 // A file system that stops because its disk fails goes on to answer the sync of a directory
@@ -13,4 +15,15 @@ func syncDirectory(sys system, dir int) error {
 		return err
 	}
 	return sys.takesChanges(dir)
+}
+
+// syncDirectoryFor is syncDirectory for so many copies, and tells of it.
+func syncDirectoryFor(sys system, dir, copies int, told func(time.Duration, int, error)) error {
+	if told == nil {
+		return syncDirectory(sys, dir)
+	}
+	begun := time.Now()
+	err := syncDirectory(sys, dir)
+	told(time.Since(begun), copies, err)
+	return err
 }

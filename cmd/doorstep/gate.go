@@ -80,7 +80,7 @@ func (g *gate) enter(from netip.Addr) (leave func(), err error) {
 
 // tooMany refuses a connection; the log is told which limit it met.
 func tooMany(format string, args ...any) error {
-	return &lmtp.Error{Code: 421, Enhanced: "4.3.2", Text: "too many connections, try again later", Cause: fmt.Errorf(format, args...)}
+	return &lmtp.Error{Code: 421, Enhanced: "4.3.2", Text: "too many connections, try again later", Rule: "connections", Cause: fmt.Errorf(format, args...)}
 }
 
 // checkPeer lets only these users in. Behind a PROXY header it is the proxy that connects.
@@ -93,7 +93,7 @@ func checkPeer(nc net.Conn, uids []int) error {
 		err = fmt.Errorf("user %d is not among the peers", uid)
 	}
 	if err != nil {
-		return &lmtp.Error{Code: 421, Enhanced: "4.7.0", Text: "you may not connect here", Cause: err}
+		return &lmtp.Error{Code: 421, Enhanced: "4.7.0", Text: "you may not connect here", Rule: "peers", Cause: err}
 	}
 	return nil
 }

@@ -93,7 +93,7 @@ type exchange struct {
 func (x *exchange) Next(response []byte) (challenge []byte, done bool, err error) {
 	challenge, done, err = x.server.Next(response)
 	if known := (*lmtp.Error)(nil); err != nil && !errors.As(err, &known) {
-		err = &lmtp.Error{Code: 501, Enhanced: "5.5.2", Text: "response not understood", Cause: err}
+		err = &lmtp.Error{Code: 501, Enhanced: "5.5.2", Text: "response not understood", Rule: "syntax", Cause: err}
 	}
 	return challenge, done && err == nil, err
 }
@@ -104,12 +104,12 @@ func (x *exchange) Identity() string { return x.identity }
 // wrong is the one answer to credentials that are not valid, whatever is wrong with them; cause is
 // for the log.
 func wrong(cause string) error {
-	return &lmtp.Error{Code: 535, Enhanced: "5.7.8", Text: "credentials are not valid", Cause: errors.New(cause)}
+	return &lmtp.Error{Code: 535, Enhanced: "5.7.8", Text: "credentials are not valid", Rule: "credentials", Cause: errors.New(cause)}
 }
 
 // busy answers when too many passwords are being checked.
 func busy(cause error) error {
-	return &lmtp.Error{Code: 454, Enhanced: "4.7.0", Text: "too busy to authenticate, try again later", Cause: cause}
+	return &lmtp.Error{Code: 454, Enhanced: "4.7.0", Text: "too busy to authenticate, try again later", Rule: "busy", Cause: cause}
 }
 
 // isUnix reports whether nobody but the kernel is between the client and us: the connection is a
