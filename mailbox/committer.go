@@ -17,8 +17,8 @@ type committer interface {
 	seal(ctx context.Context, f *mailfile) error
 	// publish gives a sealed copy its name in new/. After nil the name is durable.
 	publish(ctx context.Context, f *mailfile) error
-	// syncDir makes the names in the directory dir durable.
-	syncDir(dir int, id fileID) error
+	// syncDir makes the names in a directory durable.
+	syncDir(dir directory) error
 }
 
 // committer returns what d asks for. gate bounds the work on each file system.

@@ -20,6 +20,9 @@ type Dest struct {
 	// Folder is the directory of a Maildir++ folder in the Maildir, as FolderEncoding.Dir
 	// names it; "" for the Maildir itself. A folder is never created.
 	Folder string
+	// Owner is the user whose mailbox it is, and with whose rights it is given mail. The zero
+	// Owner is the process itself.
+	Owner Owner
 }
 
 // String returns the whole path, for messages.
@@ -40,6 +43,11 @@ func (d Dest) check() error {
 	}
 	if strings.Count(d.Path, "/") >= pathDepth {
 		return fmt.Errorf("mailbox path %q: more than %d components", d.Path, pathDepth)
+	}
+	if d.Owner != (Owner{}) {
+		if err := d.Owner.check(); err != nil {
+			return err
+		}
 	}
 	if d.Folder != "" && (d.Folder[0] != '.' || strings.Contains(d.Folder, "/")) {
 		return fmt.Errorf("folder %q of %q: not a directory of Maildir++", d.Folder, d.Path)

@@ -20,14 +20,14 @@ func (e *each) publish(ctx context.Context, f *mailfile) error {
 	if err := publishUnsynced(ctx, e.gate, f); err != nil {
 		return err
 	}
-	if err := e.syncDir(f.dir.new, f.dir.id); err != nil {
+	if err := e.syncDir(f.newDirectory()); err != nil {
 		return fmt.Errorf("sync %s/new: %w", f.to, err)
 	}
 	return nil
 }
 
-func (e *each) syncDir(dir int, id fileID) error {
-	e.gate.wait(id.dev)
-	defer e.gate.leave(id.dev)
+func (e *each) syncDir(dir directory) error {
+	e.gate.wait(dir.id.dev)
+	defer e.gate.leave(dir.id.dev)
 	return syncDirectoryFor(e.sys, dir, 1, e.told)
 }

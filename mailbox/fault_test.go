@@ -32,6 +32,7 @@ type scenario struct {
 	content  int  // octets
 	existing bool // the Maildirs are there and known to be durable
 	together bool // CommitAll
+	owners   bool // each Maildir is another user's; takes root
 	errnos   []unix.Errno
 	// missing are calls that this kernel does not have.
 	missing []string
@@ -67,6 +68,13 @@ func TestFaults(t *testing.T) {
 		scenario{name: "without renameat2", opts: o, copies: 1, content: small, existing: true, errnos: everyErrno, missing: []string{"rename"}},
 		scenario{name: "without openat2", opts: o, copies: 2, content: small, errnos: fewErrnos, missing: []string{"openBeneath"}},
 	)
+	if os.Geteuid() == 0 {
+		scenarios = append(scenarios,
+			scenario{name: "owners", opts: o, copies: 2, content: small, errnos: everyErrno, owners: true},
+			scenario{name: "owners, large", opts: o, copies: 2, content: large, errnos: fewErrnos, owners: true, existing: true},
+			scenario{name: "owners, all or none", opts: o, copies: 2, content: small, errnos: fewErrnos, owners: true, together: true},
+		)
+	}
 	for _, sc := range scenarios {
 		t.Run(fmt.Sprintf("%s %v", sc.name, sc.opts.Durability), func(t *testing.T) {
 			t.Parallel()
@@ -96,6 +104,9 @@ func (sc scenario) run(t *testing.T, n int, errno unix.Errno) (fired bool) {
 	dests := make([]Dest, sc.copies)
 	for i := range dests {
 		dests[i] = Dest{Root: root, Path: fmt.Sprintf("d/u%d", i)}
+		if sc.owners {
+			dests[i] = home(t, root, i)
+		}
 		if sc.existing {
 			if err := send(t, s, "", dests[i])[0]; err != nil {
 				t.Fatal(err)
@@ -183,7 +194,7 @@ func (sc scenario) concerns(c call, root string, i int) bool {
 		return true
 	}
 	// The others read large content back from the first copy's file.
-	return sc.content > largeBuffer && (c.name == "pread" || c.name == "openat")
+	return !sc.owners && sc.content > largeBuffer && (c.name == "pread" || c.name == "openat")
 }
 
 // fatal reports whether no delivery survives errno from c.

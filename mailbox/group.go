@@ -19,10 +19,10 @@ func (g *group) publish(ctx context.Context, f *mailfile) error {
 	if err := publishUnsynced(ctx, g.gate, f); err != nil {
 		return err
 	}
-	if err := g.syncDir(f.dir.new, f.dir.id); err != nil {
+	if err := g.syncDir(f.newDirectory()); err != nil {
 		return fmt.Errorf("sync %s/new: %w", f.to, err)
 	}
 	return nil
 }
 
-func (g *group) syncDir(dir int, id fileID) error { return g.rounds.sync(dir, id) }
+func (g *group) syncDir(dir directory) error { return g.rounds.sync(dir) }

@@ -18,16 +18,21 @@ func (s *Store) HasFolder(to Dest) (bool, error) {
 	if to.Folder == "" {
 		return false, fmt.Errorf("look for a folder of %s: none is named", to)
 	}
-	root, err := s.openRoot(to.Root)
-	if err != nil {
-		return false, err
-	}
-	defer s.shut(root)
-	cur, err := s.openBeneath(root, to.below()+"/cur")
+	err := s.as(to.Owner, func() error {
+		root, err := s.openRoot(to.Root, toPass)
+		if err != nil {
+			return err
+		}
+		defer s.shut(root)
+		cur, err := s.openBeneath(root, to.below()+"/cur")
+		s.shut(cur)
+		return err
+	})
 	switch {
 	case err == nil:
-		s.shut(cur)
 		return true, nil
+	case errors.Is(err, ErrNoRoot):
+		return false, err
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP), errors.Is(err, unix.EXDEV):
 		return false, nil
 	}

@@ -30,30 +30,43 @@ func (s *Store) open(ctx context.Context, to Dest) (maildir, error) {
 	if err := to.check(); err != nil {
 		return noMaildir, err
 	}
-	root, err := s.openRoot(to.Root)
-	if err != nil {
-		return noMaildir, err
-	}
-	defer s.shut(root)
-
-	md, err := s.enter(root, to.below())
+	md, err := s.find(to)
 	switch {
 	case err == nil && s.settled.has(md.id):
 		return md, nil
 	case err == nil:
 		s.leave(md)
+	case errors.Is(err, ErrNoRoot):
+		return noMaildir, err
 	case !errors.Is(err, unix.ENOENT):
 		return noMaildir, notMaildir(to, err)
 	}
-	return s.prepare(ctx, root, to)
+	return s.prepare(ctx, to)
 }
+
+// find opens a Maildir that should be there.
+func (s *Store) find(to Dest) (maildir, error) {
+	if to.Owner == (Owner{}) {
+		return s.enter(to)
+	}
+	var found maildir
+	err := s.sys.as(to.Owner, func() (err error) {
+		found, err = s.enter(to)
+		return err
+	})
+	if err != nil {
+		return noMaildir, err
+	}
+	return found, nil
+}
+
+// toPass opens a directory in order to go through it, which takes no right to read it.
+const toPass = unix.O_PATH | unix.O_DIRECTORY
 
 // openRoot opens the mail root as the administrator wrote it: it may be, or lie behind, a
 // symbolic link.
-func (s *Store) openRoot(root string) (int, error) {
-	fd, err := uninterrupted(func() (int, error) {
-		return s.sys.openat(unix.AT_FDCWD, root, unix.O_RDONLY|unix.O_DIRECTORY, 0)
-	})
+func (s *Store) openRoot(root string, flags int) (int, error) {
+	fd, err := uninterrupted(func() (int, error) { return s.sys.openat(unix.AT_FDCWD, root, flags, 0) })
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
 		return -1, fmt.Errorf("open %s: %w: %w", root, ErrNoRoot, err)
 	}
@@ -63,15 +76,22 @@ func (s *Store) openRoot(root string) (int, error) {
 	return fd, nil
 }
 
-// enter opens tmp/ and new/ of a Maildir that should be there.
-func (s *Store) enter(root int, path string) (maildir, error) {
-	md := noMaildir
-	var err error
+// enter opens tmp/ and new/.
+func (s *Store) enter(to Dest) (maildir, error) {
+	root, err := s.openRoot(to.Root, toPass)
+	if err != nil {
+		return noMaildir, err
+	}
+	defer s.shut(root)
+	path, md := to.below(), noMaildir
 	if md.tmp, err = s.openBeneath(root, path+"/tmp"); err != nil {
 		return noMaildir, err
 	}
 	if md.new, err = s.openBeneath(root, path+"/new"); err == nil {
 		md.id, err = s.sys.identify(md.new)
+	}
+	if err == nil {
+		err = s.belongs(to.Owner, md.tmp, md.new)
 	}
 	if err != nil {
 		s.leave(md)

@@ -50,7 +50,9 @@ func (f *mailfile) open(ctx context.Context) (err error) {
 }
 
 // create makes the file in tmp/, empty.
-func (f *mailfile) create() error {
+func (f *mailfile) create() error { return f.asOwner((*mailfile).createFile) }
+
+func (f *mailfile) createFile() error {
 	s := f.store()
 	const flags = unix.O_WRONLY | unix.O_CREAT | unix.O_EXCL | unix.O_NOFOLLOW
 	for range nameTries {
@@ -119,7 +121,9 @@ func (f *mailfile) close() error {
 }
 
 // publish moves the file into new/ under a name with its sizes, never over another file.
-func (f *mailfile) publish() error {
+func (f *mailfile) publish() error { return f.asOwner((*mailfile).rename) }
+
+func (f *mailfile) rename() error {
 	s := f.store()
 	base := f.tmpName
 	for range nameTries {
@@ -155,25 +159,29 @@ func (f *mailfile) link() error {
 // withdraw takes back whatever there is of the copy because of err, which it returns,
 // joined by what went wrong on the way.
 func (f *mailfile) withdraw(err error) error {
-	s := f.store()
-	s.shut(f.fd)
+	f.store().shut(f.fd)
 	f.fd, f.name = -1, ""
-	var gone error
-	switch f.at {
-	case inTmp:
-		gone = s.sys.unlink(f.dir.tmp, f.tmpName)
-		if gone == unix.ENOENT && f.newName != "" {
-			// A rename over the network can report an error and have happened.
-			gone = s.sys.unlink(f.dir.new, f.newName)
+	if f.at != nowhere {
+		if gone := f.asOwner((*mailfile).remove); gone != nil && gone != unix.ENOENT {
+			err = errors.Join(err, f.failed("remove", gone))
 		}
-	case inNew:
-		gone = s.sys.unlink(f.dir.new, f.newName)
 	}
 	f.at = nowhere
-	if gone != nil && gone != unix.ENOENT {
-		err = errors.Join(err, f.failed("remove", gone))
-	}
 	f.leave()
+	return err
+}
+
+// remove removes the file from where it has a name.
+func (f *mailfile) remove() error {
+	sys := f.store().sys
+	if f.at == inNew {
+		return sys.unlink(f.dir.new, f.newName)
+	}
+	err := sys.unlink(f.dir.tmp, f.tmpName)
+	if err == unix.ENOENT && f.newName != "" {
+		// A rename over the network can report an error and have happened.
+		err = sys.unlink(f.dir.new, f.newName)
+	}
 	return err
 }
 

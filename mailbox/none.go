@@ -24,4 +24,4 @@ func (n *none) publish(ctx context.Context, f *mailfile) error {
 	return publishUnsynced(ctx, n.gate, f)
 }
 
-func (n *none) syncDir(int, fileID) error { return nil }
+func (n *none) syncDir(directory) error { return nil }

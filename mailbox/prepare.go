@@ -16,17 +16,18 @@ import (
 // That a directory is there does not say that its name is on the disk: another delivery, in
 // this process or one that was killed, may have made it a moment ago. So the first delivery
 // into a Maildir since the start syncs all directories above it, whoever made them, and
-// deliveries that meet here wait for each other.
-func (s *Store) prepare(ctx context.Context, root int, to Dest) (maildir, error) {
+// deliveries that meet here wait for each other. One that may be passed and not read is none in
+// which the process or the owner makes anything.
+func (s *Store) prepare(ctx context.Context, to Dest) (maildir, error) {
 	if err := s.making.enter(ctx, to); err != nil {
 		return noMaildir, fmt.Errorf("wait for %s to be made: %w", to, err)
 	}
 	defer s.making.leave(to)
 
-	chain, md, err := s.build(ctx, root, to)
+	chain, md, err := s.build(ctx, to)
 	defer func() {
-		for _, fd := range chain {
-			s.shut(fd)
+		for _, step := range chain {
+			s.shut(step.fd)
 		}
 	}()
 	if err != nil {
@@ -35,8 +36,11 @@ func (s *Store) prepare(ctx context.Context, root int, to Dest) (maildir, error)
 	if s.settled.has(md.id) {
 		return md, nil
 	}
-	for _, fd := range append([]int{root}, chain...) {
-		if err := s.syncParent(fd); err != nil {
+	for _, step := range chain {
+		if step.passed {
+			continue
+		}
+		if err := s.syncParent(step.fd, to.Owner); err != nil {
 			s.leave(md)
 			return noMaildir, fmt.Errorf("sync the directories above %s/new: %w", to, err)
 		}
@@ -45,52 +49,92 @@ func (s *Store) prepare(ctx context.Context, root int, to Dest) (maildir, error)
 	return md, nil
 }
 
-func (s *Store) syncParent(fd int) error {
+func (s *Store) syncParent(fd int, owner Owner) error {
 	id, err := s.sys.identify(fd)
 	if err != nil {
 		return err
 	}
-	return s.committer.syncDir(fd, id)
+	return s.committer.syncDir(directory{fd, id, owner})
 }
 
-// build opens the directories of path one by one, making the missing, and then the three
-// inside the Maildir. The chain it returns, complete or not, is the caller's to close.
-func (s *Store) build(ctx context.Context, root int, to Dest) (chain []int, md maildir, err error) {
-	id, err := s.sys.identify(root)
+// A step is an open directory on the way to a Maildir.
+type step struct {
+	fd     int
+	passed bool // it may not be read, and was opened to go through
+}
+
+// build opens the directories on the way one by one, making the missing, and then the three
+// inside the Maildir. The chain it returns, complete or not, is the caller's to close; it
+// begins with the root.
+func (s *Store) build(ctx context.Context, to Dest) (chain []step, md maildir, err error) {
+	md = noMaildir
+	err = s.as(to.Owner, func() error {
+		root, err := s.rootToBuildIn(to.Root)
+		if err == nil {
+			chain = append(chain, root)
+		}
+		return err
+	})
 	if err != nil {
-		return nil, noMaildir, fmt.Errorf("stat mail root %s: %w", to.Root, err)
+		return nil, noMaildir, err
+	}
+	id, err := s.sys.identify(chain[0].fd)
+	if err != nil {
+		return chain, noMaildir, fmt.Errorf("stat mail root %s: %w", to.Root, err)
 	}
 	if err := s.gate.enter(ctx, id.dev); err != nil {
-		return nil, noMaildir, fmt.Errorf("wait for the file system of %s: %w", to.Root, err)
+		return chain, noMaildir, fmt.Errorf("wait for the file system of %s: %w", to.Root, err)
 	}
 	defer s.gate.leave(id.dev)
-
-	dir := root
-	for name := range strings.SplitSeq(to.Path, "/") {
-		if dir, err = s.subdirectory(dir, name, s.opts.Create); err != nil {
-			return chain, noMaildir, noMailbox(to, err)
+	err = s.as(to.Owner, func() (err error) {
+		if chain, err = s.descend(chain, to); err != nil {
+			return err
 		}
-		chain = append(chain, dir)
-	}
-	if to.Folder != "" {
-		if dir, err = s.subdirectory(dir, to.Folder, false); err != nil {
-			return chain, noMaildir, noMailbox(to, err)
-		}
-		chain = append(chain, dir)
-	}
-	md, err = s.complete(dir)
+		md, err = s.complete(chain[len(chain)-1], to.Owner)
+		return err
+	})
 	if err != nil {
 		return chain, noMaildir, noMailbox(to, err)
 	}
 	return chain, md, nil
 }
 
+// rootToBuildIn opens the mail root, for reading if it may be read.
+func (s *Store) rootToBuildIn(root string) (step, error) {
+	fd, err := s.openRoot(root, unix.O_RDONLY|unix.O_DIRECTORY)
+	if errors.Is(err, unix.EACCES) {
+		fd, err = s.openRoot(root, toPass)
+		return step{fd, true}, err
+	}
+	return step{fd: fd}, err
+}
+
+// descend adds the directories below the root, down to the Maildir.
+func (s *Store) descend(chain []step, to Dest) ([]step, error) {
+	in := chain[len(chain)-1]
+	for name := range strings.SplitSeq(to.Path, "/") {
+		next, err := s.subdirectory(in, name, s.opts.Create)
+		if err != nil {
+			return chain, err
+		}
+		chain, in = append(chain, next), next
+	}
+	if to.Folder != "" {
+		next, err := s.subdirectory(in, to.Folder, false)
+		if err != nil {
+			return chain, err
+		}
+		chain = append(chain, next)
+	}
+	return chain, nil
+}
+
 // complete opens tmp/ and new/ of the Maildir dir and makes those of its three directories
 // that are missing. An empty directory is no Maildir: it may be where one gets mounted.
-func (s *Store) complete(dir int) (maildir, error) {
+func (s *Store) complete(dir step, owner Owner) (maildir, error) {
 	create := s.opts.Create
 	for _, name := range []string{"cur", "new", "tmp"} {
-		fd, err := s.subdirectory(dir, name, false)
+		fd, err := s.openComponent(dir.fd, name, asDirectory)
 		if err == nil {
 			create = true
 		} else if !errors.Is(err, unix.ENOENT) {
@@ -98,17 +142,20 @@ func (s *Store) complete(dir int) (maildir, error) {
 		}
 		s.shut(fd)
 	}
-	cur, err := s.subdirectory(dir, "cur", create)
+	cur, err := s.inside(dir, "cur", create)
 	if err != nil {
 		return noMaildir, err
 	}
 	s.shut(cur)
 	md := noMaildir
-	if md.tmp, err = s.subdirectory(dir, "tmp", create); err == nil {
-		md.new, err = s.subdirectory(dir, "new", create)
+	if md.tmp, err = s.inside(dir, "tmp", create); err == nil {
+		md.new, err = s.inside(dir, "new", create)
 	}
 	if err == nil {
 		md.id, err = s.sys.identify(md.new)
+	}
+	if err == nil {
+		err = s.belongs(owner, md.tmp, md.new)
 	}
 	if err != nil {
 		s.leave(md)
@@ -118,17 +165,30 @@ func (s *Store) complete(dir int) (maildir, error) {
 }
 
 // subdirectory opens the directory name in dir, and makes it when it may and must.
-func (s *Store) subdirectory(dir int, name string, create bool) (int, error) {
-	fd, err := s.openComponent(dir, name)
+func (s *Store) subdirectory(dir step, name string, create bool) (step, error) {
+	fd, err := s.inside(dir, name, create)
+	if err == unix.EACCES { // from opening it, not from making it
+		fd, err = s.openComponent(dir.fd, name, toPass|unix.O_NOFOLLOW)
+		return step{fd, true}, err
+	}
+	return step{fd: fd}, err
+}
+
+// inside is subdirectory for one that must be read.
+func (s *Store) inside(dir step, name string, create bool) (int, error) {
+	fd, err := s.openComponent(dir.fd, name, asDirectory)
 	if !create || !errors.Is(err, unix.ENOENT) {
 		return fd, err
 	}
-	if err := s.sys.mkdirat(dir, name, 0o700); errors.Is(err, unix.EEXIST) {
-		return s.openComponent(dir, name) // somebody else was faster
+	if dir.passed {
+		return -1, fmt.Errorf("make %s: its directory may not be read: %w", name, unix.EACCES)
+	}
+	if err := s.sys.mkdirat(dir.fd, name, 0o700); errors.Is(err, unix.EEXIST) {
+		return s.openComponent(dir.fd, name, asDirectory) // somebody else was faster
 	} else if err != nil {
 		return -1, fmt.Errorf("make %s: %w", name, err)
 	}
-	if fd, err = s.openComponent(dir, name); err != nil {
+	if fd, err = s.openComponent(dir.fd, name, asDirectory); err != nil {
 		return -1, err
 	}
 	if err := s.sys.setMode(fd, 0o700); err != nil { // whatever the umask says
@@ -140,9 +200,13 @@ func (s *Store) subdirectory(dir int, name string, create bool) (int, error) {
 
 // walk opens the directory at path component by component.
 func (s *Store) walk(dir int, path string) (int, error) {
-	fd := -1
+	fd, last := -1, strings.Count(path, "/")
 	for name := range strings.SplitSeq(path, "/") {
-		next, err := s.openComponent(dir, name)
+		flags := toPass | unix.O_NOFOLLOW
+		if last--; last < 0 {
+			flags = asDirectory
+		}
+		next, err := s.openComponent(dir, name, flags)
 		s.shut(fd)
 		if err != nil {
 			return -1, err
@@ -152,8 +216,8 @@ func (s *Store) walk(dir int, path string) (int, error) {
 	return fd, nil
 }
 
-func (s *Store) openComponent(dir int, name string) (int, error) {
-	return uninterrupted(func() (int, error) { return s.sys.openat(dir, name, asDirectory, 0) })
+func (s *Store) openComponent(dir int, name string, flags int) (int, error) {
+	return uninterrupted(func() (int, error) { return s.sys.openat(dir, name, flags, 0) })
 }
 
 // noMailbox explains an error of making a Maildir.

@@ -213,6 +213,28 @@ func (p *probe) unlink(dir int, name string) error {
 	return p.kernel.unlink(dir, name)
 }
 
+func (p *probe) ownerOf(fd int) (uint32, error) {
+	if err := p.note("ownerOf", fd, ""); err != nil {
+		return 0, err
+	}
+	return p.kernel.ownerOf(fd)
+}
+
+func (p *probe) as(o Owner, step func() error) error {
+	if err := p.note("as", -1, o.String()); err != nil {
+		return err
+	}
+	return p.kernel.as(o, step)
+}
+
+func (p *probe) nameless(dir string) (int, error) {
+	if err := p.note("nameless", -1, dir); err != nil {
+		return -1, err
+	}
+	fd, err := p.kernel.nameless(dir)
+	return p.opened(-1, dir+"/nameless", fd, err)
+}
+
 // open returns a Store over sys; host "h" unless o says otherwise.
 func open(t testing.TB, o Options, sys system) *Store {
 	t.Helper()

@@ -32,7 +32,8 @@ func newRounds(sys system, gate *turnstile[uint64], told func(time.Duration, int
 
 // sync returns when a sync of the directory that began after this call has ended. The first
 // of a round leads it, by its own descriptor.
-func (r *rounds) sync(dir int, id fileID) error {
+func (r *rounds) sync(dir directory) error {
+	id := dir.id
 	r.mu.Lock()
 	s := r.at[id]
 	if s.next != nil {

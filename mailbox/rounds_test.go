@@ -39,7 +39,7 @@ func TestRounds(t *testing.T) {
 		results := make(chan func(), 100)
 		arrive := func(name string) {
 			go func() {
-				err := r.sync(3, id)
+				err := r.sync(directory{fd: 3, id: id})
 				results <- func() { outcomes[name] = err }
 			}()
 			synctest.Wait()

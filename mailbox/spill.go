@@ -22,6 +22,9 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // A spill is content too large for memory. It goes straight into the file of one copy, the
 // carrier; the others read it back from there. Should the carrier fail, only it fails: the
 // next copy takes over with the content so far.
+//
+// Copies of several owners have no carrier: its owner could change what the others are to get.
+// Their content goes into a file of the process's own.
 type spill struct {
 	carrier *mailfile
 	written int64  // octets of content in the carrier's file
@@ -38,6 +41,9 @@ func (m *Message) spilled() bool { return m.spill.written > 0 }
 // flush moves the content in memory into the carrier, and looks for another carrier when
 // that fails. After an error no copy can take the content.
 func (m *Message) flush() error {
+	if m.ownersDiffer() {
+		return m.spool()
+	}
 	for {
 		if m.spill.carrier == nil {
 			if err := m.nextCarrier(); err != nil {
@@ -46,13 +52,18 @@ func (m *Message) flush() error {
 		}
 		err := m.spill.carrier.append(m.buf, nil)
 		if err == nil {
-			m.spill.sum = crc32.Update(m.spill.sum, castagnoli, m.buf)
-			m.spill.written += int64(len(m.buf))
-			m.buf = m.buf[:0]
+			m.flushed()
 			return nil
 		}
 		m.dropCarrier(err)
 	}
+}
+
+// flushed notes that the content in memory has gone to the disk.
+func (m *Message) flushed() {
+	m.spill.sum = crc32.Update(m.spill.sum, castagnoli, m.buf)
+	m.spill.written += int64(len(m.buf))
+	m.buf = m.buf[:0]
 }
 
 // nextCarrier makes the first copy that works the carrier.
@@ -105,8 +116,13 @@ func (m *Message) dropCarrier(err error) {
 func (p *spill) openSource() {
 	f := p.carrier
 	sys := f.store().sys
-	fd, err := uninterrupted(func() (int, error) {
-		return sys.openat(f.dir.tmp, f.tmpName, unix.O_RDONLY|unix.O_NOFOLLOW, 0)
+	fd := -1
+	err := f.asOwner(func(f *mailfile) (err error) {
+		// Not to wait, should something else stand there by now: a FIFO.
+		fd, err = uninterrupted(func() (int, error) {
+			return sys.openat(f.dir.tmp, f.tmpName, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+		})
+		return err
 	})
 	if err != nil {
 		p.sourceErr = f.failed("read back", err)

@@ -35,6 +35,9 @@ type Options struct {
 	// Parallel bounds the syncs in flight on one file system, because each holds a thread
 	// of the operating system; default 64.
 	Parallel int
+	// Spool is the directory for large content that goes to several owners, which none of
+	// them may be able to change; default $TMPDIR or /var/tmp. Nothing stays there.
+	Spool string
 	// Hooks are told how long steps took. [nobody is]
 	Hooks Hooks
 }
@@ -65,6 +68,9 @@ func newStore(o Options, sys system) (*Store, error) {
 			return nil, fmt.Errorf("find the host name: %w", err)
 		}
 		o.Host = host
+	}
+	if o.Spool == "" {
+		o.Spool = spoolDirectory()
 	}
 	if o.Parallel <= 0 {
 		o.Parallel = defaultParallel

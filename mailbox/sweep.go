@@ -30,7 +30,15 @@ func (s *Store) Sweep(ctx context.Context, dest Dest, olderThan time.Duration) (
 	if err := dest.check(); err != nil {
 		return 0, err
 	}
-	root, err := s.openRoot(dest.Root)
+	err = s.as(dest.Owner, func() error {
+		removed, err = s.sweep(ctx, dest, olderThan)
+		return err
+	})
+	return removed, err
+}
+
+func (s *Store) sweep(ctx context.Context, dest Dest, olderThan time.Duration) (removed int, err error) {
+	root, err := s.openRoot(dest.Root, toPass)
 	if err != nil {
 		return 0, err
 	}

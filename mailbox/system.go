@@ -26,6 +26,9 @@ type system interface {
 	rename(fromDir int, from string, toDir int, to string) error
 	link(fromDir int, from string, toDir int, to string) error
 	unlink(dir int, name string) error
+	ownerOf(fd int) (uid uint32, err error)
+	as(o Owner, step func() error) error
+	nameless(dir string) (int, error)
 }
 
 // A fileID tells a directory from every other one there is or was: an inode number is used
