@@ -15,8 +15,8 @@ func (r *reader) checkAccounts(file *document) {
 	domains := r.checkDomains(file)
 	owners := r.checkMailboxes(domains)
 
-	if len(r.config.Users) == 0 && !r.doubt["user"] {
-		r.problems.warn(place{file, -1, "user"}, "no [[user]] table: every recipient is refused", "")
+	if len(r.config.Users) == 0 && !r.doubt["user"] && !r.hasDirectories() {
+		r.problems.warn(place{file, -1, "user"}, "no [[user]] table and no [[directory]]: every recipient is refused", "")
 	}
 	for i := range r.config.Domains {
 		path := "domain[" + itoa(i) + "].catch_all"
@@ -32,10 +32,13 @@ func (r *reader) checkAccounts(file *document) {
 	r.checkMaildirs(domains, owners)
 }
 
+// hasDirectories reports whether there may be accounts that the configuration does not name.
+func (r *reader) hasDirectories() bool { return len(r.config.Directories) > 0 || r.doubt["directory"] }
+
 // checkDomains finds domains that are there twice, in whichever spelling, and returns the
 // index of each domain by its keys.
 func (r *reader) checkDomains(file *document) map[string]int {
-	if len(r.config.Domains) == 0 && !r.doubt["domain"] {
+	if _, unlisted := r.config.Unlisted(); len(r.config.Domains) == 0 && !unlisted && !r.doubt["domain"] && !r.doubt["directory"] {
 		r.problems.add(place{file, -1, "domain"}, "no [[domain]] table", `write [[domain]] and name = "example.org"`)
 	}
 	first := map[string]domainName{}
@@ -93,7 +96,7 @@ func (r *reader) checkMailboxes(domains map[string]int) map[account]mailbox {
 
 // foreign says that a domain is none of ours.
 func (r *reader) foreign(at place, domain string) {
-	if r.doubt["domain"] {
+	if _, unlisted := r.config.Unlisted(); unlisted || r.doubt["domain"] || r.doubt["directory"] {
 		return
 	}
 	var names []string
@@ -119,7 +122,7 @@ func (r *reader) checkExists(v value, a address.Address, domains map[string]int,
 	case !ours:
 		r.foreign(v.place(), a.Domain)
 	default:
-		if _, exists := owners[key]; !exists && !r.doubt["user"] {
+		if _, exists := owners[key]; !exists && !r.doubt["user"] && !r.hasDirectories() {
 			r.problems.add(v.place(), quote(a.Raw)+" is not the address or alias of a [[user]]", "")
 		}
 	}
@@ -137,6 +140,10 @@ func (r *reader) findPostmaster(file *document, domains map[string]int, owners m
 			r.config.Postmaster = postmaster
 			return
 		}
+	}
+	if first.CatchAll.IsNull() && r.hasDirectories() {
+		r.config.Postmaster = postmaster // a directory may have it
+		return
 	}
 	r.config.Postmaster = first.CatchAll
 	if first.CatchAll.IsNull() {

@@ -24,7 +24,9 @@ type Config struct {
 	Store      Store
 	Domains    []Domain
 	Users      []User
-	Log        Log
+	// Directories are asked behind Users, in order.
+	Directories []Directory
+	Log         Log
 
 	places map[string]Problem // where listen[…] and store say what CheckSystem checks
 }

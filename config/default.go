@@ -16,6 +16,13 @@ func Default() string {
 		s := &sections[i]
 		b.WriteString("\n")
 		comment(&b, s.doc)
+		if s.sample != nil {
+			b.WriteString("#" + s.header() + "\n")
+			for _, line := range s.sample {
+				b.WriteString("#" + line + "\n")
+			}
+			continue
+		}
 		if s.name != "" {
 			b.WriteString(s.header() + "\n")
 		}

@@ -18,7 +18,9 @@ type key struct {
 	// example is what the default configuration shows where there is no fallback.
 	example  string
 	required bool
-	doc      string
+	// drivers are those that read the key, where not all do.
+	drivers []Driver
+	doc     string
 }
 
 // A section is a table of the configuration, or an array of them.
@@ -28,13 +30,13 @@ type section struct {
 	// begin appends an element to the array and returns its index.
 	begin func(r *reader) int
 	doc   string
-	keys  []key
+	// sample is what the default configuration shows, commented out, of a section that most do
+	// without.
+	sample []string
+	keys   []key
 	// later are keys that are known and not supported yet.
 	later []string
 }
-
-// unsupported are sections that are known and not supported yet.
-var unsupported = []string{"directory"}
 
 // sections is the one description of the configuration file.
 var sections = []section{
@@ -303,6 +305,7 @@ var sections = []section{
 			},
 		},
 	},
+	directorySection(),
 	{
 		name: "log",
 		doc:  "What is logged, to standard error.",

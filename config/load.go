@@ -74,6 +74,7 @@ func (r *reader) check(main *document) {
 	}
 	r.checkListeners(main)
 	r.checkTLS()
+	r.checkDirectories()
 	r.checkAccounts(main)
 }
 
@@ -95,7 +96,7 @@ func (r *reader) doubtNames(p Problem) {
 func (r *reader) systemPlaces(main *document) map[string]Problem {
 	places := map[string]Problem{"store.path": place{main, -1, "store.path"}.problem()}
 	for path, v := range r.said {
-		if path == "store.path" || strings.HasPrefix(path, "listen[") || strings.HasPrefix(path, "tls.") || strings.HasPrefix(path, "auth.") {
+		if path == "store.path" || strings.HasPrefix(path, "listen[") || strings.HasPrefix(path, "tls.") || strings.HasPrefix(path, "auth.") || strings.HasPrefix(path, "directory[") {
 			places[path] = v.place().problem()
 		}
 	}

@@ -20,9 +20,10 @@ type reader struct {
 	mailboxes []mailbox
 
 	// What is being read belongs to these, where it belongs to an array of tables.
-	listen *Listen
-	domain *Domain
-	user   *User
+	listen    *Listen
+	domain    *Domain
+	user      *User
+	directory *Directory
 }
 
 func newReader() *reader {

@@ -34,7 +34,7 @@ func (s *section) key(name string) *key {
 
 // knows reports whether name is a key of s that this version does not support.
 func (s *section) knows(name string) bool {
-	return slices.Contains(s.later, name) || s.name == "" && slices.Contains(unsupported, name)
+	return slices.Contains(s.later, name)
 }
 
 // names are the keys that can stand in s; in the document itself also the sections.

@@ -53,6 +53,7 @@ type transaction struct {
 	committed time.Time // when the content had come
 
 	recipients []recipient // accepted, in order
+	parts      int         // of all recipients
 	copies     []copyFor   // one for each distinct mailbox
 	message    *mailbox.Message
 	head       headEditor
@@ -60,13 +61,18 @@ type transaction struct {
 	held       []byte // what waits until it does
 }
 
-// A recipient is an accepted one, and which copy is theirs.
+// A recipient is an accepted one, and which copies are theirs.
 type recipient struct {
 	to      address.Address
+	parts   []part
+	since   time.Time // as said with RCPT: since when the mailbox must have its owner
+	refused error     // why this one gets nothing, though the copies may be for others
+}
+
+// A part is what a recipient comes to: one, or several where it is an alias.
+type part struct {
 	account *directory.Account
 	copy    int
-	since   time.Time // as said with RCPT: since when the mailbox must have its owner
-	refused error     // why this one gets nothing, though the copy may be for others
 }
 
 // A copyFor is the copy in one mailbox. Its trace fields name the first recipient that led
@@ -76,32 +82,52 @@ type copyFor struct {
 	to   address.Address
 }
 
-// Rcpt resolves a forward-path and accepts it, if its account takes mail.
+// Rcpt resolves a forward-path and accepts it, if its accounts take mail.
 func (t *transaction) Rcpt(ctx context.Context, r *lmtp.Recipient) error {
-	account, dest, err := t.resolve(ctx, r.To)
-	if err == nil {
-		err = refuseOwner(account, r.To, r.ValidSince)
-	}
+	places, err := t.resolve(ctx, r)
 	if err != nil {
 		err = reply(err)
 		t.logRefused(r.To, err)
 		return err
 	}
-	t.recipients = append(t.recipients, recipient{to: r.To, account: account, copy: t.copyFor(dest, r.To), since: r.ValidSince})
+	parts := make([]part, len(places))
+	for i, p := range places {
+		parts[i] = part{p.account, t.copyFor(p.dest, r.To)}
+	}
+	t.parts += len(parts)
+	t.recipients = append(t.recipients, recipient{to: r.To, parts: parts, since: r.ValidSince})
 	return nil
 }
 
-// resolve finds the account that takes mail for an address, and where its copy goes.
-func (t *transaction) resolve(ctx context.Context, to address.Address) (*directory.Account, mailbox.Dest, error) {
-	found, err := t.agent.Resolver.Resolve(ctx, to)
-	if err == nil && internationalized(t.envelope, to) {
-		err = RefuseInternationalized(found.Account, to)
-	}
+// A placement is where a copy goes.
+type placement struct {
+	account *directory.Account
+	dest    mailbox.Dest
+}
+
+// resolve finds the accounts that take mail for a recipient, and where their copies go.
+func (t *transaction) resolve(ctx context.Context, r *lmtp.Recipient) ([]placement, error) {
+	found, err := t.agent.Resolver.Resolve(ctx, r.To)
 	if err != nil {
-		return nil, mailbox.Dest{}, err
+		return nil, err
 	}
-	dest, err := t.agent.Dest(found)
-	return found.Account, dest, err
+	places := make([]placement, len(found))
+	for i, f := range found {
+		if internationalized(t.envelope, r.To) {
+			err = RefuseInternationalized(f.Account, r.To)
+		}
+		if err == nil {
+			err = refuseOwner(f.Account, r.To, r.ValidSince)
+		}
+		places[i].account = f.Account
+		if err == nil {
+			places[i].dest, err = t.agent.Dest(f)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return places, nil
 }
 
 // copyFor gives the number of the copy for a mailbox. Addresses that lead to one mailbox, and
@@ -139,7 +165,7 @@ func (t *transaction) begin() *mailbox.Message {
 	if t.agent.RRVS {
 		t.head.since = &sinceFields{}
 	}
-	if !t.agent.RRVS || len(t.copies) == len(t.recipients) {
+	if !t.agent.RRVS || len(t.copies) == t.parts {
 		t.name() // the header cannot change whom a copy is for
 	}
 	return t.message
@@ -153,8 +179,11 @@ func (t *transaction) name() {
 	t.named = true
 	t.refuseByHeader()
 	for _, r := range slices.Backward(t.recipients) {
-		if r.refused == nil {
-			t.copies[r.copy].to = r.to // in the end the first of them
+		if r.refused != nil {
+			continue
+		}
+		for _, p := range r.parts {
+			t.copies[p.copy].to = r.to // in the end the first of them
 		}
 	}
 	now := t.agent.now()
@@ -185,7 +214,9 @@ func (t *transaction) Abort(why error) {
 	if why == nil {
 		return
 	}
-	for _, r := range t.recipients {
-		t.logDone(r, reply(why))
+	for i := range t.recipients {
+		for _, p := range t.recipients[i].parts {
+			t.logDone(&t.recipients[i], p, reply(why))
+		}
 	}
 }

@@ -1,10 +1,12 @@
 package delivery
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
 	"github.com/doorstep-mail/doorstep/delivery/directory"
+	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
 
@@ -52,9 +54,90 @@ func (ds Domains) Key(a address.Address) (directory.Key, error) {
 	if !ok {
 		return directory.Key{}, fmt.Errorf("%s: %w", a.Domain, ErrNoDomain)
 	}
-	local, err := d.Policy.Key(a.Local)
+	return d.key(a.Local, d.Key)
+}
+
+// Key is Domains.Key, also for domains that only the directory knows.
+func (r *Resolver) Key(a address.Address) (directory.Key, error) {
+	key, err := r.Domains.Key(a)
+	if r.Unlisted == nil || !errors.Is(err, ErrNoDomain) {
+		return key, err
+	}
+	domainKey, err := address.DomainKey(a.Domain)
 	if err != nil {
 		return directory.Key{}, err
 	}
-	return directory.Key{Local: local, Domain: d.Key}, nil
+	return r.Unlisted.key(a.Local, domainKey)
+}
+
+// key gives the key of a local part by the rules of d.
+func (d *Domain) key(local, domainKey string) (directory.Key, error) {
+	key, err := d.Policy.Key(local)
+	if err != nil {
+		return directory.Key{}, err
+	}
+	return directory.Key{Local: key, Domain: domainKey}, nil
+}
+
+// rules gives the rules for a domain as it is written, nil when it is none of ours for all that
+// can be told without a lookup.
+func (r *Resolver) rules(domain string) *Domain {
+	key, err := address.DomainKey(domain)
+	if err != nil {
+		return nil
+	}
+	if d, ok := r.Domains[key]; ok {
+		return d
+	}
+	return r.Unlisted
+}
+
+// maxDomainAliases bounds domains that are another name of another name.
+const maxDomainAliases = 4
+
+// domain finds the domain of an address: one that the configuration names, or one that the
+// directory knows.
+func (x *expansion) domain(ctx context.Context, to address.Address) (*Domain, error) {
+	name := to.Domain
+	for range maxDomainAliases {
+		key, err := address.DomainKey(name)
+		if err != nil {
+			x.note(Step{"domain", name, "not one of ours"})
+			return nil, noDomain(err)
+		}
+		if d, ok := x.resolver.Domains[key]; ok {
+			x.note(Step{"domain", key, d.Name})
+			return d, nil
+		}
+		known, err := x.known(ctx, key)
+		switch {
+		case errors.Is(err, directory.ErrNotFound):
+			x.note(Step{"domain", name, "not one of ours"})
+			return nil, noDomain(nil)
+		case err != nil:
+			x.note(Step{"domain", key, err.Error()})
+			return nil, notNow(fmt.Errorf("look up domain %s: %w", key, err))
+		case known.AliasOf == "":
+			x.note(Step{"domain", key, known.Name})
+			d := *x.resolver.Unlisted
+			d.Name, d.Key = known.Name, key
+			return &d, nil
+		}
+		x.note(Step{"domain alias", key, known.AliasOf})
+		name = known.AliasOf
+	}
+	return nil, notNow(fmt.Errorf("domain %s: more than %d domains that are another's name", to.Domain, maxDomainAliases))
+}
+
+// known asks the directory for a domain, where it knows any.
+func (x *expansion) known(ctx context.Context, key string) (directory.Domain, error) {
+	knower, ok := x.resolver.Directory.(directory.DomainDirectory)
+	if !ok || x.resolver.Unlisted == nil {
+		return directory.Domain{}, directory.ErrNotFound
+	}
+	return knower.Domain(ctx, key)
+}
+
+func noDomain(cause error) error {
+	return &lmtp.Error{Code: 550, Enhanced: "5.1.2", Text: "no such domain here", Rule: "domain", Cause: cause}
 }

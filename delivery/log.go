@@ -11,21 +11,20 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
 
-// One line for each recipient. Keys are stable: people write filters for them.
+// One line for each recipient, and for each mailbox where one is an alias for several. Keys are
+// stable: people write filters for them.
 
-// logDone logs the outcome of a copy that was tried.
-func (t *transaction) logDone(r recipient, err error) {
-	c := t.copies[r.copy]
-	place := slog.String("maildir", c.dest.String())
-	what := "refused"
+// logDone logs what became of a copy that was tried for a recipient.
+func (t *transaction) logDone(r *recipient, p part, err error) {
+	c := t.copies[p.copy]
+	what, place := "refused", slog.String("maildir", c.dest.String())
 	if err == nil {
-		what = "delivered"
-		place = slog.String("file", c.dest.String()+"/new/"+t.message.Name(r.copy))
+		what, place = "delivered", slog.String("file", c.dest.String()+"/new/"+t.message.Name(p.copy))
 	}
-	t.tell(Outcome{To: r.to, Mailbox: r.account.Address, Size: t.message.Size(), Err: err})
+	t.tell(Outcome{To: r.to, Mailbox: p.account.Address, Size: t.message.Size(), Err: err})
 	t.log(what, err,
 		slog.String("to", r.to.Log()),
-		slog.String("mailbox", r.account.Address),
+		slog.String("mailbox", p.account.Address),
 		slog.Int64("size", t.message.Size()),
 		place)
 }

@@ -93,19 +93,44 @@ func (o *outcomes) done(copy int, err error) {
 		return // too late: it was answered for, and the client will try again
 	}
 	o.known[copy], o.errs[copy] = true, reply(err)
-	for o.next < len(o.t.recipients) && o.known[o.t.recipients[o.next].copy] {
-		r := o.t.recipients[o.next]
-		err := o.errs[r.copy]
-		if r.refused != nil {
-			err = r.refused
+	for o.next < len(o.t.recipients) {
+		r := &o.t.recipients[o.next]
+		err, ok := o.outcome(r)
+		if !ok {
+			break
 		}
 		o.out <- err
-		o.t.logDone(r, err)
+		for _, p := range r.parts {
+			o.t.logDone(r, p, o.of(r, p))
+		}
 		o.next++
 	}
 	if o.next == len(o.t.recipients) {
 		o.close()
 	}
+}
+
+// outcome is what a recipient is told, once that is known of all of its parts: an alias has the
+// message when everybody it stands for has it. Where one has not, the client tries again, and the
+// others get it twice; nobody loses it.
+func (o *outcomes) outcome(r *recipient) (err error, ok bool) {
+	for _, p := range r.parts {
+		if !o.known[p.copy] {
+			return nil, false
+		}
+		if err == nil {
+			err = o.of(r, p)
+		}
+	}
+	return err, true
+}
+
+// of is what became of one part of a recipient.
+func (o *outcomes) of(r *recipient, p part) error {
+	if r.refused != nil {
+		return r.refused
+	}
+	return o.errs[p.copy]
 }
 
 // expire gives those copies that hang an outcome, so that the recipients behind them are told

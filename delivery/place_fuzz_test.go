@@ -15,8 +15,8 @@ import (
 // everybody is a directory in which every key is an account's own: what a database can hold.
 type everybody struct{}
 
-func (everybody) Lookup(_ context.Context, key directory.Key) (*directory.Account, error) {
-	return &directory.Account{Address: key.String(), Key: key, Home: "/home/theirs"}, nil
+func (everybody) Lookup(_ context.Context, key directory.Key) (directory.Entry, error) {
+	return directory.Entry{Account: &directory.Account{Address: key.String(), Key: key, Home: "/home/theirs"}}, nil
 }
 
 // FuzzNoWayOut: whatever octets come as a forward-path, and whatever they are found to mean, the
@@ -69,7 +69,7 @@ func checkWayOut(t *testing.T, to address.Address, policy address.LocalPolicy, d
 		return
 	}
 	for layout, root := range layouts {
-		dest, err := layout.Dest(found.Account)
+		dest, err := layout.Dest(found[0].Account)
 		if err != nil {
 			t.Fatal(err)
 		}

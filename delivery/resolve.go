@@ -11,7 +11,7 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
 
-// A Resolver finds the account that a forward-path leads to. Its steps are always the same,
+// A Resolver finds the accounts that a forward-path leads to. Its steps are always the same,
 // and in this order:
 //
 //  1. the domain, by any of its names (unknown: 550 5.1.2)
@@ -20,9 +20,13 @@ import (
 //  4. postmaster: the configured one, because it must always be reachable (RFC 5321 §4.5.1)
 //  5. the domain's catch-all
 //
-// and otherwise 550 5.1.1. An account that exists is never shadowed by a catch-all.
+// and otherwise 550 5.1.1. An account that exists is never shadowed by an alias or a catch-all,
+// whichever directory has it. What an alias stands for takes the same steps.
 type Resolver struct {
-	Domains   Domains
+	// Domains are those that the configuration names.
+	Domains Domains
+	// Unlisted has the rules for domains that only the directory knows; nil when it knows none.
+	Unlisted  *Domain
 	Directory directory.Directory
 	// Postmaster takes <Postmaster>, and postmaster in domains that have no such account;
 	// the zero Key for none.
@@ -31,59 +35,58 @@ type Resolver struct {
 
 // A Step is one thing that Resolve did, for people who ask why.
 type Step struct {
-	Rule   string // "domain", "account", "subaddress", "postmaster", "catch-all"
+	Rule   string // "domain", "domain alias", "account", "alias", "subaddress", "postmaster", "catch-all"
 	Input  string // what was looked for
 	Result string // what came of it
 }
 
-// A Resolution is what an address leads to.
+// A Resolution is an account that an address leads to.
 type Resolution struct {
 	Account *directory.Account
-	Domain  *Domain // of the address; nil for <Postmaster>
+	Domain  *Domain // of the address, or of what an alias made of it; nil for <Postmaster>
 	Detail  string  // the subaddress, "" for none
 }
 
-// Resolve finds the account for a forward-path. The error is an *lmtp.Error with the reply
-// that RCPT gets.
-func (r *Resolver) Resolve(ctx context.Context, to address.Address) (Resolution, error) {
+// Resolve finds the accounts for a forward-path: one or, where it is an alias for several, each
+// of them once. The error is an *lmtp.Error with the reply that RCPT gets.
+func (r *Resolver) Resolve(ctx context.Context, to address.Address) ([]Resolution, error) {
 	return r.Explain(ctx, to, func(Step) {})
 }
 
-// Explain is Resolve, and tells note of each step.
-func (r *Resolver) Explain(ctx context.Context, to address.Address, note func(Step)) (Resolution, error) {
+// Explain is Resolve, and tells note of each step. Besides an error there may be the accounts
+// because of which the address is refused.
+func (r *Resolver) Explain(ctx context.Context, to address.Address, note func(Step)) ([]Resolution, error) {
+	x := expansion{resolver: r, note: note}
+	err := x.resolve(ctx, to)
+	return x.found, err
+}
+
+// resolve takes the steps for one address.
+func (x *expansion) resolve(ctx context.Context, to address.Address) error {
 	if to.Domain == "" { // <Postmaster>: no other path lacks a domain (RFC 5321 §4.1.1.3)
-		return r.first(ctx, note, Resolution{}, candidate{rule: "postmaster", key: r.Postmaster})
+		return x.first(ctx, nil, candidate{rule: "postmaster", key: x.resolver.Postmaster})
 	}
-	domain, err := r.domain(to, note)
+	domain, err := x.domain(ctx, to)
 	if err != nil {
-		return Resolution{}, err
+		return err
 	}
-	found := Resolution{Domain: domain}
-	candidates := []candidate{{rule: "account", local: to.Local}}
+	candidates := make([]candidate, 0, 4)
+	candidates = append(candidates, candidate{rule: "account", local: to.Local})
 	if user, detail, ok := address.SplitDetail(to.Local, domain.Subaddress); ok {
 		candidates = append(candidates, candidate{rule: "subaddress", local: user, detail: detail})
 	}
 	if isPostmaster(to.Local) {
-		candidates = append(candidates, candidate{rule: "postmaster", key: r.Postmaster})
+		candidates = append(candidates, candidate{rule: "postmaster", key: x.resolver.Postmaster})
 	}
-	candidates = append(candidates, candidate{rule: "catch-all", key: domain.CatchAll})
-	return r.first(ctx, note, found, candidates...)
+	catchAll := domain.CatchAll
+	if catchAll == (directory.Key{}) {
+		catchAll.Domain = domain.Key // the directory may have one
+	}
+	candidates = append(candidates, candidate{rule: "catch-all", key: catchAll})
+	return x.first(ctx, domain, candidates...)
 }
 
-// domain is step 1.
-func (r *Resolver) domain(to address.Address, note func(Step)) (*Domain, error) {
-	key, err := address.DomainKey(to.Domain)
-	if err == nil {
-		if d, ok := r.Domains[key]; ok {
-			note(Step{"domain", key, d.Name})
-			return d, nil
-		}
-	}
-	note(Step{"domain", to.Domain, "not one of ours"})
-	return nil, &lmtp.Error{Code: 550, Enhanced: "5.1.2", Text: "no such domain here", Rule: "domain", Cause: err}
-}
-
-// A candidate is an account that may be the one: by the local part of the address, or, where
+// A candidate is an address that may be the one: by the local part that was asked for, or, where
 // that is empty, by a configured key.
 type candidate struct {
 	rule   string
@@ -94,33 +97,35 @@ type candidate struct {
 
 // first takes the first candidate that exists. A directory that cannot answer ends the
 // search: what comes later might be the wrong mailbox.
-func (r *Resolver) first(ctx context.Context, note func(Step), found Resolution, candidates ...candidate) (Resolution, error) {
+func (x *expansion) first(ctx context.Context, domain *Domain, candidates ...candidate) error {
 	for _, c := range candidates {
-		key, err := c.resolveKey(found.Domain)
+		key, err := c.resolveKey(domain)
 		if err != nil {
-			note(Step{c.rule, c.local, err.Error()})
+			x.note(Step{c.rule, c.local, err.Error()})
 			continue
 		}
 		if key == (directory.Key{}) {
 			continue // not configured
 		}
-		account, err := r.Directory.Lookup(ctx, key)
+		entry, err := x.resolver.Directory.Lookup(ctx, key)
 		switch {
 		case err == nil:
-			note(Step{c.rule, key.String(), account.Address})
-			found.Account, found.Detail = account, c.detail
-			return found, accountRefusal(account)
-		case errors.Is(err, directory.ErrNotFound):
-			note(Step{c.rule, key.String(), "none"})
-		default:
-			note(Step{c.rule, key.String(), err.Error()})
-			return Resolution{}, &lmtp.Error{
-				Code: 451, Enhanced: "4.4.3", Text: "cannot look the mailbox up now", Rule: "directory",
-				Cause: fmt.Errorf("look up %s: %w", key, err),
-			}
+			return x.take(ctx, entry, key, Resolution{Domain: domain, Detail: c.detail}, c.rule)
+		case !errors.Is(err, directory.ErrNotFound):
+			x.note(Step{c.rule, key.String(), err.Error()})
+			return notNow(fmt.Errorf("look up %s: %w", key, err))
+		case c.rule != "catch-all" || key.Local != "": // that none was configured is no news
+			x.note(Step{c.rule, key.String(), "none"})
 		}
 	}
-	return Resolution{}, &lmtp.Error{Code: 550, Enhanced: "5.1.1", Text: "no such mailbox here", Rule: "account"}
+	return errNoMailbox
+}
+
+var errNoMailbox = &lmtp.Error{Code: 550, Enhanced: "5.1.1", Text: "no such mailbox here", Rule: "account"}
+
+// notNow is the reply while a directory cannot answer, or has something that makes no sense.
+func notNow(cause error) error {
+	return &lmtp.Error{Code: 451, Enhanced: "4.4.3", Text: "cannot look the mailbox up now", Rule: "directory", Cause: cause}
 }
 
 // resolveKey computes the key. A local part without one, such as one whose key would be

@@ -123,22 +123,24 @@ func (t *transaction) refuseByHeader() {
 	if len(fields) == 0 {
 		return
 	}
-	domains := t.agent.Resolver.Domains
+	resolver := t.agent.Resolver
 	meant := map[directory.Key][]*recipient{}
 	for i := range t.recipients {
 		r := &t.recipients[i]
-		if key, err := domains.Key(r.to); err == nil && r.since.IsZero() {
+		if key, err := resolver.Key(r.to); err == nil && r.since.IsZero() {
 			meant[key] = append(meant[key], r)
 		}
 	}
 	for _, f := range fields {
-		key, err := domains.Key(f.to)
+		key, err := resolver.Key(f.to)
 		if err != nil {
 			continue // somebody else's recipient
 		}
 		for _, r := range meant[key] {
-			if r.refused == nil {
-				r.refused = refuseOwner(r.account, r.to, f.time)
+			for _, p := range r.parts {
+				if r.refused == nil {
+					r.refused = refuseOwner(p.account, r.to, f.time)
+				}
 			}
 		}
 	}
@@ -149,10 +151,12 @@ func (t *transaction) unwanted() []error {
 	why := make([]error, len(t.copies))
 	wanted := make([]bool, len(t.copies))
 	for _, r := range t.recipients {
-		if r.refused == nil {
-			wanted[r.copy] = true
-		} else {
-			why[r.copy] = r.refused
+		for _, p := range r.parts {
+			if r.refused == nil {
+				wanted[p.copy] = true
+			} else {
+				why[p.copy] = r.refused
+			}
 		}
 	}
 	for i := range why {

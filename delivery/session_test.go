@@ -114,6 +114,8 @@ func newResolver(t *testing.T) *delivery.Resolver {
 		}
 		must(t, accounts.Add(a, aliases...))
 	}
+	must(t, accounts.AddAlias(directory.Key{Local: "team", Domain: "dst.example"}, "u1@dst.example", "u2@dst.example"))
+	must(t, accounts.AddAlias(directory.Key{Local: "crew", Domain: "dst.example"}, "u2@dst.example", "broken@dst.example"))
 	return &delivery.Resolver{
 		Domains:    domains,
 		Directory:  moody{accounts},
@@ -124,9 +126,9 @@ func newResolver(t *testing.T) *delivery.Resolver {
 // moody is a directory that cannot answer for dirdown.
 type moody struct{ directory.Directory }
 
-func (m moody) Lookup(ctx context.Context, key directory.Key) (*directory.Account, error) {
+func (m moody) Lookup(ctx context.Context, key directory.Key) (directory.Entry, error) {
 	if key.Local == "dirdown" {
-		return nil, errors.New("connection refused")
+		return directory.Entry{}, errors.New("connection refused")
 	}
 	return m.Directory.Lookup(ctx, key)
 }

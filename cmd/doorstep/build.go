@@ -25,38 +25,50 @@ func buildLog(c config.Log, w io.Writer) *slog.Logger {
 }
 
 // buildResolver makes the domains and accounts findable.
-func buildResolver(c *config.Config) (*delivery.Resolver, error) {
+func buildResolver(c *config.Config, log *slog.Logger) (*delivery.Resolver, error) {
 	domains := delivery.Domains{}
+	r := &delivery.Resolver{Domains: domains}
 	for _, d := range c.Domains {
-		domain := &delivery.Domain{Name: d.Name, Key: d.Keys[0], Policy: d.Policy, Subaddress: d.Subaddress, DetailFolders: d.DetailFolders}
+		domain := buildDomain(d)
+		domain.Key = d.Keys[0]
 		if err := domains.Add(domain, d.Keys[1:]...); err != nil {
 			return nil, err
 		}
+	}
+	if rules, ok := c.Unlisted(); ok {
+		r.Unlisted = buildDomain(rules)
 	}
 	for _, d := range c.Domains { // when all domains are known: a catch-all may be in another
 		if d.CatchAll.IsNull() {
 			continue
 		}
-		key, err := domains.Key(d.CatchAll)
+		key, err := r.Key(d.CatchAll)
 		if err != nil {
 			return nil, fmt.Errorf("catch-all of %s: %w", d.Name, err)
 		}
 		domains[d.Keys[0]].CatchAll = key
 	}
-	accounts, err := buildAccounts(c.Users, domains)
+	accounts, err := buildAccounts(c.Users, r)
 	if err != nil {
 		return nil, err
 	}
-	r := &delivery.Resolver{Domains: domains, Directory: accounts}
 	if !c.Postmaster.IsNull() {
-		if r.Postmaster, err = domains.Key(c.Postmaster); err != nil {
+		if r.Postmaster, err = r.Key(c.Postmaster); err != nil {
 			return nil, fmt.Errorf("postmaster: %w", err)
 		}
+	}
+	if r.Directory, err = buildDirectory(c, accounts, r, log); err != nil {
+		return nil, err
 	}
 	return r, nil
 }
 
-func buildAccounts(users []config.User, domains delivery.Domains) (*static.Directory, error) {
+// buildDomain gives the rules of a domain.
+func buildDomain(d config.Domain) *delivery.Domain {
+	return &delivery.Domain{Name: d.Name, Policy: d.Policy, Subaddress: d.Subaddress, DetailFolders: d.DetailFolders}
+}
+
+func buildAccounts(users []config.User, domains *delivery.Resolver) (*static.Directory, error) {
 	accounts := static.New()
 	for _, u := range users {
 		key, err := domains.Key(u.Address)
@@ -102,7 +114,7 @@ func buildStore(c *config.Config) (*mailbox.Store, error) {
 
 // buildAgent is all of a delivery, from the recipient to the disk.
 func buildAgent(c *config.Config, log *slog.Logger) (*delivery.Agent, error) {
-	resolver, err := buildResolver(c)
+	resolver, err := buildResolver(c, log)
 	if err != nil {
 		return nil, err
 	}

@@ -58,14 +58,19 @@ func lookupCommand() *cobra.Command {
 
 // A lookupResult is what lookup prints; its JSON form is for programs.
 type lookupResult struct {
-	Address  string       `json:"address"`
-	Steps    []lookupStep `json:"steps"`
-	Account  string       `json:"account,omitempty"`
-	Detail   string       `json:"detail,omitempty"`
-	Maildir  string       `json:"maildir,omitempty"`
-	Quota    int64        `json:"quota,omitempty"`
-	Reply    string       `json:"reply"`
-	Accepted bool         `json:"accepted"`
+	Address   string          `json:"address"`
+	Steps     []lookupStep    `json:"steps"`
+	Mailboxes []lookupMailbox `json:"mailboxes,omitempty"`
+	Reply     string          `json:"reply"`
+	Accepted  bool            `json:"accepted"`
+}
+
+// A lookupMailbox is what the address leads to: one, or several where it is an alias.
+type lookupMailbox struct {
+	Account string `json:"account"`
+	Detail  string `json:"detail,omitempty"`
+	Maildir string `json:"maildir"`
+	Quota   int64  `json:"quota,omitempty"`
 }
 
 // A lookupStep is a delivery.Step with the names it has in JSON.
@@ -86,8 +91,8 @@ func lookup(ctx context.Context, c *config.Config, text string) (*lookupResult, 
 		return nil, failed(err, "doorstep check tells what is wrong with the configuration")
 	}
 	result := &lookupResult{Address: text}
-	found, err := agent.Resolver.Explain(ctx, to, result.note)
-	if found.Account != nil {
+	all, err := agent.Resolver.Explain(ctx, to, result.note)
+	for _, found := range all {
 		if refused := delivery.RefuseInternationalized(found.Account, to); refused != nil {
 			result.note(delivery.Step{Rule: "smtputf8", Input: found.Account.Address, Result: replyText(refused)})
 			if err == nil && !to.IsASCII() {
@@ -105,14 +110,13 @@ func lookup(ctx context.Context, c *config.Config, text string) (*lookupResult, 
 
 func (r *lookupResult) note(s delivery.Step) { r.Steps = append(r.Steps, lookupStep(s)) }
 
-// place fills in the account, and where its mail goes.
+// place adds an account, and where its mail goes.
 func (r *lookupResult) place(agent *delivery.Agent, found delivery.Resolution) error {
-	r.Account, r.Detail, r.Quota = found.Account.Address, found.Detail, found.Account.Quota.Bytes
 	dest, err := agent.Dest(found)
 	if dest == (mailbox.Dest{}) {
 		return failed(err, "give the account a home")
 	}
-	r.Maildir = dest.String()
+	r.Mailboxes = append(r.Mailboxes, lookupMailbox{found.Account.Address, found.Detail, dest.String(), found.Account.Quota.Bytes})
 	if found.Detail == "" || !found.Domain.DetailFolders {
 		return nil
 	}
@@ -144,13 +148,15 @@ func (r *lookupResult) print(w io.Writer) error {
 	for _, s := range r.Steps {
 		fmt.Fprintf(table, "%s\t%s\t→ %s\n", s.Rule, s.Input, s.Result)
 	}
-	for _, row := range [][2]string{{"account", r.Account}, {"detail", r.Detail}, {"maildir", r.Maildir}} {
-		if row[1] != "" {
-			fmt.Fprintf(table, "%s\t= %s\n", row[0], row[1])
+	for _, m := range r.Mailboxes {
+		for _, row := range [][2]string{{"account", m.Account}, {"detail", m.Detail}, {"maildir", m.Maildir}} {
+			if row[1] != "" {
+				fmt.Fprintf(table, "%s\t= %s\n", row[0], row[1])
+			}
 		}
-	}
-	if r.Quota > 0 {
-		fmt.Fprintf(table, "quota\t= %d octets\n", r.Quota)
+		if m.Quota > 0 {
+			fmt.Fprintf(table, "quota\t= %d octets\n", m.Quota)
+		}
 	}
 	fmt.Fprintf(table, "reply\t= %s\n", r.Reply)
 	return table.Flush()

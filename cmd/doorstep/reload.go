@@ -9,11 +9,15 @@ import (
 	"reflect"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/lmtp"
 )
+
+// retirement is longer than a transaction asks for recipients.
+const retirement = 10 * time.Minute
 
 // A reloader is the handler of all listeners. It has the accounts of the configuration that is
 // in force, and others after SIGHUP; a transaction keeps those it began with.
@@ -70,18 +74,30 @@ func (r *reloader) reload() error {
 	if config.HasErrors(problems) {
 		return errors.New(r.path + " cannot be used")
 	}
-	resolver, err := buildResolver(c)
+	resolver, err := buildResolver(c, r.log)
 	if err != nil {
 		return err
 	}
 	agent := *r.agent.Load()
+	old := agent.Resolver
 	agent.Resolver = resolver
 	r.agent.Store(&agent)
+	r.retire(old)
 	r.log.Info("configuration reloaded", "domains", len(c.Domains), "users", len(c.Users))
 	if waiting := needRestart(r.started, c); len(waiting) > 0 {
 		r.log.Warn("what else has changed counts after a restart", "keys", waiting)
 	}
 	return nil
+}
+
+// retire closes the directories of a configuration that is no longer in force, when the transactions
+// that began with it are over.
+func (r *reloader) retire(old *delivery.Resolver) {
+	time.AfterFunc(retirement, func() {
+		if err := closeDirectory(old.Directory); err != nil {
+			r.log.Warn("close the directories of the old configuration", "error", err)
+		}
+	})
 }
 
 // needRestart names what differs between two configurations and only counts at the start.

@@ -1,65 +1,67 @@
-// Package directory finds accounts. It holds the Directory interface; each backend has a
-// package of its own below it.
+// Package directory finds accounts. It holds the Directory interface, the chain in which several
+// are asked, and the cache before one; each backend has a package of its own below it, and all
+// pass the same suite (directorytest).
 package directory
 
 import (
 	"context"
 	"errors"
-	"time"
+	"fmt"
 )
 
-// ErrNotFound says that the directory answered and has no such account. Every other error
-// means that the directory could not answer, which is temporary.
+// ErrNotFound says that the directory answered and has no such address or domain. Every other
+// error means that it could not answer, or that what it has is broken: both are temporary, since
+// to refuse for good would bounce the mail of an account that exists.
 var ErrNotFound = errors.New("no such account")
 
-// A Key names an account for comparison (address.DomainKey, address.LocalKey). Keys are
-// never shown to a client nor written into a message.
+// A Key names an address for comparison (address.DomainKey, address.LocalPolicy.Key). Keys are
+// never shown to a client nor written into a message. A Key without a local part asks for the
+// catch-all of the domain.
 type Key struct {
 	Local  string
 	Domain string // A-labels, lower case
 }
 
-// An Account is what a directory knows of one mailbox.
-type Account struct {
-	// Address is the canonical address as the administrator wrote it.
-	Address string
-	// Key is the key of Address: it names the mailbox, whichever alias led to it.
-	Key Key
-	// Home is the account's home directory, for store paths with {home}; "" when unknown.
-	Home string
-	// Disabled accounts refuse mail with Code 450 or 550 by configuration; "" means enabled,
-	// "defer" 450 4.2.1, "reject" 550 5.2.1.
-	Disabled string
-	// ASCIIOnly accounts take no internationalized mail, because what reads them cannot show
-	// it: a transaction with SMTPUTF8 is refused with 550 5.6.9 (RFC 6531 §3.5).
-	ASCIIOnly bool
-	// OwnerSince is when the mailbox came to its present owner, the zero Time when unknown
-	// (RFC 7293).
-	OwnerSince time.Time
-	// Quota is what the mailbox may hold.
-	Quota Quota
-	// Owner is the user whose files the mailbox's are; nil for whoever runs the server.
-	Owner *Owner
-	// Mailbox is the path of the Maildir where the directory says it, and not the store's
-	// template: relative to the store's root, or below it; "" when it does not.
-	Mailbox string
-}
-
-// A Quota bounds a mailbox; a zero bounds nothing.
-type Quota struct {
-	Bytes    int64 // octets on disk
-	Messages int64
-}
-
-// An Owner is a user of the operating system.
-type Owner struct{ UID, GID uint32 }
-
-// A Directory finds the account that a key names. Implementations are safe for concurrent use.
-type Directory interface {
-	// Lookup returns the account whose address or alias has this key. ErrNotFound when there
-	// is none; any other error is temporary.
-	Lookup(ctx context.Context, key Key) (*Account, error)
-}
-
 // String gives the key for logs and for people who ask.
 func (k Key) String() string { return k.Local + "@" + k.Domain }
+
+// An Entry is what a directory has for an address: an account, or an alias for other addresses.
+// Where it has both, it is the account.
+type Entry struct {
+	Account *Account
+	// Targets are the addresses that the alias stands for, as the directory has them. It is
+	// empty where Account is set, and only there.
+	Targets []string
+}
+
+// A Directory finds what an address is. Implementations are safe for concurrent use, bound
+// every wait of their own, and return before long when ctx ends.
+type Directory interface {
+	// Lookup returns the entry for the key of an address. ErrNotFound when there is none.
+	Lookup(ctx context.Context, key Key) (Entry, error)
+}
+
+// A Domain is what a directory knows of one.
+type Domain struct {
+	// Name is the domain as the administrator wrote it.
+	Name string
+	// AliasOf is the domain that this one is another name of, "" for none.
+	AliasOf string
+}
+
+// A DomainDirectory also knows domains, so that the configuration need not name them.
+type DomainDirectory interface {
+	Directory
+	// Domain returns the domain with this key (address.DomainKey). ErrNotFound when mail for it
+	// is not taken.
+	Domain(ctx context.Context, key string) (Domain, error)
+}
+
+// A Keyer gives the key of an address as an administrator wrote it, by the rules of its domain.
+// Backends whose records are addresses, and not keys, compare by it.
+type Keyer func(address string) (Key, error)
+
+// Broken is the error for a record that makes no sense. It names the account, for the log.
+func Broken(account, format string, args ...any) error {
+	return fmt.Errorf("account %q: %s", account, fmt.Sprintf(format, args...))
+}

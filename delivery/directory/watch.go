@@ -5,10 +5,15 @@ import (
 	"time"
 )
 
-// Watch gives d, and has told called with the time and the outcome of each lookup: an error
-// that is not ErrNotFound is trouble. told is called from many goroutines, and must return at once.
+// Watch gives d, and has told called with the time and the outcome of each question: an error
+// that is not ErrNotFound is trouble. told is called from many goroutines, and must return at
+// once. In front of a cache it tells of the lookups, behind one of those the backend sees.
 func Watch(d Directory, told func(took time.Duration, err error)) Directory {
-	return watched{d, told}
+	w := watched{d, told}
+	if knower, ok := d.(DomainDirectory); ok {
+		return watchedDomains{w, knower}
+	}
+	return w
 }
 
 type watched struct {
@@ -16,9 +21,24 @@ type watched struct {
 	told func(took time.Duration, err error)
 }
 
-func (w watched) Lookup(ctx context.Context, key Key) (*Account, error) {
+// Lookup asks for an address.
+func (w watched) Lookup(ctx context.Context, key Key) (Entry, error) {
 	begun := time.Now()
-	account, err := w.Directory.Lookup(ctx, key)
+	entry, err := w.Directory.Lookup(ctx, key)
 	w.told(time.Since(begun), err)
-	return account, err
+	return entry, err
+}
+
+// watchedDomains is watched for a DomainDirectory.
+type watchedDomains struct {
+	watched
+	knower DomainDirectory
+}
+
+// Domain asks for a domain.
+func (w watchedDomains) Domain(ctx context.Context, key string) (Domain, error) {
+	begun := time.Now()
+	domain, err := w.knower.Domain(ctx, key)
+	w.told(time.Since(begun), err)
+	return domain, err
 }

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/delivery"
+	"github.com/doorstep-mail/doorstep/delivery/directory"
+	"github.com/doorstep-mail/doorstep/delivery/directory/passwdfile"
+	"github.com/doorstep-mail/doorstep/delivery/directory/static"
+	"github.com/doorstep-mail/doorstep/lmtp/address"
+)
+
+// An opener makes the directory that a [[directory]] describes. One that holds something, such as
+// connections, is an io.Closer. It does not wait for a database: one that is down at the start
+// defers mail until it is up.
+type opener func(d config.Directory, key directory.Keyer, log *slog.Logger) (directory.Directory, error)
+
+// openers has one for each driver.
+var openers = map[config.Driver]opener{
+	config.PasswdFile: openPasswdFile,
+}
+
+// buildDirectory is the chain of all directories: the accounts of the configuration, and then each
+// [[directory]] behind its cache.
+func buildDirectory(c *config.Config, accounts *static.Directory, domains *delivery.Resolver, log *slog.Logger) (directory.Directory, error) {
+	chain := &chain{Chain: directory.Chain{Backends: []directory.Backend{{Name: "users", Directory: accounts}}}}
+	key := func(text string) (directory.Key, error) {
+		a, err := address.Parse(text)
+		if err != nil {
+			return directory.Key{}, err
+		}
+		return domains.Key(a)
+	}
+	for _, d := range c.Directories {
+		open, ok := openers[d.Driver]
+		if !ok {
+			return nil, errors.Join(fmt.Errorf("directory %s: driver %q is unknown", d.Name, d.Driver), chain.Close())
+		}
+		opened, err := open(d, key, log.With("directory", d.Name))
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("directory %s: %w", d.Name, err), chain.Close())
+		}
+		if closer, ok := opened.(io.Closer); ok {
+			chain.closers = append(chain.closers, closer)
+		}
+		if d.IsCached() {
+			opened = directory.NewCache(opened, directory.CacheOptions{
+				TTL: d.CacheTTL, NegativeTTL: d.NegativeTTL, Stale: d.Stale, Timeout: d.Timeout,
+			})
+		}
+		chain.Backends = append(chain.Backends, directory.Backend{Name: d.Name, Directory: opened})
+	}
+	return chain, nil
+}
+
+// A chain is a directory.Chain that can be closed.
+type chain struct {
+	directory.Chain
+	closers []io.Closer
+}
+
+// Close closes all that is open in it.
+func (c *chain) Close() error {
+	var err error
+	for _, closer := range c.closers {
+		err = errors.Join(err, closer.Close())
+	}
+	return err
+}
+
+// closeDirectory closes what buildDirectory opened.
+func closeDirectory(d directory.Directory) error {
+	if closer, ok := d.(io.Closer); ok {
+		return closer.Close()
+	}
+	return nil
+}
+
+func openPasswdFile(d config.Directory, key directory.Keyer, log *slog.Logger) (directory.Directory, error) {
+	return passwdfile.Open(passwdfile.Options{
+		Path: d.File, Key: key, DefaultDomain: d.DefaultDomain,
+		Complain: func(err error) { log.Error("accounts", "error", err) },
+	}), nil
+}

@@ -1,0 +1,78 @@
+package directory
+
+import (
+	"path"
+	"strings"
+	"time"
+)
+
+// An Account is what a directory knows of one mailbox. It is shared, and not changed once a
+// directory has returned it.
+type Account struct {
+	// Address is the canonical address as the administrator wrote it.
+	Address string
+	// Key is the key of Address: it names the mailbox, whichever alias led to it.
+	Key Key
+	// Home is the account's home directory, for store paths with {home}; "" when unknown.
+	Home string
+	// Disabled accounts refuse mail with Code 450 or 550 by configuration; "" means enabled,
+	// "defer" 450 4.2.1, "reject" 550 5.2.1.
+	Disabled string
+	// ASCIIOnly accounts take no internationalized mail, because what reads them cannot show
+	// it: a transaction with SMTPUTF8 is refused with 550 5.6.9 (RFC 6531 §3.5).
+	ASCIIOnly bool
+	// OwnerSince is when the mailbox came to its present owner, the zero Time when unknown
+	// (RFC 7293).
+	OwnerSince time.Time
+	// Quota is what the mailbox may hold.
+	Quota Quota
+	// Owner is the user whose files the mailbox's are; nil for whoever runs the server.
+	Owner *Owner
+	// Mailbox is the path of the Maildir where the directory says it, and not the store's
+	// template: relative to the store's root, or below it; "" when it does not.
+	Mailbox string
+	// Fields is what else the directory says of the account, for those who show it.
+	Fields map[string]string
+}
+
+// A Quota bounds a mailbox; a zero bounds nothing.
+type Quota struct {
+	Bytes    int64 // octets on disk
+	Messages int64
+}
+
+// An Owner is a user of the operating system.
+type Owner struct{ UID, GID uint32 }
+
+// Check says what of an account makes no sense: records are written by programs and by hand. The
+// error is that of Broken.
+func (a *Account) Check() error {
+	switch {
+	case a.Key.Local == "" || a.Key.Domain == "":
+		return Broken(a.Address, "has no address")
+	case a.Quota.Bytes < 0 || a.Quota.Messages < 0:
+		return Broken(a.Address, "quota is negative")
+	case a.Disabled != "" && a.Disabled != "defer" && a.Disabled != "reject":
+		return Broken(a.Address, "disabled is %q, not defer or reject", a.Disabled)
+	}
+	if a.Home != "" && !(path.IsAbs(a.Home) && isSafePath(a.Home)) {
+		return Broken(a.Address, "home %q is not an absolute path", a.Home)
+	}
+	if !isSafePath(a.Mailbox) {
+		return Broken(a.Address, "mailbox %q leads elsewhere", a.Mailbox)
+	}
+	return nil
+}
+
+// isSafePath reports whether a path has no NUL and no "..".
+func isSafePath(p string) bool {
+	if strings.IndexByte(p, 0) >= 0 {
+		return false
+	}
+	for part := range strings.SplitSeq(p, "/") {
+		if part == ".." {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,171 @@
+package directory_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorstep-mail/doorstep/delivery/directory"
+)
+
+var (
+	alice  = directory.Key{Local: "alice", Domain: "x.example"}
+	nobody = directory.Key{Local: "nobody", Domain: "x.example"}
+	errOut = errors.New("connection refused")
+)
+
+// A backend knows alice, and counts.
+type backend struct {
+	asked atomic.Int64
+	down  atomic.Bool
+	takes time.Duration
+	quota atomic.Int64
+}
+
+func (b *backend) Lookup(ctx context.Context, key directory.Key) (directory.Entry, error) {
+	b.asked.Add(1)
+	select {
+	case <-time.After(b.takes):
+	case <-ctx.Done():
+		return directory.Entry{}, ctx.Err()
+	}
+	switch {
+	case b.down.Load():
+		return directory.Entry{}, errOut
+	case key == alice:
+		return directory.Entry{Account: &directory.Account{Address: key.String(), Key: key, Quota: directory.Quota{Bytes: b.quota.Load()}}}, nil
+	case key.Local == "panic":
+		panic("a driver's bug")
+	}
+	return directory.Entry{}, directory.ErrNotFound
+}
+
+// TestCacheRemembers: each kind of answer for its time, and then it is asked again.
+func TestCacheRemembers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &backend{}
+		c := directory.NewCache(b, directory.CacheOptions{TTL: time.Minute, NegativeTTL: 10 * time.Second, Stale: time.Hour})
+		ask := func(key directory.Key, want error, asked int64) {
+			t.Helper()
+			if _, err := c.Lookup(t.Context(), key); !errors.Is(err, want) {
+				t.Errorf("%v: %v, want %v", key, err, want)
+			}
+			if b.asked.Load() != asked {
+				t.Errorf("asked %d times, want %d", b.asked.Load(), asked)
+			}
+		}
+		ask(alice, nil, 1)
+		ask(alice, nil, 1)
+		ask(nobody, directory.ErrNotFound, 2)
+		ask(nobody, directory.ErrNotFound, 2)
+		time.Sleep(10 * time.Second)
+		ask(alice, nil, 2)
+		ask(nobody, directory.ErrNotFound, 3)
+		time.Sleep(50 * time.Second)
+		ask(alice, nil, 4)
+
+		// Down: who was known is known a while longer; nobody becomes unknown by it.
+		b.down.Store(true)
+		time.Sleep(time.Minute)
+		ask(alice, nil, 5)
+		ask(nobody, errOut, 6)
+		ask(nobody, errOut, 7) // an error is not remembered
+		time.Sleep(time.Hour)
+		ask(alice, errOut, 8)
+		b.down.Store(false)
+		ask(alice, nil, 9)
+		ask(alice, nil, 9)
+	})
+}
+
+// TestCacheAsksOnce: a crowd is one question, and one of it who leaves does not end it.
+func TestCacheAsksOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &backend{takes: time.Second}
+		c := directory.NewCache(b, directory.CacheOptions{TTL: time.Minute})
+		impatient, leave := context.WithTimeout(t.Context(), time.Millisecond)
+		defer leave()
+		var crowd sync.WaitGroup
+		crowd.Go(func() {
+			if _, err := c.Lookup(impatient, alice); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("impatient: %v", err)
+			}
+		})
+		for range 100 {
+			crowd.Go(func() {
+				if entry, err := c.Lookup(t.Context(), alice); err != nil || entry.Account == nil {
+					t.Errorf("%+v, %v", entry, err)
+				}
+			})
+		}
+		crowd.Wait()
+		if n := b.asked.Load(); n != 1 {
+			t.Errorf("asked %d times", n)
+		}
+	})
+}
+
+// TestCacheBounds: a question that takes too long, or panics, is an error; what is kept is bounded.
+func TestCacheBounds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &backend{takes: time.Hour}
+		c := directory.NewCache(b, directory.CacheOptions{TTL: time.Hour, NegativeTTL: time.Hour, Timeout: time.Second, Size: 2})
+		begun := time.Now()
+		if _, err := c.Lookup(t.Context(), alice); !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != time.Second {
+			t.Errorf("%v after %v", err, time.Since(begun))
+		}
+		b.takes = 0
+		if _, err := c.Lookup(t.Context(), directory.Key{Local: "panic"}); err == nil || errors.Is(err, directory.ErrNotFound) {
+			t.Errorf("panic: %v", err)
+		}
+		before := b.asked.Load()
+		for range 2 {
+			for _, local := range []string{"a", "b", "c"} {
+				if _, err := c.Lookup(t.Context(), directory.Key{Local: local}); !errors.Is(err, directory.ErrNotFound) {
+					t.Error(err)
+				}
+			}
+		}
+		if n := b.asked.Load() - before; n != 6 {
+			t.Errorf("asked %d times for three keys in a cache for two", n)
+		}
+	})
+}
+
+// TestChain: the first that has it settles it, one that is down ends the search, and who is
+// asked is told.
+func TestChain(t *testing.T) {
+	first, second := &backend{}, &backend{}
+	first.quota.Store(1)
+	second.quota.Store(2)
+	var seen []string
+	watched := func(name string, b *backend) directory.Backend {
+		return directory.Backend{Name: name, Directory: directory.Watch(b, func(time.Duration, error) { seen = append(seen, name) })}
+	}
+	c := &directory.Chain{Backends: []directory.Backend{watched("first", first), watched("second", second)}}
+	entry, err := c.Lookup(t.Context(), alice)
+	if err != nil || entry.Account.Quota.Bytes != 1 || second.asked.Load() != 0 {
+		t.Errorf("%+v, %v", entry, err)
+	}
+	if _, err := c.Lookup(t.Context(), nobody); !errors.Is(err, directory.ErrNotFound) || second.asked.Load() != 1 {
+		t.Errorf("nobody: %v", err)
+	}
+	if names := c.Claims(t.Context(), alice); len(names) != 2 {
+		t.Errorf("alice is claimed by %q", names)
+	}
+	first.down.Store(true)
+	if _, err := c.Lookup(t.Context(), alice); !errors.Is(err, errOut) || err.Error() != "directory first: connection refused" {
+		t.Errorf("first down: %v", err)
+	}
+	if !slices.Equal(seen, []string{"first", "first", "second", "first", "second", "first"}) {
+		t.Errorf("observed %q", seen)
+	}
+	if _, err := c.Domain(t.Context(), "x.example"); !errors.Is(err, directory.ErrNotFound) {
+		t.Errorf("domain: %v", err)
+	}
+}

@@ -1,0 +1,232 @@
+package directorytest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/doorstep-mail/doorstep/delivery/directory"
+)
+
+// A Suite says how to test one backend.
+type Suite struct {
+	// Open fills the real thing with a world and returns the directory over it. It cleans up
+	// by t.Cleanup.
+	Open func(t *testing.T, w World) directory.Directory
+	// Aliases, Domains, Owners, Mailboxes and CatchAlls say what the backend knows. What it does
+	// not know it must not be asked for.
+	Aliases, Domains, Owners, Mailboxes, CatchAlls bool
+	// Stop takes the backend away and returns what brings it back; nil where it cannot go.
+	Stop func(t *testing.T) (start func())
+}
+
+// patience bounds every question of the suite. It is far beyond what any may take.
+const patience = 30 * time.Second
+
+// Run runs the suite.
+func (s Suite) Run(t *testing.T) {
+	d := s.Open(t, Standard)
+	t.Run("accounts", func(t *testing.T) { s.accounts(t, d) })
+	t.Run("unknown", func(t *testing.T) { s.unknown(t, d) })
+	t.Run("broken", func(t *testing.T) { broken(t, d) })
+	if s.Aliases {
+		t.Run("aliases", func(t *testing.T) { aliases(t, d) })
+	}
+	if s.CatchAlls {
+		t.Run("catch-all", func(t *testing.T) { catchAlls(t, d) })
+	}
+	if s.Domains {
+		t.Run("domains", func(t *testing.T) { domains(t, d) })
+	}
+	t.Run("many at once", func(t *testing.T) { manyAtOnce(t, d) })
+	if s.Stop != nil {
+		t.Run("down", func(t *testing.T) { s.down(t, d) })
+	}
+}
+
+// accounts finds each, with all that is known of it.
+func (s Suite) accounts(t *testing.T, d directory.Directory) {
+	for _, want := range Standard.Accounts {
+		if want.Broken {
+			continue
+		}
+		entry, err := lookup(t, d, want.Address)
+		if err != nil || entry.Account == nil || len(entry.Targets) > 0 {
+			t.Errorf("%s: %+v, %v", want.Address, entry, err)
+			continue
+		}
+		got := entry.Account
+		if got.Key != mustKey(want.Address) {
+			t.Errorf("%s: key %v, want %v", want.Address, got.Key, mustKey(want.Address))
+		}
+		if key, err := Key(got.Address); err != nil || key != got.Key {
+			t.Errorf("%s: address %q is another account's: %v, %v", want.Address, got.Address, key, err)
+		}
+		if want.Home != "" && got.Home != want.Home {
+			t.Errorf("%s: home %q, want %q", want.Address, got.Home, want.Home)
+		}
+		if got.Quota.Bytes != want.Quota.Bytes {
+			t.Errorf("%s: quota %+v, want %+v", want.Address, got.Quota, want.Quota)
+		}
+		if s.Mailboxes && want.Mailbox != "" && got.Mailbox != want.Mailbox {
+			t.Errorf("%s: mailbox %q, want %q", want.Address, got.Mailbox, want.Mailbox)
+		}
+		if s.Owners && want.Owner != nil && (got.Owner == nil || *got.Owner != *want.Owner) {
+			t.Errorf("%s: owner %v, want %v", want.Address, got.Owner, want.Owner)
+		}
+		if off := got.Disabled != ""; off != want.Off {
+			t.Errorf("%s: disabled %q, want %v", want.Address, got.Disabled, want.Off)
+		}
+	}
+}
+
+// hostile are local parts that no account has, and that mean something to a database, a shell, a
+// file or a terminal.
+var hostile = []string{
+	"nobody", "ali", "alice2", "alice ", " alice", "ALICE", // a key is compared as it is
+	"%", "a%", "_lice", "*", "a*", "?lice", "[a]lice", "alice\\", `\`, `"`, "'", "''", "' or '1'='1", "alice'--", "alice;", "alice/*", "`id`", "$(id)",
+	"*)(mail=*", ")(uid=*))(|(uid=*", `\2a`, "\x00", "alice\x00", "alice\x00x", "alice\n", "alice:", ":", "#alice", "../alice", "/", ".", "..",
+	"alice@dst.example", "\xff", "al\xc3", "\u202ealice", "a\u0301", strings.Repeat("a", 64), strings.Repeat("'", 64), strings.Repeat("%", 64),
+	"root", "-", "--help", "{domain}", "%u", "%d", "$1", ":name",
+}
+
+// unknown is refused as such, whatever its octets: an error would defer mail for ever, and an
+// account would be somebody else's.
+func (s Suite) unknown(t *testing.T, d directory.Directory) {
+	for _, local := range hostile {
+		if entry, err := ask(t, d, directory.Key{Local: local, Domain: "dst.example"}); !errors.Is(err, directory.ErrNotFound) {
+			t.Errorf("%q: %+v, %v", local, entry, err)
+		}
+	}
+	for _, domain := range []string{"", "example", "xdst.example", "dst.exampl_", "%", "dst.example'", "dst.example\x00", "[192.0.2.1]", "elsewhere.example"} {
+		if entry, err := ask(t, d, directory.Key{Local: "alice", Domain: domain}); !errors.Is(err, directory.ErrNotFound) {
+			t.Errorf("alice@%q: %+v, %v", domain, entry, err)
+		}
+	}
+}
+
+// broken records are an error that is not "unknown", and that names the account.
+func broken(t *testing.T, d directory.Directory) {
+	entry, err := lookup(t, d, "broken@dst.example")
+	if err == nil || errors.Is(err, directory.ErrNotFound) || !strings.Contains(err.Error(), "broken@dst.example") {
+		t.Errorf("broken record: %+v, %v", entry, err)
+	}
+}
+
+func aliases(t *testing.T, d directory.Directory) {
+	for alias, want := range Standard.Aliases {
+		entry, err := lookup(t, d, alias)
+		if err == nil && entry.Account != nil && len(want) == 1 && entry.Account.Key == mustKey(want[0]) {
+			continue // a backend may follow an alias for one account itself
+		}
+		checkTargets(t, alias, entry, err, want)
+	}
+}
+
+func catchAlls(t *testing.T, d directory.Directory) {
+	for domain, want := range Standard.CatchAlls {
+		entry, err := lookup(t, d, "@"+domain)
+		checkTargets(t, "@"+domain, entry, err, []string{want})
+	}
+	if entry, err := lookup(t, d, "@dst.example"); !errors.Is(err, directory.ErrNotFound) {
+		t.Errorf("a catch-all that nobody made: %+v, %v", entry, err)
+	}
+}
+
+func checkTargets(t *testing.T, alias string, entry directory.Entry, err error, want []string) {
+	t.Helper()
+	if err != nil || entry.Account != nil {
+		t.Errorf("%s: %+v, %v", alias, entry, err)
+		return
+	}
+	var got, wanted []string
+	for _, target := range entry.Targets {
+		got = append(got, mustKey(target).String())
+	}
+	for _, target := range want {
+		wanted = append(wanted, mustKey(target).String())
+	}
+	slices.Sort(got)
+	slices.Sort(wanted)
+	if !slices.Equal(got, wanted) {
+		t.Errorf("%s stands for %q, want %q", alias, got, wanted)
+	}
+}
+
+func domains(t *testing.T, d directory.Directory) {
+	knower, ok := d.(directory.DomainDirectory)
+	if !ok {
+		t.Fatalf("%T knows no domains", d)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for _, name := range Standard.Domains {
+		key := mustKey("x@" + name).Domain
+		if got, err := knower.Domain(ctx, key); err != nil || got.AliasOf != "" || mustKey("x@"+got.Name).Domain != key {
+			t.Errorf("domain %s: %+v, %v", name, got, err)
+		}
+	}
+	for name, of := range Standard.DomainAliases {
+		if got, err := knower.Domain(ctx, name); err != nil || got.AliasOf != of {
+			t.Errorf("domain %s: %+v, %v; want another name of %s", name, got, err, of)
+		}
+	}
+	for _, name := range []string{"elsewhere.example", "", "%", "dst.example'", "xdst.example", "DST.EXAMPLE "} {
+		if got, err := knower.Domain(ctx, name); !errors.Is(err, directory.ErrNotFound) {
+			t.Errorf("domain %q: %+v, %v", name, got, err)
+		}
+	}
+}
+
+// manyAtOnce is for the race detector, and for pools that are smaller than the crowd.
+func manyAtOnce(t *testing.T, d directory.Directory) {
+	var crowd sync.WaitGroup
+	for i := range 64 {
+		crowd.Go(func() {
+			want := Standard.Accounts[i%3].Address
+			entry, err := lookup(t, d, want)
+			if err != nil || entry.Account == nil || entry.Account.Key != mustKey(want) {
+				t.Errorf("%s: %+v, %v", want, entry, err)
+			}
+		})
+	}
+	crowd.Wait()
+}
+
+// down is a temporary error, for known and unknown alike, and over when the backend is back.
+func (s Suite) down(t *testing.T, d directory.Directory) {
+	start := s.Stop(t)
+	for _, who := range []string{"alice@dst.example", "nobody@dst.example"} {
+		if entry, err := lookup(t, d, who); err == nil || errors.Is(err, directory.ErrNotFound) {
+			t.Errorf("%s while the backend is down: %+v, %v", who, entry, err)
+		}
+	}
+	start()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for {
+		entry, err := d.Lookup(ctx, mustKey("alice@dst.example"))
+		if err == nil && entry.Account != nil {
+			return
+		}
+		if ctx.Err() != nil || errors.Is(err, directory.ErrNotFound) {
+			t.Fatalf("the backend is back, and the directory says %v", err)
+		}
+	}
+}
+
+func lookup(t *testing.T, d directory.Directory, text string) (directory.Entry, error) {
+	t.Helper()
+	return ask(t, d, mustKey(text))
+}
+
+func ask(t *testing.T, d directory.Directory, key directory.Key) (directory.Entry, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	return d.Lookup(ctx, key)
+}

@@ -1,0 +1,103 @@
+package directory
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/sync/singleflight"
+)
+
+// memoSize is the default of CacheOptions.Size.
+const memoSize = 10_000
+
+// memoTimeout is the default of CacheOptions.Timeout.
+const memoTimeout = 5 * time.Second
+
+// A memo remembers the answers to one kind of question.
+type memo[K comparable, V any] struct {
+	options CacheOptions
+	ask     func(context.Context, K) (V, error)
+	answers *lru.Cache[K, answer[V]]
+	flights singleflight.Group
+}
+
+// An answer is what was said, and when.
+type answer[V any] struct {
+	value V
+	err   error // nil or ErrNotFound
+	at    time.Time
+}
+
+func newMemo[K comparable, V any](o CacheOptions, ask func(context.Context, K) (V, error)) *memo[K, V] {
+	if o.Size <= 0 {
+		o.Size = memoSize
+	}
+	o.Timeout = cmp.Or(o.Timeout, memoTimeout)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	answers, err := lru.New[K, answer[V]](o.Size)
+	if err != nil {
+		panic(err) // only for a size of 0
+	}
+	return &memo[K, V]{options: o, ask: ask, answers: answers}
+}
+
+// get answers from memory while the answer counts, and else asks.
+func (m *memo[K, V]) get(ctx context.Context, key K) (V, error) {
+	if a, ok := m.answers.Get(key); ok && m.age(a) < m.lifetime(a) {
+		return a.value, a.err
+	}
+	// The question belongs to all who wait for its answer: none of them ends it for the others.
+	flight := m.flights.DoChan(fmt.Sprint(key), func() (any, error) { return m.refresh(context.WithoutCancel(ctx), key) })
+	select {
+	case result := <-flight:
+		value, _ := result.Val.(V)
+		return value, result.Err
+	case <-ctx.Done():
+		var none V
+		return none, fmt.Errorf("wait for the directory: %w", context.Cause(ctx))
+	}
+}
+
+// refresh asks, and remembers.
+func (m *memo[K, V]) refresh(ctx context.Context, key K) (value V, err error) {
+	ctx, cancel := context.WithTimeout(ctx, m.options.Timeout)
+	defer cancel()
+	defer func() {
+		// Here is nobody above who could catch it, as there is in a session.
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic in a lookup: %v\n%s", p, debug.Stack())
+		}
+	}()
+	value, err = m.ask(ctx, key)
+	if err == nil || errors.Is(err, ErrNotFound) {
+		m.answers.Add(key, answer[V]{value, err, m.options.Now()})
+		return value, err
+	}
+	if old, ok := m.answers.Peek(key); ok && old.err == nil && m.age(old) < m.options.TTL+m.options.Stale {
+		return old.value, nil
+	}
+	return value, err
+}
+
+// age is how old an answer is. A clock that was set back makes it old: nobody knows then.
+func (m *memo[K, V]) age(a answer[V]) time.Duration {
+	age := m.options.Now().Sub(a.at)
+	if age < 0 {
+		return 1<<63 - 1
+	}
+	return age
+}
+
+func (m *memo[K, V]) lifetime(a answer[V]) time.Duration {
+	if a.err != nil {
+		return m.options.NegativeTTL
+	}
+	return m.options.TTL
+}
