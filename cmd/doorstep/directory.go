@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -54,13 +55,36 @@ func buildDirectory(c *config.Config, accounts *static.Directory, domains *deliv
 		}
 		chain.Backends = append(chain.Backends, directory.Backend{Name: d.Name, Directory: opened})
 	}
+	if len(chain.Backends) > 1 {
+		chain.overlaps = directory.NewOverlaps(&chain.Chain, func(key directory.Key, names []string) {
+			log.Warn("several directories have this address, the first counts", "address", address.Escape(key.String()), "directories", names)
+		})
+	}
 	return chain, nil
 }
 
-// A chain is a directory.Chain that can be closed.
+// A chain is a directory.Chain that can be closed, and that tells of addresses it has twice.
 type chain struct {
 	directory.Chain
-	closers []io.Closer
+	overlaps *directory.Overlaps // nil where there is only one directory
+	closers  []io.Closer
+}
+
+// Lookup asks for an address.
+func (c *chain) Lookup(ctx context.Context, key directory.Key) (directory.Entry, error) {
+	entry, err := c.Chain.Lookup(ctx, key)
+	if err == nil && c.overlaps != nil {
+		c.overlaps.Look(key)
+	}
+	return entry, err
+}
+
+// claims names the directories that have an address.
+func claims(ctx context.Context, d directory.Directory, key directory.Key) []string {
+	if c, ok := d.(*chain); ok {
+		return c.Claims(ctx, key)
+	}
+	return nil
 }
 
 // Close closes all that is open in it.

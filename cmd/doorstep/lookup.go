@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -93,6 +94,9 @@ func lookup(ctx context.Context, c *config.Config, text string) (*lookupResult, 
 	result := &lookupResult{Address: text}
 	all, err := agent.Resolver.Explain(ctx, to, result.note)
 	for _, found := range all {
+		if names := claims(ctx, agent.Resolver.Directory, found.Account.Key); len(names) > 1 {
+			result.note(delivery.Step{Rule: "twice", Input: found.Account.Key.String(), Result: "in " + strings.Join(names, " and ") + ": the first counts"})
+		}
 		if refused := delivery.RefuseInternationalized(found.Account, to); refused != nil {
 			result.note(delivery.Step{Rule: "smtputf8", Input: found.Account.Address, Result: replyText(refused)})
 			if err == nil && !to.IsASCII() {
