@@ -3,6 +3,7 @@ package mailbox
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -18,11 +19,23 @@ type Dest struct {
 	// or ".." components. No symbolic link is followed on it.
 	Path string
 	// Folder is the directory of a Maildir++ folder in the Maildir, as FolderEncoding.Dir
-	// names it; "" for the Maildir itself. A folder is never created.
+	// names it; "" for the Maildir itself.
 	Folder string
 	// Owner is the user whose mailbox it is, and with whose rights it is given mail. The zero
 	// Owner is the process itself.
 	Owner Owner
+	// MakeFolder makes the folder where it is missing, if the Maildir has fewer folders than
+	// this, and subscribes to it. 0 never makes one.
+	MakeFolder int
+}
+
+// AnyNumber as MakeFolder makes the folder however many there are.
+const AnyNumber = math.MaxInt
+
+// inbox is the Maildir that the folder is in.
+func (d Dest) inbox() Dest {
+	d.Folder, d.MakeFolder = "", 0
+	return d
 }
 
 // String returns the whole path, for messages.

@@ -33,6 +33,7 @@ type scenario struct {
 	existing bool // the Maildirs are there and known to be durable
 	together bool // CommitAll
 	owners   bool // each Maildir is another user's; takes root
+	folder   bool // into a folder that is made
 	errnos   []unix.Errno
 	// missing are calls that this kernel does not have.
 	missing []string
@@ -65,6 +66,8 @@ func TestFaults(t *testing.T) {
 		scenario{name: "large, one copy", opts: o, copies: 1, content: large, existing: true, errnos: everyErrno},
 		scenario{name: "large, three copies", opts: o, copies: 3, content: large, existing: true, errnos: fewErrnos},
 		scenario{name: "large, all or none", opts: o, copies: 2, content: large, together: true, errnos: fewErrnos},
+		scenario{name: "new folder", opts: Options{Create: true, Courier: true}, copies: 1, content: small, existing: true, folder: true, errnos: everyErrno},
+		scenario{name: "new folders in new Maildirs", opts: o, copies: 2, content: small, folder: true, errnos: fewErrnos},
 		scenario{name: "without renameat2", opts: o, copies: 1, content: small, existing: true, errnos: everyErrno, missing: []string{"rename"}},
 		scenario{name: "without openat2", opts: o, copies: 2, content: small, errnos: fewErrnos, missing: []string{"openBeneath"}},
 	)
@@ -72,6 +75,7 @@ func TestFaults(t *testing.T) {
 		scenarios = append(scenarios,
 			scenario{name: "owners", opts: o, copies: 2, content: small, errnos: everyErrno, owners: true},
 			scenario{name: "owners, large", opts: o, copies: 2, content: large, errnos: fewErrnos, owners: true, existing: true},
+			scenario{name: "owners, new folders", opts: o, copies: 2, content: small, errnos: fewErrnos, owners: true, folder: true},
 			scenario{name: "owners, all or none", opts: o, copies: 2, content: small, errnos: fewErrnos, owners: true, together: true},
 		)
 	}
@@ -114,6 +118,12 @@ func (sc scenario) run(t *testing.T, n int, errno unix.Errno) (fired bool) {
 			for _, name := range in(t, dests[i].String(), "new") {
 				os.Remove(filepath.Join(dests[i].String(), "new", name))
 			}
+		}
+		if sc.folder {
+			if sc.existing {
+				write(t, "INBOX.Sent\n", dests[i].String(), "courierimapsubscribed")
+			}
+			dests[i].Folder, dests[i].MakeFolder = ".Lists.Go", 2
 		}
 	}
 	sys.take()
@@ -164,6 +174,9 @@ func (sc scenario) run(t *testing.T, n int, errno unix.Errno) (fired bool) {
 	for i, err := range send(t, s, "next\r\n", dests...) {
 		if err != nil {
 			t.Errorf("%s: next delivery to %d: %v", what, i, err)
+		}
+		if sc.folder && !(errno == unix.EEXIST && strings.HasSuffix(failing.path, "maildirfolder")) { // the kernel knows
+			wantFolder(t, what, dests[i], failing.name == "unlink")
 		}
 	}
 	return fired

@@ -19,10 +19,10 @@ import (
 // deliveries that meet here wait for each other. One that may be passed and not read is none in
 // which the process or the owner makes anything.
 func (s *Store) prepare(ctx context.Context, to Dest) (maildir, error) {
-	if err := s.making.enter(ctx, to); err != nil {
+	if err := s.making.enter(ctx, to.inbox()); err != nil {
 		return noMaildir, fmt.Errorf("wait for %s to be made: %w", to, err)
 	}
-	defer s.making.leave(to)
+	defer s.making.leave(to.inbox())
 
 	chain, md, err := s.build(ctx, to)
 	defer func() {
@@ -63,6 +63,8 @@ type step struct {
 	passed bool // it may not be read, and was opened to go through
 }
 
+var noStep = step{fd: -1}
+
 // build opens the directories on the way one by one, making the missing, and then the three
 // inside the Maildir. The chain it returns, complete or not, is the caller's to close; it
 // begins with the root.
@@ -87,7 +89,7 @@ func (s *Store) build(ctx context.Context, to Dest) (chain []step, md maildir, e
 	}
 	defer s.gate.leave(id.dev)
 	err = s.as(to.Owner, func() (err error) {
-		if chain, err = s.descend(chain, to); err != nil {
+		if chain, err = s.descend(ctx, chain, to); err != nil {
 			return err
 		}
 		md, err = s.complete(chain[len(chain)-1], to.Owner)
@@ -110,7 +112,7 @@ func (s *Store) rootToBuildIn(root string) (step, error) {
 }
 
 // descend adds the directories below the root, down to the Maildir.
-func (s *Store) descend(chain []step, to Dest) ([]step, error) {
+func (s *Store) descend(ctx context.Context, chain []step, to Dest) ([]step, error) {
 	in := chain[len(chain)-1]
 	for name := range strings.SplitSeq(to.Path, "/") {
 		next, err := s.subdirectory(in, name, s.opts.Create)
@@ -120,7 +122,7 @@ func (s *Store) descend(chain []step, to Dest) ([]step, error) {
 		chain, in = append(chain, next), next
 	}
 	if to.Folder != "" {
-		next, err := s.subdirectory(in, to.Folder, false)
+		next, err := s.folder(ctx, in, to)
 		if err != nil {
 			return chain, err
 		}

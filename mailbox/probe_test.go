@@ -235,6 +235,34 @@ func (p *probe) nameless(dir string) (int, error) {
 	return p.opened(-1, dir+"/nameless", fd, err)
 }
 
+func (p *probe) replace(dir int, from, to string) error {
+	if err := p.note("replace", dir, to); err != nil {
+		return err
+	}
+	return p.kernel.replace(dir, from, to)
+}
+
+func (p *probe) stat(fd int) (fileState, error) {
+	if err := p.note("stat", fd, ""); err != nil {
+		return fileState{}, err
+	}
+	return p.kernel.stat(fd)
+}
+
+func (p *probe) modified(dir int, name string) (time.Time, error) {
+	if err := p.note("modified", dir, name); err != nil {
+		return time.Time{}, err
+	}
+	return p.kernel.modified(dir, name)
+}
+
+func (p *probe) readNames(dir int, take func(string) bool) error {
+	if err := p.note("readNames", dir, ""); err != nil {
+		return err
+	}
+	return p.kernel.readNames(dir, take)
+}
+
 // open returns a Store over sys; host "h" unless o says otherwise.
 func open(t testing.TB, o Options, sys system) *Store {
 	t.Helper()

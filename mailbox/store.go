@@ -38,6 +38,9 @@ type Options struct {
 	// Spool is the directory for large content that goes to several owners, which none of
 	// them may be able to change; default $TMPDIR or /var/tmp. Nothing stays there.
 	Spool string
+	// Courier subscribes to the folders that are made in Courier's list too, where a Maildir has
+	// none yet.
+	Courier bool
 	// Hooks are told how long steps took. [nobody is]
 	Hooks Hooks
 }

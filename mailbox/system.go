@@ -29,6 +29,18 @@ type system interface {
 	ownerOf(fd int) (uid uint32, err error)
 	as(o Owner, step func() error) error
 	nameless(dir string) (int, error)
+	replace(dir int, from, to string) error
+	stat(fd int) (fileState, error)
+	modified(dir int, name string) (time.Time, error)
+	readNames(dir int, take func(name string) (more bool)) error
+}
+
+// A fileState is what a file is like.
+type fileState struct {
+	regular bool
+	links   uint64
+	size    int64
+	mode    uint32 // permissions
 }
 
 // A fileID tells a directory from every other one there is or was: an inode number is used
@@ -129,6 +141,39 @@ func (kernel) link(fromDir int, from string, toDir int, to string) error {
 }
 
 func (kernel) unlink(dir int, name string) error { return unix.Unlinkat(dir, name, 0) }
+
+// replace is a rename over what has the new name.
+func (kernel) replace(dir int, from, to string) error { return unix.Renameat(dir, from, dir, to) }
+
+func (kernel) stat(fd int) (fileState, error) {
+	var st unix.Stat_t
+	err := unix.Fstat(fd, &st)
+	return fileState{st.Mode&unix.S_IFMT == unix.S_IFREG, uint64(st.Nlink), st.Size, st.Mode & 0o777}, err
+}
+
+// modified tells when the file of that name, or the link, was last written to.
+func (kernel) modified(dir int, name string) (time.Time, error) {
+	var st unix.Stat_t
+	err := unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	return time.Unix(st.Mtim.Unix()), err
+}
+
+// readNames gives take the names in a directory that was opened for this, as long as it wants more.
+func (kernel) readNames(dir int, take func(name string) (more bool)) error {
+	buf := make([]byte, 8<<10)
+	for {
+		n, err := unix.ReadDirent(dir, buf)
+		if err != nil || n == 0 {
+			return err
+		}
+		_, _, names := unix.ParseDirent(buf[:n], -1, nil)
+		for _, name := range names {
+			if !take(name) {
+				return nil
+			}
+		}
+	}
+}
 
 // interruptions is how often a call is begun again after a signal. Go installs its handlers
 // with SA_RESTART, so one is rare already.
