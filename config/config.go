@@ -26,9 +26,11 @@ type Config struct {
 	Users      []User
 	// Directories are asked behind Users, in order.
 	Directories []Directory
+	Control     Control
 	Log         Log
 
 	places map[string]Problem // where listen[…] and store say what CheckSystem checks
+	said   map[string]string  // what the files say, by path, for Changes
 }
 
 // A Protocol is what a listener speaks.
@@ -43,7 +45,7 @@ const (
 // A Listen is one [[listen]] table.
 type Listen struct {
 	// Network and Address are what net.Listen takes: "unix" and an absolute path, or "tcp"
-	// and host:port.
+	// and host:port. With "systemd", Address is the name of the sockets that systemd opened.
 	Network, Address string
 	Protocol         Protocol
 
@@ -184,6 +186,12 @@ type User struct {
 	Home string
 	// OwnerSince is when the account came to its present owner, the zero Time when unknown.
 	OwnerSince time.Time
+}
+
+// A Control is the [control] table.
+type Control struct {
+	// Socket is the path of the socket on which the server takes orders, absolute, or "".
+	Socket string
 }
 
 // A Log is the [log] table.

@@ -28,7 +28,7 @@ func Default() string {
 		}
 		for _, k := range s.keys {
 			b.WriteString("\n")
-			comment(&b, k.doc+" Takes "+k.takes+".")
+			comment(&b, k.about()+" Takes "+k.takes+".")
 			b.WriteString(k.line() + "\n")
 		}
 	}
@@ -44,6 +44,14 @@ func (k key) line() string {
 		return k.name + " = " + k.fallback
 	}
 	return "#" + k.name + " = " + k.example
+}
+
+// about is what the key means, and when a change of it counts.
+func (k key) about() string {
+	if k.restart {
+		return k.doc + " Read when the server starts."
+	}
+	return k.doc
 }
 
 // comment writes text in lines of at most 90 characters.
@@ -83,7 +91,7 @@ func Reference() string {
 			case k.fallback != "":
 				fallback = "`" + k.fallback + "`"
 			}
-			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.name, markdown(k.takes), fallback, markdown(k.doc))
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.name, markdown(k.takes), fallback, markdown(k.about()))
 		}
 	}
 	return b.String()

@@ -20,6 +20,8 @@ type key struct {
 	required bool
 	// drivers are those that read the key, where not all do.
 	drivers []Driver
+	// restart marks what a reload does not change.
+	restart bool
 	doc     string
 }
 
@@ -58,9 +60,9 @@ var sections = []section{
 		doc: "A socket to take mail on. At least one is needed.",
 		keys: []key{
 			{
-				name: "address", kind: text("unix:PATH or tcp:HOST:PORT", readListenAddress),
-				example: `"unix:/run/doorstep/lmtp.sock"`, required: true,
-				doc: "Where to listen.",
+				name: "address", kind: text("unix:PATH, tcp:HOST:PORT or systemd:NAME", readListenAddress),
+				example: `"unix:/run/doorstep/lmtp.sock"`, required: true, restart: true,
+				doc: "Where to listen. systemd:NAME takes the sockets that systemd opened and gave that name (FileDescriptorName of a socket unit).",
 			},
 			{
 				name: "protocol", fallback: `"lmtp"`,
@@ -68,15 +70,15 @@ var sections = []section{
 				doc:  "LMTP answers for each recipient on its own; prefer it where the sender speaks it. LMTP is refused on TCP port 25 (RFC 2033 §5).",
 			},
 			{
-				name: "mode", kind: mode(func(r *reader) *fs.FileMode { return &r.listen.Mode }), fallback: `"0660"`,
+				name: "mode", kind: mode(func(r *reader) *fs.FileMode { return &r.listen.Mode }), fallback: `"0660"`, restart: true,
 				doc: "Unix sockets: the mode of the socket file.",
 			},
 			{
-				name: "owner", kind: text("a user", readOwner), example: `"doorstep"`,
+				name: "owner", kind: text("a user", readOwner), example: `"doorstep"`, restart: true,
 				doc: "Unix sockets: the owner of the socket file. Default: the user who runs the server.",
 			},
 			{
-				name: "group", kind: text("a group", readGroup), example: `"postfix"`,
+				name: "group", kind: text("a group", readGroup), example: `"postfix"`, restart: true,
 				doc: "Unix sockets: the group of the socket file. Default: the group that runs the server.",
 			},
 			{
@@ -307,6 +309,16 @@ var sections = []section{
 	},
 	directorySection(),
 	{
+		name: "control",
+		doc:  "The socket on which the running server takes orders: doorstep reload, doorstep upgrade.",
+		keys: []key{
+			{
+				name: "socket", kind: text("a path", readControlSocket), fallback: `"/run/doorstep/control.sock"`, restart: true,
+				doc: "Its path. Only root and the user who runs the server may use it. \"\" for none. Where it cannot be made the server runs without.",
+			},
+		},
+	},
+	{
 		name: "log",
 		doc:  "What is logged, to standard error.",
 		keys: []key{
@@ -318,7 +330,7 @@ var sections = []section{
 				doc: "The least serious events that are logged.",
 			},
 			{
-				name: "format", fallback: `"text"`,
+				name: "format", fallback: `"text"`, restart: true,
 				kind: choice(func(r *reader) *LogFormat { return &r.config.Log.Format }, option[LogFormat]{"text", LogText}, option[LogFormat]{"json", LogJSON}),
 				doc:  "Lines of key=value, or one JSON object a line.",
 			},

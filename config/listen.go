@@ -32,13 +32,13 @@ func readListenAddress(r *reader, v value, s string) {
 		}
 		r.listen.Network, r.listen.Address = "tcp", rest
 	case network == "systemd" && found:
-		r.problems.add(v.place(), "systemd:NAME is not supported by this version", "")
+		r.readSystemd(v, rest)
 	case strings.HasPrefix(s, "/"):
 		r.problems.add(v.place(), quote(s)+" says no network", "write "+quote("unix:"+s))
 	case checkTCP(s) == nil:
 		r.problems.add(v.place(), quote(s)+" says no network", "write "+quote("tcp:"+s))
 	default:
-		r.problems.add(v.place(), quote(s)+" is neither unix:PATH nor tcp:HOST:PORT", "")
+		r.problems.add(v.place(), quote(s)+" is neither unix:PATH nor tcp:HOST:PORT nor systemd:NAME", "")
 	}
 }
 
@@ -56,6 +56,16 @@ func (r *reader) readUnix(v value, path string) {
 		return
 	}
 	r.listen.Network, r.listen.Address = "unix", path
+}
+
+// readSystemd takes the name of sockets that systemd opens (sd_listen_fds_with_names(3)).
+func (r *reader) readSystemd(v value, name string) {
+	printable := strings.IndexFunc(name, func(c rune) bool { return c <= ' ' || c > '~' || c == ':' }) < 0
+	if name == "" || len(name) > 255 || !printable {
+		r.problems.add(v.place(), quote(name)+" is not a name of sockets", "write what FileDescriptorName says in the socket unit, or the unit's name")
+		return
+	}
+	r.listen.Network, r.listen.Address = "systemd", name
 }
 
 // checkTCP checks HOST:PORT.

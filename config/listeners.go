@@ -31,8 +31,11 @@ func (r *reader) checkListeners(file *document) {
 		default:
 			first[key] = v
 		}
-		if l.Network == "tcp" {
+		switch l.Network {
+		case "tcp":
 			r.checkTCPListener(i, l, v)
+		case "systemd":
+			r.refuseFileKeys(i, l, "is for the socket unit to say", "write SocketMode, SocketUser or SocketGroup there", "mode", "owner", "group")
 		}
 		r.checkConnections(i, l)
 		r.checkTrusted(i, l)
@@ -42,7 +45,7 @@ func (r *reader) checkListeners(file *document) {
 // canonical returns one spelling for equal addresses.
 func canonical(l *Listen) string {
 	host, port, err := net.SplitHostPort(l.Address)
-	if l.Network == "unix" || err != nil {
+	if l.Network != "tcp" || err != nil {
 		return l.Address
 	}
 	if ip, err := netip.ParseAddr(host); err == nil {
@@ -57,12 +60,7 @@ func canonical(l *Listen) string {
 
 // checkTCPListener refuses what makes no sense for TCP, and LMTP where it does harm.
 func (r *reader) checkTCPListener(i int, l *Listen, v value) {
-	for _, name := range []string{"mode", "owner", "group", "peers"} {
-		if v, said := r.said["listen["+itoa(i)+"]."+name]; said {
-			r.problems.add(v.name(), "is for Unix sockets only", "")
-		}
-	}
-	l.Mode = 0
+	r.refuseFileKeys(i, l, "is for Unix sockets only", "", "mode", "owner", "group", "peers")
 	if l.Protocol != LMTP {
 		return
 	}
@@ -78,6 +76,16 @@ func (r *reader) checkTCPListener(i int, l *Listen, v value) {
 		return
 	}
 	r.problems.warn(v.place(), "LMTP is not for wide area networks (RFC 2033 §1), and this address is not known to be loopback or private", "")
+}
+
+// refuseFileKeys refuses keys about the file of a socket, where there is none of ours.
+func (r *reader) refuseFileKeys(i int, l *Listen, text, hint string, names ...string) {
+	for _, name := range names {
+		if v, said := r.said["listen["+itoa(i)+"]."+name]; said {
+			r.problems.add(v.name(), text, hint)
+		}
+	}
+	l.Mode = 0
 }
 
 // checkConnections gives a listener's limit its default.

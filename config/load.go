@@ -51,6 +51,7 @@ func Load(path string) (*Config, []Problem, error) {
 		r.check(main)
 	}
 	r.config.places = r.systemPlaces(main)
+	r.config.said = r.sayings()
 	return &r.config, r.problems.inOrder(files), nil
 }
 

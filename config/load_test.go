@@ -111,7 +111,8 @@ func TestEverything(t *testing.T) {
 			Quota: 2 << 30, Disabled: "defer", Home: here + "/home/admin",
 			OwnerSince: time.Date(2014, 4, 3, 21, 1, 0, 0, time.UTC),
 		}},
-		Log: config.Log{Level: slog.LevelDebug, Format: config.LogJSON},
+		Log:     config.Log{Level: slog.LevelDebug, Format: config.LogJSON},
+		Control: config.Control{Socket: "/run/doorstep/control.sock"},
 	}
 	got := load(t, path)
 	if diff := cmp.Diff(want, got, ours); diff != "" {
@@ -145,8 +146,9 @@ func TestDefaultsApply(t *testing.T) {
 		Domains: []config.Domain{{
 			Name: "example.org", Keys: []string{"example.org"}, Subaddress: "+", Policy: address.LocalPolicy{Fold: true},
 		}},
-		Users: []config.User{{Address: mail(t, "postmaster@example.org"), EAI: true}},
-		Log:   config.Log{Level: slog.LevelInfo, Format: config.LogText},
+		Users:   []config.User{{Address: mail(t, "postmaster@example.org"), EAI: true}},
+		Log:     config.Log{Level: slog.LevelInfo, Format: config.LogText},
+		Control: config.Control{Socket: "/run/doorstep/control.sock"},
 	}
 	if diff := cmp.Diff(want, c, ours); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -138,11 +138,11 @@ func (r *reader) checkListenAuth(path string, l *Listen) {
 // mechanismLacks says why a mechanism could never be offered on a listener; "" where it can.
 func (r *reader) mechanismLacks(l *Listen, mechanism string) (text, hint string) {
 	secure := l.TLS != TLSOff && l.TLS != ""
-	tcp := l.Network == "tcp"
+	tcp := l.Network == "tcp" // of what systemd opens the server sees when it starts
 	switch {
-	case mechanism == auth.ScramPlus && !tcp:
+	case mechanism == auth.ScramPlus && l.Network == "unix":
 		return mechanism + " binds to TLS, which there is none of on a Unix socket", `write "SCRAM-SHA-256"`
-	case mechanism == auth.ScramPlus && !secure:
+	case mechanism == auth.ScramPlus && tcp && !secure:
 		return mechanism + " binds to TLS, which there is none of here", `write tls = "required"`
 	case mechanism == auth.Plain && tcp && !secure:
 		return "PLAIN would let passwords travel in the clear", `write tls = "required"`

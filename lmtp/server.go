@@ -111,6 +111,8 @@ type Server struct {
 	listeners map[net.Listener]struct{}
 	conns     map[*conn]struct{}
 	empty     chan struct{} // closed when the last session of a closing server ends
+
+	sessions sync.WaitGroup // of Serve
 }
 
 // init fills in the defaults.
@@ -166,7 +168,7 @@ func (s *Server) Serve(l net.Listener) error {
 		nc, err := l.Accept()
 		if err == nil {
 			pause = 0
-			go s.ServeConn(nc)
+			s.sessions.Go(func() { s.ServeConn(nc) })
 			continue
 		}
 		if s.closing.Load() {
@@ -185,6 +187,11 @@ func (s *Server) Serve(l net.Listener) error {
 		}
 	}
 }
+
+// Wait returns when all sessions that Serve began have ended, by themselves or by Shutdown. Call it
+// when Serve has returned. A listener that reports net.ErrClosed while its socket lives on makes
+// Serve return and leaves the sessions alone: so another Server can take the next connections.
+func (s *Server) Wait() { s.sessions.Wait() }
 
 // ServeConn serves one connection and returns when its session has ended. It closes nc.
 func (s *Server) ServeConn(nc net.Conn) {

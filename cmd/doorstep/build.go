@@ -16,8 +16,9 @@ import (
 
 // What a configuration describes, built.
 
-func buildLog(c config.Log, w io.Writer) *slog.Logger {
-	options := &slog.HandlerOptions{Level: c.Level}
+// buildLog makes a log whose level may change while it is used.
+func buildLog(c config.Log, level slog.Leveler, w io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
 	if c.Format == config.LogJSON {
 		return slog.New(slog.NewJSONHandler(w, options))
 	}
@@ -114,11 +115,16 @@ func buildStore(c *config.Config) (*mailbox.Store, error) {
 
 // buildAgent is all of a delivery, from the recipient to the disk.
 func buildAgent(c *config.Config, log *slog.Logger) (*delivery.Agent, error) {
-	resolver, err := buildResolver(c, log)
+	store, err := buildStore(c)
 	if err != nil {
 		return nil, err
 	}
-	store, err := buildStore(c)
+	return buildAgentOn(store, c, log)
+}
+
+// buildAgentOn is buildAgent on a store that is there already.
+func buildAgentOn(store *mailbox.Store, c *config.Config, log *slog.Logger) (*delivery.Agent, error) {
+	resolver, err := buildResolver(c, log)
 	if err != nil {
 		return nil, err
 	}

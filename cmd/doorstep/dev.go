@@ -31,6 +31,9 @@ address = "tcp:127.0.0.1:2424"
 address  = "tcp:127.0.0.1:2525"
 protocol = "esmtp"
 
+[control]
+socket = "control.sock"
+
 [store]
 path = "mail/{domain}/{local}/Maildir"
 

@@ -21,9 +21,17 @@ type gate struct {
 	limit   int
 	perPeer int // 0: any number
 
-	mu    sync.Mutex
-	open  int
-	peers map[netip.Addr]int // kept only with perPeer; an entry for each address that is connected
+	mu     sync.Mutex
+	open   int
+	peers  map[netip.Addr]int // kept only with perPeer; an entry for each address that is connected
+	listen map[string]int     // by the address of the listener
+}
+
+// set changes the limits; connections that are more by then stay.
+func (g *gate) set(limits config.Limits) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.limit, g.perPeer = limits.Connections, limits.ConnectionsPerPeer
 }
 
 // admit is the gate for one listener.
@@ -43,16 +51,20 @@ func (g *gate) admit(l config.Listen) (func(net.Conn) (func(), error), error) {
 			}
 		}
 		ip, _ := peerIP(nc)
-		return g.enter(ip)
+		return g.enter(ip, l.Network+":"+l.Address, l.Connections)
 	}, nil
 }
 
-// enter counts a connection in; the zero address is none, as on a Unix socket.
-func (g *gate) enter(from netip.Addr) (leave func(), err error) {
+// enter counts a connection in; the zero address is none, as on a Unix socket. most is the limit of
+// its listener, whose connections of earlier configurations count too; 0 for none.
+func (g *gate) enter(from netip.Addr, listener string, most int) (leave func(), err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.open >= g.limit {
+	switch {
+	case g.open >= g.limit:
 		return nil, tooMany("limits.connections is %d", g.limit)
+	case most > 0 && g.listen[listener] >= most:
+		return nil, tooMany("connections of %s is %d", listener, most)
 	}
 	counted := g.perPeer > 0 && from.IsValid()
 	if counted {
@@ -64,11 +76,16 @@ func (g *gate) enter(from netip.Addr) (leave func(), err error) {
 		}
 		g.peers[from]++
 	}
+	if g.listen == nil {
+		g.listen = make(map[string]int)
+	}
+	g.listen[listener]++
 	g.open++
 	return func() {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		g.open--
+		g.listen[listener]--
 		if !counted {
 			return
 		}

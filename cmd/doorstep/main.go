@@ -97,6 +97,8 @@ func rootCommand() *cobra.Command {
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(
 		serveCommand(),
+		reloadCommand(),
+		upgradeCommand(),
 		checkCommand(),
 		lookupCommand(),
 		deliverCommand(),

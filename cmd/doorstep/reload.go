@@ -1,123 +1,138 @@
 package main
 
 import (
-	"context"
 	"errors"
-	"log/slog"
-	"os"
-	"os/signal"
-	"reflect"
-	"sync/atomic"
-	"syscall"
-	"time"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
 
 	"github.com/doorstep-mail/doorstep/config"
-	"github.com/doorstep-mail/doorstep/delivery"
-	"github.com/doorstep-mail/doorstep/lmtp"
 )
 
-// retirement is longer than a transaction asks for recipients.
-const retirement = 10 * time.Minute
-
-// A reloader is the handler of all listeners. It has the accounts of the configuration that is
-// in force, and others after SIGHUP; a transaction keeps those it began with.
-type reloader struct {
-	path  string
-	log   *slog.Logger
-	agent atomic.Pointer[delivery.Agent]
-
-	started *config.Config // what was in force at the start
+// reloadCommand makes a running server read its configuration again.
+func reloadCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "reload",
+		Short: "Make the running server read its configuration again",
+		Long: "Reload makes the running server read its configuration again, and says what has changed, what\n" +
+			"only counts after a restart, and every problem. Where anything is wrong the old configuration\n" +
+			"stays in force, whole. Sessions keep the configuration that they began with.\n\n" +
+			"It exits with 0 when the configuration is in force, with 2 when it cannot be used, and with 1\n" +
+			"when no server answers.",
+		Example: "  doorstep reload -c /etc/doorstep/doorstep.toml",
+		Args:    noArguments,
+	}
+	request := orderFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		var r reloadReport
+		if err := request.give("reload", &r, cmd.ErrOrStderr()); err != nil {
+			return err
+		}
+		if err := request.print(cmd.OutOrStdout(), r, r.String); err != nil {
+			return err
+		}
+		if r.Error != "" {
+			return usage(errors.New(r.Error), r.Hint)
+		}
+		return nil
+	}
+	return cmd
 }
 
-func newReloader(path string, c *config.Config, agent *delivery.Agent, log *slog.Logger) *reloader {
-	r := &reloader{path: path, log: log, started: c}
-	r.agent.Store(agent)
+// A reloadReport is what came of a reload.
+type reloadReport struct {
+	Changed  []string `json:"changed"`  // what is in force now and was not before
+	Restart  []string `json:"restart"`  // what the file says and counts after a restart
+	Problems []string `json:"problems"` // of the file, and of what it names on this machine
+	Error    string   `json:"error,omitempty"`
+	Hint     string   `json:"hint,omitempty"`
+}
+
+// String is what people are told; the error is told apart.
+func (r reloadReport) String() string {
+	var b strings.Builder
+	b.WriteString(strings.ReplaceAll(items(r.Problems), "  ", ""))
+	switch {
+	case r.Error != "":
+		return b.String()
+	case len(r.Changed) == 0:
+		b.WriteString("reloaded: nothing has changed\n")
+	default:
+		b.WriteString("reloaded:\n" + items(r.Changed))
+	}
+	if len(r.Restart) > 0 {
+		b.WriteString("after a restart, or doorstep upgrade:\n" + items(r.Restart))
+	}
+	return b.String()
+}
+
+// reload puts the file in force as it is now: all of it or, where anything is wrong, nothing. It
+// tells the log too.
+func (d *daemon) reload() reloadReport {
+	d.order.Lock()
+	defer d.order.Unlock()
+	d.manager.reloading()
+	defer d.manager.ready("taking mail") // with one configuration or the other
+
+	var r reloadReport
+	err := d.tryReload(&r)
+	for _, p := range r.Problems {
+		d.log.Warn("problem of the configuration", "problem", p)
+	}
+	if err != nil {
+		r.Error, r.Hint = "the old configuration stays in force: "+err.Error(), hintOf(err)
+		d.log.Error("configuration not reloaded, the old one stays in force", "error", err)
+		return r
+	}
+	d.log.Info("configuration reloaded", "domains", len(d.now.config.Domains), "users", len(d.now.config.Users), "changed", r.Changed)
+	if len(r.Restart) > 0 {
+		d.log.Warn("what else has changed counts after a restart", "keys", r.Restart)
+	}
 	return r
 }
 
-// Mail begins a transaction.
-func (r *reloader) Mail(ctx context.Context, s *lmtp.Session, env *lmtp.Envelope) (lmtp.Transaction, error) {
-	return r.agent.Load().Mail(ctx, s, env)
-}
-
-// watch reloads at each SIGHUP until ctx ends. The signal is taken from the moment of the
-// call: where nobody takes it, it ends the program.
-func (r *reloader) watch(ctx context.Context) {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	go func() {
-		for {
-			select {
-			case <-hangup:
-				if err := r.reload(); err != nil {
-					r.log.Error("configuration not reloaded, the old one stays in force", "error", err)
-				}
-			case <-ctx.Done():
-				signal.Stop(hangup)
-				return
-			}
-		}
-	}()
-}
-
-// reload takes domains, users and the postmaster from the file as it is now. Either all of them
-// count or, where anything is wrong, none. The store stays: what listeners offer, such as
-// BINARYMIME, was decided by what it keeps.
-func (r *reloader) reload() error {
-	c, problems, err := config.Load(r.path)
+func (d *daemon) tryReload(r *reloadReport) error {
+	c, problems, err := config.Load(d.path)
 	if err != nil {
-		return err
+		return failed(err, "the server reads the file as the user who runs it")
 	}
-	for _, p := range problems {
-		r.log.Warn("problem of the configuration", "problem", p.String())
-	}
+	r.note(problems)
 	if config.HasErrors(problems) {
-		return errors.New(r.path + " cannot be used")
+		return failed(errors.New(d.path+" cannot be used"), "doorstep check tells all that is wrong with it")
 	}
-	resolver, err := buildResolver(c, r.log)
+	r.note(c.CheckSystem())
+	g, err := newGeneration(c, d.doors, d.now, d.gate, d.log)
 	if err != nil {
 		return err
 	}
-	agent := *r.agent.Load()
-	old := agent.Resolver
-	agent.Resolver = resolver
-	r.agent.Store(&agent)
-	r.retire(old)
-	r.log.Info("configuration reloaded", "domains", len(c.Domains), "users", len(c.Users))
-	if waiting := needRestart(r.started, c); len(waiting) > 0 {
-		r.log.Warn("what else has changed counts after a restart", "keys", waiting)
-	}
-	return nil
-}
-
-// retire closes the directories of a configuration that is no longer in force, when the transactions
-// that began with it are over.
-func (r *reloader) retire(old *delivery.Resolver) {
-	time.AfterFunc(retirement, func() {
-		if err := closeDirectory(old.Directory); err != nil {
-			r.log.Warn("close the directories of the old configuration", "error", err)
-		}
-	})
-}
-
-// needRestart names what differs between two configurations and only counts at the start.
-func needRestart(a, b *config.Config) (keys []string) {
-	for _, part := range []struct {
-		key  string
-		a, b any
-	}{
-		{"hostname", a.Hostname, b.Hostname},
-		{"listen", a.Listen, b.Listen},
-		{"limits", a.Limits, b.Limits},
-		{"store", a.Store, b.Store},
-		{"tls", a.TLS, b.TLS},
-		{"auth", a.Auth, b.Auth},
-		{"log", a.Log, b.Log},
-		{"user.owner_since", knowsOwners(a), knowsOwners(b)}, // whether RRVS is offered at all
-	} {
-		if !reflect.DeepEqual(part.a, part.b) {
-			keys = append(keys, part.key)
+	for _, change := range d.now.config.Changes(c) {
+		if !change.Restart {
+			r.Changed = append(r.Changed, change.What)
 		}
 	}
-	return keys
+	for _, change := range d.started.Changes(c) {
+		if change.Restart {
+			r.Restart = append(r.Restart, change.What)
+		}
+	}
+	return d.install(g)
+}
+
+// note adds problems, each once.
+func (r *reloadReport) note(problems []config.Problem) {
+	for _, p := range problems {
+		if !slices.Contains(r.Problems, p.String()) {
+			r.Problems = append(r.Problems, p.String())
+		}
+	}
+}
+
+// hintOf is the hint of an error that has one.
+func hintOf(err error) string {
+	var f *failure
+	if errors.As(err, &f) {
+		return f.hint
+	}
+	return ""
 }

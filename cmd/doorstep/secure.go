@@ -61,7 +61,7 @@ func (s *secrets) secure(server *lmtp.Server, l config.Listen) error {
 		return err
 	}
 	server.Auth, server.RequireAuth = authenticator, l.RequireAuth
-	if l.Network == "unix" && slices.Contains(l.Auth, auth.External) {
+	if l.Network != "tcp" && slices.Contains(l.Auth, auth.External) {
 		server.Peer = peerName
 	}
 	return nil

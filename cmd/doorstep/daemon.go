@@ -1,0 +1,285 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/lmtp"
+)
+
+// grace is how long deliveries may take to finish when the program is asked to stop.
+const grace = 30 * time.Second
+
+// A daemon is the running server: its sockets, the configuration in force, and those before that
+// still have sessions.
+type daemon struct {
+	path    string // of the configuration
+	log     *slog.Logger
+	level   *slog.LevelVar
+	manager *manager
+	gate    *gate
+	doors   []*door
+	control *control // nil: none
+	failed  chan error
+
+	order    sync.Mutex    // one reload or upgrade at a time
+	replaced chan struct{} // closed when another process has taken over
+
+	mu      sync.Mutex
+	started *config.Config // what was in force at the start
+	now     *generation
+	earlier map[*generation]bool // to whether it is waited for
+	leaving bool
+}
+
+func newDaemon(path string, c *config.Config, stderr io.Writer) *daemon {
+	level := &slog.LevelVar{}
+	level.Set(c.Log.Level)
+	log := buildLog(c.Log, level, stderr)
+	return &daemon{
+		path: path, log: log, level: level, manager: newManager(log), gate: &gate{}, started: c,
+		replaced: make(chan struct{}), earlier: map[*generation]bool{},
+	}
+}
+
+// start opens all sockets, or none, and takes connections on them.
+func (d *daemon) start(ctx context.Context) error {
+	sockets, err := inherit()
+	if err != nil {
+		return err
+	}
+	if err := d.open(ctx, sockets); err != nil {
+		return errors.Join(err, d.shut())
+	}
+	d.failed = make(chan error, len(d.doors))
+	g, err := newGeneration(d.started, d.doors, nil, d.gate, d.log)
+	if err != nil {
+		return errors.Join(err, d.shut())
+	}
+	if err := d.install(g); err != nil {
+		return errors.Join(err, d.shut())
+	}
+	for _, door := range d.doors {
+		d.log.Info("listening", "address", door.socket.Addr().Network()+":"+door.socket.Addr().String(), "protocol", door.shift.server.Protocol.String())
+	}
+	d.control = openControl(ctx, d, sockets)
+	sockets.rest(d.log)
+	return nil
+}
+
+func (d *daemon) open(ctx context.Context, sockets inherited) error {
+	for _, l := range d.started.Listen {
+		opened, err := sockets.open(ctx, l)
+		if err != nil {
+			return err
+		}
+		for _, socket := range opened {
+			d.doors = append(d.doors, &door{listen: l, socket: socket})
+		}
+	}
+	return nil
+}
+
+// shut closes the sockets again.
+func (d *daemon) shut() (err error) {
+	for _, door := range d.doors {
+		err = errors.Join(err, door.socket.Close())
+	}
+	return err
+}
+
+// install puts g in force: from now on connections are its own. Should a socket fail, those that
+// were not turned yet stay with the generation before, which is still there.
+func (d *daemon) install(g *generation) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.leaving {
+		return errors.Join(errors.New("the server is stopping"), g.close(d.now))
+	}
+	d.gate.set(g.config.Limits)
+	d.level.Set(g.config.Log.Level)
+	if d.now != nil {
+		d.earlier[d.now] = false
+	}
+	d.now = g
+	var errs []error
+	for i, door := range d.doors {
+		server := g.servers[i]
+		if server == nil {
+			continue // no longer in the file, and served as before until a restart
+		}
+		if err := door.end(); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		door.failed = d.failed
+		door.begin(server)
+	}
+	d.retire()
+	return errors.Join(errs...)
+}
+
+// retire gives back earlier generations as soon as they have no sessions. d.mu is held.
+func (d *daemon) retire() {
+	for g, waiting := range d.earlier {
+		if waiting || slices.ContainsFunc(d.doors, func(door *door) bool { return slices.Contains(g.servers, door.server()) }) {
+			continue
+		}
+		d.earlier[g] = true
+		go func() {
+			g.wait()
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			delete(d.earlier, g)
+			if err := g.close(d.generations()...); err != nil {
+				d.log.Error("give back an earlier configuration", "error", err)
+			}
+		}()
+	}
+}
+
+// generations are those that may have sessions. d.mu is held.
+func (d *daemon) generations() []*generation {
+	all := []*generation{d.now}
+	for g := range d.earlier {
+		all = append(all, g)
+	}
+	return all
+}
+
+// run serves until ctx ends, a socket fails or another process takes over, and then lets deliveries
+// finish. stop takes the signals back, so that a second one ends the program at once.
+func (d *daemon) run(ctx context.Context, stop, ready func()) error {
+	watched, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go d.manager.watch(watched)
+	d.obey(watched)
+	if d.control != nil {
+		go d.control.serve()
+	}
+	d.manager.ready("taking mail")
+	ready()
+
+	var cause error
+	select {
+	case <-ctx.Done():
+	case err := <-d.failed:
+		cause = failed(err, "")
+	case <-d.replaced:
+		d.drain(ctx)
+		return d.stop(stop, nil)
+	}
+	d.manager.stopping()
+	if d.control != nil {
+		d.control.close()
+	}
+	return d.stop(stop, cause)
+}
+
+// obey reloads at SIGHUP and upgrades at SIGUSR2 until ctx ends. The signals are taken from the
+// moment of the call: where nobody takes them, they end the program.
+func (d *daemon) obey(ctx context.Context) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGUSR2)
+	go func() {
+		for {
+			select {
+			case s := <-signals:
+				if s == syscall.SIGHUP {
+					d.reload()
+				} else {
+					d.upgrade()
+				}
+			case <-ctx.Done():
+				return // they stay ignored: the program ends as it was asked to
+			}
+		}
+	}()
+}
+
+// stop ends all sessions: idle ones are told, deliveries may finish.
+func (d *daemon) stop(stop func(), cause error) error {
+	stop() // before the log tells anybody that it is time for a second signal
+	if cause == nil {
+		d.log.Info("stopping", "grace", grace.String())
+	} else {
+		d.log.Error("a listener failed, stopping", "error", cause, "grace", grace.String())
+	}
+	d.mu.Lock()
+	d.leaving = true
+	var servers []*lmtp.Server
+	for _, g := range d.generations() {
+		servers = append(servers, g.servers...)
+	}
+	d.mu.Unlock()
+
+	patience, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	var group sync.WaitGroup
+	for _, s := range servers {
+		if s == nil {
+			continue
+		}
+		group.Go(func() {
+			if err := s.Shutdown(patience); err != nil {
+				d.log.Warn("stopped with deliveries under way", "error", err)
+			}
+		})
+	}
+	group.Wait()
+	if err := d.now.close(); err != nil {
+		d.log.Error("stop", "error", err)
+	}
+	d.log.Info("stopped", "pid", os.Getpid())
+	return cause
+}
+
+// drain waits until sessions have ended by themselves, as long as a client may be idle, or until ctx
+// ends.
+func (d *daemon) drain(ctx context.Context) {
+	d.mu.Lock()
+	d.leaving = true
+	all, patience := d.generations(), d.now.config.Limits.IdleTimeout
+	d.mu.Unlock()
+	d.log.Info("another process has taken over, finishing the sessions", "patience", patience.String())
+	done := make(chan struct{})
+	go func() {
+		for _, g := range all {
+			g.wait()
+		}
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	case <-time.After(patience):
+	}
+}
+
+// leave ends the shifts and closes the sockets, which another process has too: their files stay.
+func (d *daemon) leave() {
+	for _, door := range d.doors {
+		err := door.end()
+		if file, ok := door.socket.(*net.UnixListener); ok {
+			file.SetUnlinkOnClose(false)
+		}
+		if err = errors.Join(err, door.socket.Close()); err != nil {
+			d.log.Error("leave a socket to another process", "error", fmt.Errorf("%s: %w", door.name(), err))
+		}
+	}
+	if d.control != nil {
+		d.control.leave()
+	}
+	close(d.replaced)
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+
+	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/delivery"
+	"github.com/doorstep-mail/doorstep/lmtp"
+)
+
+// A generation is a configuration in force, with all that was built of it. A session keeps the one
+// it began with.
+type generation struct {
+	config  *config.Config
+	agent   *delivery.Agent
+	servers []*lmtp.Server // one for each door; nil where the configuration has no such listener any more
+}
+
+// newGeneration builds what c says, for these doors. The store of the generation before is used
+// further where nothing about it has changed: it knows which directories are durable, and who waits
+// for a sync.
+func newGeneration(c *config.Config, doors []*door, before *generation, gate *gate, log *slog.Logger) (*generation, error) {
+	g := &generation{config: c}
+	var err error
+	if before != nil && reflect.DeepEqual(before.config.Store, c.Store) {
+		g.agent, err = buildAgentOn(before.agent.Store, c, log)
+	} else {
+		g.agent, err = buildAgent(c, log)
+	}
+	if err != nil {
+		return nil, failed(err, "doorstep check tells what is wrong with the configuration")
+	}
+	secrets, err := buildSecrets(c, log)
+	if err != nil {
+		return nil, errors.Join(err, g.close(before))
+	}
+	for _, d := range doors {
+		server, err := g.serverFor(d, secrets, gate, log)
+		if err != nil {
+			return nil, errors.Join(err, g.close(before))
+		}
+		g.servers = append(g.servers, server)
+	}
+	return g, nil
+}
+
+// serverFor is the server of a door.
+func (g *generation) serverFor(d *door, secrets *secrets, gate *gate, log *slog.Logger) (*lmtp.Server, error) {
+	for _, l := range g.config.Listen {
+		if l.Network != d.listen.Network || l.Address != d.listen.Address {
+			continue
+		}
+		if err := suits(l, d.socket); err != nil {
+			return nil, err
+		}
+		server, err := buildServer(g.config, l, g.agent, log, gate)
+		if err != nil {
+			return nil, err
+		}
+		return server, secrets.secure(server, l)
+	}
+	return nil, nil
+}
+
+// wait returns when the sessions of g have ended.
+func (g *generation) wait() {
+	for _, s := range g.servers {
+		if s != nil {
+			s.Wait()
+		}
+	}
+}
+
+// close gives back what g holds; its store only where none of others has the same.
+func (g *generation) close(others ...*generation) (err error) {
+	if e := closeDirectory(g.agent.Resolver.Directory); e != nil {
+		err = fmt.Errorf("close the directories: %w", e)
+	}
+	for _, o := range others {
+		if o != nil && o.agent.Store == g.agent.Store {
+			return err
+		}
+	}
+	if e := g.agent.Store.Close(); e != nil {
+		err = errors.Join(err, fmt.Errorf("close the store: %w", e))
+	}
+	return err
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A manager is the service manager that started the program, and wants to know how it is: systemd,
+// or what does the same (sd_notify(3)). Without one nothing is sent.
+type manager struct {
+	socket   string        // NOTIFY_SOCKET
+	watchdog time.Duration // how often it wants to hear of us; 0 for never
+	log      *slog.Logger
+}
+
+func newManager(log *slog.Logger) *manager {
+	m := &manager{socket: os.Getenv("NOTIFY_SOCKET"), log: log}
+	if pid := os.Getenv("WATCHDOG_PID"); pid == "" || pid == strconv.Itoa(os.Getpid()) {
+		if usec, err := strconv.ParseInt(os.Getenv("WATCHDOG_USEC"), 10, 64); err == nil && usec > 0 {
+			m.watchdog = time.Duration(usec) * time.Microsecond
+		}
+	}
+	return m
+}
+
+func (m *manager) ready(status string) { m.tell("READY=1\nSTATUS=" + status) }
+
+// reloading is told before a reload; ready follows. The time tells the manager which of its orders
+// is meant (Type=notify-reload).
+func (m *manager) reloading() {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		m.log.Warn("ask for the time", "error", err)
+	}
+	m.tell(fmt.Sprintf("RELOADING=1\nMONOTONIC_USEC=%d", now.Nano()/1000))
+}
+
+func (m *manager) stopping() { m.tell("STOPPING=1") }
+
+// successor says that another process is the service from now on.
+func (m *manager) successor(pid int) { m.tell("MAINPID=" + strconv.Itoa(pid)) }
+
+// watch tells the watchdog that the program lives, until ctx ends.
+func (m *manager) watch(ctx context.Context) {
+	if m.watchdog == 0 {
+		return
+	}
+	tick := time.NewTicker(m.watchdog / 3)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			m.tell("WATCHDOG=1")
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (m *manager) tell(state string) {
+	if m.socket == "" {
+		return
+	}
+	// A name that begins with @ is an abstract socket, for net as for systemd.
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: m.socket, Net: "unixgram"})
+	if err == nil {
+		_, err = conn.Write([]byte(state))
+		conn.Close()
+	}
+	if err != nil {
+		m.log.Warn("tell the service manager", "state", state, "error", err)
+	}
+}
