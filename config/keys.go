@@ -307,6 +307,7 @@ var sections = []section{
 			},
 		},
 	},
+	aliasSection(),
 	directorySection(),
 	{
 		name: "control",
