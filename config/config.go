@@ -24,14 +24,15 @@ type Config struct {
 	Store      Store
 	Domains    []Domain
 	Users      []User
-	Aliases    []Alias
 	// Directories are asked behind Users, in order.
 	Directories []Directory
 	Control     Control
+	Admin       Admin
 	Log         Log
 
-	places map[string]Problem // where listen[…] and store say what CheckSystem checks
-	said   map[string]string  // what the files say, by path, for Changes
+	settings []Setting
+	places   map[string]Problem // where listen[…] and store say what CheckSystem checks
+	said     map[string]string  // what the files say, by path, for Changes
 }
 
 // A Protocol is what a listener speaks.

@@ -307,7 +307,6 @@ var sections = []section{
 			},
 		},
 	},
-	aliasSection(),
 	directorySection(),
 	{
 		name: "control",
@@ -316,6 +315,32 @@ var sections = []section{
 			{
 				name: "socket", kind: text("a path", readControlSocket), fallback: `"/run/doorstep/control.sock"`, restart: true,
 				doc: "Its path. Only root and the user who runs the server may use it. \"\" for none. Where it cannot be made the server runs without.",
+			},
+		},
+	},
+	{
+		name: "admin",
+		doc:  "A listener for those who look after the server: metrics for Prometheus, health, a status page, and what doorstep status and doorstep trace ask. See monitoring.md.",
+		keys: []key{
+			{
+				name: "address", kind: ofAdmin(text("unix:PATH or tcp:HOST:PORT", readListenAddress)), example: `"unix:/run/doorstep/admin.sock"`, restart: true,
+				doc: "Where to listen: on a Unix socket or a loopback address, and elsewhere only with token_file. Default: nowhere.",
+			},
+			{
+				name: "mode", kind: ofAdmin(mode(func(r *reader) *fs.FileMode { return &r.listen.Mode })), example: `"0660"`, restart: true,
+				doc: "Unix sockets: the mode of the socket file. Default: 0600.",
+			},
+			{
+				name: "owner", kind: ofAdmin(text("a user", readOwner)), example: `"doorstep"`, restart: true,
+				doc: "Unix sockets: the owner of the socket file. Default: the user who runs the server.",
+			},
+			{
+				name: "group", kind: ofAdmin(text("a group", readGroup)), example: `"adm"`, restart: true,
+				doc: "Unix sockets: the group of the socket file. Default: the group that runs the server.",
+			},
+			{
+				name: "token_file", kind: file(func(r *reader) *string { return &r.config.Admin.TokenFile }), example: `"admin-token"`, restart: true,
+				doc: "A file with the word that clients must show, as a bearer token or as the password of any user; 16 characters at least. Others than the owner and the group must not be able to read it. Only /healthz is told to all. Default: the socket alone decides.",
 			},
 		},
 	},

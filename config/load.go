@@ -50,6 +50,7 @@ func Load(path string) (*Config, []Problem, error) {
 	if whole {
 		r.check(main)
 	}
+	r.config.settings = r.settings()
 	r.config.places = r.systemPlaces(main)
 	r.config.said = r.sayings()
 	return &r.config, r.problems.inOrder(files), nil
@@ -74,6 +75,7 @@ func (r *reader) check(main *document) {
 		r.doubtNames(p)
 	}
 	r.checkListeners(main)
+	r.checkAdmin()
 	r.checkTLS()
 	r.checkDirectories()
 	r.checkAccounts(main)
@@ -93,11 +95,14 @@ func (r *reader) doubtNames(p Problem) {
 	}
 }
 
+// checkedOnSystem are the beginnings of the keys that CheckSystem checks, besides store.path.
+var checkedOnSystem = []string{"listen[", "tls.", "auth.", "directory[", "admin."}
+
 // systemPlaces returns where the values stand that CheckSystem checks.
 func (r *reader) systemPlaces(main *document) map[string]Problem {
 	places := map[string]Problem{"store.path": place{main, -1, "store.path"}.problem()}
 	for path, v := range r.said {
-		if path == "store.path" || strings.HasPrefix(path, "listen[") || strings.HasPrefix(path, "tls.") || strings.HasPrefix(path, "auth.") || strings.HasPrefix(path, "directory[") {
+		if path == "store.path" || slices.ContainsFunc(checkedOnSystem, func(prefix string) bool { return strings.HasPrefix(path, prefix) }) {
 			places[path] = v.place().problem()
 		}
 	}

@@ -51,6 +51,7 @@ func (c *Config) CheckSystem() []Problem {
 	c.checkTLSFiles(report)
 	c.checkAuthFiles(report)
 	c.checkDirectoryFiles(report)
+	c.checkAdminFiles(report)
 	if root := c.Store.Root(); root != "" {
 		report("store.path", checkDirectory(root))
 	}

@@ -26,7 +26,7 @@ func buildLog(c config.Log, level slog.Leveler, w io.Writer) *slog.Logger {
 }
 
 // buildResolver makes the domains and accounts findable.
-func buildResolver(c *config.Config, log *slog.Logger) (*delivery.Resolver, error) {
+func buildResolver(c *config.Config, w *watch, log *slog.Logger) (*delivery.Resolver, error) {
 	domains := delivery.Domains{}
 	r := &delivery.Resolver{Domains: domains}
 	for _, d := range c.Domains {
@@ -49,7 +49,7 @@ func buildResolver(c *config.Config, log *slog.Logger) (*delivery.Resolver, erro
 		}
 		domains[d.Keys[0]].CatchAll = key
 	}
-	accounts, err := buildAccounts(c, r)
+	accounts, err := buildAccounts(c.Users, r)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func buildResolver(c *config.Config, log *slog.Logger) (*delivery.Resolver, erro
 			return nil, fmt.Errorf("postmaster: %w", err)
 		}
 	}
-	if r.Directory, err = buildDirectory(c, accounts, r, log); err != nil {
+	if r.Directory, err = buildDirectory(c, accounts, r, w.lookups(), log); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -69,9 +69,9 @@ func buildDomain(d config.Domain) *delivery.Domain {
 	return &delivery.Domain{Name: d.Name, Policy: d.Policy, Subaddress: d.Subaddress, DetailFolders: d.DetailFolders}
 }
 
-func buildAccounts(c *config.Config, domains *delivery.Resolver) (*static.Directory, error) {
+func buildAccounts(users []config.User, domains *delivery.Resolver) (*static.Directory, error) {
 	accounts := static.New()
-	for _, u := range c.Users {
+	for _, u := range users {
 		key, err := domains.Key(u.Address)
 		if err != nil {
 			return nil, fmt.Errorf("user %s: %w", u.Address.Log(), err)
@@ -91,19 +91,6 @@ func buildAccounts(c *config.Config, domains *delivery.Resolver) (*static.Direct
 			return nil, err
 		}
 	}
-	for _, a := range c.Aliases {
-		key, err := domains.Key(a.Address)
-		if err != nil {
-			return nil, fmt.Errorf("alias %s: %w", a.Address.Log(), err)
-		}
-		targets := make([]string, len(a.To))
-		for i, to := range a.To {
-			targets[i] = to.Raw
-		}
-		if err := accounts.AddAlias(key, targets...); err != nil {
-			return nil, err
-		}
-	}
 	return accounts, nil
 }
 
@@ -118,32 +105,33 @@ var folderEncodings = map[config.FolderEncoding]mailbox.FolderEncoding{
 	config.FoldersUTF8: mailbox.FolderUTF8,
 }
 
-func buildStore(c *config.Config) (*mailbox.Store, error) {
+func buildStore(c *config.Config, w *watch) (*mailbox.Store, error) {
 	return mailbox.New(mailbox.Options{
 		Durability: durabilities[c.Store.Durability],
 		CRLF:       c.Store.Newline == config.CRLF,
 		Create:     c.Store.Create,
+		Hooks:      w.store(),
 	})
 }
 
-// buildAgent is all of a delivery, from the recipient to the disk.
-func buildAgent(c *config.Config, log *slog.Logger) (*delivery.Agent, error) {
-	store, err := buildStore(c)
+// buildAgent is all of a delivery, from the recipient to the disk. w is told of it.
+func buildAgent(c *config.Config, w *watch, log *slog.Logger) (*delivery.Agent, error) {
+	store, err := buildStore(c, w)
 	if err != nil {
 		return nil, err
 	}
-	return buildAgentOn(store, c, log)
+	return buildAgentOn(store, c, w, log)
 }
 
 // buildAgentOn is buildAgent on a store that is there already.
-func buildAgentOn(store *mailbox.Store, c *config.Config, log *slog.Logger) (*delivery.Agent, error) {
-	resolver, err := buildResolver(c, log)
+func buildAgentOn(store *mailbox.Store, c *config.Config, w *watch, log *slog.Logger) (*delivery.Agent, error) {
+	resolver, err := buildResolver(c, w, log)
 	if err != nil {
 		return nil, err
 	}
 	return &delivery.Agent{
 		Resolver: resolver, Layout: delivery.Layout(c.Store.Path), Store: store, Folders: folderEncodings[c.Store.Folders],
-		RRVS: knowsOwners(c), Log: log,
+		RRVS: knowsOwners(c), Hooks: w.deliveries(), Log: log,
 	}, nil
 }
 
@@ -154,7 +142,7 @@ func knowsOwners(c *config.Config) bool {
 }
 
 // buildServer is the server of one listener.
-func buildServer(c *config.Config, l config.Listen, handler lmtp.Handler, log *slog.Logger, gate *gate) (*lmtp.Server, error) {
+func buildServer(c *config.Config, l config.Listen, handler lmtp.Handler, w *watch, log *slog.Logger, gate *gate) (*lmtp.Server, error) {
 	admit, err := gate.admit(l)
 	if err != nil {
 		return nil, err
@@ -182,6 +170,7 @@ func buildServer(c *config.Config, l config.Listen, handler lmtp.Handler, log *s
 		RefuseBareCR:       l.BareCR == config.RejectCR,
 		BinaryMIME:         c.Store.Newline == config.CRLF,
 		Admit:              admit,
+		Hooks:              w.sessions(),
 		Log:                log,
 
 		Lenient8BitLocalPart: l.Lenient8BitLocalPart,

@@ -30,7 +30,9 @@ type daemon struct {
 	manager *manager
 	gate    *gate
 	doors   []*door
-	control *control // nil: none
+	control *control   // nil: none
+	watch   *watch     // nil: nobody wants to know
+	admin   *adminDoor // nil: none
 	failed  chan error
 
 	order    sync.Mutex    // one reload or upgrade at a time
@@ -48,7 +50,7 @@ func newDaemon(path string, c *config.Config, stderr io.Writer) *daemon {
 	level.Set(c.Log.Level)
 	log := buildLog(c.Log, level, stderr)
 	return &daemon{
-		path: path, log: log, level: level, manager: newManager(log), gate: &gate{}, started: c,
+		path: path, log: log, level: level, manager: newManager(log), gate: &gate{}, started: c, watch: newWatch(c),
 		replaced: make(chan struct{}), earlier: map[*generation]bool{},
 	}
 }
@@ -63,7 +65,7 @@ func (d *daemon) start(ctx context.Context) error {
 		return errors.Join(err, d.shut())
 	}
 	d.failed = make(chan error, len(d.doors))
-	g, err := newGeneration(d.started, d.doors, nil, d.gate, d.log)
+	g, err := newGeneration(d.started, d.doors, nil, d.gate, d.watch, d.log)
 	if err != nil {
 		return errors.Join(err, d.shut())
 	}
@@ -74,6 +76,7 @@ func (d *daemon) start(ctx context.Context) error {
 		d.log.Info("listening", "address", door.socket.Addr().Network()+":"+door.socket.Addr().String(), "protocol", door.shift.server.Protocol.String())
 	}
 	d.control = openControl(ctx, d, sockets)
+	d.admin = openAdmin(ctx, d, sockets)
 	sockets.rest(d.log)
 	return nil
 }
@@ -238,6 +241,7 @@ func (d *daemon) stop(stop func(), cause error) error {
 		})
 	}
 	group.Wait()
+	d.admin.close()
 	if err := d.now.close(); err != nil {
 		d.log.Error("stop", "error", err)
 	}
@@ -281,5 +285,6 @@ func (d *daemon) leave() {
 	if d.control != nil {
 		d.control.leave()
 	}
+	d.admin.leave()
 	close(d.replaced)
 }

@@ -95,7 +95,7 @@ func dryDelivery(ctx context.Context, c *config.Config, to []string, stdout io.W
 // would do with the message is what is done.
 func deliver(ctx context.Context, c *config.Config, from string, to []string, content io.ReadSeeker, stderr io.Writer) error {
 	log := buildLog(c.Log, slog.LevelError, stderr) // the rest is in the outcome
-	agent, err := buildAgent(c, log)
+	agent, err := buildAgent(c, nil, log)
 	if err != nil {
 		return failed(err, "doorstep check tells what is wrong with the configuration")
 	}

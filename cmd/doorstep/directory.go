@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery"
@@ -25,10 +26,21 @@ var openers = map[config.Driver]opener{
 	config.PasswdFile: openPasswdFile,
 }
 
+// An observer is told of each question to a backend; nil is not.
+type observer func(backend string, took time.Duration, err error)
+
+// watch is d, and tells the observer.
+func (o observer) watch(backend string, d directory.Directory) directory.Directory {
+	if o == nil {
+		return d
+	}
+	return directory.Watch(d, func(took time.Duration, err error) { o(backend, took, err) })
+}
+
 // buildDirectory is the chain of all directories: the accounts of the configuration, and then each
 // [[directory]] behind its cache.
-func buildDirectory(c *config.Config, accounts *static.Directory, domains *delivery.Resolver, log *slog.Logger) (directory.Directory, error) {
-	chain := &chain{Chain: directory.Chain{Backends: []directory.Backend{{Name: "users", Directory: accounts}}}}
+func buildDirectory(c *config.Config, accounts *static.Directory, domains *delivery.Resolver, observe observer, log *slog.Logger) (directory.Directory, error) {
+	chain := &chain{Chain: directory.Chain{Backends: []directory.Backend{{Name: "users", Directory: observe.watch("users", accounts)}}}}
 	key := func(text string) (directory.Key, error) {
 		a, err := address.Parse(text)
 		if err != nil {
@@ -48,6 +60,7 @@ func buildDirectory(c *config.Config, accounts *static.Directory, domains *deliv
 		if closer, ok := opened.(io.Closer); ok {
 			chain.closers = append(chain.closers, closer)
 		}
+		opened = observe.watch(d.Name, opened) // behind the cache: that is how the backend is
 		if d.IsCached() {
 			opened = directory.NewCache(opened, directory.CacheOptions{
 				TTL: d.CacheTTL, NegativeTTL: d.NegativeTTL, Stale: d.Stale, Timeout: d.Timeout,

@@ -157,7 +157,7 @@ func TestExtensionsByConfiguration(t *testing.T) {
 					t.Fatal(err, problems)
 				}
 				log := slog.New(slog.DiscardHandler)
-				s, err := buildServer(c, c.Listen[0], noMail{}, log, &gate{limit: 10})
+				s, err := buildServer(c, c.Listen[0], noMail{}, nil, log, &gate{limit: 10})
 				if err != nil {
 					t.Fatal(err)
 				}

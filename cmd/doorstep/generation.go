@@ -22,13 +22,13 @@ type generation struct {
 // newGeneration builds what c says, for these doors. The store of the generation before is used
 // further where nothing about it has changed: it knows which directories are durable, and who waits
 // for a sync.
-func newGeneration(c *config.Config, doors []*door, before *generation, gate *gate, log *slog.Logger) (*generation, error) {
+func newGeneration(c *config.Config, doors []*door, before *generation, gate *gate, w *watch, log *slog.Logger) (*generation, error) {
 	g := &generation{config: c}
 	var err error
 	if before != nil && reflect.DeepEqual(before.config.Store, c.Store) {
-		g.agent, err = buildAgentOn(before.agent.Store, c, log)
+		g.agent, err = buildAgentOn(before.agent.Store, c, w, log)
 	} else {
-		g.agent, err = buildAgent(c, log)
+		g.agent, err = buildAgent(c, w, log)
 	}
 	if err != nil {
 		return nil, failed(err, "doorstep check tells what is wrong with the configuration")
@@ -38,7 +38,7 @@ func newGeneration(c *config.Config, doors []*door, before *generation, gate *ga
 		return nil, errors.Join(err, g.close(before))
 	}
 	for _, d := range doors {
-		server, err := g.serverFor(d, secrets, gate, log)
+		server, err := g.serverFor(d, secrets, gate, w, log)
 		if err != nil {
 			return nil, errors.Join(err, g.close(before))
 		}
@@ -48,7 +48,7 @@ func newGeneration(c *config.Config, doors []*door, before *generation, gate *ga
 }
 
 // serverFor is the server of a door.
-func (g *generation) serverFor(d *door, secrets *secrets, gate *gate, log *slog.Logger) (*lmtp.Server, error) {
+func (g *generation) serverFor(d *door, secrets *secrets, gate *gate, w *watch, log *slog.Logger) (*lmtp.Server, error) {
 	for _, l := range g.config.Listen {
 		if l.Network != d.listen.Network || l.Address != d.listen.Address {
 			continue
@@ -56,7 +56,7 @@ func (g *generation) serverFor(d *door, secrets *secrets, gate *gate, log *slog.
 		if err := suits(l, d.socket); err != nil {
 			return nil, err
 		}
-		server, err := buildServer(g.config, l, g.agent, log, gate)
+		server, err := buildServer(g.config, l, g.agent, w, log, gate)
 		if err != nil {
 			return nil, err
 		}

@@ -87,7 +87,7 @@ func lookup(ctx context.Context, c *config.Config, text string) (*lookupResult, 
 	if err != nil {
 		return nil, usage(fmt.Errorf("address %q: %w", text, err), "write it as local@domain, without angle brackets")
 	}
-	agent, err := buildAgent(c, slog.New(slog.DiscardHandler))
+	agent, err := buildAgent(c, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, failed(err, "doorstep check tells what is wrong with the configuration")
 	}

@@ -103,6 +103,8 @@ func rootCommand() *cobra.Command {
 		lookupCommand(),
 		deliverCommand(),
 		sendCommand(),
+		statusCommand(),
+		traceCommand(),
 		configCommand(),
 		versionCommand(),
 		manCommand(),

@@ -77,6 +77,7 @@ func (d *daemon) reload() reloadReport {
 
 	var r reloadReport
 	err := d.tryReload(&r)
+	d.watch.reloaded(err)
 	for _, p := range r.Problems {
 		d.log.Warn("problem of the configuration", "problem", p)
 	}
@@ -102,7 +103,7 @@ func (d *daemon) tryReload(r *reloadReport) error {
 		return failed(errors.New(d.path+" cannot be used"), "doorstep check tells all that is wrong with it")
 	}
 	r.note(c.CheckSystem())
-	g, err := newGeneration(c, d.doors, d.now, d.gate, d.log)
+	g, err := newGeneration(c, d.doors, d.now, d.gate, d.watch, d.log)
 	if err != nil {
 		return err
 	}

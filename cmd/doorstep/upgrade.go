@@ -160,6 +160,9 @@ func (d *daemon) handOver(cmd *exec.Cmd) (names []string, err error) {
 	if d.control != nil {
 		err = add(controlName, d.control.socket)
 	}
+	if d.admin != nil {
+		err = errors.Join(err, add(d.admin.name, d.admin.socket))
+	}
 	return names, err
 }
 

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/doorstep-mail/doorstep/cmd/internal/admin"
+	"github.com/doorstep-mail/doorstep/cmd/internal/status"
+	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/delivery"
+)
+
+// An adminDoor is the open admin listener; a nil one is none.
+type adminDoor struct {
+	server *admin.Server
+	socket net.Listener
+	name   string // as the configuration has the address
+	log    *slog.Logger
+}
+
+// openAdmin opens the admin listener and answers on it. Mail does not depend on it: where it cannot
+// be opened the log says why, once.
+func openAdmin(ctx context.Context, d *daemon, sockets inherited) *adminDoor {
+	c := d.started.Admin
+	if c.Socket.Network == "" {
+		return nil
+	}
+	socket, token, err := listenAdmin(ctx, c, sockets)
+	if err != nil {
+		d.log.Error("no admin listener: metrics, status and traces are not to be had; mail is taken", "error", err, "hint", hintOf(err))
+		return nil
+	}
+	h := &health{inForce: d.inForce}
+	d.watch.watchHealth(h)
+	a := &adminDoor{socket: socket, name: c.Socket.Network + ":" + c.Socket.Address, log: d.log}
+	a.server = &admin.Server{
+		Metrics: promhttp.HandlerFor(d.watch.metrics.Registry(), promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelError)}),
+		Status:  func(ctx context.Context) *status.Snapshot { return d.watch.snapshot(ctx, h) },
+		Ready:   h.problems, Trace: d.watch.trace, Token: token, Local: c.Socket.Network == "unix", Log: d.log,
+	}
+	d.log.Info("admin listener", "address", socket.Addr().Network()+":"+socket.Addr().String(), "token", token != "")
+	go func() {
+		if err := a.server.Serve(socket); err != nil {
+			d.log.Error("the admin listener failed", "error", err)
+		}
+	}()
+	return a
+}
+
+// listenAdmin opens the socket, or takes it over, behind a token that is fit to be one.
+func listenAdmin(ctx context.Context, c config.Admin, sockets inherited) (socket net.Listener, token string, err error) {
+	if c.TokenFile != "" {
+		if token, err = config.ReadToken(c.TokenFile); err != nil {
+			return nil, "", failed(err, config.Hint(err))
+		}
+	}
+	opened, err := sockets.open(ctx, c.Socket)
+	if err != nil {
+		return nil, "", err
+	}
+	return opened[0], token, nil
+}
+
+// close ends it.
+func (a *adminDoor) close() {
+	if a == nil {
+		return
+	}
+	if err := a.server.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		a.log.Error("close the admin listener", "error", err)
+	}
+}
+
+// leave ends it where another process has the socket too: its file stays.
+func (a *adminDoor) leave() {
+	if a == nil {
+		return
+	}
+	if file, ok := a.socket.(*net.UnixListener); ok {
+		file.SetUnlinkOnClose(false)
+	}
+	a.close()
+}
+
+// inForce gives the configuration and the agent in force, and whether mail is taken.
+func (d *daemon) inForce() (*config.Config, *delivery.Agent, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.now.config, d.now.agent, !d.leaving
+}
+
+// watchHealth adds what is found out when somebody looks.
+func (w *watch) watchHealth(h *health) {
+	w.metrics.Func("ready", "1 where mail can be taken: the store can be written to, and directories answer.", func() float64 {
+		if len(h.problems(context.Background())) > 0 {
+			return 0
+		}
+		return 1
+	})
+	disk := func(of func(*status.Disk) uint64) func() float64 {
+		return func() float64 {
+			if d := h.disk(context.Background()); d != nil {
+				return float64(of(d))
+			}
+			return 0
+		}
+	}
+	w.metrics.Func("store_free_bytes", "Room on the file system of the store; 0 also where it does not answer.", disk(func(d *status.Disk) uint64 { return d.Free }))
+	w.metrics.Func("store_size_bytes", "Size of the file system of the store.", disk(func(d *status.Disk) uint64 { return d.Size }))
+	w.metrics.Func("store_free_inodes", "Files that can still be made there.", disk(func(d *status.Disk) uint64 { return d.FreeInodes }))
+	w.metrics.Func("store_inodes", "Files that it can hold; 0 where the file system does not count them.", disk(func(d *status.Disk) uint64 { return d.Inodes }))
+}
+
+// snapshot is all that the status page shows.
+func (w *watch) snapshot(ctx context.Context, h *health) *status.Snapshot {
+	c, _, _ := h.inForce()
+	s := w.board.Snapshot()
+	s.Version, s.Hostname, s.PID = version, c.Hostname, os.Getpid()
+	s.Problems = h.problems(ctx)
+	s.Ready = len(s.Problems) == 0
+	s.Disk = h.disk(ctx)
+	s.Settings = inForceSettings(c)
+	return s
+}
+
+// settingsShown is how many settings of the accounts and of the domains are shown.
+const settingsShown = 60
+
+// inForceSettings are the settings of c. A site may have thousands of accounts: of them and of
+// domains only the first are shown.
+func inForceSettings(c *config.Config) (list []status.Setting) {
+	shown := map[string]int{}
+	for _, s := range c.Settings() {
+		section, _, array := strings.Cut(s.Key, "[")
+		if array && (section == "user" || section == "domain") {
+			if shown[section]++; shown[section] == settingsShown+1 {
+				list = append(list, status.Setting{Key: section, Value: "# and more, which are not shown"})
+			}
+			if shown[section] > settingsShown {
+				continue
+			}
+		}
+		list = append(list, status.Setting(s))
+	}
+	return list
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/doorstep-mail/doorstep/config"
+)
+
+// An adminClient asks the running server by its admin listener.
+type adminClient struct {
+	http  http.Client
+	base  string
+	token string
+}
+
+// newAdminClient knows from the configuration where the server listens.
+func newAdminClient(c *config.Config) (*adminClient, error) {
+	l := c.Admin.Socket
+	if l.Network == "" {
+		return nil, usage(errors.New("the configuration has no admin listener"), `write [admin] and address = "unix:/run/doorstep/admin.sock", and start the server again`)
+	}
+	a := &adminClient{base: "http://" + l.Address}
+	if c.Admin.TokenFile != "" {
+		token, err := config.ReadToken(c.Admin.TokenFile)
+		if err != nil {
+			return nil, failed(err, config.Hint(err))
+		}
+		a.token = token
+	}
+	if l.Network == "unix" {
+		a.base = "http://localhost"
+	}
+	a.http.Transport = &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, l.Network, l.Address)
+		},
+		ResponseHeaderTimeout: time.Minute,
+	}
+	return a, nil
+}
+
+// get asks for a path. The caller closes the answer.
+func (a *adminClient) get(ctx context.Context, path string, query url.Values) (io.ReadCloser, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.base+path+"?"+query.Encode(), nil)
+	if err != nil {
+		return nil, failed(err, "")
+	}
+	if a.token != "" {
+		request.Header.Set("Authorization", "Bearer "+a.token)
+	}
+	answer, err := a.http.Do(request)
+	if err != nil {
+		var cause *url.Error
+		if errors.As(err, &cause) {
+			err = cause.Err // without the URL, which is made up
+		}
+		return nil, failed(fmt.Errorf("ask the server: %w", err), "is doorstep serve running with this configuration, and may you use its admin listener?")
+	}
+	if answer.StatusCode == http.StatusOK {
+		return answer.Body, nil
+	}
+	defer answer.Body.Close()
+	said, err := io.ReadAll(io.LimitReader(answer.Body, 4096))
+	if err != nil {
+		said = []byte(err.Error())
+	}
+	return nil, failed(fmt.Errorf("the server says: %s", strings.TrimSpace(string(said))), "")
+}

@@ -1,0 +1,32 @@
+package metrics
+
+import "time"
+
+// What the program itself does.
+
+func (m *Metrics) makeProgram() {
+	m.reloads = m.counters("config_reloads_total", "Reloads of the configuration, by result: success, failure.", "result")
+	m.reloaded = m.gauge("config_last_reload_successful", "1 where the configuration in force is the one on disk when it was last read, 0 where that had a mistake and the old one stayed.", nil)
+	m.lastGood = m.gauge("config_last_reload_success_timestamp_seconds", "When the configuration in force was read.", nil)
+	m.linesLost = m.counter("log_lines_lost_total", "Lines of the log that could not be written: the reader has gone, or the disk is full.")
+	for _, result := range []string{"success", "failure"} {
+		m.reloads.WithLabelValues(result)
+	}
+	m.reloaded.Set(1)
+	m.lastGood.SetToCurrentTime()
+}
+
+// Reloaded counts a reload that had this outcome.
+func (m *Metrics) Reloaded(err error, at time.Time) {
+	if err != nil {
+		m.reloads.WithLabelValues("failure").Inc()
+		m.reloaded.Set(0)
+		return
+	}
+	m.reloads.WithLabelValues("success").Inc()
+	m.reloaded.Set(1)
+	m.lastGood.Set(float64(at.UnixMilli()) / 1000)
+}
+
+// LineLost counts a line of the log that nobody will read.
+func (m *Metrics) LineLost() { m.linesLost.Inc() }
