@@ -238,7 +238,7 @@ var sections = []section{
 	{
 		name: "domain", array: true, begin: beginDomain,
 		doc: "A domain to take mail for. At least one is needed.",
-		keys: []key{
+		keys: append([]key{
 			{
 				name: "name", kind: text("a domain", readDomainName), example: `"example.org"`, required: true,
 				doc: "The domain. Internationalized names can be in either spelling, and match both.",
@@ -251,26 +251,7 @@ var sections = []section{
 				name: "catch_all", kind: text("an address", readCatchAll), example: `"postmaster@example.org"`,
 				doc: "The account that takes what no other does. Default: unknown recipients are refused.",
 			},
-			{
-				name: "subaddress", kind: list("characters out of "+delimiters, ignoreLength, readDelimiter), fallback: `["+"]`,
-				doc: "What may separate an account from a detail, as in alice+lists@example.org; [] for nothing.",
-			},
-			{
-				name: "detail", fallback: `"inbox"`,
-				kind: choice(func(r *reader) *bool { return &r.domain.DetailFolders }, option[bool]{"inbox", false}, option[bool]{"folder", true}),
-				doc:  "Where mail with a detail goes: inbox, or the folder that the detail names exactly, where the account has made one; dots separate its levels. Whoever sends mail chooses the detail.",
-			},
-			{
-				name: "case", fallback: `"fold"`,
-				kind: choice(func(r *reader) *bool { return &r.domain.Policy.Fold }, option[bool]{"fold", true}, option[bool]{"exact", false}),
-				doc:  "Whether Alice and alice are the same account: fold says yes, exact no.",
-			},
-			{
-				name: "normalize", fallback: `"nfc"`,
-				kind: choice(func(r *reader) *bool { return &r.domain.Policy.NFKC }, option[bool]{"nfc", false}, option[bool]{"nfkc", true}),
-				doc:  "Which spellings in Unicode are the same account: nfc unites composed and decomposed letters, nfkc also full-width and other compatibility forms.",
-			},
-		},
+		}, domainRules()...),
 	},
 	{
 		name: "user", array: true, begin: beginUser,
