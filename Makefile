@@ -3,6 +3,7 @@
 # make check    formatting, vet, staticcheck
 # make fuzz     each fuzz target for FUZZTIME
 # make crash    power cuts, kill -9 and failing disks, at length; needs root
+# make deb      the Debian package, in ./bin
 # make bench    Doorstep beside Dovecot and others, for half an hour; BENCH=-quick for some minutes
 # make microbench  the Go benchmarks
 
@@ -13,7 +14,7 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1
 # Tools at fixed versions, run through the module proxy: nothing to install by hand.
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: build test check peers unit fuzz crash bench microbench clean
+.PHONY: build test check peers unit fuzz crash bench microbench deb clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o doorstep ./cmd/doorstep
@@ -54,6 +55,9 @@ bench:
 
 microbench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+deb: build
+	dist/debian/build ./doorstep bin
 
 clean:
 	rm -rf doorstep doorstep-dev bin

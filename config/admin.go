@@ -27,7 +27,7 @@ const maxToken = 4096
 
 // ofAdmin makes a key of a listener one of the admin listener, which is a socket like others.
 func ofAdmin(k kind) kind {
-	return kind{k.takes, func(r *reader, v value) {
+	return kind{k.takes, k.schema, func(r *reader, v value) {
 		defer func(before *Listen) { r.listen = before }(r.listen)
 		r.listen = &r.config.Admin.Socket
 		k.read(r, v)

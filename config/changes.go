@@ -2,10 +2,8 @@ package config
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -119,21 +117,4 @@ func (s *section) named() key {
 		}
 	}
 	return key{}
-}
-
-// sayings are the values of all keys that the files say, as text.
-func (r *reader) sayings() map[string]string {
-	texts := map[string]string{}
-	for path, v := range r.said {
-		switch data := v.data.(type) {
-		case map[string]any, []map[string]any: // what is below speaks for itself
-		case string:
-			if !strings.HasSuffix(path, "]") { // else it is of a list, which is there as a whole
-				texts[path] = strconv.Quote(data)
-			}
-		default:
-			texts[path] = fmt.Sprintf("%q", data)
-		}
-	}
-	return texts
 }

@@ -33,6 +33,7 @@ type Config struct {
 	settings []Setting
 	places   map[string]Problem // where listen[…] and store say what CheckSystem checks
 	said     map[string]string  // what the files say, by path, for Changes
+	from     map[string]string  // and where, as file:line
 }
 
 // A Protocol is what a listener speaks.

@@ -8,13 +8,14 @@ import (
 
 // A kind is what a key takes: in words, for the reference, and how it is read.
 type kind struct {
-	takes string
-	read  func(r *reader, v value)
+	takes  string
+	schema schema
+	read   func(r *reader, v value)
 }
 
 // text is any string; set gets it, and adds what is wrong with it.
 func text(takes string, set func(r *reader, v value, s string)) kind {
-	return kind{takes, func(r *reader, v value) {
+	return kind{takes, schema{"type": "string"}, func(r *reader, v value) {
 		if s, ok := v.data.(string); ok {
 			set(r, v, s)
 			return
@@ -32,7 +33,7 @@ func text(takes string, set func(r *reader, v value, s string)) kind {
 // empty one.
 func list(takes string, begin func(r *reader, v value, length int), set func(r *reader, v value, s string)) kind {
 	one := text("", set)
-	return kind{"a list of " + takes, func(r *reader, v value) {
+	return kind{"a list of " + takes, schema{"type": "array", "items": schema{"type": "string"}}, func(r *reader, v value) {
 		elements, ok := v.data.([]any)
 		if !ok {
 			hint := ""
@@ -63,7 +64,7 @@ func choice[T any](at func(r *reader) *T, options ...option[T]) kind {
 	for _, o := range options {
 		words = append(words, o.word)
 	}
-	return text(anyOf(words), func(r *reader, v value, s string) {
+	k := text(anyOf(words), func(r *reader, v value, s string) {
 		for _, o := range options {
 			if s == o.word {
 				*at(r) = o.means
@@ -72,11 +73,13 @@ func choice[T any](at func(r *reader) *T, options ...option[T]) kind {
 		}
 		r.problems.add(v.place(), fmt.Sprintf("%s is not %s", quote(s), anyOf(words)), didYouMean(s, words))
 	})
+	k.schema = schema{"enum": words}
+	return k
 }
 
 // toggle is a boolean.
 func toggle(at func(r *reader) *bool) kind {
-	return kind{"true or false", func(r *reader, v value) {
+	return kind{"true or false", schema{"type": "boolean"}, func(r *reader, v value) {
 		b, ok := v.data.(bool)
 		if !ok {
 			hint := ""
@@ -92,7 +95,8 @@ func toggle(at func(r *reader) *bool) kind {
 
 // count is a number of things.
 func count(least, most int, at func(r *reader) *int) kind {
-	return kind{fmt.Sprintf("a number, %d to %d", least, most), func(r *reader, v value) {
+	limits := schema{"type": "integer", "minimum": least, "maximum": most}
+	return kind{fmt.Sprintf("a number, %d to %d", least, most), limits, func(r *reader, v value) {
 		n, ok := v.data.(int64)
 		if !ok {
 			hint := ""
@@ -110,7 +114,11 @@ func count(least, most int, at func(r *reader) *int) kind {
 
 // size is a number of octets, with a unit or plain.
 func size(least, most int64, at func(r *reader) *int64) kind {
-	return kind{fmt.Sprintf("a size, %s to %s", formatSize(least), formatSize(most)), func(r *reader, v value) {
+	forms := schema{"anyOf": []schema{
+		{"type": "integer", "minimum": least, "maximum": most},
+		{"type": "string", "pattern": "^[0-9]+(KiB|MiB|GiB|TiB)?$"},
+	}}
+	return kind{fmt.Sprintf("a size, %s to %s", formatSize(least), formatSize(most)), forms, func(r *reader, v value) {
 		var n int64
 		switch data := v.data.(type) {
 		case int64:
@@ -139,7 +147,8 @@ func size(least, most int64, at func(r *reader) *int64) kind {
 // duration is a time with its unit.
 func duration(least, most time.Duration, at func(r *reader) *time.Duration) kind {
 	takes := fmt.Sprintf("a duration, %s to %s", formatDuration(least), formatDuration(most))
-	return kind{takes, func(r *reader, v value) {
+	form := schema{"type": "string", "pattern": "^([0-9]+(\\.[0-9]+)?(h|m|s|ms))+$"}
+	return kind{takes, form, func(r *reader, v value) {
 		switch data := v.data.(type) {
 		case string:
 			d, err := parseDuration(data)

@@ -98,7 +98,7 @@ func checkTCP(s string) error {
 // mode is the permissions of a file, in octal and in quotes: TOML knows 0660 neither as an
 // octal number nor as any other.
 func mode(at func(r *reader) *fs.FileMode) kind {
-	return kind{"an octal mode in quotes", func(r *reader, v value) {
+	return kind{"an octal mode in quotes", schema{"type": "string", "pattern": "^[0-7]{3,4}$"}, func(r *reader, v value) {
 		s, _ := v.data.(string)
 		bits, err := strconv.ParseUint(s, 8, 32)
 		switch {

@@ -52,7 +52,7 @@ func Load(path string) (*Config, []Problem, error) {
 	}
 	r.config.settings = r.settings()
 	r.config.places = r.systemPlaces(main)
-	r.config.said = r.sayings()
+	r.config.said, r.config.from = r.sayings()
 	return &r.config, r.problems.inOrder(files), nil
 }
 

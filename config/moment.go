@@ -6,7 +6,7 @@ import "time"
 // alone stands for the end of that day in UTC: the latest that it can mean.
 func moment(at func(r *reader) *time.Time) kind {
 	const write = `write "2014-04-03T23:01:00Z", or "2014-04-03"`
-	return kind{"a date, or a date and time with its zone", func(r *reader, v value) {
+	return kind{"a date, or a date and time with its zone", schema{}, func(r *reader, v value) {
 		switch data := v.data.(type) {
 		case string:
 			if t, err := time.Parse(time.RFC3339, data); err == nil && !t.IsZero() {

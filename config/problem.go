@@ -13,16 +13,18 @@ const maxProblems = 1000
 
 // A Problem is one thing that is wrong, or looks wrong, in a configuration.
 type Problem struct {
-	File string
+	File string `json:"file"`
 	// Line and Column count from 1, Column in characters. Both are 0 where the whole file
 	// is meant.
-	Line, Column int
+	Line   int `json:"line,omitempty"`
+	Column int `json:"column,omitempty"`
 	// Key is the path of the key, with indexes from 0: listen[2].protocol.
-	Key string
+	Key string `json:"key,omitempty"`
 	// Text says what is wrong, Hint what to do about it where that is known.
-	Text, Hint string
+	Text string `json:"text"`
+	Hint string `json:"hint,omitempty"`
 	// Warning marks what does not keep the configuration from being used.
-	Warning bool
+	Warning bool `json:"warning"`
 }
 
 // String renders p as "file:line:column: key: what is wrong (hint)".

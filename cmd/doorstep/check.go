@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -19,6 +20,7 @@ func checkCommand() *cobra.Command {
 		Args: noArguments,
 	}
 	path := configFlag(cmd)
+	asJSON := cmd.Flags().Bool("json", false, "print the problems as JSON, on standard output")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, problems, err := config.Load(*path)
 		if err != nil {
@@ -27,9 +29,18 @@ func checkCommand() *cobra.Command {
 		if !config.HasErrors(problems) {
 			problems = append(problems, c.CheckSystem()...)
 		}
-		printProblems(cmd.ErrOrStderr(), problems)
+		if *asJSON {
+			if err := json.NewEncoder(cmd.OutOrStdout()).Encode(append([]config.Problem{}, problems...)); err != nil {
+				return err
+			}
+		} else {
+			printProblems(cmd.ErrOrStderr(), problems)
+		}
 		if config.HasErrors(problems) {
 			return &failure{code: exitUsage}
+		}
+		if *asJSON {
+			return nil
 		}
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: ok (%s, %s)\n", *path,
 			count(len(c.Domains), "domain"), count(len(c.Users), "user"))

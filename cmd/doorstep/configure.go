@@ -1,7 +1,12 @@
 package main
 
 import (
+	"cmp"
+	"encoding/json"
+	"fmt"
 	"io"
+	"slices"
+	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -17,6 +22,8 @@ func configCommand() *cobra.Command {
 	cmd.AddCommand(
 		textCommand("default", "Print the default configuration, with comments", config.Default),
 		textCommand("reference", "Print what every key means, in Markdown", config.Reference),
+		textCommand("schema", "Print a JSON Schema of the configuration, for editors", config.Schema),
+		configShowCommand(),
 	)
 	return cmd
 }
@@ -32,4 +39,47 @@ func textCommand(use, short string, text func() string) *cobra.Command {
 			return err
 		},
 	}
+}
+
+// configShowCommand prints what is in force.
+func configShowCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "show",
+		Short: "Print what the files of the configuration say, and the defaults of the rest",
+		Long: "Show prints each key that has a value: where it was said, or that it is the default. Secrets are\n" +
+			"left out. --changed leaves the defaults out.",
+		Example: "  doorstep config show -c /etc/doorstep/doorstep.toml --changed",
+		Args:    noArguments,
+	}
+	path := configFlag(cmd)
+	changed := cmd.Flags().Bool("changed", false, "only what the files say")
+	asJSON := cmd.Flags().Bool("json", false, "print JSON")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, err := loadConfig(*path, cmd.ErrOrStderr())
+		if err != nil {
+			return err
+		}
+		settings := c.Settings()
+		if *changed {
+			settings = slices.DeleteFunc(settings, func(s config.Setting) bool { return s.Default })
+		}
+		if *asJSON {
+			type setting struct {
+				Key   string `json:"key"`
+				Value string `json:"value"`
+				Where string `json:"where"` // "" for a default
+			}
+			list := []setting{}
+			for _, s := range settings {
+				list = append(list, setting{s.Key, s.Value, c.Where(s.Key)})
+			}
+			return json.NewEncoder(cmd.OutOrStdout()).Encode(list)
+		}
+		w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+		for _, s := range settings {
+			fmt.Fprintf(w, "%s\t= %s\t# %s\n", s.Key, s.Value, cmp.Or(c.Where(s.Key), "default"))
+		}
+		return w.Flush()
+	}
+	return cmd
 }

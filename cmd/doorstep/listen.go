@@ -115,7 +115,9 @@ func openTo(path string, uid, gid int, mode fs.FileMode) error {
 	if stat.Mode&unix.S_IFMT != unix.S_IFSOCK {
 		return failed(fmt.Errorf("listen on unix:%s: the socket was replaced", path), "nobody else may write to its directory")
 	}
-	if err := unix.Fchownat(fd, "", uid, gid, unix.AT_EMPTY_PATH); err != nil {
+	if uid < 0 && gid < 0 {
+		// As it was made. A unit that forbids to change owners forbids to ask for no change too.
+	} else if err := unix.Fchownat(fd, "", uid, gid, unix.AT_EMPTY_PATH); err != nil {
 		return failed(fmt.Errorf("change the owner of %s: %w", path, err), "only root may give a socket to another owner, or to a group it is not in")
 	}
 	if err := os.Chmod(fmt.Sprintf("/proc/self/fd/%d", fd), mode); err != nil {

@@ -1,41 +1,112 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
+
+	"github.com/doorstep-mail/doorstep/config"
 )
+
+// administrative are the verbs for those who run the server; their pages are in section 8.
+var administrative = []string{"serve", "reload", "upgrade"}
 
 // manCommand writes the man pages, made from the same tree as the help.
 func manCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "man [DIR]",
-		Short:   "Write the man pages",
-		Long:    "Man prints the man page doorstep(1), or writes one page for each verb into a directory.",
-		Example: "  doorstep man | man -l -\n  doorstep man /usr/local/share/man/man1",
+		Use:   "man [DIR]",
+		Short: "Write the man pages",
+		Long: "Man prints the man page doorstep(1), or writes all pages below a directory: one for each verb, in\n" +
+			"man1 and man8, and doorstep.toml(5) in man5.",
+		Example: "  doorstep man | man -l -\n  doorstep man /usr/local/share/man",
 		Args:    atMostOneArgument,
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		root := cmd.Root()
 		root.DisableAutoGenTag = true
-		built := buildDate()
-		header := &doc.GenManHeader{Section: "1", Source: "Doorstep " + version, Manual: "Doorstep", Date: &built}
 		if len(args) == 0 {
-			return doc.GenMan(root, header, cmd.OutOrStdout())
+			page, err := manPage(root)
+			if err != nil {
+				return failed(err, "")
+			}
+			_, err = cmd.OutOrStdout().Write(page)
+			return err
 		}
-		if err := os.MkdirAll(args[0], 0o755); err != nil {
-			return failed(err, "")
-		}
-		if err := doc.GenManTree(root, header, args[0]); err != nil {
-			return failed(fmt.Errorf("write man pages: %w", err), "")
+		if err := writeMan(root, args[0]); err != nil {
+			return failed(fmt.Errorf("write man pages: %w", err), "give a directory in which you may write")
 		}
 		return nil
 	}
 	return cmd
 }
+
+// writeMan writes all pages.
+func writeMan(root *cobra.Command, dir string) error {
+	for _, section := range []string{"man1", "man5", "man8"} {
+		if err := os.MkdirAll(filepath.Join(dir, section), 0o755); err != nil {
+			return err
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "man5", "doorstep.toml.5"), []byte(config.Man(manSource(), buildDate())), 0o644); err != nil {
+		return err
+	}
+	return writeManTree(root, dir)
+}
+
+func writeManTree(cmd *cobra.Command, dir string) error {
+	for _, below := range cmd.Commands() {
+		if !below.IsAvailableCommand() || below.IsAdditionalHelpTopicCommand() {
+			continue
+		}
+		if err := writeManTree(below, dir); err != nil {
+			return err
+		}
+	}
+	page, err := manPage(cmd)
+	if err != nil {
+		return err
+	}
+	name := strings.ReplaceAll(cmd.CommandPath(), " ", "-")
+	section := manSection(cmd.Name())
+	return os.WriteFile(filepath.Join(dir, "man"+section, name+"."+section), page, 0o644)
+}
+
+// reference is how a page names another.
+var reference = regexp.MustCompile(`doorstep-([a-z]+)\(1\)`)
+
+// manPage is the page of a verb. Where it names others it says their sections, which cobra takes to
+// be its own.
+func manPage(cmd *cobra.Command) ([]byte, error) {
+	built := buildDate()
+	cmd.InitDefaultHelpFlag()
+	var page bytes.Buffer
+	header := &doc.GenManHeader{Section: "1", Source: manSource(), Manual: "Doorstep", Date: &built}
+	if err := doc.GenMan(cmd, header, &page); err != nil {
+		return nil, err
+	}
+	text := reference.ReplaceAllFunc(page.Bytes(), func(r []byte) []byte {
+		verb := string(reference.FindSubmatch(r)[1])
+		return fmt.Appendf(nil, "doorstep-%s(%s)", verb, manSection(verb))
+	})
+	return bytes.Replace(text, []byte(`" "1" "`), []byte(`" "`+manSection(cmd.Name())+`" "`), 1), nil
+}
+
+func manSection(verb string) string {
+	if slices.Contains(administrative, verb) {
+		return "8"
+	}
+	return "1"
+}
+
+func manSource() string { return "Doorstep " + version }
 
 // buildDate is the date on the pages. A fixed one keeps them the same from build to build
 // (reproducible-builds.org, SOURCE_DATE_EPOCH).

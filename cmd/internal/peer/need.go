@@ -31,6 +31,12 @@ var programs = map[string]struct {
 	"swaks-tls":    {pkg: "libnet-ssleay-perl", file: "/usr/lib/*/perl5/*/Net/SSLeay.pm"},
 	"cyrus-sasl":   {pkg: "libsasl2-modules", file: "/usr/lib/*/sasl2/libscram.so"},
 	"python3":      {pkg: "python3"},
+	"git":          {pkg: "git"},
+	"man":          {pkg: "man-db"},
+	"dpkg-deb":     {pkg: "dpkg"},
+	// An overlay over the machine itself, to install packages on it without a trace.
+	"overlay":         {pkg: "mount", path: "/bin/mount", root: true, mount: true},
+	"systemd-analyze": {pkg: "systemd"},
 }
 
 // Need skips the test, or fails it when CI=true, unless all programs are there and, where one

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/doorstep-mail/doorstep/lmtp/client"
+)
+
+// A fakeSystemd starts a server as systemd does: with sockets that are open already, and a socket to
+// tell how it is.
+type fakeSystemd struct {
+	*server
+	notes *net.UnixConn
+}
+
+// activate starts a server with sockets by name; env has more of the environment.
+func activate(tb testing.TB, dir, configuration string, names []string, sockets []net.Listener, env ...string) *fakeSystemd {
+	tb.Helper()
+	rewrite(tb, dir, configuration)
+	notes, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { notes.Close() })
+	// LISTEN_PID is the number of the very process.
+	s := &server{dir: dir, cmd: exec.Command("sh", "-c", `LISTEN_PID=$$ exec doorstep serve -c doorstep.toml`)}
+	s.cmd.Stdout, s.cmd.Stderr = &s.out, &s.log
+	s.cmd.Env = append(append(os.Environ(), env...), fmt.Sprintf("LISTEN_FDS=%d", len(sockets)),
+		"LISTEN_FDNAMES="+strings.Join(names, ":"), "NOTIFY_SOCKET="+filepath.Join(dir, "notify"))
+	for _, socket := range sockets {
+		file, err := duplicate(socket)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		defer file.Close()
+		s.cmd.ExtraFiles = append(s.cmd.ExtraFiles, file)
+	}
+	if err := s.start(); err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(s.kill)
+	return &fakeSystemd{s, notes}
+}
+
+// note waits for a note that matches; those of the watchdog may come between.
+func (f *fakeSystemd) note(tb testing.TB, want string) {
+	tb.Helper()
+	buf := make([]byte, 4096)
+	for {
+		if err := f.notes.SetReadDeadline(time.Now().Add(patience)); err != nil {
+			tb.Fatal(err)
+		}
+		n, err := f.notes.Read(buf)
+		if err != nil {
+			tb.Fatalf("no note %q: %v\n%s", want, err, f.log.String())
+		}
+		got := string(buf[:n])
+		if regexp.MustCompile(want).MatchString(got) {
+			return
+		}
+		if got != "WATCHDOG=1" {
+			tb.Fatalf("note %q, want %q", got, want)
+		}
+	}
+}
+
+func listenOn(tb testing.TB, network, address string) net.Listener {
+	tb.Helper()
+	l, err := net.Listen(network, address)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if u, ok := l.(*net.UnixListener); ok {
+		u.SetUnlinkOnClose(false)
+	}
+	tb.Cleanup(func() { l.Close() })
+	return l
+}
+
+const activated = `hostname = "mail.example.org"
+[control]
+socket = "control"
+[[listen]]
+address = "systemd:lmtp"
+[[listen]]
+address = "systemd:submission"
+protocol = "esmtp"
+[store]
+path = "mail/{domain}/{local}/Maildir"
+[[domain]]
+name = "example.org"
+[[user]]
+address = "alice@example.org"
+aliases = ["postmaster@example.org"]
+`
+
+// TestSystemd: sockets are taken by their names, several of one name too, systemd is told of every
+// state, and the socket's file stays.
+func TestSystemd(t *testing.T) {
+	dir := place(t)
+	unix, v4, v6 := listenOn(t, "unix", filepath.Join(dir, "lmtp")), listenOn(t, "tcp", "127.0.0.1:0"), listenOn(t, "tcp", "127.0.0.1:0")
+	f := activate(t, dir, activated, []string{"submission", "lmtp", "submission", "other"},
+		[]net.Listener{v4, unix, v6, listenOn(t, "tcp", "127.0.0.1:0")}, "WATCHDOG_USEC=90000")
+	f.note(t, "^READY=1\nSTATUS=")
+	f.awaitLog(t, `a socket was passed that the configuration does not name" name=systemd:other`)
+	session(t, dir).deliver("by LMTP", "alice")
+	for _, l := range []net.Listener{v4, v6} {
+		if r := sendTo(t, "tcp:"+l.Addr().String(), client.ESMTP, "by ESMTP"); !r.Recipients[0].Delivered() {
+			t.Errorf("%+v", r.Recipients[0])
+		}
+	}
+	wantStored(t, dir, "alice", "by LMTP", "by ESMTP", "by ESMTP")
+	f.note(t, "^WATCHDOG=1$")
+
+	f.signal(t, syscall.SIGHUP)
+	f.note(t, "^RELOADING=1\nMONOTONIC_USEC=[0-9]{6,}$")
+	f.note(t, "^READY=1\n")
+	session(t, dir).deliver("after the reload", "alice")
+
+	pid := upgraded(t, dir)
+	// The new process is ready before the old one gives it the service; either may be read first.
+	f.note(t, fmt.Sprintf("^READY=1\n|^MAINPID=%d$", pid))
+	f.note(t, fmt.Sprintf("^READY=1\n|^MAINPID=%d$", pid))
+	session(t, dir).deliver("after the upgrade", "alice")
+	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	f.note(t, "^STOPPING=1$")
+	awaitEnd(t, pid)
+	if _, err := os.Lstat(filepath.Join(dir, "lmtp")); err != nil {
+		t.Errorf("systemd's socket file: %v", err)
+	}
+}
+
+// TestSystemdMistakes: what only shows when the sockets are there is said then.
+func TestSystemdMistakes(t *testing.T) {
+	for name, tt := range map[string]struct {
+		configuration string
+		names         []string
+		network       string
+		address       string
+		want          string
+		code          int
+	}{
+		"no such name": {activated, []string{"lmpt"}, "tcp", "127.0.0.1:0",
+			"systemd passed no socket of this name, but systemd:lmpt", exitFailure},
+		"none at all": {activated, nil, "", "", "systemd passed no socket of this name, but none at all", exitFailure},
+		"LMTP on port 25 (LMTP-14)": {strings.Replace(activated, "esmtp", "lmtp", 1), []string{"submission"}, "tcp", "127.77.7.25:25",
+			"LMTP must not be on port 25", exitUsage},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := place(t)
+			names, sockets := []string{"lmtp"}, []net.Listener{listenOn(t, "unix", filepath.Join(dir, "lmtp"))}
+			if tt.code == exitFailure {
+				names, sockets = nil, nil
+			}
+			if tt.network != "" {
+				if strings.HasSuffix(tt.address, ":25") {
+					needRoot(t)
+				}
+				names, sockets = append(names, tt.names...), append(sockets, listenOn(t, tt.network, tt.address))
+			}
+			f := activate(t, dir, tt.configuration, names, sockets)
+			if code := f.exitCode(t); code != tt.code {
+				t.Errorf("exit status %d", code)
+			}
+			if log := f.log.String(); !strings.Contains(log, tt.want) || !strings.Contains(log, "hint: ") {
+				t.Errorf("log %q, want %q and a hint", log, tt.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,104 @@
+package dist
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
+)
+
+// TestUnits: systemd finds nothing wrong with the units, and the service is closed off well.
+func TestUnits(t *testing.T) {
+	peer.Need(t, "systemd-analyze", "man")
+	dir := t.TempDir()
+	program := filepath.Join(dir, "doorstep")
+	build(t, repository, "1.2.3", program)
+	man := filepath.Join(dir, "man")
+	run(t, dir, program, "man", man)
+	var units []string
+	for _, name := range []string{"doorstep.service", "doorstep.socket"} {
+		text, err := os.ReadFile(filepath.Join(repository, "dist/systemd", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The program and its pages are not installed here.
+		unit := filepath.Join(dir, name)
+		if err := os.WriteFile(unit, []byte(strings.ReplaceAll(string(text), "/usr/bin/doorstep", program)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		units = append(units, unit)
+	}
+	t.Setenv("MANPATH", man)
+	t.Setenv("SYSTEMD_UNIT_PATH", dir+":")
+	if said := run(t, dir, "systemd-analyze", append([]string{"verify"}, units...)...); said != "" {
+		t.Errorf("systemd-analyze verify says:\n%s", said)
+	}
+	said := run(t, dir, "systemd-analyze", "security", "--offline=true", units[0])
+	level := regexp.MustCompile(`Overall exposure level for \S+: ([0-9.]+)`).FindStringSubmatch(said)
+	if level == nil {
+		t.Fatalf("systemd-analyze security gives no level:\n%s", said)
+	}
+	if exposure, err := strconv.ParseFloat(level[1], 64); err != nil || exposure >= 2 {
+		t.Errorf("exposure level %s, want less than 2.0:\n%s", level[1], said)
+	}
+	for file, line := range map[string]string{
+		"dist/sysusers.d/doorstep.conf": "u doorstep",
+		"dist/tmpfiles.d/doorstep.conf": "d /run/doorstep",
+	} {
+		text, err := os.ReadFile(filepath.Join(repository, file))
+		if err != nil || !strings.Contains(string(text), "\n"+line) {
+			t.Errorf("%s does not say %q: %v", file, line, err)
+		}
+	}
+	users, err := filepath.Abs(filepath.Join(repository, "dist/sysusers.d/doorstep.conf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, dir, "systemd-sysusers", "--dry-run", users)
+}
+
+// TestDockerfile: what hadolint would look for, of what there is here.
+func TestDockerfile(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(repository, "dist/Dockerfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{"FROM": true, "WORKDIR": true, "COPY": true, "RUN": true, "ARG": true, "USER": true, "VOLUME": true,
+		"EXPOSE": true, "STOPSIGNAL": true, "ENTRYPOINT": true, "CMD": true}
+	last := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		verb, rest, _ := strings.Cut(line, " ")
+		if !known[verb] {
+			t.Errorf("%q is no instruction that is expected", line)
+		}
+		if verb == "FROM" && (!strings.Contains(rest, ":") || strings.Contains(rest, ":latest")) {
+			t.Errorf("%q does not say which version (DL3006, DL3007)", line)
+		}
+		if (verb == "ENTRYPOINT" || verb == "CMD") && !strings.HasPrefix(rest, `["`) {
+			t.Errorf("%q needs a shell, which there is none of (DL3025)", line)
+		}
+		last[verb] = rest
+	}
+	if uid, _, _ := strings.Cut(last["USER"], ":"); uid == "" || uid == "0" || uid == "root" {
+		t.Errorf("runs as %q (DL3002)", last["USER"])
+	}
+	if !strings.Contains(last["FROM"], "distroless/static") {
+		t.Errorf("the last stage is %q", last["FROM"])
+	}
+	gomod, err := os.ReadFile(filepath.Join(repository, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	version := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(string(gomod))[1]
+	if !strings.Contains(string(text), "FROM golang:"+version) {
+		t.Errorf("is not built with Go %s, as go.mod says", version)
+	}
+}
