@@ -288,7 +288,6 @@ var sections = []section{
 			},
 		},
 	},
-	aliasSection(),
 	directorySection(),
 	{
 		name: "control",

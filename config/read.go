@@ -23,7 +23,6 @@ type reader struct {
 	listen    *Listen
 	domain    *Domain
 	user      *User
-	alias     *Alias
 	directory *Directory
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 
@@ -17,12 +16,11 @@ import (
 // What a configuration describes, built.
 
 // buildLog makes a log whose level may change while it is used.
-func buildLog(c config.Log, level slog.Leveler, w io.Writer) *slog.Logger {
-	options := &slog.HandlerOptions{Level: level}
+func buildLog(c config.Log, level slog.Leveler, output *logOutput) *slog.Logger {
 	if c.Format == config.LogJSON {
-		return slog.New(slog.NewJSONHandler(w, options))
+		return slog.New(slog.NewJSONHandler(output, output.options(level)))
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	return slog.New(slog.NewTextHandler(output, output.options(level)))
 }
 
 // buildResolver makes the domains and accounts findable.
@@ -49,7 +47,7 @@ func buildResolver(c *config.Config, w *watch, log *slog.Logger) (*delivery.Reso
 		}
 		domains[d.Keys[0]].CatchAll = key
 	}
-	accounts, err := buildAccounts(c, r)
+	accounts, err := buildAccounts(c.Users, r)
 	if err != nil {
 		return nil, err
 	}
@@ -69,9 +67,9 @@ func buildDomain(d config.Domain) *delivery.Domain {
 	return &delivery.Domain{Name: d.Name, Policy: d.Policy, Subaddress: d.Subaddress, DetailFolders: d.DetailFolders}
 }
 
-func buildAccounts(c *config.Config, domains *delivery.Resolver) (*static.Directory, error) {
+func buildAccounts(users []config.User, domains *delivery.Resolver) (*static.Directory, error) {
 	accounts := static.New()
-	for _, u := range c.Users {
+	for _, u := range users {
 		key, err := domains.Key(u.Address)
 		if err != nil {
 			return nil, fmt.Errorf("user %s: %w", u.Address.Log(), err)
@@ -88,19 +86,6 @@ func buildAccounts(c *config.Config, domains *delivery.Resolver) (*static.Direct
 			Address: u.Address.Raw, Key: key, Home: u.Home, Disabled: u.Disabled, ASCIIOnly: !u.EAI, Quota: directory.Quota{Bytes: u.Quota}, OwnerSince: u.OwnerSince,
 		}
 		if err := accounts.Add(account, aliases...); err != nil {
-			return nil, err
-		}
-	}
-	for _, a := range c.Aliases {
-		key, err := domains.Key(a.Address)
-		if err != nil {
-			return nil, fmt.Errorf("alias %s: %w", a.Address.Log(), err)
-		}
-		targets := make([]string, len(a.To))
-		for i, to := range a.To {
-			targets[i] = to.Raw
-		}
-		if err := accounts.AddAlias(key, targets...); err != nil {
 			return nil, err
 		}
 	}

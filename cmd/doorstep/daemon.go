@@ -48,11 +48,14 @@ type daemon struct {
 func newDaemon(path string, c *config.Config, stderr io.Writer) *daemon {
 	level := &slog.LevelVar{}
 	level.Set(c.Log.Level)
-	log := buildLog(c.Log, level, stderr)
-	return &daemon{
+	output := newLogOutput(stderr, c.Log.Format)
+	log := buildLog(c.Log, level, output)
+	d := &daemon{
 		path: path, log: log, level: level, manager: newManager(log), gate: &gate{}, started: c, watch: newWatch(c),
 		replaced: make(chan struct{}), earlier: map[*generation]bool{},
 	}
+	d.watch.logs(output)
+	return d
 }
 
 // start opens all sockets, or none, and takes connections on them.

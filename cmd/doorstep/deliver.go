@@ -94,7 +94,7 @@ func dryDelivery(ctx context.Context, c *config.Config, to []string, stdout io.W
 // deliver speaks LMTP with a server of its own, at the two ends of a pipe: what the server
 // would do with the message is what is done.
 func deliver(ctx context.Context, c *config.Config, from string, to []string, content io.ReadSeeker, stderr io.Writer) error {
-	log := buildLog(c.Log, slog.LevelError, stderr) // the rest is in the outcome
+	log := buildLog(c.Log, slog.LevelError, newLogOutput(stderr, c.Log.Format)) // the rest is in the outcome
 	agent, err := buildAgent(c, nil, log)
 	if err != nil {
 		return failed(err, "doorstep check tells what is wrong with the configuration")

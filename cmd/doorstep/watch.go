@@ -105,3 +105,10 @@ func (w *watch) reloaded(err error) {
 	w.metrics.Reloaded(err, time.Now())
 	w.board.Reloaded(err)
 }
+
+// logs counts the lines that are lost on their way.
+func (w *watch) logs(output *logOutput) {
+	if w != nil {
+		w.metrics.LinesLost(output.lost.Load)
+	}
+}

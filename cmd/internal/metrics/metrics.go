@@ -35,10 +35,9 @@ type Metrics struct {
 	lookups *prometheus.CounterVec   // backend, result
 	lookup  *prometheus.HistogramVec // backend
 
-	reloads   *prometheus.CounterVec // result
-	reloaded  prometheus.Gauge
-	lastGood  prometheus.Gauge
-	linesLost prometheus.Counter
+	reloads  *prometheus.CounterVec // result
+	reloaded prometheus.Gauge
+	lastGood prometheus.Gauge
 }
 
 // latencies are the bounds of histograms of time, in seconds: from a sync of a fast disk to the

@@ -1,6 +1,10 @@
 package metrics
 
-import "time"
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // What the program itself does.
 
@@ -8,7 +12,6 @@ func (m *Metrics) makeProgram() {
 	m.reloads = m.counters("config_reloads_total", "Reloads of the configuration, by result: success, failure.", "result")
 	m.reloaded = m.gauge("config_last_reload_successful", "1 where the configuration in force is the one on disk when it was last read, 0 where that had a mistake and the old one stayed.", nil)
 	m.lastGood = m.gauge("config_last_reload_success_timestamp_seconds", "When the configuration in force was read.", nil)
-	m.linesLost = m.counter("log_lines_lost_total", "Lines of the log that could not be written: the reader has gone, or the disk is full.")
 	for _, result := range []string{"success", "failure"} {
 		m.reloads.WithLabelValues(result)
 	}
@@ -28,5 +31,9 @@ func (m *Metrics) Reloaded(err error, at time.Time) {
 	m.lastGood.Set(float64(at.UnixMilli()) / 1000)
 }
 
-// LineLost counts a line of the log that nobody will read.
-func (m *Metrics) LineLost() { m.linesLost.Inc() }
+// LinesLost counts the lines of the log that nobody will read.
+func (m *Metrics) LinesLost(so func() int64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Namespace: namespace, Name: "log_lines_lost_total", Help: "Lines of the log that could not be written: the reader has gone, or the disk is full.",
+	}, func() float64 { return float64(so()) }))
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/doorstep-mail/doorstep/config"
+)
+
+// A logOutput is where lines of the log go: one Write is one line. A line that cannot be written is
+// counted and forgotten, because mail is worth more.
+type logOutput struct {
+	w       io.Writer
+	json    bool
+	journal bool // w is the journal, which keeps the time itself and wants a priority before each line
+	lost    atomic.Int64
+}
+
+// newLogOutput looks whether w is the journal.
+func newLogOutput(w io.Writer, format config.LogFormat) *logOutput {
+	return &logOutput{w: w, json: format == config.LogJSON, journal: isJournal(w, os.Getenv("JOURNAL_STREAM"))}
+}
+
+// isJournal reports whether w is the stream that systemd says is the journal (systemd.exec(5),
+// $JOURNAL_STREAM): the device and inode of the socket that it connected standard error to. A
+// program that was started with another standard error still has the variable.
+func isJournal(w io.Writer, stream string) bool {
+	f, ok := w.(*os.File)
+	if !ok || stream == "" {
+		return false
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && fmt.Sprintf("%d:%d", stat.Dev, stat.Ino) == stream
+}
+
+// options are those of a handler that writes here.
+func (o *logOutput) options(level slog.Leveler) *slog.HandlerOptions {
+	options := &slog.HandlerOptions{Level: level}
+	if o.journal {
+		options.ReplaceAttr = func(groups []string, a slog.Attr) slog.Attr {
+			if len(groups) == 0 && a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		}
+	}
+	return options
+}
+
+// Write writes a line. It never fails, and says nothing to whoever logs.
+func (o *logOutput) Write(line []byte) (int, error) {
+	out := line
+	if o.json {
+		out = escapeJSON(out)
+	}
+	if o.journal {
+		out = append([]byte(priority(line)), out...)
+	}
+	if _, err := o.w.Write(out); err != nil {
+		o.lost.Add(1)
+	}
+	return len(line), nil
+}
+
+// priorities are syslog's (sd-daemon(3)), by how a line of ours begins. Nothing that a client says
+// can stand there.
+var priorities = []struct{ begins, priority string }{
+	{`level=DEBUG`, "<7>"}, {`level=INFO`, "<6>"}, {`level=WARN`, "<4>"}, {`level=ERROR`, "<3>"},
+	{`{"level":"DEBUG"`, "<7>"}, {`{"level":"INFO"`, "<6>"}, {`{"level":"WARN"`, "<4>"}, {`{"level":"ERROR"`, "<3>"},
+}
+
+func priority(line []byte) string {
+	for _, p := range priorities {
+		if bytes.HasPrefix(line, []byte(p.begins)) {
+			return p.priority
+		}
+	}
+	return "<6>"
+}
+
+// escapeJSON escapes what slog leaves alone in JSON and a terminal does not: DEL, C1 controls, and
+// marks that turn or hide text (CVE-2021-42574). The text handler quotes all of them.
+func escapeJSON(line []byte) []byte {
+	if !bytes.ContainsFunc(line[:max(len(line)-1, 0)], isUnsafe) {
+		return line
+	}
+	var b bytes.Buffer
+	for len(line) > 0 {
+		r, n := utf8.DecodeRune(line)
+		switch {
+		case r == '\n' || !isUnsafe(r):
+			b.Write(line[:n])
+		case r > 0xffff: // as a pair
+			r -= 0x10000
+			fmt.Fprintf(&b, `\u%04x\u%04x`, 0xd800+r>>10, 0xdc00+r&0x3ff)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+		line = line[n:]
+	}
+	return b.Bytes()
+}
+
+// isUnsafe: a space that is not ASCII's is one that can hide.
+func isUnsafe(r rune) bool { return r != ' ' && !unicode.IsPrint(r) }
