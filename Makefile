@@ -3,6 +3,7 @@
 # make check    formatting, vet, staticcheck
 # make fuzz     each fuzz target for FUZZTIME
 # make crash    power cuts, kill -9 and failing disks, at length; needs root
+# make soak     reloads and upgrades under load, and ten minutes of it
 # make deb      the Debian package, in ./bin
 # make bench    Doorstep beside Dovecot and others, for half an hour; BENCH=-quick for some minutes
 # make microbench  the Go benchmarks
@@ -14,7 +15,7 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1
 # Tools at fixed versions, run through the module proxy: nothing to install by hand.
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: build test check peers unit fuzz crash bench microbench deb clean
+.PHONY: build test check peers unit fuzz crash soak bench microbench deb clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o doorstep ./cmd/doorstep
@@ -49,6 +50,11 @@ crash: peers
 	DOORSTEP_CRASH=long $(GO) test -count=1 -v -timeout 60m -run 'Volume|Lies' ./mailbox/powercut
 	DOORSTEP_CRASH=long $(GO) test -count=1 -v -timeout 60m ./cmd/internal/crash
 	DOORSTEP_CRASH=long $(GO) test -count=1 -v -timeout 60m -run 'Cut|EverySync|Killed|Reused' ./mailbox
+
+# What "make test" does in short: 20 reloads and 5 upgrades while mail comes, and ten minutes of load with
+# a look at descriptors, goroutines and memory.
+soak: peers
+	DOORSTEP_SOAK=long $(GO) test -count=1 -v -timeout 30m -run 'Soak|ChangesUnderLoad' ./cmd/doorstep
 
 bench:
 	$(GO) run ./cmd/internal/bench $(BENCH)

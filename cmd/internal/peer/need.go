@@ -34,6 +34,7 @@ var programs = map[string]struct {
 	"fail2ban":     {pkg: "fail2ban", path: "/usr/bin/fail2ban-regex"},
 	"promtool":     {pkg: "prometheus", aside: "prometheus/usr/bin/promtool"},
 	"chromium":     {pkg: "chromium"},
+	"smtp-source":  {pkg: "postfix"},
 	"git":          {pkg: "git"},
 	"man":          {pkg: "man-db"},
 	"dpkg-deb":     {pkg: "dpkg"},

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
+)
+
+// A vital is what a server holds at one time.
+type vital struct {
+	files, goroutines int
+	threads           int
+	resident          int // KiB
+}
+
+// vitals asks the kernel, and the server itself by its metrics.
+func vitals(t *testing.T, dir string, pid int) (v vital) {
+	t.Helper()
+	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.files = len(fds)
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	number := func(text, pattern string) int {
+		m := regexp.MustCompile(pattern).FindStringSubmatch(text)
+		if m == nil {
+			t.Fatalf("no %s", pattern)
+		}
+		n, _ := strconv.Atoi(m[1]) // digits
+		return n
+	}
+	v.resident, v.threads = number(string(status), `VmRSS:\s+(\d+)`), number(string(status), `Threads:\s+(\d+)`)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(dir, "admin"))
+	}}}
+	r, err := client.Get("http://localhost/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	text, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.goroutines = number(string(text), `(?m)^go_goroutines (\d+)`)
+	return v
+}
+
+// TestSoak keeps a server busy, with clients that behave and clients that do not, and with reloads;
+// what it holds must not grow. "make soak" does so for ten minutes.
+func TestSoak(t *testing.T) {
+	peer.Need(t, "smtp-source")
+	duration := 4 * time.Second
+	if os.Getenv("DOORSTEP_SOAK") == "long" {
+		duration = 10 * time.Minute
+	}
+	dir := place(t)
+	config := controlled("[admin]\naddress = \"unix:admin\"\n")
+	s := serveConfig(t, dir, config)
+	pid := s.cmd.Process.Pid
+	round := func(n int) {
+		good := startLoad(t, "-L", "-s", "8", "-m", "200", "-l", "4000", "-t", "alice@example.org", "unix:"+filepath.Join(dir, "lmtp"))
+		for range 10 { // gone in the middle of the data, of a command, of a reply
+			rude := session(t, dir)
+			rude.begin("bob")
+			rude.send("Subject: never finished\r\n\r\nHello")
+			rude.conn.Close()
+			rude = session(t, dir)
+			rude.say("RCPT TO:<alice@example.org>", "503 5.5.1")
+			rude.say("MAIL FROM:<a@src.example>", "250 2.1.0")
+			rude.say("RCPT TO:<nobody@example.org>", "550 5.1.1")
+			rude.send("MAIL FR")
+			rude.conn.Close()
+		}
+		rewrite(t, dir, config+fmt.Sprintf("\n[log]\nlevel = \"warn\"\n[[user]]\naddress = \"new%d@example.org\"\n", n))
+		if out, errs, code := doorstep(t, dir, "reload", "-c", "doorstep.toml"); code != 0 {
+			t.Fatal(out, errs)
+		}
+		good.wait(t)
+		if got := len(names(t, filepath.Join(maildir(dir, "alice"), "new"))); got != 200 {
+			t.Fatalf("round %d: %d messages, want 200", n, got)
+		}
+		if got := names(t, filepath.Join(maildir(dir, "bob"), "new")); len(got) > 0 {
+			t.Fatalf("round %d: a message that was never finished is there: %q", n, got)
+		}
+		removeAll(t, dir)
+	}
+	round(0)
+	round(1)
+	settle := func() vital {
+		// The server notices that clients have gone; what it holds for them goes away.
+		v := vitals(t, dir, pid)
+		for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
+			next := vitals(t, dir, pid)
+			if next.files == v.files && next.goroutines <= v.goroutines {
+				return next
+			}
+			v = next
+		}
+		return v
+	}
+	before := settle()
+	rounds := 0
+	for end := time.Now().Add(duration); time.Now().Before(end); rounds++ {
+		round(rounds + 2)
+	}
+	after := settle()
+	t.Logf("%d rounds of 200 messages, in %s: before %+v, after %+v", rounds, duration, before, after)
+	if after.files > before.files+4 {
+		t.Errorf("descriptors: %d, then %d", before.files, after.files)
+	}
+	if after.goroutines > before.goroutines+10 {
+		t.Errorf("goroutines: %d, then %d", before.goroutines, after.goroutines)
+	}
+	if after.threads > before.threads+40 {
+		t.Errorf("threads: %d, then %d", before.threads, after.threads)
+	}
+	if after.resident > 2*before.resident+(32<<10) {
+		t.Errorf("memory: %d KiB, then %d KiB", before.resident, after.resident)
+	}
+	if log := s.log.String(); strings.Contains(log, "level=ERROR") {
+		t.Error("errors in the log")
+	}
+	s.signal(t, syscall.SIGTERM)
+	if code := s.exitCode(t); code != 0 {
+		t.Errorf("exit status %d", code)
+	}
+}
