@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/doorstep-mail/doorstep/lmtp/address"
@@ -29,6 +30,7 @@ func (r *reader) checkAccounts(file *document) {
 	} else {
 		r.findPostmaster(file, domains, owners)
 	}
+	r.checkAliases(domains, owners)
 	r.checkMaildirs(domains, owners)
 }
 
@@ -74,6 +76,8 @@ func (r *reader) account(a address.Address, domains map[string]int) (account, bo
 // returns which user has an account.
 func (r *reader) checkMailboxes(domains map[string]int) map[account]mailbox {
 	owners := map[account]mailbox{}
+	// Where an alias has the address of a user, it is the alias that is wrong.
+	slices.SortStableFunc(r.mailboxes, func(a, b mailbox) int { return min(b.user, 0) - min(a.user, 0) })
 	for _, m := range r.mailboxes {
 		key, ours, err := r.account(m.address, domains)
 		switch {
@@ -123,7 +127,7 @@ func (r *reader) checkExists(v value, a address.Address, domains map[string]int,
 		r.foreign(v.place(), a.Domain)
 	default:
 		if _, exists := owners[key]; !exists && !r.doubt["user"] && !r.hasDirectories() {
-			r.problems.add(v.place(), quote(a.Raw)+" is not the address or alias of a [[user]]", "")
+			r.problems.add(v.place(), quote(a.Raw)+" is not the address of a [[user]] or an [[alias]]", "")
 		}
 	}
 }
@@ -161,7 +165,7 @@ func (r *reader) checkMaildirs(domains map[string]int, owners map[account]mailbo
 	first := map[string]mailbox{}
 	for _, m := range r.mailboxes {
 		key, ours, err := r.account(m.address, domains)
-		if err != nil || !ours || owners[key] != m || m.address != r.config.Users[m.user].Address {
+		if err != nil || !ours || owners[key] != m || !r.isAccount(m) {
 			continue // no account, a problem already, or an alias
 		}
 		home := r.config.Users[m.user].Home

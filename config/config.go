@@ -24,6 +24,7 @@ type Config struct {
 	Store      Store
 	Domains    []Domain
 	Users      []User
+	Aliases    []Alias
 	// Directories are asked behind Users, in order.
 	Directories []Directory
 	Control     Control

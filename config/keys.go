@@ -288,6 +288,7 @@ var sections = []section{
 			},
 		},
 	},
+	aliasSection(),
 	directorySection(),
 	{
 		name: "control",

@@ -20,11 +20,19 @@ type domainName struct {
 	domain int // index in Config.Domains
 }
 
-// A mailbox is an address of a user, and where the file gives it.
+// A mailbox is an address of a user or an alias, and where the file gives it.
 type mailbox struct {
 	place   place
 	address address.Address
-	user    int // index in Config.Users
+	user    int // index in Config.Users, noUser for an [[alias]]
+}
+
+// noUser is the user of an address that stands for others.
+const noUser = -1
+
+// isAccount reports whether m is the address of a user itself, and no alias.
+func (r *reader) isAccount(m mailbox) bool {
+	return m.user != noUser && m.address == r.config.Users[m.user].Address
 }
 
 func beginDomain(r *reader) int {

@@ -23,6 +23,7 @@ type reader struct {
 	listen    *Listen
 	domain    *Domain
 	user      *User
+	alias     *Alias
 	directory *Directory
 }
 

@@ -20,7 +20,7 @@ func (r *reader) warnMailbox(m mailbox, domain Domain) {
 	for _, what := range address.Warnings(address.Address{Local: m.address.Local}) {
 		r.problems.warn(m.place, quote(m.address.Raw)+": "+what, "")
 	}
-	if m.address != r.config.Users[m.user].Address {
+	if !r.isAccount(m) {
 		return // an alias with a detail is how one detail goes elsewhere
 	}
 	if user, detail, split := address.SplitDetail(m.address.Local, domain.Subaddress); split {

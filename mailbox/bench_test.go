@@ -53,6 +53,39 @@ func BenchmarkDeliver(b *testing.B) {
 	}
 }
 
+// BenchmarkQuota is what a quota costs: the same deliveries with and without, into many Maildirs
+// and into one.
+func BenchmarkQuota(b *testing.B) {
+	content, _ := lines(6000)
+	wire := []byte(content)
+	root := b.TempDir()
+	for _, sessions := range []int{1, 16, 64} {
+		for _, boxes := range []int64{benchMaildirs, 1} {
+			for _, quota := range []Quota{{}, {Bytes: 1 << 40, Messages: 1 << 30}} {
+				b.Run(fmt.Sprintf("boxes=%d/quota=%v/sessions=%d", boxes, quota != Quota{}, sessions), func(b *testing.B) {
+					dests := benchMailboxes(b, root)
+					s := open(b, Options{Create: true}, kernel{})
+					for i := range dests {
+						dests[i].Quota = quota
+						if err := send(b, s, "x\r\n", dests[i])[0]; err != nil {
+							b.Fatal(err)
+						}
+					}
+					inSessions(b, sessions, func(n int64) (outcome error) {
+						m := s.NewMessage()
+						m.Add(dests[n%boxes], nil)
+						if _, err := m.Write(wire); err != nil {
+							return err
+						}
+						m.Commit(context.Background(), func(_ int, err error) { outcome = err })
+						return outcome
+					})
+				})
+			}
+		}
+	}
+}
+
 func benchMailboxes(b *testing.B, root string) []Dest {
 	root, err := os.MkdirTemp(root, "")
 	if err != nil {

@@ -158,6 +158,9 @@ func (f *mailfile) seal(ctx context.Context) error {
 	if err := f.open(ctx); err != nil {
 		return err
 	}
+	if err := f.claimRoom(ctx); err != nil {
+		return err
+	}
 	return f.store().committer.seal(ctx, f)
 }
 
@@ -166,5 +169,5 @@ func (f *mailfile) reveal(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("deliver to %s: %w", f.to, err)
 	}
-	return f.store().committer.publish(ctx, f)
+	return f.claim.publish(func() error { return f.store().committer.publish(ctx, f) })
 }

@@ -27,6 +27,8 @@ type Dest struct {
 	// MakeFolder makes the folder where it is missing, if the Maildir has fewer folders than
 	// this, and subscribes to it. 0 never makes one.
 	MakeFolder int
+	// Quota is what the whole mailbox at Path may hold; the zero Quota: anything.
+	Quota Quota
 }
 
 // AnyNumber as MakeFolder makes the folder however many there are.

@@ -34,6 +34,7 @@ type scenario struct {
 	together bool // CommitAll
 	owners   bool // each Maildir is another user's; takes root
 	folder   bool // into a folder that is made
+	quota    Quota
 	errnos   []unix.Errno
 	// missing are calls that this kernel does not have.
 	missing []string
@@ -71,14 +72,22 @@ func TestFaults(t *testing.T) {
 		scenario{name: "without renameat2", opts: o, copies: 1, content: small, existing: true, errnos: everyErrno, missing: []string{"rename"}},
 		scenario{name: "without openat2", opts: o, copies: 2, content: small, errnos: fewErrnos, missing: []string{"openBeneath"}},
 	)
+	roomy := Quota{Bytes: 1 << 30, Messages: 1000}
 	if os.Geteuid() == 0 {
 		scenarios = append(scenarios,
 			scenario{name: "owners", opts: o, copies: 2, content: small, errnos: everyErrno, owners: true},
 			scenario{name: "owners, large", opts: o, copies: 2, content: large, errnos: fewErrnos, owners: true, existing: true},
 			scenario{name: "owners, new folders", opts: o, copies: 2, content: small, errnos: fewErrnos, owners: true, folder: true},
 			scenario{name: "owners, all or none", opts: o, copies: 2, content: small, errnos: fewErrnos, owners: true, together: true},
+			scenario{name: "owners, quota", opts: o, copies: 2, content: small, existing: true, quota: roomy, errnos: fewErrnos, owners: true},
 		)
 	}
+	scenarios = append(scenarios,
+		scenario{name: "quota", opts: o, copies: 1, content: small, existing: true, quota: roomy, errnos: everyErrno},
+		scenario{name: "quota, new Maildir", opts: o, copies: 1, content: small, quota: roomy, errnos: everyErrno},
+		scenario{name: "quota, three copies", opts: o, copies: 3, content: small, existing: true, quota: roomy, errnos: fewErrnos},
+		scenario{name: "quota, all or none", opts: o, copies: 2, content: small, existing: true, together: true, quota: roomy, errnos: everyErrno},
+	)
 	for _, sc := range scenarios {
 		t.Run(fmt.Sprintf("%s %v", sc.name, sc.opts.Durability), func(t *testing.T) {
 			t.Parallel()
@@ -111,6 +120,7 @@ func (sc scenario) run(t *testing.T, n int, errno unix.Errno) (fired bool) {
 		if sc.owners {
 			dests[i] = home(t, root, i)
 		}
+		dests[i].Quota = sc.quota
 		if sc.existing {
 			if err := send(t, s, "", dests[i])[0]; err != nil {
 				t.Fatal(err)
@@ -118,6 +128,7 @@ func (sc scenario) run(t *testing.T, n int, errno unix.Errno) (fired bool) {
 			for _, name := range in(t, dests[i].String(), "new") {
 				os.Remove(filepath.Join(dests[i].String(), "new", name))
 			}
+			os.Remove(filepath.Join(dests[i].String(), maildirsize))
 		}
 		if sc.folder {
 			if sc.existing {
@@ -178,6 +189,9 @@ func (sc scenario) run(t *testing.T, n int, errno unix.Errno) (fired bool) {
 		if sc.folder && !(errno == unix.EEXIST && strings.HasSuffix(failing.path, "maildirfolder")) { // the kernel knows
 			wantFolder(t, what, dests[i], failing.name == "unlink")
 		}
+		if sc.quota != (Quota{}) {
+			checkTally(t, dests[i], what)
+		}
 	}
 	return fired
 }
@@ -213,6 +227,9 @@ func (sc scenario) concerns(c call, root string, i int) bool {
 // fatal reports whether no delivery survives errno from c.
 func (sc scenario) fatal(c call, errno unix.Errno) bool {
 	if errno == errShort {
+		return false
+	}
+	if strings.HasSuffix(c.path, maildirsize) {
 		return false
 	}
 	switch c.name {

@@ -146,14 +146,14 @@ func (l *ledger) rename(fromDir int, from string, toDir int, to string) error {
 	return nil
 }
 
-func (l *ledger) replace(dir int, from, to string) error {
+func (l *ledger) replace(fromDir int, from string, toDir int, to string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	err := l.kernel.replace(dir, from, to)
+	err := l.kernel.replace(fromDir, from, toDir, to)
 	if err != nil {
 		return err
 	}
-	old, name := l.at(dir, from), l.at(dir, to)
+	old, name := l.at(fromDir, from), l.at(toDir, to)
 	l.whole[name], l.names[name] = l.whole[old], false
 	if !l.whole[name] {
 		l.torn = append(l.torn, name)

@@ -28,6 +28,9 @@ type mailfile struct {
 	newName string // the name in new/, tried or taken
 	name    string // newName once it is ours, for the log
 	err     error  // why the copy failed before the commit
+
+	claim       *claim // nil without a quota, and before the copy has room
+	ignoreQuota bool
 }
 
 // A stage says where a mailfile has a name.
@@ -166,6 +169,7 @@ func (f *mailfile) withdraw(err error) error {
 			err = errors.Join(err, f.failed("remove", gone))
 		}
 	}
+	f.claim.withdraw()
 	f.at = nowhere
 	f.leave()
 	return err
@@ -187,6 +191,7 @@ func (f *mailfile) remove() error {
 
 // leave closes the Maildir.
 func (f *mailfile) leave() {
+	f.claim.leave()
 	f.store().leave(f.dir)
 	f.dir = noMaildir
 }

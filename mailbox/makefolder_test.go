@@ -290,7 +290,7 @@ func TestSubscribeWaits(t *testing.T) {
 	write(t, "Sent\n", dir, "subscriptions.lock")
 	waits := 0
 	sys.before = func(_ int, c call) error {
-		if c.name == "modified" {
+		if c.name == "stat" && strings.HasSuffix(c.path, ".lock") {
 			if waits++; waits == 2 {
 				return os.Rename(dir+"/subscriptions.lock", dir+"/subscriptions")
 			}
@@ -308,7 +308,7 @@ func TestSubscribeWaits(t *testing.T) {
 	to.Folder = ".b"
 	ctx, cancel := context.WithCancel(t.Context())
 	sys.before = func(_ int, c call) error {
-		if c.name == "modified" {
+		if c.name == "stat" && strings.HasSuffix(c.path, ".lock") {
 			cancel()
 		}
 		return nil

@@ -116,6 +116,20 @@ func (m *Message) Drop(copy int, why error) {
 	m.dropped[m.files[copy]] = why
 }
 
+// IgnoreQuota lets a copy in, before Commit, whatever its mailbox holds. It is counted all the same.
+func (m *Message) IgnoreQuota(copy int) { m.files[copy].ignoreQuota = true }
+
+// Filled tells what the mailbox of a copy held before and after it, once Commit has reported it
+// stored: with all copies that were on their way, so that two copies never share a step. Both are
+// zero where the mailbox has no quota.
+func (m *Message) Filled(copy int) (before, after Usage) {
+	c := m.files[copy].claim
+	if c == nil {
+		return Usage{}, Usage{}
+	}
+	return c.before, c.before.plus(c.size)
+}
+
 // Abort drops the message: nothing of it stays. It does nothing after Commit, CommitAll or
 // Abort.
 func (m *Message) Abort() {

@@ -177,6 +177,13 @@ func (p *probe) takesChanges(fd int) error {
 	return p.kernel.takesChanges(fd)
 }
 
+func (p *probe) stat(dir int, name string) (fileState, error) {
+	if err := p.note("stat", dir, name); err != nil {
+		return fileState{}, err
+	}
+	return p.kernel.stat(dir, name)
+}
+
 // close always closes, as the kernel does whatever it returns.
 func (p *probe) close(fd int) error {
 	injected := p.note("close", fd, "")
@@ -197,6 +204,13 @@ func (p *probe) rename(fromDir int, from string, toDir int, to string) error {
 		return err
 	}
 	return p.kernel.rename(fromDir, from, toDir, to)
+}
+
+func (p *probe) replace(fromDir int, from string, toDir int, to string) error {
+	if err := p.note("replace", toDir, to); err != nil {
+		return err
+	}
+	return p.kernel.replace(fromDir, from, toDir, to)
 }
 
 func (p *probe) link(fromDir int, from string, toDir int, to string) error {
@@ -233,27 +247,6 @@ func (p *probe) nameless(dir string) (int, error) {
 	}
 	fd, err := p.kernel.nameless(dir)
 	return p.opened(-1, dir+"/nameless", fd, err)
-}
-
-func (p *probe) replace(dir int, from, to string) error {
-	if err := p.note("replace", dir, to); err != nil {
-		return err
-	}
-	return p.kernel.replace(dir, from, to)
-}
-
-func (p *probe) stat(fd int) (fileState, error) {
-	if err := p.note("stat", fd, ""); err != nil {
-		return fileState{}, err
-	}
-	return p.kernel.stat(fd)
-}
-
-func (p *probe) modified(dir int, name string) (time.Time, error) {
-	if err := p.note("modified", dir, name); err != nil {
-		return time.Time{}, err
-	}
-	return p.kernel.modified(dir, name)
 }
 
 func (p *probe) readNames(dir int, take func(string) bool) error {

@@ -29,6 +29,11 @@ type Options struct {
 	CRLF bool
 	// Create makes a missing Maildir at its first delivery.
 	Create bool
+	// Grace is by how many octets the last message may go over a quota.
+	Grace int64
+	// CountTrash counts the folder Trash towards quotas. Maildir++ does not, so that throwing
+	// away makes room at once.
+	CountTrash bool
 	// Host is the host part of file names; default os.Hostname. Hosts that share a store
 	// must differ in it.
 	Host string
@@ -54,6 +59,7 @@ type Store struct {
 	gate      *turnstile[uint64] // who works on a file system, by device number
 	making    *turnstile[Dest]   // who makes a Maildir
 	settled   settled
+	meters    meters
 	buffers   buffers
 	closed    atomic.Bool
 }

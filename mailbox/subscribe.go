@@ -101,7 +101,7 @@ func (s *Store) replaceList(maildir int, list subscriptionList, fd int, folder s
 	if err := s.fill(fd, content, mode); err != nil {
 		return err
 	}
-	return s.sys.replace(maildir, list.name+".lock", list.name)
+	return s.sys.replace(maildir, list.name+".lock", maildir, list.name)
 }
 
 // has reports whether the list with this content has a folder.
@@ -118,13 +118,13 @@ func (s *Store) lock(ctx context.Context, maildir int, name string) (int, error)
 		if !errors.Is(err, unix.EEXIST) {
 			return fd, err
 		}
-		since, err := s.sys.modified(maildir, name)
+		there, err := s.sys.stat(maildir, name)
 		switch {
 		case errors.Is(err, unix.ENOENT):
 			continue // it has just gone
 		case err != nil:
 			return -1, err
-		case s.sys.now().Sub(since) > staleLock:
+		case s.sys.now().Sub(there.changed) > staleLock:
 			switch err := s.sys.unlink(maildir, name); {
 			case errors.Is(err, unix.EISDIR):
 				return -1, errForeignList
@@ -156,7 +156,7 @@ func (s *Store) readList(maildir int, list subscriptionList) (content []byte, mo
 		return nil, 0, err
 	}
 	defer s.shut(fd)
-	is, err := s.sys.stat(fd)
+	is, err := s.sys.stat(fd, "")
 	switch {
 	case err != nil:
 		return nil, 0, err

@@ -29,9 +29,8 @@ type system interface {
 	ownerOf(fd int) (uid uint32, err error)
 	as(o Owner, step func() error) error
 	nameless(dir string) (int, error)
-	replace(dir int, from, to string) error
-	stat(fd int) (fileState, error)
-	modified(dir int, name string) (time.Time, error)
+	replace(fromDir int, from string, toDir int, to string) error
+	stat(dir int, name string) (fileState, error)
 	readNames(dir int, take func(name string) (more bool)) error
 }
 
@@ -40,7 +39,8 @@ type fileState struct {
 	regular bool
 	links   uint64
 	size    int64
-	mode    uint32 // permissions
+	mode    uint32    // permissions
+	changed time.Time // its content, or the names in it
 }
 
 // A fileID tells a directory from every other one there is or was: an inode number is used
@@ -129,6 +129,22 @@ func (kernel) takesChanges(fd int) error {
 	return nil
 }
 
+// stat asks about a name, and never about what a symbolic link there points to; "" is the
+// descriptor itself.
+func (kernel) stat(dir int, name string) (fileState, error) {
+	var st unix.Stat_t
+	var err error
+	if name == "" {
+		err = unix.Fstat(dir, &st)
+	} else {
+		err = unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	}
+	return fileState{
+		regular: st.Mode&unix.S_IFMT == unix.S_IFREG, links: uint64(st.Nlink), size: st.Size, mode: st.Mode & 0o777,
+		changed: time.Unix(st.Mtim.Unix()),
+	}, err
+}
+
 func (kernel) close(fd int) error { return unix.Close(fd) }
 
 // rename never replaces a file.
@@ -136,27 +152,16 @@ func (kernel) rename(fromDir int, from string, toDir int, to string) error {
 	return unix.Renameat2(fromDir, from, toDir, to, unix.RENAME_NOREPLACE)
 }
 
+// replace is a rename over what has the new name.
+func (kernel) replace(fromDir int, from string, toDir int, to string) error {
+	return unix.Renameat(fromDir, from, toDir, to)
+}
+
 func (kernel) link(fromDir int, from string, toDir int, to string) error {
 	return unix.Linkat(fromDir, from, toDir, to, 0)
 }
 
 func (kernel) unlink(dir int, name string) error { return unix.Unlinkat(dir, name, 0) }
-
-// replace is a rename over what has the new name.
-func (kernel) replace(dir int, from, to string) error { return unix.Renameat(dir, from, dir, to) }
-
-func (kernel) stat(fd int) (fileState, error) {
-	var st unix.Stat_t
-	err := unix.Fstat(fd, &st)
-	return fileState{st.Mode&unix.S_IFMT == unix.S_IFREG, uint64(st.Nlink), st.Size, st.Mode & 0o777}, err
-}
-
-// modified tells when the file of that name, or the link, was last written to.
-func (kernel) modified(dir int, name string) (time.Time, error) {
-	var st unix.Stat_t
-	err := unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW)
-	return time.Unix(st.Mtim.Unix()), err
-}
 
 // readNames gives take the names in a directory that was opened for this, as long as it wants more.
 func (kernel) readNames(dir int, take func(name string) (more bool)) error {

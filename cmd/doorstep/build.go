@@ -47,7 +47,7 @@ func buildResolver(c *config.Config, w *watch, log *slog.Logger) (*delivery.Reso
 		}
 		domains[d.Keys[0]].CatchAll = key
 	}
-	accounts, err := buildAccounts(c.Users, r)
+	accounts, err := buildAccounts(c, r)
 	if err != nil {
 		return nil, err
 	}
@@ -67,9 +67,9 @@ func buildDomain(d config.Domain) *delivery.Domain {
 	return &delivery.Domain{Name: d.Name, Policy: d.Policy, Subaddress: d.Subaddress, DetailFolders: d.DetailFolders}
 }
 
-func buildAccounts(users []config.User, domains *delivery.Resolver) (*static.Directory, error) {
+func buildAccounts(c *config.Config, domains *delivery.Resolver) (*static.Directory, error) {
 	accounts := static.New()
-	for _, u := range users {
+	for _, u := range c.Users {
 		key, err := domains.Key(u.Address)
 		if err != nil {
 			return nil, fmt.Errorf("user %s: %w", u.Address.Log(), err)
@@ -86,6 +86,19 @@ func buildAccounts(users []config.User, domains *delivery.Resolver) (*static.Dir
 			Address: u.Address.Raw, Key: key, Home: u.Home, Disabled: u.Disabled, ASCIIOnly: !u.EAI, Quota: directory.Quota{Bytes: u.Quota}, OwnerSince: u.OwnerSince,
 		}
 		if err := accounts.Add(account, aliases...); err != nil {
+			return nil, err
+		}
+	}
+	for _, a := range c.Aliases {
+		key, err := domains.Key(a.Address)
+		if err != nil {
+			return nil, fmt.Errorf("alias %s: %w", a.Address.Log(), err)
+		}
+		targets := make([]string, len(a.To))
+		for i, to := range a.To {
+			targets[i] = to.Raw
+		}
+		if err := accounts.AddAlias(key, targets...); err != nil {
 			return nil, err
 		}
 	}

@@ -38,6 +38,8 @@ type Dovecot struct {
 	Addr string
 	// LMTPSocket is its LMTP server's socket, "" when not asked for.
 	LMTPSocket string
+	// UsersFile is its passwd-file, of its users and of their passwords.
+	UsersFile string
 
 	tb  testing.TB
 	dir string
@@ -58,7 +60,8 @@ func StartDovecot(tb testing.TB, c DovecotConfig) *Dovecot {
 		d.LMTPSocket = d.path("lmtp")
 		lines = append(lines, d.lmtp()...)
 	}
-	write(tb, d.path("users"), d.users(c)...)
+	d.UsersFile = d.path("users")
+	write(tb, d.UsersFile, d.users(c)...)
 	write(tb, d.path("dovecot.conf"), append(lines, c.Settings...)...)
 
 	program, err := look("dovecot")

@@ -91,6 +91,13 @@ func (p *Postfix) tool(name string, args ...string) string {
 	return string(out)
 }
 
+// Configure sets a line of main.cf, "name = value", for the mail from now on.
+func (p *Postfix) Configure(line string) {
+	p.tb.Helper()
+	p.tool("postconf", "-e", line)
+	p.tool("postfix", "reload")
+}
+
 // Flush makes the instance try all deferred mail again now.
 func (p *Postfix) Flush() {
 	p.tb.Helper()
