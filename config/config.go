@@ -25,6 +25,7 @@ type Config struct {
 	Domains    []Domain
 	Users      []User
 	Aliases    []Alias
+	Rules      []Rule
 	// Directories are asked behind Users, in order.
 	Directories []Directory
 	Control     Control
@@ -112,6 +113,10 @@ type Limits struct {
 	ConnectionsPerPeer int // open at once from one IP address, 0 for any number
 	Transactions       int // of one session, 0 for any number
 
+	// Folders is up to how many folders of a mailbox details make more, and FolderLevels how
+	// many levels these have.
+	Folders, FolderLevels int
+
 	IdleTimeout        time.Duration // between commands
 	DataTimeout        time.Duration // between two reads of content
 	TransferTimeout    time.Duration // for the whole content
@@ -159,6 +164,16 @@ type Store struct {
 	Create bool
 }
 
+// Details says what becomes of mail with a subaddress's detail.
+type Details string
+
+// What to do with a detail.
+const (
+	DetailsInbox  Details = "inbox"  // nothing
+	DetailsFolder Details = "folder" // into the folder of that name, where there is one
+	DetailsCreate Details = "create" // which is made
+)
+
 // A Domain is one [[domain]] table.
 type Domain struct {
 	// Name and Aliases are as written; U-labels stay U-labels.
@@ -170,8 +185,8 @@ type Domain struct {
 	CatchAll address.Address
 	// Subaddress holds the delimiters, each an ASCII character; "" for none.
 	Subaddress string
-	// DetailFolders delivers into the folder that a detail names, where there is one.
-	DetailFolders bool
+	// Details says what becomes of mail with a detail.
+	Details Details
 	// Policy makes the keys of this domain's local parts.
 	Policy address.LocalPolicy
 }

@@ -188,6 +188,14 @@ var sections = []section{
 				doc: "Messages of one session, announced as LIMITS MAILMAX; 0 for no limit. The session is ended with 421 4.7.0 at the next.",
 			},
 			{
+				name: "folders", kind: count(0, 10_000, func(r *reader) *int { return &r.config.Limits.Folders }), fallback: "100",
+				doc: "Folders of one mailbox. Where a domain says detail = \"create\", strangers can make more until it has so many; what has no folder then goes to the inbox.",
+			},
+			{
+				name: "folder_levels", kind: count(1, 30, func(r *reader) *int { return &r.config.Limits.FolderLevels }), fallback: "2",
+				doc: "Levels of a folder that a detail makes: alice+lists.go@example.org has two.",
+			},
+			{
 				name: "idle_timeout", kind: duration(time.Second, 24*time.Hour, func(r *reader) *time.Duration { return &r.config.Limits.IdleTimeout }), fallback: `"5m"`,
 				doc: "How long a client may be silent between commands. Under 5m is against RFC 5321 §4.5.3.2.7.",
 			},
@@ -290,6 +298,7 @@ var sections = []section{
 	},
 	aliasSection(),
 	directorySection(),
+	ruleSection(),
 	{
 		name: "control",
 		doc:  "The socket on which the running server takes orders: doorstep reload, doorstep upgrade.",

@@ -79,6 +79,8 @@ func (r *reader) check(main *document) {
 	r.checkTLS()
 	r.checkDirectories()
 	r.checkAccounts(main)
+	r.checkRules()
+	r.checkDetails()
 }
 
 // doubtNames notes the sections where a name could not be read: that another refers to it

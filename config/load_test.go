@@ -93,6 +93,7 @@ func TestEverything(t *testing.T) {
 			TransferTimeout: 10 * time.Minute,
 			IdleTimeout:     90 * time.Minute, DataTimeout: 90 * time.Second,
 			TransactionTimeout: 60*time.Second + 500*time.Millisecond,
+			Folders:            100, FolderLevels: 2,
 		},
 		Store: config.Store{
 			Path: here + "/mail/{domain}-{local}", Durability: config.DurableEach, Newline: config.CRLF, Folders: config.FoldersUTF8,
@@ -101,7 +102,7 @@ func TestEverything(t *testing.T) {
 			Name: "bücher.example", Aliases: []string{"example.org"},
 			Keys:     []string{"xn--bcher-kva.example", "example.org"},
 			CatchAll: mail(t, "admin@xn--bcher-kva.example"), Subaddress: "+-",
-			Policy: address.LocalPolicy{NFKC: true}, DetailFolders: true,
+			Policy: address.LocalPolicy{NFKC: true}, Details: config.DetailsFolder,
 		}},
 		Users: []config.User{{
 			Address: mail(t, "Admin@example.org"),
@@ -137,7 +138,7 @@ func TestDefaultsApply(t *testing.T) {
 			Connections: 1000, BareLF: config.RejectLF, BareCR: config.KeepCR,
 		}},
 		Limits: config.Limits{
-			MessageSize: 50 << 20, Recipients: 1000, Connections: 1000,
+			MessageSize: 50 << 20, Recipients: 1000, Connections: 1000, Folders: 100, FolderLevels: 2,
 			IdleTimeout: 5 * time.Minute, DataTimeout: 5 * time.Minute, TransferTimeout: time.Hour, TransactionTimeout: 8 * time.Minute,
 		},
 		Store: config.Store{
@@ -145,6 +146,7 @@ func TestDefaultsApply(t *testing.T) {
 		},
 		Domains: []config.Domain{{
 			Name: "example.org", Keys: []string{"example.org"}, Subaddress: "+", Policy: address.LocalPolicy{Fold: true},
+			Details: config.DetailsInbox,
 		}},
 		Users:   []config.User{{Address: mail(t, "postmaster@example.org"), EAI: true}},
 		Log:     config.Log{Level: slog.LevelInfo, Format: config.LogText},

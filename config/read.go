@@ -24,6 +24,7 @@ type reader struct {
 	domain    *Domain
 	user      *User
 	alias     *Alias
+	rule      *Rule
 	directory *Directory
 }
 

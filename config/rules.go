@@ -10,8 +10,8 @@ func domainRules() []key {
 		},
 		{
 			name: "detail", fallback: `"inbox"`,
-			kind: choice(func(r *reader) *bool { return &r.domain.DetailFolders }, option[bool]{"inbox", false}, option[bool]{"folder", true}),
-			doc:  "Where mail with a detail goes: inbox, or the folder that the detail names exactly, where the account has made one; dots separate its levels. Whoever sends mail chooses the detail.",
+			kind: choice(func(r *reader) *Details { return &r.domain.Details }, option[Details]{"inbox", DetailsInbox}, option[Details]{"folder", DetailsFolder}, option[Details]{"create", DetailsCreate}),
+			doc:  "Where mail with a detail goes: inbox, or the folder that the detail names exactly, where the account has made one; dots separate its levels. create makes the folder, within limits.folders. Whoever sends mail chooses the detail. See folders.md.",
 		},
 		{
 			name: "case", fallback: `"fold"`,

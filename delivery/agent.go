@@ -21,6 +21,11 @@ type Agent struct {
 	Store  *mailbox.Store
 	// Folders is how the names of folders are written on disk. [modified UTF-7]
 	Folders mailbox.FolderEncoding
+	// FolderLimit is up to how many folders of a Maildir details make more (DetailsCreate), and
+	// FolderLevels how many levels these have.
+	FolderLimit, FolderLevels int
+	// Rules put mail into folders by its header.
+	Rules []Rule
 	// RRVS has mail refused that is for an earlier owner of the mailbox (RFC 7293).
 	RRVS bool
 	// Hooks are told of outcomes. [nobody is]
@@ -121,7 +126,7 @@ func (t *transaction) resolve(ctx context.Context, r *lmtp.Recipient) ([]placeme
 		}
 		places[i].account = f.Account
 		if err == nil {
-			places[i].dest, err = t.agent.Dest(f)
+			places[i].dest, _, err = t.agent.Dest(f)
 		}
 		if err != nil {
 			return nil, err
@@ -134,12 +139,19 @@ func (t *transaction) resolve(ctx context.Context, r *lmtp.Recipient) ([]placeme
 // there to one folder, share a copy: there is one file, and a reply for each of them.
 func (t *transaction) copyFor(dest mailbox.Dest, to address.Address) int {
 	for i := range t.copies {
-		if t.copies[i].dest == dest {
+		if c := &t.copies[i]; samePlace(c.dest, dest) {
+			c.dest.MakeFolder = max(c.dest.MakeFolder, dest.MakeFolder)
 			return i
 		}
 	}
 	t.copies = append(t.copies, copyFor{dest: dest, to: to})
 	return len(t.copies) - 1
+}
+
+// samePlace reports whether two copies would go to one Maildir or folder.
+func samePlace(a, b mailbox.Dest) bool {
+	a.MakeFolder, b.MakeFolder = 0, 0
+	return a == b
 }
 
 // Write takes content. The only error is one that concerns every recipient alike; what goes
@@ -165,8 +177,10 @@ func (t *transaction) begin() *mailbox.Message {
 	if t.agent.RRVS {
 		t.head.since = &sinceFields{}
 	}
-	if !t.agent.RRVS || len(t.copies) == t.parts {
-		t.name() // the header cannot change whom a copy is for
+	if len(t.agent.Rules) > 0 {
+		t.head.fields = newRuleFields(t.agent.Rules)
+	} else if !t.agent.RRVS || len(t.copies) == t.parts {
+		t.name() // the header cannot change where copies go, nor whom they are for
 	}
 	return t.message
 }
@@ -177,6 +191,7 @@ func (t *transaction) name() {
 		return
 	}
 	t.named = true
+	t.fileByHeader()
 	t.refuseByHeader()
 	for _, r := range slices.Backward(t.recipients) {
 		if r.refused != nil {

@@ -20,8 +20,8 @@ type Domain struct {
 	Policy address.LocalPolicy
 	// Subaddress holds the delimiters of subaddresses; "" for none.
 	Subaddress string
-	// DetailFolders delivers into the folder that a subaddress's detail names, if it is there.
-	DetailFolders bool
+	// Details says what becomes of mail with a subaddress's detail.
+	Details Details
 	// CatchAll is the account for addresses that no other matches; the zero Key for none.
 	CatchAll directory.Key
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 	"github.com/doorstep-mail/doorstep/mailbox"
 )
@@ -53,7 +54,7 @@ S: 250 2.0.0 x13
 	for encoding, internationalized := range folders {
 		f := newFixture(t, "lmtp")
 		f.agent.Folders = encoding
-		f.agent.Resolver.Domains["dst.example"].DetailFolders = true
+		f.agent.Resolver.Domains["dst.example"].Details = delivery.DetailsFolder
 		maildir := filepath.Join(f.root, "dst.example", "u1", "Maildir")
 		for _, folder := range []string{"", ".Lists", ".Lists.Go", internationalized} {
 			for _, sub := range []string{"cur", "new", "tmp"} {
@@ -110,9 +111,33 @@ func TestDetailsStayInTheInbox(t *testing.T) {
 // TestLostRootAtRcpt: a folder that cannot be looked for is a temporary failure, early.
 func TestLostRootAtRcpt(t *testing.T) {
 	f := newFixture(t, "lmtp")
-	f.agent.Resolver.Domains["dst.example"].DetailFolders = true
+	f.agent.Resolver.Domains["dst.example"].Details = delivery.DetailsFolder
 	must(t, os.RemoveAll(f.root))
 	script, err := lmtptest.Parse("session", "P1\nC: RCPT TO:<u1+Lists@dst.example>\nS: 451 4.3.0\n")
 	must(t, err)
 	must(t, script.Play(f.connect(t, "pipe"), lmtptest.LockStep))
+}
+
+// TestDetailsMakeFolders: a detail makes its folder when mail comes for it, not before, and within
+// the bounds.
+func TestDetailsMakeFolders(t *testing.T) {
+	f := newFixture(t, "lmtp")
+	f.agent.Resolver.Domains["dst.example"].Details = delivery.DetailsCreate
+	f.agent.FolderLimit, f.agent.FolderLevels = 3, 2
+	f.play(t, "RSET", "", "u1+never@dst.example")
+	f.play(t, "", "", "u1@dst.example", "u1+a@dst.example", "u1+A.b@dst.example", `"u1+a.b.c"@dst.example`,
+		`"u1+../x"@dst.example`, "u1+inbox@dst.example", `"u1+a..b"@dst.example`, "u1+a@dst.example")
+	f.play(t, "", "", "u1+c@dst.example")
+	f.play(t, "", "", "u1+d@dst.example", "u1+a@dst.example", "u2+ü@dst.example")
+	f.shutdown(t)
+	f.wantMail(t, map[string]int{
+		"u1": 2, "u1/.a": 2, "u1/.A.b": 1, "u1/.c": 1, // one level too deep, and no names: the first's
+		"u2/.&APw-": 1,
+	})
+	for user, want := range map[string]string{"u1": "a\nA.b\nc\n", "u2": "&APw-\n"} {
+		got, err := os.ReadFile(filepath.Join(f.root, "dst.example", user, "Maildir", "subscriptions"))
+		if err != nil || len(got) != len(want) {
+			t.Errorf("%s is subscribed to %q, %v; want %q", user, got, err, want)
+		}
+	}
 }

@@ -31,6 +31,7 @@ var errLoop = &lmtp.Error{Code: 554, Enhanced: "5.4.6", Text: "too many hops, th
 //   - Return-Path fields are dropped: the one that counts is ours (RFC 5321 §4.4).
 //   - Require-Recipient-Valid-Since fields are dropped and kept for refuseByHeader, where
 //     that is wanted: they have done their work here (RFC 7293 §5.2).
+//   - Fields that rules ask for are kept for fileByHeader, and pass.
 //   - Received fields are counted, to find loops (RFC 5321 §6.3).
 //
 // Everything else passes unchanged; behind the header nothing is looked at.
@@ -45,6 +46,7 @@ type headEditor struct {
 	held     []byte // lines in front of the first that decides
 	received int
 	since    *sinceFields // nil: these fields are like any other
+	fields   *ruleFields  // nil: nobody asks for any
 }
 
 // headPlace is where in the content the editor is.
@@ -135,6 +137,7 @@ func (h *headEditor) tell(line []byte) error {
 		}
 	}
 	if !isSpace(line[0]) {
+		h.fields.begin(name)
 		h.dropping = h.since.begin(name) || bytes.EqualFold(name, []byte("Return-Path"))
 	}
 	if bytes.EqualFold(name, []byte("Received")) {
@@ -173,6 +176,7 @@ func (h *headEditor) decide(place headPlace) error {
 
 // pass hands a part of a header line on, or drops it, or holds it back.
 func (h *headEditor) pass(p []byte) error {
+	h.fields.add(p)
 	switch {
 	case h.dropping:
 		h.since.add(p)

@@ -17,19 +17,22 @@ import (
 // keep the session from telling its client so.
 func (t *transaction) Commit(ctx context.Context) <-chan error {
 	t.committed = t.agent.now()
+	message := t.begin()
+	looped := t.head.Close() // by the very last line
+	if looped == nil {
+		t.name()
+	}
 	o := &outcomes{
 		t:     t,
 		out:   make(chan error, len(t.recipients)),
 		known: make([]bool, len(t.copies)),
 		errs:  make([]error, len(t.copies)),
 	}
-	message := t.begin()
-	if err := t.head.Close(); err != nil { // the very last line made it a loop
+	if looped != nil {
 		message.Abort()
-		o.all(err)
+		o.all(looped)
 		return o.out
 	}
-	t.name()
 	t.refuseByHeader() // again, by fields that did not come in time for that
 	o.mu.Lock()
 	o.expiry = context.AfterFunc(ctx, func() { o.expire(context.Cause(ctx)) })

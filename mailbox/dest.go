@@ -34,8 +34,8 @@ type Dest struct {
 // AnyNumber as MakeFolder makes the folder however many there are.
 const AnyNumber = math.MaxInt
 
-// inbox is the Maildir that the folder is in.
-func (d Dest) inbox() Dest {
+// Inbox is the Maildir that the folder is in.
+func (d Dest) Inbox() Dest {
 	d.Folder, d.MakeFolder = "", 0
 	return d
 }

@@ -135,7 +135,7 @@ func (s *Store) roomFor(maildir step, to Dest) error {
 	})
 	switch {
 	case err != nil:
-		return fmt.Errorf("count the folders of %s: %w", to.inbox(), err)
+		return fmt.Errorf("count the folders of %s: %w", to.Inbox(), err)
 	case entries == maxEntries || folders >= to.MakeFolder:
 		return fmt.Errorf("make folder %s: %w", to, ErrFolderLimit)
 	}

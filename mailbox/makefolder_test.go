@@ -37,7 +37,7 @@ func wantFolder(t *testing.T, what string, to Dest, littered bool) {
 	if names := in(t, to.String()); !slices.Equal(names, []string{"cur", "maildirfolder", "new", "tmp"}) {
 		t.Errorf("%s: the folder holds %q", what, names)
 	}
-	inbox := in(t, to.inbox().String())
+	inbox := in(t, to.Inbox().String())
 	for _, name := range []string{"cur", "new", "tmp"} {
 		if !slices.Contains(inbox, name) {
 			t.Errorf("%s: the Maildir holds %q", what, inbox)
@@ -50,7 +50,7 @@ func wantFolder(t *testing.T, what string, to Dest, littered bool) {
 		if file != "subscriptions" && !slices.Contains(inbox, file) {
 			continue
 		}
-		if list := read(t, to.inbox().String(), file); strings.Count("\n"+list, "\n"+line) != 1 {
+		if list := read(t, to.Inbox().String(), file); strings.Count("\n"+list, "\n"+line) != 1 {
 			t.Errorf("%s: %s is %q", what, file, list)
 		}
 	}
@@ -68,16 +68,16 @@ func TestMakeFolder(t *testing.T) {
 	if n := len(mails(t, to)); n != 2 {
 		t.Errorf("%d messages", n)
 	}
-	if info, err := os.Stat(to.inbox().String() + "/subscriptions"); err != nil || info.Mode().Perm() != 0o600 {
+	if info, err := os.Stat(to.Inbox().String() + "/subscriptions"); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("subscriptions: %v, %v", info, err)
 	}
 
 	t.Run("unsubscribed, it stays so", func(t *testing.T) {
-		write(t, "", to.inbox().String(), "subscriptions")
+		write(t, "", to.Inbox().String(), "subscriptions")
 		if err := send(t, open(t, Options{Create: true}, kernel{}), "x\r\n", to)[0]; err != nil {
 			t.Fatal(err)
 		}
-		if list := read(t, to.inbox().String(), "subscriptions"); list != "" {
+		if list := read(t, to.Inbox().String(), "subscriptions"); list != "" {
 			t.Errorf("subscriptions %q", list)
 		}
 	})
@@ -237,10 +237,10 @@ func TestSubscribe(t *testing.T) {
 			to := Dest{Root: t.TempDir(), Path: "u", Folder: "." + name + ".Go", MakeFolder: AnyNumber}
 			sys := newProbe()
 			s := open(t, Options{Create: true, Courier: tt.courier}, sys)
-			if err := send(t, s, "x\r\n", to.inbox())[0]; err != nil {
+			if err := send(t, s, "x\r\n", to.Inbox())[0]; err != nil {
 				t.Fatal(err)
 			}
-			dir := to.inbox().String()
+			dir := to.Inbox().String()
 			for file, content := range tt.have {
 				write(t, content, dir, file)
 			}
@@ -283,10 +283,10 @@ func TestSubscribeWaits(t *testing.T) {
 	to := Dest{Root: t.TempDir(), Path: "u", Folder: ".a", MakeFolder: AnyNumber}
 	sys := newProbe()
 	s := open(t, Options{Create: true}, sys)
-	if err := send(t, s, "x\r\n", to.inbox())[0]; err != nil {
+	if err := send(t, s, "x\r\n", to.Inbox())[0]; err != nil {
 		t.Fatal(err)
 	}
-	dir := to.inbox().String()
+	dir := to.Inbox().String()
 	write(t, "Sent\n", dir, "subscriptions.lock")
 	waits := 0
 	sys.before = func(_ int, c call) error {
@@ -334,7 +334,7 @@ func TestFolderOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"subscriptions", ".a/maildirfolder", ".a/cur", ".a/new", ".a/tmp", "cur", "new", "tmp"} {
-		path = filepath.Join(to.inbox().String(), path)
+		path = filepath.Join(to.Inbox().String(), path)
 		if !book.names[path] {
 			t.Errorf("MDIR-05: the name of %s is not durable", path)
 		}

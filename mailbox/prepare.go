@@ -19,10 +19,10 @@ import (
 // deliveries that meet here wait for each other. One that may be passed and not read is none in
 // which the process or the owner makes anything.
 func (s *Store) prepare(ctx context.Context, to Dest) (maildir, error) {
-	if err := s.making.enter(ctx, to.inbox()); err != nil {
+	if err := s.making.enter(ctx, to.Inbox()); err != nil {
 		return noMaildir, fmt.Errorf("wait for %s to be made: %w", to, err)
 	}
-	defer s.making.leave(to.inbox())
+	defer s.making.leave(to.Inbox())
 
 	chain, md, err := s.build(ctx, to)
 	defer func() {

@@ -64,7 +64,7 @@ func buildResolver(c *config.Config, w *watch, log *slog.Logger) (*delivery.Reso
 
 // buildDomain gives the rules of a domain.
 func buildDomain(d config.Domain) *delivery.Domain {
-	return &delivery.Domain{Name: d.Name, Policy: d.Policy, Subaddress: d.Subaddress, DetailFolders: d.DetailFolders}
+	return &delivery.Domain{Name: d.Name, Policy: d.Policy, Subaddress: d.Subaddress, Details: details[d.Details]}
 }
 
 func buildAccounts(c *config.Config, domains *delivery.Resolver) (*static.Directory, error) {
@@ -111,6 +111,12 @@ var durabilities = map[config.Durability]mailbox.Durability{
 	config.DurableNone:  mailbox.None,
 }
 
+var details = map[config.Details]delivery.Details{
+	config.DetailsInbox:  delivery.DetailsTag,
+	config.DetailsFolder: delivery.DetailsFolder,
+	config.DetailsCreate: delivery.DetailsCreate,
+}
+
 var folderEncodings = map[config.FolderEncoding]mailbox.FolderEncoding{
 	config.FoldersUTF7: mailbox.FolderUTF7,
 	config.FoldersUTF8: mailbox.FolderUTF8,
@@ -122,6 +128,7 @@ func buildStore(c *config.Config, w *watch) (*mailbox.Store, error) {
 		CRLF:       c.Store.Newline == config.CRLF,
 		Create:     c.Store.Create,
 		Hooks:      w.store(),
+		Courier:    c.Store.Folders == config.FoldersUTF8,
 	})
 }
 
@@ -136,14 +143,39 @@ func buildAgent(c *config.Config, w *watch, log *slog.Logger) (*delivery.Agent, 
 
 // buildAgentOn is buildAgent on a store that is there already.
 func buildAgentOn(store *mailbox.Store, c *config.Config, w *watch, log *slog.Logger) (*delivery.Agent, error) {
+	rules, err := buildRules(c)
+	if err != nil {
+		return nil, err
+	}
 	resolver, err := buildResolver(c, w, log)
 	if err != nil {
 		return nil, err
 	}
 	return &delivery.Agent{
 		Resolver: resolver, Layout: delivery.Layout(c.Store.Path), Store: store, Folders: folderEncodings[c.Store.Folders],
+		FolderLimit: c.Limits.Folders, FolderLevels: c.Limits.FolderLevels, Rules: rules,
 		RRVS: knowsOwners(c), Hooks: w.deliveries(), Log: log,
 	}, nil
+}
+
+var ruleTests = map[config.RuleTest]delivery.RuleTest{
+	config.RuleExists:   delivery.RuleExists,
+	config.RuleEquals:   delivery.RuleEquals,
+	config.RuleContains: delivery.RuleContains,
+}
+
+func buildRules(c *config.Config) ([]delivery.Rule, error) {
+	var rules []delivery.Rule
+	for _, r := range c.Rules {
+		folder, err := folderEncodings[c.Store.Folders].Dir(r.Folder)
+		if err != nil {
+			return nil, fmt.Errorf("rule for %s: %w", r.Header, err)
+		}
+		rules = append(rules, delivery.Rule{
+			Domains: r.Domains, Field: r.Header, Test: ruleTests[r.Test], Value: r.Value, Folder: folder, Make: r.Create,
+		})
+	}
+	return rules, nil
 }
 
 // knowsOwners reports whether there is an account of which it is known since when it has its

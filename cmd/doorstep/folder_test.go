@@ -1,8 +1,10 @@
 package main_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -71,19 +73,98 @@ func TestFoldersOfDovecot(t *testing.T) {
 	}
 }
 
+// TestFoldersForDovecot: MDIR-10, MDIR-11. Mail makes folders, by the detail of its address and by
+// a rule; Dovecot lists them, has its user subscribed to them, in either version of its list and
+// beside what else is in it, reads the mail, and makes and deletes folders beside them.
+func TestFoldersForDovecot(t *testing.T) {
+	peer.Need(t, "dovecot")
+	for encoding, location := range map[string]string{"utf-7": "maildir:~", "utf-8": "maildir:~:UTF-8"} {
+		dir := peer.MailDir(t)
+		store, listener := filepath.Join(dir, "mail"), "unix:"+filepath.Join(dir, "lmtp")
+		if err := errors.Join(os.Mkdir(store, 0o700), os.Chown(store, peer.MailUser, peer.MailUser)); err != nil {
+			t.Fatal(err)
+		}
+		p := peer.StartDoorstep(t, dir, strings.Join([]string{
+			`postmaster = "u@dst.example"`,
+			"[[listen]]", `address = "` + listener + `"`,
+			"[store]", `path = "` + store + `/{local}"`, `folders = "` + encoding + `"`,
+			"[[domain]]", `name = "dst.example"`, `detail = "create"`,
+			"[[user]]", `address = "u@dst.example"`,
+			"[[rule]]", `header = "Subject"`, `equals = "x"`, `folder = "Junk.ü"`, "domains = [\"dst.example\"]",
+		}, "\n"))
+		peer.AwaitListener(t, p, "unix", strings.TrimPrefix(listener, "unix:"))
+		d := peer.StartDovecot(t, peer.DovecotConfig{UID: peer.MailUser, GID: peer.MailUser,
+			Users: []peer.DovecotUser{{Name: "reader", Maildir: filepath.Join(store, "u")}}, Settings: []string{"mail_location = " + location}})
+
+		// The first message makes the Maildir, its folder and the list.
+		deliverTo(t, listener, "Subject: x\n\nx\n", "u+ignored@dst.example")
+		c, err := peer.DialIMAP(d.Addr, "reader", peer.Password)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, mailbox := range []string{"&ZeVnLIqe-", "Ours"} { // now Dovecot changes the list
+			if err := errors.Join(c.Create(mailbox), c.Subscribe(mailbox)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		deliverTo(t, listener, "Subject: y\n\nx\n", `"u+R & ö.Go"@dst.example`, "u+Lists@dst.example", "u+日本語@dst.example")
+		list := filepath.Join(store, "u", "subscriptions") // and anew, in its second version
+		if err := os.Rename(list, list+".old"); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(c.Subscribe("INBOX"), c.Subscribe("R &- &APY-.Go")); err != nil {
+			t.Fatal(err)
+		}
+		deliverTo(t, listener, "Subject: y\n\nx\n", "u+Lists.ö@dst.example")
+		again, err := c.Subscriptions()
+		if want := []string{"INBOX", "Lists.&APY-", "R &- &APY-.Go"}; err != nil || !slices.Equal(again, want) {
+			t.Errorf("%s: subscribed to %q, %v; want %q", encoding, again, err, want)
+		}
+		if err := os.Rename(list+".old", list); err != nil {
+			t.Fatal(err)
+		}
+
+		want := []string{"&ZeVnLIqe-", "Junk.&APw-", "Lists", "Ours", "R &- &APY-.Go"}
+		got, err := c.Subscriptions()
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: subscribed to %q, %v; want %q", encoding, got, err, want)
+		}
+		for _, mailbox := range append(want, "Lists.&APY-", "INBOX") {
+			n, err := c.Examine(mailbox)
+			if err != nil || n != map[bool]int{true: 0, false: 1}[mailbox == "Ours" || mailbox == "INBOX"] {
+				t.Errorf("%s: %s: %d messages, %v", encoding, mailbox, n, err)
+			}
+		}
+		if err := errors.Join(c.Delete("Lists.&APY-"), c.Logout()); err != nil {
+			t.Error(err)
+		}
+		if complaints := d.Complaints(); len(complaints) > 0 {
+			t.Errorf("Dovecot complains: %q", complaints)
+		}
+	}
+}
+
 // sendTo delivers a short message.
 func sendTo(t *testing.T, w *world, to string) {
 	t.Helper()
-	c, err := client.Dial(t.Context(), w.unix, client.Options{})
+	deliverTo(t, w.unix, "Subject: x\n\nx\n", to)
+}
+
+// deliverTo delivers a message to all recipients.
+func deliverTo(t *testing.T, listener, content string, to ...string) {
+	t.Helper()
+	c, err := client.Dial(t.Context(), listener, client.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := c.Send(t.Context(), client.Message{To: []string{to}, Content: strings.NewReader("Subject: x\n\nx\n"), UTF8: client.UTF8Always})
+	r, err := c.Send(t.Context(), client.Message{To: to, Content: strings.NewReader(content), UTF8: client.UTF8Always})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o := r.Recipients[0]; !o.Delivered() {
-		t.Fatalf("%s: %s", o.To, o.Final)
+	for _, o := range r.Recipients {
+		if !o.Delivered() {
+			t.Fatalf("%s: %s", o.To, o.Final)
+		}
 	}
 	if err := c.Quit(t.Context()); err != nil {
 		t.Error(err)

@@ -31,7 +31,7 @@ var arrows = []struct {
 	to   []string
 }{
 	{"cmd", []string{"cmd/internal", "config", "delivery", "lmtp", "mailbox"}},
-	{"config", []string{"lmtp/address", "lmtp/auth", "lmtp/keypair"}}, // which it asks about files
+	{"config", []string{"lmtp/address", "lmtp/auth", "lmtp/keypair", "mailbox"}}, // which it asks about files, and folders' names
 	{"delivery/directory", []string{"delivery/directory", "lmtp/address"}},
 	{"delivery", []string{"delivery/directory", "lmtp", "mailbox"}},
 	{"lmtp/client", []string{"lmtp/address"}},

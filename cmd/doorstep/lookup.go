@@ -116,22 +116,21 @@ func (r *lookupResult) note(s delivery.Step) { r.Steps = append(r.Steps, lookupS
 
 // place adds an account, and where its mail goes.
 func (r *lookupResult) place(agent *delivery.Agent, found delivery.Resolution) error {
-	dest, err := agent.Dest(found)
+	dest, step, err := agent.Dest(found)
 	if dest == (mailbox.Dest{}) {
 		return failed(err, "give the account a home")
 	}
 	r.Mailboxes = append(r.Mailboxes, lookupMailbox{found.Account.Address, found.Detail, dest.String(), found.Account.Quota.Bytes})
-	if found.Detail == "" || !found.Domain.DetailFolders {
-		return nil
+	if step.Rule != "" {
+		r.note(step)
 	}
-	step := delivery.Step{Rule: "folder", Input: found.Detail, Result: "none of that name, so the inbox"}
-	switch {
-	case err != nil:
-		step.Result = err.Error()
-	case dest.Folder != "":
-		step.Result = dest.Folder
+	for _, rule := range agent.RulesFor(found.Account) {
+		input := rule.Field + " " + rule.Test.String()
+		if rule.Test != delivery.RuleExists {
+			input += " " + strconv.Quote(rule.Value)
+		}
+		r.note(delivery.Step{Rule: "rule", Input: input, Result: rule.Folder})
 	}
-	r.note(step)
 	return nil
 }
 

@@ -29,14 +29,22 @@ func MailDir(tb testing.TB) string {
 // AwaitListener says so.
 func StartDoorstep(tb testing.TB, dir, configuration string) *Process {
 	tb.Helper()
-	program, config := filepath.Join(dir, "doorstep"), filepath.Join(dir, "doorstep.toml")
-	goTool(tb, "build", "-race="+strconv.FormatBool(raceEnabled), "-o", program, doorstep)
-	dependOnSource(tb)
+	program, config := BuildDoorstep(tb, dir), filepath.Join(dir, "doorstep.toml")
 	write(tb, config, configuration)
 	cmd := exec.Command(program, "serve", "-c", config)
 	cmd.Dir = dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: MailUser, Gid: MailUser}}
 	return Start(tb, cmd)
+}
+
+// BuildDoorstep builds doorstep in dir, with the race detector where the test has it, and gives its
+// path.
+func BuildDoorstep(tb testing.TB, dir string) string {
+	tb.Helper()
+	program := filepath.Join(dir, "doorstep")
+	goTool(tb, "build", "-race="+strconv.FormatBool(raceEnabled), "-o", program, doorstep)
+	dependOnSource(tb)
+	return program
 }
 
 // doorstep is the program's package.

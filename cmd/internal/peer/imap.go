@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -59,6 +60,37 @@ func (c *IMAP) Create(mailbox string) error {
 	_, err := c.do(fmt.Sprintf("CREATE {%d+}\r\n%s", len(mailbox), mailbox), nil)
 	return err
 }
+
+// Delete removes a mailbox.
+func (c *IMAP) Delete(mailbox string) error {
+	_, err := c.do(fmt.Sprintf("DELETE {%d+}\r\n%s", len(mailbox), mailbox), nil)
+	return err
+}
+
+// Subscribe adds a mailbox to those that clients show.
+func (c *IMAP) Subscribe(mailbox string) error {
+	_, err := c.do(fmt.Sprintf("SUBSCRIBE {%d+}\r\n%s", len(mailbox), mailbox), nil)
+	return err
+}
+
+// Subscriptions gives the names of the mailboxes that clients show, sorted.
+func (c *IMAP) Subscriptions() (names []string, err error) {
+	_, err = c.do(`LSUB "" *`, func(line string, literal []byte) error {
+		if !strings.HasPrefix(line, "* LSUB ") || strings.Contains(line, `\NoSelect`) {
+			return nil
+		}
+		name := string(literal)
+		if m := lsubName.FindStringSubmatch(line); m != nil {
+			name = strings.Trim(m[1], `"`)
+		}
+		names = append(names, name)
+		return nil
+	})
+	slices.Sort(names)
+	return names, err
+}
+
+var lsubName = regexp.MustCompile(`^\* LSUB \([^)]*\) "." ([^{]+)$`)
 
 var sizeItem = regexp.MustCompile(`RFC822\.SIZE ([0-9]+)`)
 
