@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ type Driver string
 // The drivers.
 const (
 	PasswdFile Driver = "passwd-file"
+	SQLite     Driver = "sqlite"
 )
 
 // A Directory is one [[directory]] table: a database of accounts. Its drivers read what they
@@ -35,10 +37,17 @@ type Directory struct {
 	Timeout time.Duration
 	// Domains are the rules for the domains that only the database knows.
 	Domains Domain
+	// Database is for drivers of SQL.
+	Database Database
 }
 
 // KnowsDomains reports whether the directory may have domains that no [[domain]] names.
 func (d Directory) KnowsDomains() bool { return slices.Contains(domainDrivers, d.Driver) }
+
+// KnowsOwners reports whether the directory may say since when an account has its owner.
+func (d Directory) KnowsOwners() bool {
+	return slices.Contains(sqlDrivers, d.Driver) && (d.Database.UserQuery != "" || d.Database.Schema == schemas[0])
+}
 
 // IsCached reports whether answers of the directory are remembered: it is asked over a wire, or
 // reads a disk.
@@ -46,8 +55,8 @@ func (d Directory) IsCached() bool { return slices.Contains(databaseDrivers, d.D
 
 // domainDrivers are the drivers that know domains, databaseDrivers those that are not in memory.
 var (
-	domainDrivers   = []Driver{}
-	databaseDrivers = []Driver{}
+	domainDrivers   = []Driver{SQLite}
+	databaseDrivers = []Driver{SQLite}
 )
 
 func beginDirectory(r *reader) int {
@@ -64,15 +73,23 @@ func forDrivers(k key, drivers ...Driver) key {
 	return k
 }
 
+// forEach is forDrivers for several keys.
+func forEach(keys []key, drivers ...Driver) []key {
+	for i := range keys {
+		keys[i] = forDrivers(keys[i], drivers...)
+	}
+	return keys
+}
+
 // directorySection describes [[directory]].
 func directorySection() section {
 	return section{
 		name: "directory", array: true, begin: beginDirectory,
 		doc: "A database of accounts. Several are asked in order, behind the accounts of this file; the first that has an address settles it. One that cannot answer defers the mail.",
-		keys: []key{
+		keys: append([]key{
 			{
-				name: "driver", kind: choice(func(r *reader) *Driver { return &r.directory.Driver }, option[Driver]{"passwd-file", PasswdFile}),
-				example: `"passwd-file"`, required: true,
+				name: "driver", kind: choice(func(r *reader) *Driver { return &r.directory.Driver }, option[Driver]{"passwd-file", PasswdFile}, option[Driver]{"sqlite", SQLite}),
+				example: `"sqlite"`, required: true,
 				doc: "What kind of database it is.",
 			},
 			{
@@ -97,14 +114,14 @@ func directorySection() section {
 			}, databaseDrivers...),
 			forDrivers(key{
 				name: "file", kind: file(func(r *reader) *string { return &r.directory.File }), example: `"/etc/dovecot/users"`,
-				doc: "passwd-file: the file. It is read again when it has changed and has been left alone for a second.",
-			}, PasswdFile),
+				doc: "passwd-file: the file. It is read again when it has changed and has been left alone for a second. sqlite: the database. doorstep domain add makes it.",
+			}, PasswdFile, SQLite),
 			forDrivers(key{
 				name: "default_domain", kind: text("a domain", readDefaultDomain), example: `"example.org"`,
 				doc: "The domain of accounts that are named without one. Default: such accounts are not used.",
 			}, PasswdFile),
-		},
-		sample: []string{`driver = "passwd-file"`, `file = "/etc/dovecot/users"`},
+		}, append(databaseKeys(), forEach(domainRules(), domainDrivers...)...)...),
+		sample: []string{`driver = "sqlite"`, `file = "/var/lib/doorstep/accounts.db"`},
 	}
 }
 
@@ -132,6 +149,7 @@ func (r *reader) checkDirectories() {
 		}
 		path := "directory[" + itoa(i) + "]"
 		r.checkDriver(d, path)
+		r.checkDatabase(d, path)
 		if d.Name == "" {
 			d.Name = string(d.Driver)
 		}
@@ -163,6 +181,7 @@ func (r *reader) checkDriver(d *Directory, path string) {
 // neededKeys are the keys without which a driver cannot be used.
 var neededKeys = map[Driver][]string{
 	PasswdFile: {"file"},
+	SQLite:     {"file"},
 }
 
 // Unlisted are the rules for domains that only a directory knows: those of the first that
@@ -180,8 +199,13 @@ func (c *Config) Unlisted() (Domain, bool) {
 // value at a path.
 func (c *Config) checkDirectoryFiles(report func(path string, err error)) {
 	for i, d := range c.Directories {
+		path := "directory[" + itoa(i) + "]."
 		if d.File != "" {
-			report("directory["+itoa(i)+"].file", checkReadable(d.File))
+			err := checkReadable(d.File)
+			if d.Driver == SQLite && errors.Is(err, fs.ErrNotExist) {
+				err = fault{"there is no " + quote(d.File), "doorstep domain add NAME makes it, with its first domain"}
+			}
+			report(path+"file", err)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -49,6 +50,21 @@ func sizeHint(s string) string {
 	}
 	return "units are KiB, MiB, GiB and TiB"
 }
+
+// ParseSize reads a size as the configuration has them, "50MiB" or plain octets.
+func ParseSize(s string) (int64, error) {
+	if isDigits(s) && len(s) < 19 {
+		return strconv.ParseInt(s, 10, 64)
+	}
+	n, err := parseSize(s)
+	if f := (fault{}); errors.As(err, &f) && f.hint != "" {
+		err = fmt.Errorf("%w (%s)", err, f.hint)
+	}
+	return n, err
+}
+
+// FormatSize renders octets in the largest unit that is exact.
+func FormatSize(octets int64) string { return formatSize(octets) }
 
 // formatSize renders octets in the largest unit that is exact.
 func formatSize(octets int64) string {

@@ -23,8 +23,8 @@ func buildLog(c config.Log, level slog.Leveler, output *logOutput) *slog.Logger 
 	return slog.New(slog.NewTextHandler(output, output.options(level)))
 }
 
-// buildResolver makes the domains and accounts findable.
-func buildResolver(c *config.Config, w *watch, log *slog.Logger) (*delivery.Resolver, error) {
+// buildDomains gives the domains with their rules, and no accounts.
+func buildDomains(c *config.Config) (*delivery.Resolver, error) {
 	domains := delivery.Domains{}
 	r := &delivery.Resolver{Domains: domains}
 	for _, d := range c.Domains {
@@ -37,6 +37,15 @@ func buildResolver(c *config.Config, w *watch, log *slog.Logger) (*delivery.Reso
 	if rules, ok := c.Unlisted(); ok {
 		r.Unlisted = buildDomain(rules)
 	}
+	return r, nil
+}
+
+// buildResolver makes the domains and accounts findable.
+func buildResolver(c *config.Config, w *watch, log *slog.Logger) (*delivery.Resolver, error) {
+	r, err := buildDomains(c)
+	if err != nil {
+		return nil, err
+	}
 	for _, d := range c.Domains { // when all domains are known: a catch-all may be in another
 		if d.CatchAll.IsNull() {
 			continue
@@ -45,7 +54,7 @@ func buildResolver(c *config.Config, w *watch, log *slog.Logger) (*delivery.Reso
 		if err != nil {
 			return nil, fmt.Errorf("catch-all of %s: %w", d.Name, err)
 		}
-		domains[d.Keys[0]].CatchAll = key
+		r.Domains[d.Keys[0]].CatchAll = key
 	}
 	accounts, err := buildAccounts(c, r)
 	if err != nil {
@@ -179,9 +188,9 @@ func buildRules(c *config.Config) ([]delivery.Rule, error) {
 }
 
 // knowsOwners reports whether there is an account of which it is known since when it has its
-// owner. Without any there is nothing to offer RRVS for.
+// owner, or may be: a database has a column for it. Without any there is nothing to offer RRVS for.
 func knowsOwners(c *config.Config) bool {
-	return slices.ContainsFunc(c.Users, func(u config.User) bool { return !u.OwnerSince.IsZero() })
+	return slices.ContainsFunc(c.Directories, config.Directory.KnowsOwners) || slices.ContainsFunc(c.Users, func(u config.User) bool { return !u.OwnerSince.IsZero() })
 }
 
 // buildServer is the server of one listener.

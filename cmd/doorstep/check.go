@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 
 	"github.com/spf13/cobra"
 
@@ -28,6 +29,7 @@ func checkCommand() *cobra.Command {
 		}
 		if !config.HasErrors(problems) {
 			problems = append(problems, c.CheckSystem()...)
+			problems = append(problems, checkBuilds(*path, c)...)
 		}
 		if *asJSON {
 			if err := json.NewEncoder(cmd.OutOrStdout()).Encode(append([]config.Problem{}, problems...)); err != nil {
@@ -47,6 +49,19 @@ func checkCommand() *cobra.Command {
 		return err
 	}
 	return cmd
+}
+
+// checkBuilds finds what only the parts themselves can tell of their configuration, such as mistakes
+// in queries. It connects to nothing.
+func checkBuilds(path string, c *config.Config) []config.Problem {
+	resolver, err := buildResolver(c, nil, slog.New(slog.DiscardHandler))
+	if err == nil {
+		err = closeDirectory(resolver.Directory)
+	}
+	if err != nil {
+		return []config.Problem{{File: path, Text: err.Error()}}
+	}
+	return nil
 }
 
 func count(n int, noun string) string {

@@ -24,6 +24,7 @@ type opener func(d config.Directory, key directory.Keyer, log *slog.Logger) (dir
 // openers has one for each driver.
 var openers = map[config.Driver]opener{
 	config.PasswdFile: openPasswdFile,
+	config.SQLite:     openSQLite,
 }
 
 // An observer is told of each question to a backend; nil is not.
@@ -41,13 +42,7 @@ func (o observer) watch(backend string, d directory.Directory) directory.Directo
 // [[directory]] behind its cache.
 func buildDirectory(c *config.Config, accounts *static.Directory, domains *delivery.Resolver, observe observer, log *slog.Logger) (directory.Directory, error) {
 	chain := &chain{Chain: directory.Chain{Backends: []directory.Backend{{Name: "users", Directory: observe.watch("users", accounts)}}}}
-	key := func(text string) (directory.Key, error) {
-		a, err := address.Parse(text)
-		if err != nil {
-			return directory.Key{}, err
-		}
-		return domains.Key(a)
-	}
+	key := keyer(domains)
 	for _, d := range c.Directories {
 		open, ok := openers[d.Driver]
 		if !ok {
@@ -74,6 +69,17 @@ func buildDirectory(c *config.Config, accounts *static.Directory, domains *deliv
 		})
 	}
 	return chain, nil
+}
+
+// keyer gives the keys of addresses as administrators write them.
+func keyer(domains *delivery.Resolver) directory.Keyer {
+	return func(text string) (directory.Key, error) {
+		a, err := address.Parse(text)
+		if err != nil {
+			return directory.Key{}, err
+		}
+		return domains.Key(a)
+	}
 }
 
 // A chain is a directory.Chain that can be closed, and that tells of addresses it has twice.

@@ -63,5 +63,5 @@ type Keyer func(address string) (Key, error)
 
 // Broken is the error for a record that makes no sense. It names the account, for the log.
 func Broken(account, format string, args ...any) error {
-	return fmt.Errorf("account %q: %s", account, fmt.Sprintf(format, args...))
+	return fmt.Errorf("account %q: %w", account, fmt.Errorf(format, args...))
 }

@@ -58,6 +58,16 @@ func (a Address) Log() string {
 	return escape(join(quoteLocal(a.Local), domain))
 }
 
+// DomainUnicode gives a domain with its labels in U-labels, as people write it. A label that has
+// no such form stays as it is.
+func DomainUnicode(domain string) string {
+	u, err := Address{Domain: domain}.domainIn(toULabel)
+	if err != nil {
+		return domain
+	}
+	return u
+}
+
 // domainIn gives the domain with its labels in the form that convert gives them.
 func (a Address) domainIn(convert func(label string) (string, error)) (string, error) {
 	if a.Domain == "" || a.IsLiteral() {

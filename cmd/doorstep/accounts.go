@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/delivery/directory/sql/sqlite"
+)
+
+// What user, domain and alias have in common: they look after the SQLite database of the
+// configuration.
+
+// A management is the flags that say which database.
+type management struct{ config, directory *string }
+
+// managementFlags adds them to a verb.
+func managementFlags(cmd *cobra.Command) management {
+	return management{configFlag(cmd), cmd.Flags().String("directory", "", "the `name` of the [[directory]], where there are several in SQLite")}
+}
+
+// listFlags adds them to a verb that lists, and --json.
+func listFlags(cmd *cobra.Command) (management, *bool) {
+	return managementFlags(cmd), cmd.Flags().Bool("json", false, "print JSON")
+}
+
+// A storeOpener is sqlite.Create or sqlite.Edit.
+type storeOpener func(context.Context, sqlite.StoreOptions) (*sqlite.Store, error)
+
+// do opens the database, and closes it behind f.
+func (m management) do(cmd *cobra.Command, open storeOpener, f func(s *sqlite.Store) error) (err error) {
+	c, err := loadConfig(*m.config, cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	d, err := m.pick(c.Directories)
+	if err != nil {
+		return mistake(cmd, err, "")
+	}
+	domains, err := buildDomains(c)
+	if err != nil {
+		return failed(err, "doorstep check tells what is wrong with the configuration")
+	}
+	known := func(key string) bool { _, ok := domains.Domains[key]; return ok }
+	s, err := open(cmd.Context(), sqlite.StoreOptions{Path: d.File, Key: keyer(domains), Known: known})
+	if errors.Is(err, fs.ErrNotExist) {
+		hint := "doorstep domain add NAME makes the database, with its first domain"
+		if _, err := os.Stat(filepath.Dir(d.File)); err != nil {
+			hint = "make the directory " + filepath.Dir(d.File) + " first; it belongs to the user who runs the server"
+		}
+		return failed(err, hint)
+	} else if err != nil {
+		return failed(err, "")
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	return explained(cmd, f(s))
+}
+
+// pick finds the directory to look after.
+func (m management) pick(all []config.Directory) (config.Directory, error) {
+	var ours []config.Directory
+	var names []string
+	for _, d := range all {
+		if isOurs(d) && (*m.directory == "" || *m.directory == d.Name) {
+			ours = append(ours, d)
+		}
+		if isOurs(d) {
+			names = append(names, d.Name)
+		}
+	}
+	switch {
+	case len(ours) == 1:
+		return ours[0], nil
+	case len(names) == 0:
+		return config.Directory{}, errors.New(`the configuration has no [[directory]] with driver = "sqlite" and tables of Doorstep's`)
+	case len(ours) == 0:
+		return config.Directory{}, fmt.Errorf("no directory %q in SQLite; there is %s", *m.directory, strings.Join(names, ", "))
+	}
+	return config.Directory{}, fmt.Errorf("there are several directories in SQLite; --directory says which: %s", strings.Join(names, ", "))
+}
+
+// explained adds to what a store refuses what can be done about it.
+func explained(cmd *cobra.Command, err error) error {
+	for _, known := range []struct {
+		err  error
+		hint string
+	}{
+		{sqlite.ErrNoDomain, "doorstep domain list shows those that are there, doorstep domain add adds one"},
+		{sqlite.ErrAlias, "use the domain that it is another name of"},
+		{sqlite.ErrTaken, cmd.Parent().CommandPath() + " list shows all"},
+		{sqlite.ErrMissing, cmd.Parent().CommandPath() + " list shows all"},
+		{sqlite.ErrInUse, "--force deletes all of these; mail stays where it is"},
+	} {
+		if errors.Is(err, known.err) {
+			return failed(err, known.hint)
+		}
+	}
+	return err
+}
+
+// printJSON prints what a list found; programs read it.
+func printJSON[T any](w io.Writer, list []T) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(append([]T{}, list...)) // [], not null
+}
+
+// atLeast is for verbs that take several arguments, called what.
+func atLeast(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < n {
+			return mistake(cmd, fmt.Errorf("%s is missing", what), "")
+		}
+		return nil
+	}
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/doorstep-mail/doorstep/delivery/directory/sql/sqlite"
+)
+
+// aliasCommand looks after aliases.
+func aliasCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "alias",
+		Short: "Add, delete and list aliases of the database",
+		Long: "Alias looks after the aliases in the SQLite database of the configuration. An alias stands for\n" +
+			"accounts or for other aliases; @DOMAIN is the catch-all of a domain. Doorstep forwards no mail:\n" +
+			"targets elsewhere belong into the aliases of your MTA.",
+	}
+	cmd.AddCommand(aliasAddCommand(), aliasDelCommand(), aliasListCommand())
+	return cmd
+}
+
+func aliasAddCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "add ADDRESS TARGET…",
+		Short:   "Make an address stand for others, besides those that it stands for already",
+		Example: "  doorstep alias add sales@example.org alice@example.org bob@example.org\n  doorstep alias add @example.org alice@example.org",
+		Args:    atLeast(2, "ADDRESS or TARGET"),
+	}
+	m := managementFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return m.do(cmd, sqlite.Edit, func(s *sqlite.Store) error { return s.AddAlias(cmd.Context(), args[0], args[1:]...) })
+	}
+	return cmd
+}
+
+func aliasDelCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "del ADDRESS [TARGET…]",
+		Short: "Delete an alias, or some of its targets",
+		Args:  atLeast(1, "ADDRESS"),
+	}
+	m := managementFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return m.do(cmd, sqlite.Edit, func(s *sqlite.Store) error { return s.DeleteAlias(cmd.Context(), args[0], args[1:]...) })
+	}
+	return cmd
+}
+
+// A listedAlias is an alias in the JSON of alias list.
+type listedAlias struct {
+	Address string   `json:"address"`
+	Targets []string `json:"targets"`
+}
+
+func aliasListCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "list [DOMAIN]", Short: "List aliases, of all domains or one", Args: atMostOneArgument}
+	m, asJSON := listFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return m.do(cmd, sqlite.Edit, func(s *sqlite.Store) error {
+			var list []listedAlias
+			for a, err := range s.Aliases(cmd.Context(), first(args)) {
+				if err != nil {
+					return err
+				}
+				list = append(list, listedAlias(a))
+			}
+			if *asJSON {
+				return printJSON(cmd.OutOrStdout(), list)
+			}
+			table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			for _, a := range list {
+				fmt.Fprintf(table, "%s\t→ %s\n", a.Address, strings.Join(a.Targets, ", "))
+			}
+			return table.Flush()
+		})
+	}
+	return cmd
+}

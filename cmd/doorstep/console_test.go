@@ -1,0 +1,62 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// manual gives the code block behind a mark, <!-- test: name -->, of a page of the manual.
+func manual(t *testing.T, page, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "docs", page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, ok := strings.Cut(string(text), "<!-- test: "+name+" -->\n```")
+	_, rest, open := strings.Cut(rest, "\n")
+	block, _, closed := strings.Cut(rest, "\n```")
+	if !ok || !open || !closed {
+		t.Fatalf("%s has no block %q", page, name)
+	}
+	return block + "\n"
+}
+
+// console runs the commands of a block in dir, and wants them to print what stands there.
+func console(t *testing.T, dir, block string) {
+	t.Helper()
+	var got strings.Builder
+	for line := range strings.Lines(block) {
+		command, ok := strings.CutPrefix(line, "$ ")
+		if !ok {
+			continue
+		}
+		got.WriteString(line)
+		cmd := exec.Command("sh", "-c", strings.TrimSpace(command)+" -c doorstep.toml") // the manual's is in the default place
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
+		out, err := cmd.CombinedOutput()
+		got.Write(out)
+		if err != nil && len(out) == 0 {
+			fmt.Fprintf(&got, "%v\n", err)
+		}
+	}
+	if d := cmp.Diff(block, got.String()); d != "" {
+		t.Errorf("the manual says otherwise (-manual +doorstep):\n%s\nall of it:\n%s", d, got.String())
+	}
+}
+
+// TestSQLiteManual runs what docs/sqlite.md shows.
+func TestSQLiteManual(t *testing.T) {
+	dir := place(t)
+	configuration := strings.NewReplacer("/var/lib/doorstep", dir, "/run/doorstep", dir).Replace(manual(t, "sqlite.md", "sqlite configuration"))
+	if err := os.WriteFile(filepath.Join(dir, "doorstep.toml"), []byte(configuration), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	console(t, dir, manual(t, "sqlite.md", "sqlite"))
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/doorstep-mail/doorstep/delivery/directory/sql/sqlite"
+)
+
+// domainCommand looks after domains.
+func domainCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "domain",
+		Short: "Add, delete and list domains of the database",
+		Long: "Domain looks after the domains in the SQLite database of the configuration. What a [[domain]]\n" +
+			"names need not be there; the rules for the others are those of the [[directory]].",
+	}
+	cmd.AddCommand(domainAddCommand(), domainDelCommand(), domainListCommand())
+	return cmd
+}
+
+func domainAddCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "add NAME…",
+		Short:   "Add domains, and make the database where there is none",
+		Example: "  doorstep domain add example.org\n  doorstep domain add --alias-of example.org example.net",
+		Args:    atLeast(1, "NAME"),
+	}
+	m := managementFlags(cmd)
+	of := cmd.Flags().String("alias-of", "", "the `domain` that these are other names of")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return m.do(cmd, sqlite.Create, func(s *sqlite.Store) error {
+			for _, name := range args {
+				if err := s.AddDomain(cmd.Context(), name, *of); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return cmd
+}
+
+func domainDelCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "del NAME",
+		Short: "Delete a domain",
+		Long:  "Del deletes a domain. One with accounts, aliases or other names stays, unless --force deletes\nall of these with it. Mail stays where it is.",
+		Args:  oneArgument("NAME"),
+	}
+	m := managementFlags(cmd)
+	force := cmd.Flags().Bool("force", false, "also its accounts, aliases and other names")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return m.do(cmd, sqlite.Edit, func(s *sqlite.Store) error { return s.DeleteDomain(cmd.Context(), args[0], *force) })
+	}
+	return cmd
+}
+
+// A listedDomain is a domain in the JSON of domain list.
+type listedDomain struct {
+	Name     string `json:"name"`
+	AliasOf  string `json:"alias_of,omitempty"`
+	Accounts int    `json:"accounts"`
+	Aliases  int    `json:"aliases"`
+}
+
+func domainListCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "list", Short: "List domains", Args: noArguments}
+	m, asJSON := listFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return m.do(cmd, sqlite.Edit, func(s *sqlite.Store) error {
+			found, err := s.Domains(cmd.Context())
+			if err != nil {
+				return err
+			}
+			var list []listedDomain
+			for _, d := range found {
+				list = append(list, listedDomain{d.Name, d.AliasOf, d.Accounts, d.Aliases})
+			}
+			if *asJSON {
+				return printJSON(cmd.OutOrStdout(), list)
+			}
+			table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			for _, d := range list {
+				what := count(d.Accounts, "account") + ", " + plural(d.Aliases, "alias", "aliases")
+				if d.AliasOf != "" {
+					what = "→ " + d.AliasOf
+				}
+				fmt.Fprintf(table, "%s\t%s\n", d.Name, what)
+			}
+			return table.Flush()
+		})
+	}
+	return cmd
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

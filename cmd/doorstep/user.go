@@ -1,0 +1,280 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/delivery/directory"
+	"github.com/doorstep-mail/doorstep/delivery/directory/sql/sqlite"
+)
+
+// userCommand looks after accounts.
+func userCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "user",
+		Short: "Add, change, delete and list accounts of the database",
+		Long: "User looks after the accounts in the SQLite database of the configuration. A running server\n" +
+			"sees a change when what it remembers has expired (cache_ttl, negative_ttl). Passwords are not\n" +
+			"kept here: those are a matter of your IMAP server.",
+	}
+	cmd.AddCommand(userAddCommand(), userSetCommand(), userDelCommand(), userListCommand())
+	return cmd
+}
+
+// userFields are what the flags of user add and user set change.
+var userFields = []struct {
+	flag, usage string
+	set         func(a *directory.Account, text string) error
+}{
+	{"quota", "what the mailbox may hold: a `size` such as 2GiB; 0 for no limit", func(a *directory.Account, text string) (err error) {
+		a.Quota.Bytes, err = config.ParseSize(text)
+		return err
+	}},
+	{"messages", "how many messages the mailbox may hold, a `number`; 0 for no limit", func(a *directory.Account, text string) (err error) {
+		a.Quota.Messages, err = strconv.ParseInt(text, 10, 64)
+		return numeric(err, text)
+	}},
+	{"home", "the `path` of the home directory, for {home} in store.path", func(a *directory.Account, text string) error {
+		a.Home = text
+		return nil
+	}},
+	{"mailbox", "the `path` of the Maildir, where it is not where store.path says: below the root of the store", func(a *directory.Account, text string) error {
+		a.Mailbox = text
+		return nil
+	}},
+	{"uid", "the `user` who owns the mailbox, by name or number; none for whoever runs the server", setOwner(config.UserID, func(o *directory.Owner) *uint32 { return &o.UID })},
+	{"gid", "the `group` that owns the mailbox, by name or number", setOwner(config.GroupID, func(o *directory.Owner) *uint32 { return &o.GID })},
+	{"disabled", "refuse mail: defer for now, reject for good; no takes it again", func(a *directory.Account, text string) error {
+		if text == "no" {
+			text = ""
+		} else if text != "defer" && text != "reject" {
+			return fmt.Errorf("%q is not defer, reject or no", text)
+		}
+		a.Disabled = text
+		return nil
+	}},
+	{"owner-since", "since when the mailbox has its present owner: 2014-04-03T23:01:00Z, or a date, which stands for its end; none where that is not known", setOwnerSince},
+	{"eai", "whether the mailbox takes internationalized mail", func(a *directory.Account, text string) error {
+		yes, err := strconv.ParseBool(text)
+		a.ASCIIOnly = !yes
+		if err != nil {
+			return fmt.Errorf("%q is not true or false", text)
+		}
+		return nil
+	}},
+}
+
+func numeric(err error, text string) error {
+	if err != nil {
+		return fmt.Errorf("%q is not a number", text)
+	}
+	return nil
+}
+
+// setOwner sets one half of the owner.
+func setOwner(id func(string) (int, error), half func(*directory.Owner) *uint32) func(*directory.Account, string) error {
+	return func(a *directory.Account, text string) error {
+		if text == "none" {
+			a.Owner = nil
+			return nil
+		}
+		n, err := id(text)
+		if err != nil {
+			return err
+		}
+		owner := directory.Owner{}
+		if a.Owner != nil {
+			owner = *a.Owner
+		}
+		*half(&owner) = uint32(n)
+		a.Owner = &owner
+		return nil
+	}
+}
+
+func setOwnerSince(a *directory.Account, text string) error {
+	if text == "none" {
+		a.OwnerSince = time.Time{}
+		return nil
+	}
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		a.OwnerSince = t.UTC()
+		return nil
+	}
+	day, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return fmt.Errorf("%q is not a time; write 2014-04-03T23:01:00Z, or a date", text)
+	}
+	a.OwnerSince = day.AddDate(0, 0, 1)
+	return nil
+}
+
+// fieldFlags adds the flags of userFields to a verb.
+func fieldFlags(cmd *cobra.Command) {
+	for _, f := range userFields {
+		cmd.Flags().String(f.flag, "", f.usage)
+	}
+}
+
+// edit applies the flags that were given to an account.
+func edit(cmd *cobra.Command, a *directory.Account) error {
+	for _, f := range userFields {
+		flag := cmd.Flags().Lookup(f.flag)
+		if !flag.Changed {
+			continue
+		}
+		if err := f.set(a, flag.Value.String()); err != nil {
+			return mistake(cmd, fmt.Errorf("--%s: %w", f.flag, err), "")
+		}
+	}
+	given := func(name string) bool { return cmd.Flags().Changed(name) }
+	if a.Owner != nil && given("uid") != given("gid") && cmd.Name() == "add" {
+		return mistake(cmd, errors.New("--uid and --gid belong together"), "")
+	}
+	return nil
+}
+
+func userAddCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "add ADDRESS",
+		Short:   "Add an account",
+		Example: "  doorstep user add alice@example.org --quota 2GiB\n  doorstep user add 用户@例え.example",
+		Args:    oneArgument("ADDRESS"),
+	}
+	m := managementFlags(cmd)
+	fieldFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		a := directory.Account{Address: args[0]}
+		if err := edit(cmd, &a); err != nil {
+			return err
+		}
+		return m.do(cmd, sqlite.Edit, func(s *sqlite.Store) error { return s.AddAccount(cmd.Context(), a) })
+	}
+	return cmd
+}
+
+func userSetCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "set ADDRESS",
+		Short:   "Change what the flags say of an account",
+		Example: "  doorstep user set alice@example.org --quota 5GiB\n  doorstep user set alice@example.org --disabled defer",
+		Args:    oneArgument("ADDRESS"),
+	}
+	m := managementFlags(cmd)
+	fieldFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		changed := false
+		for _, f := range userFields {
+			changed = changed || cmd.Flags().Changed(f.flag)
+		}
+		if !changed {
+			return mistake(cmd, errors.New("nothing to change"), "")
+		}
+		return m.do(cmd, sqlite.Edit, func(s *sqlite.Store) error {
+			return s.SetAccount(cmd.Context(), args[0], func(a *directory.Account) error { return edit(cmd, a) })
+		})
+	}
+	return cmd
+}
+
+func userDelCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "del ADDRESS…",
+		Short: "Delete accounts, and leave their mail where it is",
+		Args:  atLeast(1, "ADDRESS"),
+	}
+	m := managementFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return m.do(cmd, sqlite.Edit, func(s *sqlite.Store) error {
+			for _, address := range args {
+				if err := s.DeleteAccount(cmd.Context(), address); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return cmd
+}
+
+// A listedUser is an account in the JSON of user list.
+type listedUser struct {
+	Address    string     `json:"address"`
+	Quota      int64      `json:"quota,omitempty"`
+	Messages   int64      `json:"messages,omitempty"`
+	Home       string     `json:"home,omitempty"`
+	Mailbox    string     `json:"mailbox,omitempty"`
+	UID        *uint32    `json:"uid,omitempty"`
+	GID        *uint32    `json:"gid,omitempty"`
+	Disabled   string     `json:"disabled,omitempty"`
+	OwnerSince *time.Time `json:"owner_since,omitempty"`
+	EAI        bool       `json:"eai"`
+}
+
+func listUser(a directory.Account) listedUser {
+	u := listedUser{
+		Address: a.Address, Quota: a.Quota.Bytes, Messages: a.Quota.Messages, Home: a.Home, Mailbox: a.Mailbox, Disabled: a.Disabled, EAI: !a.ASCIIOnly,
+	}
+	if a.Owner != nil {
+		u.UID, u.GID = &a.Owner.UID, &a.Owner.GID
+	}
+	if !a.OwnerSince.IsZero() {
+		u.OwnerSince = &a.OwnerSince
+	}
+	return u
+}
+
+func userListCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "list [DOMAIN]",
+		Short: "List accounts, of all domains or one",
+		Args:  atMostOneArgument,
+	}
+	m, asJSON := listFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return m.do(cmd, sqlite.Edit, func(s *sqlite.Store) error {
+			var list []listedUser
+			for a, err := range s.Accounts(cmd.Context(), first(args)) {
+				if err != nil {
+					return err
+				}
+				list = append(list, listUser(a))
+			}
+			if *asJSON {
+				return printJSON(cmd.OutOrStdout(), list)
+			}
+			table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			for _, u := range list {
+				fmt.Fprintf(table, "%s\t%s", u.Address, quotaText(u))
+				if u.Disabled != "" {
+					fmt.Fprintf(table, "\t%s", u.Disabled)
+				}
+				fmt.Fprintln(table)
+			}
+			return table.Flush()
+		})
+	}
+	return cmd
+}
+
+// quotaText is a quota for people.
+func quotaText(u listedUser) string {
+	if u.Quota == 0 {
+		return "no quota"
+	}
+	return config.FormatSize(u.Quota)
+}
+
+// first is the first argument, "" where there is none.
+func first(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
+}

@@ -1,0 +1,120 @@
+package sql
+
+import (
+	"context"
+	db "database/sql"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"net"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+)
+
+// A Dialect is what differs between databases.
+type Dialect struct {
+	// Numbered placeholders are $1, $2 …, others are ?.
+	Numbered bool
+	// Prepare keeps queries prepared, on each connection. Without it the driver sends them in one
+	// go, which also a pooler in between understands that gives each query another connection.
+	Prepare bool
+	// Backslash says that a backslash in a string escapes what follows.
+	Backslash bool
+}
+
+func (d Dialect) placeholder(n int) string {
+	if d.Numbered {
+		return "$" + strconv.Itoa(n)
+	}
+	return "?"
+}
+
+// A statement is a query with named parameters.
+type statement struct {
+	db      *db.DB
+	prepare bool
+	text    string
+	names   []string // the parameter of each placeholder
+
+	mu       sync.Mutex
+	prepared *db.Stmt
+}
+
+func newStatement(database *db.DB, d Dialect, query string) (*statement, error) {
+	text, names, err := d.compile(query)
+	if err != nil {
+		return nil, err
+	}
+	return &statement{db: database, prepare: d.Prepare, text: text, names: names}, nil
+}
+
+// query runs the statement and gives all its rows.
+func (s *statement) query(ctx context.Context, about parameters) (list []row, err error) {
+	args := make([]any, len(s.names))
+	for i, name := range s.names {
+		args[i] = about.named(name)
+	}
+	rows, err := s.run(ctx, args)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	return readRows(rows)
+}
+
+func (s *statement) run(ctx context.Context, args []any) (*db.Rows, error) {
+	if !s.prepare {
+		return s.db.QueryContext(ctx, s.text, args...)
+	}
+	prepared, err := s.ready(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return prepared.QueryContext(ctx, args...)
+}
+
+// ready prepares the statement when the database is there for the first time. On further
+// connections, and new ones, database/sql prepares it itself.
+func (s *statement) ready(ctx context.Context) (*db.Stmt, error) {
+	s.mu.Lock()
+	prepared := s.prepared
+	s.mu.Unlock()
+	if prepared != nil {
+		return prepared, nil
+	}
+	made, err := s.db.PrepareContext(ctx, s.text) // not under the lock: it waits for the database
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.prepared != nil { // by another
+		return s.prepared, made.Close()
+	}
+	s.prepared = made
+	return made, nil
+}
+
+// isLost reports whether an error is that of a connection and not of the query.
+func isLost(err error) bool {
+	var network *net.OpError
+	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
+		errors.As(err, &network) && network.Op != "dial" // a database that is down is not asked twice
+}
+
+// once does something until it has succeeded. Many at once may do it: nobody waits for another.
+type once struct{ done atomic.Bool }
+
+func (o *once) do(f func() error) error {
+	if o.done.Load() {
+		return nil
+	}
+	if err := f(); err != nil {
+		return err
+	}
+	o.done.Store(true)
+	return nil
+}

@@ -1,0 +1,110 @@
+package sql
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/doorstep-mail/doorstep/delivery/directory"
+)
+
+// accountColumns are those that account understands. What a user_query gives besides is kept in
+// Account.Fields, for those who show it.
+var accountColumns = []string{
+	"address", "home", "mailbox", "quota", "messages", "uid", "gid", "active", "disabled", "owner_since", "eai", "local_key", "domain_key",
+}
+
+// account understands a row of user_query.
+func (r row) account(key directory.Key) (*directory.Account, error) {
+	a := &directory.Account{
+		Address: r.text("address"), Key: key, Home: r.text("home"), Mailbox: strings.TrimSuffix(r.text("mailbox"), "/"), Disabled: r.text("disabled"),
+	}
+	active, err := r.yes("active", true)
+	if !active && a.Disabled == "" {
+		a.Disabled = "reject"
+	}
+	internationalized, e := r.yes("eai", true)
+	err = errors.Join(err, e)
+	a.ASCIIOnly = !internationalized
+	a.Quota.Bytes, e = r.number("quota")
+	err = errors.Join(err, e)
+	a.Quota.Messages, e = r.number("messages")
+	err = errors.Join(err, e)
+	a.OwnerSince, e = r.moment("owner_since")
+	err = errors.Join(err, e)
+	a.Owner, e = r.owner()
+	if err = errors.Join(err, e); err != nil {
+		return nil, directory.Broken(a.Address, "%w", err)
+	}
+	for name := range r {
+		if slices.Contains(accountColumns, name) {
+			continue
+		}
+		if a.Fields == nil {
+			a.Fields = map[string]string{}
+		}
+		a.Fields[name] = r.text(name)
+	}
+	return a, a.Check()
+}
+
+// owner understands uid and gid: both are there or neither.
+func (r row) owner() (*directory.Owner, error) {
+	uid, hasUID, err := r.id("uid")
+	gid, hasGID, e := r.id("gid")
+	switch err = errors.Join(err, e); {
+	case err != nil:
+		return nil, err
+	case hasUID != hasGID:
+		return nil, errors.New("has only one of uid and gid")
+	case !hasUID:
+		return nil, nil
+	}
+	return &directory.Owner{UID: uid, GID: gid}, nil
+}
+
+// targets understands a row of alias_query: one target or, as in Postfix's tables, several with
+// commas between them. An alias that is not active is none.
+func (r row) targets() ([]string, error) {
+	if active, err := r.yes("active", true); !active || err != nil {
+		return nil, err
+	}
+	text, err := r.need("target")
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	for _, target := range splitList(text) {
+		if target = strings.TrimSpace(target); target != "" {
+			list = append(list, target)
+		}
+	}
+	return list, nil
+}
+
+// splitList splits at commas and line ends outside quotes: a quoted local part may have them.
+func splitList(text string) (list []string) {
+	quoted, from := false, 0
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\\' && quoted:
+			i++
+		case c == '"':
+			quoted = !quoted
+		case (c == ',' || c == '\n') && !quoted:
+			list = append(list, text[from:i])
+			from = i + 1
+		}
+	}
+	return append(list, text[from:])
+}
+
+// domain understands a row of domain_query, and says whether mail for it is ours: not for one
+// that is switched off, nor for one that we only stand in for (backupmx).
+func (r row) domain() (d directory.Domain, ours bool, err error) {
+	name, err := r.need("name")
+	active, e := r.yes("active", true)
+	err = errors.Join(err, e)
+	backup, e := r.yes("backupmx", false)
+	return directory.Domain{Name: name, AliasOf: r.text("alias_of")}, active && !backup, errors.Join(err, e)
+}

@@ -1,0 +1,146 @@
+package sql
+
+import (
+	db "database/sql"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/doorstep-mail/doorstep/delivery/directory"
+)
+
+// maxRows bounds what one query may give: as many as an alias may have targets, and some.
+const maxRows = 1000
+
+// A row is what a query gave, by the names of the columns in lower case. NULL is not there.
+type row map[string]any
+
+// readRows reads all rows.
+func readRows(rows *db.Rows) ([]row, error) {
+	columns, err := rows.Columns()
+	if err != nil {
+		return nil, err
+	}
+	values := make([]any, len(columns))
+	into := make([]any, len(columns))
+	for i := range values {
+		into[i] = &values[i]
+		columns[i] = strings.ToLower(columns[i])
+	}
+	var list []row
+	for rows.Next() {
+		if len(list) == maxRows {
+			return nil, fmt.Errorf("more than %d rows", maxRows)
+		}
+		if err := rows.Scan(into...); err != nil {
+			return nil, err
+		}
+		r := row{}
+		for i, name := range columns {
+			if values[i] != nil {
+				r[name] = values[i]
+			}
+		}
+		list = append(list, r)
+	}
+	return list, rows.Err()
+}
+
+// text is a column as text, "" where it is not there.
+func (r row) text(column string) string {
+	switch v := r[column].(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case []byte:
+		return string(v)
+	case time.Time:
+		return v.UTC().Format(time.RFC3339)
+	default:
+		return fmt.Sprint(v)
+	}
+}
+
+// need is the text of a column that must be there.
+func (r row) need(column string) (string, error) {
+	if _, ok := r[column]; !ok {
+		return "", fmt.Errorf("the query gives no %s", column)
+	}
+	return r.text(column), nil
+}
+
+// number is a column as a number, 0 where it is not there or empty.
+func (r row) number(column string) (int64, error) {
+	text := strings.TrimSpace(r.text(column))
+	if text == "" {
+		return 0, nil
+	}
+	text, _, _ = strings.Cut(text, ".") // a numeric or float column
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%s is %q, not a number", column, r.text(column))
+	}
+	return n, nil
+}
+
+// yes is a column as a boolean, in any of the ways in which databases have them; otherwise is
+// for one that is not there.
+func (r row) yes(column string, otherwise bool) (bool, error) {
+	switch text := strings.ToLower(strings.TrimSpace(r.text(column))); text {
+	case "":
+		return otherwise, nil
+	case "true", "t", "yes", "y", "on":
+		return true, nil
+	case "false", "f", "no", "n", "off":
+		return false, nil
+	default:
+		n, err := strconv.ParseInt(text, 10, 64) // some projects have more than one kind of active
+		if err != nil || n < 0 {
+			return false, fmt.Errorf("%s is %q, not yes or no", column, r.text(column))
+		}
+		return n != 0, nil
+	}
+}
+
+// id is a column as the number of a user or group, and whether it is there.
+func (r row) id(column string) (uint32, bool, error) {
+	text := strings.TrimSpace(r.text(column))
+	if text == "" {
+		return 0, false, nil
+	}
+	n, err := strconv.ParseUint(text, 10, 32)
+	if err != nil || n == math.MaxUint32 { // -1 says "leave it" to the kernel
+		return 0, true, fmt.Errorf("%s is %q, not a number of a user or group", column, text)
+	}
+	return uint32(n), true, nil
+}
+
+// moment is a column as a time. A date alone stands for its end, as in the configuration.
+func (r row) moment(column string) (time.Time, error) {
+	if v, ok := r[column].(time.Time); ok {
+		return v.UTC(), nil
+	}
+	text := strings.TrimSpace(r.text(column))
+	if text == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{time.RFC3339, time.DateTime, "2006-01-02T15:04:05"} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	day, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%s is %q, not a date or time", column, text)
+	}
+	return day.AddDate(0, 0, 1), nil
+}
+
+// storedKey is the key that the row was found by, where it says so.
+func (r row) storedKey() (directory.Key, bool) {
+	_, ok := r["local_key"]
+	return directory.Key{Local: r.text("local_key"), Domain: r.text("domain_key")}, ok
+}

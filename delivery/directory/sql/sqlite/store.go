@@ -1,0 +1,130 @@
+package sqlite
+
+import (
+	"context"
+	db "database/sql"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/doorstep-mail/doorstep/delivery/directory"
+	"github.com/doorstep-mail/doorstep/lmtp/address"
+)
+
+// What a Store refuses. The errors say which address or domain.
+var (
+	// ErrTaken says that the address or domain is there already.
+	ErrTaken = errors.New("is there already")
+	// ErrMissing says that there is no such account, alias or domain.
+	ErrMissing = errors.New("is not there")
+	// ErrNoDomain says that an address is in no domain of the database.
+	ErrNoDomain = errors.New("is not a domain of the database")
+	// ErrAlias says that an address is in a domain that is only another's name.
+	ErrAlias = errors.New("is another name of")
+	// ErrInUse says that there are accounts or aliases in a domain, or names of it.
+	ErrInUse = errors.New("is in use")
+)
+
+// A Store changes a database. Each change is whole and on disk when it returns.
+type Store struct {
+	db      *db.DB
+	options StoreOptions
+}
+
+// StoreOptions say how a database is changed.
+type StoreOptions struct {
+	// Path is the file. Its directory must be there.
+	Path string
+	// Key gives the key of an address in the database.
+	Key directory.Keyer
+	// Known reports whether the configuration names a domain, by its key, so that the database
+	// need not. It may be nil.
+	Known func(domainKey string) bool
+}
+
+// Create opens a database for changes, and makes the file where it is missing.
+func Create(ctx context.Context, o StoreOptions) (*Store, error) {
+	if err := create(o.Path); err != nil {
+		return nil, err
+	}
+	return Edit(ctx, o)
+}
+
+// Edit opens a database for changes. It must be there, and gets the tables of this version.
+func Edit(ctx context.Context, o StoreOptions) (*Store, error) {
+	if _, err := os.Stat(o.Path); err != nil {
+		return nil, err
+	}
+	// WAL lets a server read meanwhile; synchronous(FULL) makes each change durable.
+	database, err := open(o.Path, "rw", "journal_mode(WAL)", "synchronous(FULL)")
+	if err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, database, o.Path); err != nil {
+		return nil, errors.Join(err, database.Close())
+	}
+	return &Store{db: database, options: o}, nil
+}
+
+// key is the key of an address.
+func (s *Store) key(text string) (directory.Key, error) { return s.options.Key(text) }
+
+// Close closes the database.
+func (s *Store) Close() error { return s.db.Close() }
+
+// change runs f in a transaction.
+func (s *Store) change(ctx context.Context, f func(tx *db.Tx) error) (err error) {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rollback(tx)) }()
+	if err := f(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// isThere reports whether a query has a row.
+func isThere(ctx context.Context, tx *db.Tx, query string, args ...any) (bool, error) {
+	var one int
+	err := tx.QueryRowContext(ctx, query, args...).Scan(&one)
+	if errors.Is(err, db.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// free wants that nobody has the address of a key, neither an account nor an alias.
+func free(ctx context.Context, tx *db.Tx, address string, key directory.Key) error {
+	for _, table := range []string{"account", "alias"} {
+		var other string
+		err := tx.QueryRowContext(ctx, "SELECT address FROM "+table+" WHERE domain_key = ? AND local_key = ?", key.Domain, key.Local).Scan(&other)
+		switch {
+		case err == nil && other == address:
+			return fmt.Errorf("%s %w, as an %s", address, ErrTaken, table)
+		case err == nil:
+			return fmt.Errorf("%s %w: the %s %s is the same address", address, ErrTaken, table, other)
+		case !errors.Is(err, db.ErrNoRows):
+			return err
+		}
+	}
+	return nil
+}
+
+// inDomain wants the domain of a key to be one that mail is taken for.
+func (s *Store) inDomain(ctx context.Context, tx *db.Tx, key directory.Key) error {
+	if s.options.Known != nil && s.options.Known(key.Domain) {
+		return nil
+	}
+	var name string
+	var of db.NullString
+	err := tx.QueryRowContext(ctx, "SELECT name, alias_of FROM domain WHERE domain_key = ?", key.Domain).Scan(&name, &of)
+	switch {
+	case errors.Is(err, db.ErrNoRows):
+		return fmt.Errorf("%s %w", address.DomainUnicode(key.Domain), ErrNoDomain)
+	case err == nil && of.Valid:
+		return fmt.Errorf("%s %w %s", name, ErrAlias, address.DomainUnicode(of.String))
+	}
+	return err
+}
