@@ -22,6 +22,7 @@ type Config struct {
 	Auth       Auth
 	Limits     Limits
 	Store      Store
+	Quota      Quota
 	Domains    []Domain
 	Users      []User
 	Aliases    []Alias
@@ -195,8 +196,9 @@ type Domain struct {
 type User struct {
 	Address address.Address
 	Aliases []address.Address
-	// Quota is in octets, 0 for none.
-	Quota int64
+	// Quota is in octets, and QuotaMessages in messages; 0 for none.
+	Quota         int64
+	QuotaMessages int64
 	// Disabled is "", "defer" (450 4.2.1) or "reject" (550 5.2.1).
 	Disabled string
 	// EAI says that the mailbox takes internationalized mail (UTF8-11: else 550 5.6.9).

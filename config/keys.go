@@ -243,6 +243,7 @@ var sections = []section{
 		},
 		later: []string{"single_copy", "user"},
 	},
+	quotaSection(),
 	{
 		name: "domain", array: true, begin: beginDomain,
 		doc: "A domain to take mail for. At least one is needed.",
@@ -275,7 +276,11 @@ var sections = []section{
 			},
 			{
 				name: "quota", kind: size(1, 1<<50, func(r *reader) *int64 { return &r.user.Quota }), example: `"2GiB"`,
-				doc: "How much the mailbox may hold. It is shown by lookup, and not enforced yet. Default: no limit.",
+				doc: "How much the mailbox may hold, all its folders together. Default: no limit.",
+			},
+			{
+				name: "quota_messages", kind: count(1, 1<<40, func(r *reader) *int64 { return &r.user.QuotaMessages }), example: "100000",
+				doc: "How many messages it may hold. Default: no limit.",
 			},
 			{
 				name: "disabled", example: `"defer"`,

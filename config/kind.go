@@ -94,7 +94,7 @@ func toggle(at func(r *reader) *bool) kind {
 }
 
 // count is a number of things.
-func count(least, most int, at func(r *reader) *int) kind {
+func count[T int | int64](least, most T, at func(r *reader) *T) kind {
 	limits := schema{"type": "integer", "minimum": least, "maximum": most}
 	return kind{fmt.Sprintf("a number, %d to %d", least, most), limits, func(r *reader, v value) {
 		n, ok := v.data.(int64)
@@ -107,7 +107,7 @@ func count(least, most int, at func(r *reader) *int) kind {
 			return
 		}
 		if within(r, v, n, int64(least), int64(most), func(n int64) string { return strconv.FormatInt(n, 10) }) {
-			*at(r) = int(n)
+			*at(r) = T(n)
 		}
 	}}
 }

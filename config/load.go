@@ -98,7 +98,7 @@ func (r *reader) doubtNames(p Problem) {
 }
 
 // checkedOnSystem are the beginnings of the keys that CheckSystem checks, besides store.path.
-var checkedOnSystem = []string{"listen[", "tls.", "auth.", "directory[", "admin."}
+var checkedOnSystem = []string{"quota.", "listen[", "tls.", "auth.", "directory[", "admin."}
 
 // systemPlaces returns where the values stand that CheckSystem checks.
 func (r *reader) systemPlaces(main *document) map[string]Problem {

@@ -98,6 +98,10 @@ func TestEverything(t *testing.T) {
 		Store: config.Store{
 			Path: here + "/mail/{domain}-{local}", Durability: config.DurableEach, Newline: config.CRLF, Folders: config.FoldersUTF8,
 		},
+		Quota: config.Quota{
+			Reject: true, Grace: 0, CountTrash: true, WarnAt: []int{50, 90}, WarnCommand: []string{"/bin/true", "a b"},
+			WarnURL: "http://127.0.0.1:8080/quota", WarnTimeout: 5 * time.Second,
+		},
 		Domains: []config.Domain{{
 			Name: "bücher.example", Aliases: []string{"example.org"},
 			Keys:     []string{"xn--bcher-kva.example", "example.org"},
@@ -109,7 +113,7 @@ func TestEverything(t *testing.T) {
 			Aliases: []address.Address{
 				mail(t, "admin@example.org"), mail(t, "用户@bücher.example"), mail(t, `"a.b"@example.org`),
 			},
-			Quota: 2 << 30, Disabled: "defer", Home: here + "/home/admin",
+			Quota: 2 << 30, QuotaMessages: 100_000, Disabled: "defer", Home: here + "/home/admin",
 			OwnerSince: time.Date(2014, 4, 3, 21, 1, 0, 0, time.UTC),
 		}},
 		Log:     config.Log{Level: slog.LevelDebug, Format: config.LogJSON},
@@ -144,6 +148,7 @@ func TestDefaultsApply(t *testing.T) {
 		Store: config.Store{
 			Path: "/srv/mail/{domain}/{local}/Maildir", Durability: config.DurableGroup, Newline: config.LF, Folders: config.FoldersUTF7, Create: true,
 		},
+		Quota: config.Quota{Grace: 10 << 20, WarnAt: []int{80, 95}, WarnTimeout: 30 * time.Second},
 		Domains: []config.Domain{{
 			Name: "example.org", Keys: []string{"example.org"}, Subaddress: "+", Policy: address.LocalPolicy{Fold: true},
 			Details: config.DetailsInbox,

@@ -52,10 +52,27 @@ func (c *Config) CheckSystem() []Problem {
 	c.checkAuthFiles(report)
 	c.checkDirectoryFiles(report)
 	c.checkAdminFiles(report)
+	if len(c.Quota.WarnCommand) > 0 {
+		report("quota.warn_command[0]", checkProgram(c.Quota.WarnCommand[0]))
+	}
 	if root := c.Store.Root(); root != "" {
 		report("store.path", checkDirectory(root))
 	}
 	return found
+}
+
+// checkProgram checks that path is a program that the present user can run.
+func checkProgram(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fault{quote(path) + " does not exist", ""}
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular() || unix.Faccessat(unix.AT_FDCWD, path, unix.X_OK, unix.AT_EACCESS) != nil:
+		return fault{quote(path) + " is not a program that can be run", "chmod +x " + path}
+	}
+	return nil
 }
 
 // checkSocket checks where a socket is to be. A socket that is there already is the one of

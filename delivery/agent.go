@@ -28,6 +28,8 @@ type Agent struct {
 	Rules []Rule
 	// RRVS has mail refused that is for an earlier owner of the mailbox (RFC 7293).
 	RRVS bool
+	// Quotas is how mailboxes are treated that fill up.
+	Quotas Quotas
 	// Hooks are told of outcomes. [nobody is]
 	Hooks Hooks
 	// Log gets one line for each recipient: "delivered" or "refused".
@@ -72,6 +74,7 @@ type recipient struct {
 	parts   []part
 	since   time.Time // as said with RCPT: since when the mailbox must have its owner
 	refused error     // why this one gets nothing, though the copies may be for others
+	force   bool      // into a full mailbox too
 }
 
 // A part is what a recipient comes to: one, or several where it is an alias.
@@ -83,24 +86,25 @@ type part struct {
 // A copyFor is the copy in one mailbox. Its trace fields name the first recipient that led
 // there and is not refused.
 type copyFor struct {
-	dest mailbox.Dest
-	to   address.Address
+	dest    mailbox.Dest
+	to      address.Address
+	account *directory.Account
 }
 
 // Rcpt resolves a forward-path and accepts it, if its accounts take mail.
 func (t *transaction) Rcpt(ctx context.Context, r *lmtp.Recipient) error {
 	places, err := t.resolve(ctx, r)
 	if err != nil {
-		err = reply(err)
+		err = t.reply(err)
 		t.logRefused(r.To, err)
 		return err
 	}
 	parts := make([]part, len(places))
 	for i, p := range places {
-		parts[i] = part{p.account, t.copyFor(p.dest, r.To)}
+		parts[i] = part{p.account, t.copyFor(p, r.To)}
 	}
 	t.parts += len(parts)
-	t.recipients = append(t.recipients, recipient{to: r.To, parts: parts, since: r.ValidSince})
+	t.recipients = append(t.recipients, recipient{to: r.To, parts: parts, since: r.ValidSince, force: overrides(r)})
 	return nil
 }
 
@@ -128,6 +132,9 @@ func (t *transaction) resolve(ctx context.Context, r *lmtp.Recipient) ([]placeme
 		if err == nil {
 			places[i].dest, _, err = t.agent.Dest(f)
 		}
+		if err == nil {
+			err = t.refuseFull(ctx, r, places[i].dest)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -137,14 +144,14 @@ func (t *transaction) resolve(ctx context.Context, r *lmtp.Recipient) ([]placeme
 
 // copyFor gives the number of the copy for a mailbox. Addresses that lead to one mailbox, and
 // there to one folder, share a copy: there is one file, and a reply for each of them.
-func (t *transaction) copyFor(dest mailbox.Dest, to address.Address) int {
+func (t *transaction) copyFor(p placement, to address.Address) int {
 	for i := range t.copies {
-		if c := &t.copies[i]; samePlace(c.dest, dest) {
-			c.dest.MakeFolder = max(c.dest.MakeFolder, dest.MakeFolder)
+		if c := &t.copies[i]; samePlace(c.dest, p.dest) {
+			c.dest.MakeFolder = max(c.dest.MakeFolder, p.dest.MakeFolder)
 			return i
 		}
 	}
-	t.copies = append(t.copies, copyFor{dest: dest, to: to})
+	t.copies = append(t.copies, copyFor{dest: p.dest, to: to, account: p.account})
 	return len(t.copies) - 1
 }
 
@@ -205,6 +212,13 @@ func (t *transaction) name() {
 	for _, c := range t.copies {
 		t.message.Add(c.dest, traceFields(t.session, t.envelope, c.to, now))
 	}
+	for _, r := range t.recipients {
+		for _, p := range r.parts {
+			if r.force && r.refused == nil {
+				t.message.IgnoreQuota(p.copy)
+			}
+		}
+	}
 	t.message.Write(t.held) // as in sink
 	t.held = nil
 }
@@ -231,7 +245,7 @@ func (t *transaction) Abort(why error) {
 	}
 	for i := range t.recipients {
 		for _, p := range t.recipients[i].parts {
-			t.logDone(&t.recipients[i], p, reply(why))
+			t.logDone(&t.recipients[i], p, t.reply(why))
 		}
 	}
 }

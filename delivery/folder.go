@@ -25,8 +25,12 @@ const (
 // any other error the zero Dest.
 func (a *Agent) Dest(found Resolution) (mailbox.Dest, Step, error) {
 	inbox, err := a.Layout.Dest(found.Account)
-	if err != nil || found.Detail == "" || found.Domain.Details == DetailsTag {
+	if err != nil {
 		return inbox, Step{}, err
+	}
+	inbox.Quota = mailbox.Quota(found.Account.Quota)
+	if found.Detail == "" || found.Domain.Details == DetailsTag {
+		return inbox, Step{}, nil
 	}
 	step := Step{Rule: "folder", Input: found.Detail, Result: "none of that name, so the inbox"}
 	folder := inbox

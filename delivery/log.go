@@ -9,6 +9,7 @@ import (
 
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
+	"github.com/doorstep-mail/doorstep/mailbox"
 )
 
 // One line for each recipient, and for each mailbox where one is an alias for several. Keys are
@@ -42,7 +43,7 @@ func (t *transaction) log(what string, err error, recipient ...slog.Attr) {
 		level = slog.LevelWarn
 		if e := (*lmtp.Error)(nil); errors.As(err, &e) {
 			code = strconv.Itoa(e.Code) + " " + e.Enhanced
-			if e.Cause == nil {
+			if e.Cause == nil || errors.Is(e.Cause, mailbox.ErrOverQuota) {
 				level = slog.LevelInfo // nothing of ours is broken
 			}
 		}

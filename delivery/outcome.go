@@ -90,12 +90,15 @@ func (o *outcomes) all(err error) {
 
 // done notes the outcome of a copy, and tells the recipients whose turn it is.
 func (o *outcomes) done(copy int, err error) {
+	if err == nil {
+		o.t.warn(copy)
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed {
 		return // too late: it was answered for, and the client will try again
 	}
-	o.known[copy], o.errs[copy] = true, reply(err)
+	o.known[copy], o.errs[copy] = true, o.t.reply(err)
 	for o.next < len(o.t.recipients) {
 		r := &o.t.recipients[o.next]
 		err, ok := o.outcome(r)

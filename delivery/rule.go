@@ -94,7 +94,7 @@ func (t *transaction) fileByHeader() {
 			if first >= 0 {
 				dest = t.agent.destBy(fitting[first], dest)
 			}
-			p.copy = t.copyFor(dest, r.to)
+			p.copy = t.copyFor(placement{p.account, dest}, r.to)
 		}
 	}
 }

@@ -89,8 +89,16 @@ func newFixture(t *testing.T, protocol string) *fixture {
 	if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(filepath.Join(dir, "Maildir"), nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}
+	full := filepath.Join(f.root, "dst.example", "full", "Maildir")
+	for _, sub := range []string{"tmp", "new", "cur"} {
+		must(t, os.MkdirAll(filepath.Join(full, sub), 0o700))
+	}
+	must(t, os.WriteFile(filepath.Join(full, "cur", "1.a:2,S"), make([]byte, 2000), 0o600))
 	return f
 }
+
+// quotas are those of accounts that have one. In full there is a message of 2000 octets.
+var quotas = map[string]directory.Quota{"full": {Bytes: 1000}, "small": {Bytes: 2000, Messages: 10}}
 
 // newResolver knows dst.example, also as bücher.example, and catch.example.
 func newResolver(t *testing.T) *delivery.Resolver {
@@ -103,10 +111,11 @@ func newResolver(t *testing.T) *delivery.Resolver {
 	must(t, domains.Add(&delivery.Domain{Name: "catch.example", Key: "catch.example", Policy: fold,
 		CatchAll: directory.Key{Local: "u2", Domain: "dst.example"}}))
 	accounts := static.New()
-	for _, local := range []string{"u1", "u2", "u3", "kate", "broken", "josé", "off", "busy", "legacy", "straße", "σοφος", strings.Repeat("ü", 32)} {
+	for _, local := range []string{"u1", "u2", "u3", "kate", "broken", "josé", "off", "busy", "full", "small", "legacy", "straße", "σοφος", strings.Repeat("ü", 32)} {
 		a := &directory.Account{Address: local + "@dst.example", Key: directory.Key{Local: local, Domain: "dst.example"}}
 		a.ASCIIOnly = local == "legacy"
 		owned(a)
+		a.Quota = quotas[local]
 		a.Disabled = map[string]string{"off": "reject", "busy": "defer"}[local]
 		var aliases []directory.Key
 		if local == "u1" {

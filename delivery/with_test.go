@@ -10,6 +10,10 @@ import (
 
 // fixtureOptions are what a session can ask for by "with:".
 var fixtureOptions = map[string]func(*fixture){
+	"over-quota-reject": func(f *fixture) { f.agent.Quotas.Reject = true },
+	"full-postmaster": func(f *fixture) {
+		f.agent.Resolver.Postmaster = directory.Key{Local: "full", Domain: "dst.example"}
+	},
 	"trusted":   func(f *fixture) { f.server.Trusted = func(net.Conn) bool { return true } },
 	"untrusted": func(f *fixture) { f.server.Trusted = func(net.Conn) bool { return false } },
 	// The proxy is trusted, who is behind it is not, but for one.

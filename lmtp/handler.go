@@ -78,4 +78,7 @@ type Recipient struct {
 	// ValidSince is the time since which the mailbox must have had one owner, or the message
 	// is not for it (RFC 7293); the zero Time: whoever has it.
 	ValidSince time.Time
+	// IgnoreQuota is set where a trusted peer wants the message in the mailbox though that is
+	// full.
+	IgnoreQuota bool
 }

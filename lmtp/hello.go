@@ -26,6 +26,7 @@ var extensions = [...]extension{
 	{keyword: "RRVS", offered: (*conn).offersRRVS},                             // RFC 7293
 	{keyword: "MT-PRIORITY", offered: (*conn).offersPriority},                  // RFC 6710
 	{keyword: "PRDR", offered: (*conn).offersPRDR},                             // draft-hall-prdr-00
+	{keyword: "IGNOREQUOTA", offered: (*conn).offersIgnoreQuota},               // Cyrus
 	{keyword: "XFORWARD", args: (*conn).xforwardArgument, offered: (*conn).trusted},
 	{keyword: "XCLIENT", args: (*conn).xclientArgument, offered: (*conn).trusted},
 	{keyword: "HELP"}, // RFC 5321 §4.1.1.1: a verb that is not mandatory is listed

@@ -9,6 +9,7 @@ import (
 // rcptParams is the parameter table of RCPT.
 var rcptParams = []param[Recipient]{
 	{keyword: "RRVS", apply: (*conn).rcptRRVS, offered: (*conn).offersRRVS}, // RFC 7293
+	{keyword: "IGNOREQUOTA", apply: (*conn).rcptIgnoreQuota, offered: (*conn).offersIgnoreQuota},
 }
 
 // rcpt adds a recipient.

@@ -91,6 +91,9 @@ func (s *Store) Room(ctx context.Context, to Dest, octets int64) error {
 	}
 	home, err := s.openHome(to)
 	if errors.Is(err, ErrNoMailbox) {
+		if !to.Quota.takes(Usage{}, octets, s.opts.Grace) {
+			return overQuota(to, Usage{}, octets)
+		}
 		return nil
 	}
 	if err != nil {

@@ -12,14 +12,14 @@ var ErrOverQuota = errors.New("mailbox is over quota")
 
 // A Quota is what a mailbox may hold, all its folders together. A zero bounds nothing.
 type Quota struct {
-	Bytes    int64 // octets on disk
-	Messages int64
+	Bytes    int64 `json:"bytes"` // octets on disk
+	Messages int64 `json:"messages"`
 }
 
 // A Usage is what a mailbox holds.
 type Usage struct {
-	Bytes    int64 // octets on disk
-	Messages int64
+	Bytes    int64 `json:"bytes"` // octets on disk
+	Messages int64 `json:"messages"`
 }
 
 // takes reports whether a mailbox that holds u takes one more message of so many octets. The last

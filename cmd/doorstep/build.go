@@ -9,6 +9,7 @@ import (
 	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/directory/static"
+	"github.com/doorstep-mail/doorstep/delivery/warning"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/mailbox"
 )
@@ -92,7 +93,7 @@ func buildAccounts(c *config.Config, domains *delivery.Resolver) (*static.Direct
 			aliases = append(aliases, key)
 		}
 		account := &directory.Account{
-			Address: u.Address.Raw, Key: key, Home: u.Home, Disabled: u.Disabled, ASCIIOnly: !u.EAI, Quota: directory.Quota{Bytes: u.Quota}, OwnerSince: u.OwnerSince,
+			Address: u.Address.Raw, Key: key, Home: u.Home, Disabled: u.Disabled, ASCIIOnly: !u.EAI, Quota: directory.Quota{Bytes: u.Quota, Messages: u.QuotaMessages}, OwnerSince: u.OwnerSince,
 		}
 		if err := accounts.Add(account, aliases...); err != nil {
 			return nil, err
@@ -138,6 +139,8 @@ func buildStore(c *config.Config, w *watch) (*mailbox.Store, error) {
 		Create:     c.Store.Create,
 		Hooks:      w.store(),
 		Courier:    c.Store.Folders == config.FoldersUTF8,
+		Grace:      c.Quota.Grace,
+		CountTrash: c.Quota.CountTrash,
 	})
 }
 
@@ -163,7 +166,7 @@ func buildAgentOn(store *mailbox.Store, c *config.Config, w *watch, log *slog.Lo
 	return &delivery.Agent{
 		Resolver: resolver, Layout: delivery.Layout(c.Store.Path), Store: store, Folders: folderEncodings[c.Store.Folders],
 		FolderLimit: c.Limits.Folders, FolderLevels: c.Limits.FolderLevels, Rules: rules,
-		RRVS: knowsOwners(c), Hooks: w.deliveries(), Log: log,
+		RRVS: knowsOwners(c), Quotas: buildQuotas(c.Quota, log), Hooks: w.deliveries(), Log: log,
 	}, nil
 }
 
@@ -185,6 +188,26 @@ func buildRules(c *config.Config) ([]delivery.Rule, error) {
 		})
 	}
 	return rules, nil
+}
+
+func buildQuotas(c config.Quota, log *slog.Logger) delivery.Quotas {
+	q := delivery.Quotas{Reject: c.Reject, WarnAt: c.WarnAt}
+	if len(c.WarnCommand) > 0 || c.WarnURL != "" {
+		q.Warner = warning.New(c.WarnCommand, c.WarnURL, c.WarnTimeout, log)
+	}
+	return q
+}
+
+// closeAgent gives back what an agent holds but its store, and waits for the warnings that are
+// on their way.
+func closeAgent(a *delivery.Agent) (err error) {
+	if w, ok := a.Quotas.Warner.(*warning.Sender); ok {
+		w.Wait()
+	}
+	if err := closeDirectory(a.Resolver.Directory); err != nil {
+		return fmt.Errorf("close the directories: %w", err)
+	}
+	return nil
 }
 
 // knowsOwners reports whether there is an account of which it is known since when it has its

@@ -130,7 +130,7 @@ func TestExtensionsByConfiguration(t *testing.T) {
 		"plain needs tls":  {"auth = [\"PLAIN\"]\ntls = \"starttls\"\n", files, by("STARTTLS"), by("REQUIRETLS", "AUTH")},
 		"crlf":             {"", "[store]\nnewline = \"crlf\"\n", by("BINARYMIME"), nil},
 		"priority":         {"mt_priority = true\n", "", by("MT-PRIORITY"), nil},
-		"trusted":          {"trusted = [\"192.0.2.1\"]\n", "", by("XFORWARD", "XCLIENT"), nil},
+		"trusted":          {"trusted = [\"192.0.2.1\"]\n", "", by("XFORWARD", "XCLIENT", "IGNOREQUOTA"), nil},
 		"others trusted":   {"trusted = [\"192.0.2.2\"]\n", "", on, nil},
 		"owner_since":      {"", "[[user]]\naddress = \"b@dst.example\"\nowner_since = 2014-04-03\n", by("RRVS"), nil},
 		"limit of session": {"", "[limits]\ntransactions = 5\n", on, nil},

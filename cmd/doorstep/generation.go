@@ -25,7 +25,7 @@ type generation struct {
 func newGeneration(c *config.Config, doors []*door, before *generation, gate *gate, w *watch, log *slog.Logger) (*generation, error) {
 	g := &generation{config: c}
 	var err error
-	if before != nil && reflect.DeepEqual(before.config.Store, c.Store) {
+	if before != nil && reflect.DeepEqual(before.config.Store, c.Store) && reflect.DeepEqual(before.config.Quota, c.Quota) {
 		g.agent, err = buildAgentOn(before.agent.Store, c, w, log)
 	} else {
 		g.agent, err = buildAgent(c, w, log)
@@ -76,9 +76,7 @@ func (g *generation) wait() {
 
 // close gives back what g holds; its store only where none of others has the same.
 func (g *generation) close(others ...*generation) (err error) {
-	if e := closeDirectory(g.agent.Resolver.Directory); e != nil {
-		err = fmt.Errorf("close the directories: %w", e)
-	}
+	err = closeAgent(g.agent)
 	for _, o := range others {
 		if o != nil && o.agent.Store == g.agent.Store {
 			return err

@@ -33,7 +33,8 @@ var arrows = []struct {
 	{"cmd", []string{"cmd/internal", "config", "delivery", "lmtp", "mailbox"}},
 	{"config", []string{"lmtp/address", "lmtp/auth", "lmtp/keypair", "mailbox"}}, // which it asks about files, and folders' names
 	{"delivery/directory", []string{"delivery/directory", "lmtp/address"}},
-	{"delivery", []string{"delivery/directory", "lmtp", "mailbox"}},
+	{"delivery/warning", []string{"mailbox"}},
+	{"delivery", []string{"delivery/directory", "delivery/warning", "lmtp", "mailbox"}},
 	{"lmtp/client", []string{"lmtp/address"}},
 	{"lmtp/address", nil},
 	{"lmtp/lmtptest", nil},

@@ -72,6 +72,17 @@ type lookupMailbox struct {
 	Detail  string `json:"detail,omitempty"`
 	Maildir string `json:"maildir"`
 	Quota   int64  `json:"quota,omitempty"`
+
+	QuotaMessages int64          `json:"quota_messages,omitempty"`
+	Used          *mailbox.Usage `json:"used,omitempty"` // with a quota, where it can be told
+}
+
+// used is how much of a quota is used, as far as that can be told: "5 of ".
+func (m lookupMailbox) used(of func(mailbox.Usage) int64) string {
+	if m.Used == nil {
+		return ""
+	}
+	return strconv.FormatInt(of(*m.Used), 10) + " of "
 }
 
 // A lookupStep is a delivery.Step with the names it has in JSON.
@@ -103,8 +114,12 @@ func lookup(ctx context.Context, c *config.Config, text string) (*lookupResult, 
 				err = refused // no transaction without SMTPUTF8 can name it
 			}
 		}
-		if err := result.place(agent, found); err != nil {
-			return nil, err
+		refused, placed := result.place(ctx, agent, found, to)
+		if placed != nil {
+			return nil, placed
+		}
+		if err == nil {
+			err = refused
 		}
 	}
 	result.Accepted = err == nil
@@ -114,13 +129,24 @@ func lookup(ctx context.Context, c *config.Config, text string) (*lookupResult, 
 
 func (r *lookupResult) note(s delivery.Step) { r.Steps = append(r.Steps, lookupStep(s)) }
 
-// place adds an account, and where its mail goes.
-func (r *lookupResult) place(agent *delivery.Agent, found delivery.Resolution) error {
+// place adds an account, and where its mail goes. refused is why it gets none: it is full.
+func (r *lookupResult) place(ctx context.Context, agent *delivery.Agent, found delivery.Resolution, to address.Address) (refused, failure error) {
 	dest, step, err := agent.Dest(found)
 	if dest == (mailbox.Dest{}) {
-		return failed(err, "give the account a home")
+		return nil, failed(err, "give the account a home")
 	}
-	r.Mailboxes = append(r.Mailboxes, lookupMailbox{found.Account.Address, found.Detail, dest.String(), found.Account.Quota.Bytes})
+	box := lookupMailbox{
+		Account: found.Account.Address, Detail: found.Detail, Maildir: dest.String(),
+		Quota: dest.Quota.Bytes, QuotaMessages: dest.Quota.Messages,
+	}
+	if dest.Quota != (mailbox.Quota{}) {
+		refused = agent.RefuseFull(ctx, to, dest)
+		used, err := agent.Store.Usage(ctx, dest)
+		if err == nil || errors.Is(err, mailbox.ErrNoMailbox) {
+			box.Used = &used
+		}
+	}
+	r.Mailboxes = append(r.Mailboxes, box)
 	if step.Rule != "" {
 		r.note(step)
 	}
@@ -131,7 +157,7 @@ func (r *lookupResult) place(agent *delivery.Agent, found delivery.Resolution) e
 		}
 		r.note(delivery.Step{Rule: "rule", Input: input, Result: rule.Folder})
 	}
-	return nil
+	return refused, nil
 }
 
 // replyText is the reply that RCPT gets for the outcome of a lookup.
@@ -158,7 +184,10 @@ func (r *lookupResult) print(w io.Writer) error {
 			}
 		}
 		if m.Quota > 0 {
-			fmt.Fprintf(table, "quota\t= %d octets\n", m.Quota)
+			fmt.Fprintf(table, "quota\t= %s%d octets\n", m.used(func(u mailbox.Usage) int64 { return u.Bytes }), m.Quota)
+		}
+		if m.QuotaMessages > 0 {
+			fmt.Fprintf(table, "quota\t= %s%d messages\n", m.used(func(u mailbox.Usage) int64 { return u.Messages }), m.QuotaMessages)
 		}
 	}
 	fmt.Fprintf(table, "reply\t= %s\n", r.Reply)

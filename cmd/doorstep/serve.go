@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"os/signal"
-	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -68,9 +67,6 @@ func serve(ctx context.Context, path string, c *config.Config, stderr io.Writer,
 	signal.Ignore(syscall.SIGPIPE)
 
 	d := newDaemon(path, c, stderr)
-	if slices.ContainsFunc(c.Users, func(u config.User) bool { return u.Quota > 0 }) {
-		d.log.Warn("quotas are configured, and not enforced by this version")
-	}
 	if c.Store.Durability == config.DurableNone {
 		d.log.Warn("durability is \"none\": a power cut loses mail that was acknowledged")
 	}

@@ -1,0 +1,75 @@
+package delivery_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/doorstep-mail/doorstep/delivery"
+	"github.com/doorstep-mail/doorstep/delivery/warning"
+	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
+)
+
+// warnings notes what it is told.
+type warnings struct {
+	mu   sync.Mutex
+	said []string
+}
+
+func (w *warnings) Warn(x warning.Warning) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if x.Usage.Bytes <= 0 || x.Usage.Messages <= 0 || x.Quota.Bytes != 2000 {
+		panic(fmt.Sprintf("%+v", x))
+	}
+	w.said = append(w.said, fmt.Sprintf("%s %d%% of %s", x.Mailbox, x.Percent, x.Of))
+}
+
+// A share of the quota is warned of once, by the message that reaches it, and of several at once
+// the highest; addresses that share the mailbox share the warning. Nobody is warned of mail that is
+// refused.
+func TestQuotaWarnings(t *testing.T) {
+	for _, protocol := range []string{"lmtp", "esmtp"} {
+		f := newFixture(t, protocol)
+		told := &warnings{}
+		f.agent.Quotas = delivery.Quotas{WarnAt: []int{10, 30, 50, 95, 100}, Warner: told}
+		send := func(octets int, want string) {
+			t.Helper()
+			twice, once := "S: 250 2.1.5\n", "S: "+want+"\n"
+			if protocol == "lmtp" {
+				once += once
+			}
+			script, err := lmtptest.Parse("session", "only: "+protocol+"\nP1\nC: RCPT TO:<small@dst.example>\n"+twice+
+				"C: RCPT TO:<Small+x@dst.example>\n"+twice+"C: DATA\nS: 354\nC> "+strings.Repeat("y", octets)+"\\r\\n.\\r\\n\n"+once)
+			must(t, err)
+			if err := script.Play(f.connect(t, "pipe"), lmtptest.LockStep); err != nil {
+				t.Fatalf("%v\n%s", err, f.log.String())
+			}
+		}
+		const small = "small@dst.example "
+		for _, step := range []struct {
+			octets int
+			reply  string
+			said   []string
+		}{
+			{300, "250 2.0.0", []string{small + "10% of bytes", small + "10% of messages"}}, // with trace fields 500 and more
+			{10, "250 2.0.0", []string{small + "30% of bytes"}},
+			{1300, "452 4.2.2", nil},
+			{400, "250 2.0.0", []string{small + "50% of bytes", small + "30% of messages"}},
+			{900, "452 4.2.2", nil},
+		} {
+			told.said = nil
+			send(step.octets, step.reply)
+			if diff := cmp.Diff(step.said, told.said); diff != "" {
+				t.Errorf("%s, %d octets: (-want +got)\n%s", protocol, step.octets, diff)
+			}
+		}
+		f.shutdown(t)
+		if log := f.log.String(); strings.Contains(log, "level=WARN") || !strings.Contains(log, "rule=quota") {
+			t.Errorf("a full mailbox is no trouble of ours:\n%s", log)
+		}
+	}
+}

@@ -1,0 +1,16 @@
+package lmtp
+
+// IGNOREQUOTA is Cyrus' extension of LMTP: a message that must arrive, such as one of the
+// administrator or what comes back from a backup, goes into a full mailbox too. Whoever may say it
+// can fill mailboxes without end, so it is for trusted peers, and is listed for nobody else.
+
+// rcptIgnoreQuota has no value.
+func (c *conn) rcptIgnoreQuota(r *Recipient, p parameter) Reply {
+	if p.hasValue {
+		return badArgument("IGNOREQUOTA takes no value")
+	}
+	r.IgnoreQuota = true
+	return Reply{}
+}
+
+func (c *conn) offersIgnoreQuota() bool { return c.session.Protocol == LMTP && c.session.Trusted }
