@@ -64,8 +64,13 @@ func scrape(tb testing.TB, dir string) []string {
 // than the client is told.
 func eventually(tb testing.TB, wanted func() bool, say func() string) {
 	tb.Helper()
-	for end := time.Now().Add(patience); !wanted(); {
-		if time.Now().After(end) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	end := time.After(patience)
+	for !wanted() {
+		select {
+		case <-tick.C:
+		case <-end:
 			tb.Fatalf("waited in vain: %s", say())
 		}
 	}

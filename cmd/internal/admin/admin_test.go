@@ -21,15 +21,16 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
 
-var peer = &lmtp.Session{ID: "s", Remote: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1)}}
+// mta is who sends mail.
+var mta = &lmtp.Session{ID: "s", Remote: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1)}}
 
 // fake is a server with something to show.
 func fake(problems ...string) *Server {
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	board := status.New(func() time.Time { return now })
-	board.Outcome(delivery.Outcome{Session: peer, Mailbox: "alice@example.org", Took: 5 * time.Millisecond, Size: 10})
+	board.Outcome(delivery.Outcome{Session: mta, Mailbox: "alice@example.org", Took: 5 * time.Millisecond, Size: 10})
 	board.Outcome(delivery.Outcome{
-		Session: peer, To: address.Address{Local: `"<script>alert(1)</script>`, Domain: "example.org"}, Took: time.Second,
+		Session: mta, To: address.Address{Local: `"<script>alert(1)</script>`, Domain: "example.org"}, Took: time.Second,
 		Err: &lmtp.Error{Code: 451, Enhanced: "4.3.0", Text: "x", Cause: errors.New("<img src=x onerror=alert(1)>")},
 	})
 	now = now.Add(status.Interval)
@@ -157,6 +158,10 @@ func TestPageIsSafe(t *testing.T) {
 	if again := get(fake(), "/", "127.0.0.1"); strings.Contains(again.Header.Get("Content-Security-Policy"), nonce) {
 		t.Error("a nonce was used twice")
 	}
+	part := body(t, get(fake(), "/?part=main", "127.0.0.1"))
+	if !strings.HasPrefix(part, "<main>") || !strings.HasSuffix(part, "</main>") || strings.Contains(part, "nonce") || !strings.Contains(page, "<main>") {
+		t.Errorf("the main part alone is %.100s…", part)
+	}
 	if len(page) > 200<<10 {
 		t.Errorf("the page has %d octets", len(page))
 	}
@@ -216,7 +221,7 @@ func TestTrace(t *testing.T) {
 	if !lines.Scan() || lines.Text() != "{}" {
 		t.Fatalf("began with %q", lines.Text())
 	}
-	s.Trace.Command(peer, "MAIL", "FROM:<\x1b@b>")
+	s.Trace.Command(mta, "MAIL", "FROM:<\x1b@b>")
 	var got trace.Line
 	if !lines.Scan() || json.Unmarshal(lines.Bytes(), &got) != nil || got.From != "C" || got.Text != `MAIL FROM:<\x{1b}@b>` {
 		t.Errorf("then came %q", lines.Text())

@@ -3,6 +3,7 @@ package admin
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,7 +65,7 @@ func latencyChart(s *status.Snapshot) chart {
 	top := niceTop(p99)
 	show := func(seconds float64) string { return status.Took(time.Duration(seconds * float64(time.Second))) }
 	return chart{
-		Name: "latency", Title: "Latency", Unit: "from the end of the content to the outcome", Max: show(top), Middle: show(top / 2),
+		Name: "latency", Title: "Latency", Unit: "from content to outcome", Max: show(top), Middle: show(top / 2),
 		Series: []series{{Name: "p99", Label: "99 %", Path: line(p99, top)}, {Name: "p50", Label: "median", Path: line(p50, top)}},
 		Hints:  hints(s, func(c minute) string { return "99 % within " + status.Took(c.worst) }),
 	}
@@ -72,11 +73,14 @@ func latencyChart(s *status.Snapshot) chart {
 
 // lostChart is how many were deferred and refused, one upon the other.
 func lostChart(s *status.Snapshot) chart {
-	refused := valuesOf(s, func(p status.Point) float64 { return float64(p.Refused) })
-	both := valuesOf(s, func(p status.Point) float64 { return float64(p.Refused + p.Deferred) })
+	var refused, both []float64
+	for _, m := range minutes(s) {
+		refused = append(refused, float64(m.Refused))
+		both = append(both, float64(m.Refused+m.Deferred))
+	}
 	top := niceTop(both)
 	return chart{
-		Name: "outcomes", Title: "Not delivered", Unit: "recipients in " + s.Interval.String(), Max: number(top), Middle: number(top / 2),
+		Name: "outcomes", Title: "Not delivered", Unit: "recipients a minute", Max: number(top), Middle: number(top / 2),
 		Series: []series{
 			{Name: "deferred", Label: "deferred", Path: area(both, refused, top), Area: true},
 			{Name: "refused", Label: "refused", Path: area(refused, nil, top), Area: true},
@@ -163,25 +167,31 @@ func area(values, under []float64, top float64) string {
 // A minute is some points together.
 type minute struct {
 	status.Counts
+	at    time.Time
 	worst time.Duration
 }
 
-// hints are for each minute.
-func hints(s *status.Snapshot, text func(minute) string) (list []hint) {
-	each := int(time.Minute / s.Interval)
-	for from := 0; from < len(s.Points); from += each {
-		points := s.Points[from:min(from+each, len(s.Points))]
-		var m minute
+// minutes are those of the last hour; the last may be shorter.
+func minutes(s *status.Snapshot) (list []minute) {
+	for points := range slices.Chunk(s.Points, int(time.Minute/s.Interval)) {
+		m := minute{at: points[0].At}
 		for _, p := range points {
 			m.Delivered += p.Delivered
 			m.Deferred += p.Deferred
 			m.Refused += p.Refused
 			m.worst = max(m.worst, p.P99)
 		}
-		list = append(list, hint{
-			X: xAt(from, len(s.Points)), Width: chartWidth * float64(len(points)) / float64(len(s.Points)),
-			Text: points[0].At.Format("15:04") + ": " + text(m),
-		})
+		list = append(list, m)
+	}
+	return list
+}
+
+// hints are for each minute.
+func hints(s *status.Snapshot, text func(minute) string) (list []hint) {
+	all := minutes(s)
+	width := chartWidth / float64(max(len(all), 1))
+	for i, m := range all {
+		list = append(list, hint{X: width * float64(i), Width: width, Text: m.at.Format("15:04") + ": " + text(m)})
 	}
 	return list
 }

@@ -39,12 +39,17 @@ type view struct {
 	Script template.JS
 }
 
-// page is the status page: one answer, with all that it needs in it.
+// page is the status page: one answer, with all that it needs in it; or only its main part, for the
+// page to bring itself up to date.
 func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	snapshot := s.Status(r.Context())
 	v := view{snapshot, charts(snapshot), rand.Text(), template.CSS(pageCSS), template.JS(pageJS)}
 	var page bytes.Buffer
-	if err := pageTemplate.Execute(&page, v); err != nil {
+	part := "page"
+	if r.FormValue("part") == "main" {
+		part = "main"
+	}
+	if err := pageTemplate.ExecuteTemplate(&page, part, v); err != nil {
 		s.Log.Error("status page", "error", err)
 		say(w, http.StatusInternalServerError, "the page cannot be made; the log says why")
 		return

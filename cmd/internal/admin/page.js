@@ -1,4 +1,4 @@
-// Brings the page up to date: the server makes it anew, and its main part takes the place of the old.
+// Brings the page up to date: the server makes its main part anew, which takes the place of the old.
 "use strict";
 (() => {
   const every = 10000;
@@ -7,7 +7,7 @@
   async function refresh() {
     if (document.hidden) return;
     try {
-      const answer = await fetch(location.pathname, { cache: "no-store" });
+      const answer = await fetch("?part=main", { cache: "no-store" });
       if (!answer.ok) throw new Error(answer.statusText);
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       for (const open of document.querySelectorAll("main details[open]")) {

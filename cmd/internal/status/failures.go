@@ -3,7 +3,10 @@ package status
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/lmtp"
@@ -48,6 +51,14 @@ func failureOf(o delivery.Outcome, now time.Time) Failure {
 
 // shown makes a text short, and safe to be shown anywhere: it may quote octets of a client.
 func shown(s string) string { return address.Escape(short(s)) }
+
+// readable is shown for names of the administrator's own: letters of all scripts stay.
+func readable(s string) string {
+	if len(s) <= maxShown && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return s
+	}
+	return shown(s)
+}
 
 func short(s string) string {
 	if len(s) > maxShown {
