@@ -61,8 +61,8 @@ type dashboard struct {
 	}
 }
 
-// queries gives the expressions of the dashboard, with its variables filled in.
-func queries(t *testing.T) (list []string) {
+// boardQueries gives the expressions of the dashboard, with its variables filled in.
+func boardQueries(t *testing.T) (list []string) {
 	t.Helper()
 	text, err := os.ReadFile(dashboardFile)
 	if err != nil {
@@ -96,7 +96,7 @@ func queries(t *testing.T) (list []string) {
 func TestDashboard(t *testing.T) {
 	var rules strings.Builder
 	rules.WriteString("groups:\n- name: dashboard\n  rules:\n")
-	all := queries(t)
+	all := boardQueries(t)
 	if len(all) < 25 {
 		t.Errorf("only %d queries", len(all))
 	}
@@ -143,7 +143,7 @@ func TestQueriesFindSomething(t *testing.T) {
 		t.Fatal(err)
 	}
 	uses := map[string]bool{}
-	for _, query := range append(queries(t), string(rules)) {
+	for _, query := range append(boardQueries(t), string(rules)) {
 		for _, use := range metricUse.FindAllStringSubmatch(query, -1) {
 			uses[use[1]] = true
 			if labels[use[1]] == nil {
@@ -157,7 +157,7 @@ func TestQueriesFindSomething(t *testing.T) {
 			}
 		}
 	}
-	for _, query := range queries(t) {
+	for _, query := range boardQueries(t) {
 		for _, by := range grouping.FindAllStringSubmatch(query, -1) {
 			for label := range strings.SplitSeq(by[1], ",") {
 				label = strings.TrimSpace(label)

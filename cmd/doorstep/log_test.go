@@ -230,10 +230,14 @@ func TestLogIsDocumented(t *testing.T) {
 	rules := 0
 	word := regexp.MustCompile(`(?:Rule: |Rule = |"rule", )"([a-z_0-9]+)"`)
 	for _, s := range sources(t) {
-		if s.isTest() || s.path == "cmd/doorstep/lookup.go" { // whose rules are steps
+		if s.isTest() {
 			continue
 		}
-		for _, m := range word.FindAllStringSubmatch(string(s.text), -1) {
+		for line := range strings.Lines(string(s.text)) {
+			m := word.FindStringSubmatch(line)
+			if m == nil || strings.Contains(line, "Step{") { // which lookup explains
+				continue
+			}
 			rules++
 			if !documented[m[1]] {
 				t.Errorf("%s: rule %s is not documented", s.path, m[1])
