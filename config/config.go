@@ -163,6 +163,8 @@ type Store struct {
 	Folders FolderEncoding
 	// Create makes a missing Maildir at its first delivery.
 	Create bool
+	// SingleCopy stores a message for several mailboxes as one file with several names.
+	SingleCopy bool
 }
 
 // Details says what becomes of mail with a subaddress's detail.

@@ -240,8 +240,12 @@ var sections = []section{
 				name: "create", kind: toggle(func(r *reader) *bool { return &r.config.Store.Create }), fallback: "true",
 				doc: "Make a missing Maildir at its first message.",
 			},
+			{
+				name: "single_copy", kind: toggle(func(r *reader) *bool { return &r.config.Store.SingleCopy }), fallback: "false",
+				doc: "Store a message for several mailboxes of one owner and file system as one file with hard links. Such a message names no recipient in Delivered-To and Received, since all would read it.",
+			},
 		},
-		later: []string{"single_copy", "user"},
+		later: []string{"user"},
 	},
 	quotaSection(),
 	{

@@ -32,6 +32,9 @@ type Agent struct {
 	Quotas Quotas
 	// Hooks are told of outcomes. [nobody is]
 	Hooks Hooks
+	// SingleCopy has the copies of a message begin with the same header, so that the store can
+	// keep them as one file (mailbox.Options.SingleCopy).
+	SingleCopy bool
 	// Log gets one line for each recipient: "delivered" or "refused".
 	Log *slog.Logger
 	// Now is the clock of the trace fields. [time.Now]
@@ -210,7 +213,7 @@ func (t *transaction) name() {
 	}
 	now := t.agent.now()
 	for _, c := range t.copies {
-		t.message.Add(c.dest, traceFields(t.session, t.envelope, c.to, now))
+		t.message.Add(c.dest, traceFields(t.session, t.envelope, t.addressee(c), now))
 	}
 	for _, r := range t.recipients {
 		for _, p := range r.parts {
@@ -221,6 +224,15 @@ func (t *transaction) name() {
 	}
 	t.message.Write(t.held) // as in sink
 	t.held = nil
+}
+
+// addressee is whom the trace fields of a copy name: nobody where several mailboxes may share its
+// file, as those who read it in one would learn of the other, and of blind copies.
+func (t *transaction) addressee(c copyFor) address.Address {
+	if t.agent.SingleCopy && len(t.copies) > 1 {
+		return address.Address{}
+	}
+	return c.to
 }
 
 // A sink is where content goes on to the store, once that knows the copies. When no copy can take

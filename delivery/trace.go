@@ -12,7 +12,8 @@ import (
 // traceFields are the header fields before one copy, with CRLF line ends (RFC 5321 §4.4):
 // Return-Path with the reverse-path, Delivered-To with the address that led to the mailbox
 // (RFC 9228), and Received. They name that one recipient and no other, which would tell of
-// blind copies (RFC 5321 §7.2).
+// blind copies (RFC 5321 §7.2). The zero address names nobody: there is neither a Delivered-To nor a
+// "for" clause.
 func traceFields(s *lmtp.Session, env *lmtp.Envelope, to address.Address, now time.Time) []byte {
 	b := make([]byte, 0, 512)
 	add := func(parts ...string) {
@@ -21,11 +22,14 @@ func traceFields(s *lmtp.Session, env *lmtp.Envelope, to address.Address, now ti
 		}
 	}
 	add("Return-Path: ", env.From.Path(), "\r\n")
-	add("Delivered-To: ", to.String(), "\r\n")
+	named := to != (address.Address{})
+	if named {
+		add("Delivered-To: ", to.String(), "\r\n")
+	}
 
 	add("Received: from ", helloAtom(s.Hello), peerInfo(s), forwardInfo(env.Origin), "\r\n")
 	add("\tby ", s.Hostname, " with ", s.With(env.SMTPUTF8), " id ", env.ID)
-	if path, ok := to.Header(env.SMTPUTF8); ok {
+	if path, ok := to.Header(env.SMTPUTF8); ok && named {
 		add("\r\n\tfor <", path, ">")
 	}
 	if s.TLS != nil { // tls-cipher, a clause that RFC 8314 §4.3 registers

@@ -26,6 +26,7 @@ var fixtureOptions = map[string]func(*fixture){
 	},
 	"priority": func(f *fixture) { f.server.MTPriority = true },
 	"rrvs":     func(f *fixture) { f.server.RRVS, f.agent.RRVS = true, true },
+	"single":   func(f *fixture) { f.agent.SingleCopy = true },
 	"mailmax":  func(f *fixture) { f.server.MaxTransactions = 2 },
 	"rcptmax":  func(f *fixture) { f.server.MaxRecipients = 100 },
 }

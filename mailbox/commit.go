@@ -161,6 +161,9 @@ func (f *mailfile) seal(ctx context.Context) error {
 	if err := f.claimRoom(ctx); err != nil {
 		return err
 	}
+	if f.store().opts.SingleCopy && len(f.msg.files) > 1 {
+		return f.sealShared(ctx)
+	}
 	return f.store().committer.seal(ctx, f)
 }
 

@@ -18,11 +18,11 @@ import (
 // without any one of them the same book has copies that are lost.
 func TestEverySyncIsNeeded(t *testing.T) {
 	const messages = 5
-	for _, durability := range []Durability{Group, Each} {
+	for _, o := range []Options{{Create: true}, {Create: true, Durability: Each}, {Create: true, SingleCopy: true}} {
 		for i, tt := range forgettable {
-			t.Run(fmt.Sprintf("LMTP-07 %v, %s", durability, tt.name), func(t *testing.T) {
+			t.Run(fmt.Sprintf("LMTP-07 %v, single copy %v, %s", o.Durability, o.SingleCopy, tt.name), func(t *testing.T) {
 				book := newLedger(tt.forget)
-				s := open(t, Options{Create: true, Durability: durability}, book)
+				s := open(t, o, book)
 				root := scratch(t)
 				reports, lost := 0, 0
 				var mu sync.Mutex
@@ -100,7 +100,7 @@ func TestPowerCutControls(t *testing.T) {
 				}
 				lost, torn, cuts := 0, 0, 0
 				for cuts < most && lost+torn == 0 {
-					a, l, n := cutWithout(t, kind, tt.forget)
+					a, l, n := cutWithout(t, kind, Options{Create: true}, 1, tt.forget)
 					lost, torn, cuts = lost+l, torn+n, cuts+1
 					t.Logf("%s, %s, cut %d: %d reported, %d lost, %d torn", kind.Name, tt.name, cuts, a, l, n)
 					if i == everySync && cuts == 2 || i == parents && cuts == 5 {
@@ -121,10 +121,10 @@ func TestPowerCutControls(t *testing.T) {
 // cutWithout delivers on a new file system from several goroutines until its power is cut, and
 // counts the copies that were reported before and are not there, whole, and the files in new/
 // that are less than whole.
-func cutWithout(t *testing.T, kind powercut.FileSystem, forget func(string, bool) bool) (reported, lost, torn int) {
+func cutWithout(t *testing.T, kind powercut.FileSystem, o Options, copies int, forget func(string, bool) bool) (reported, lost, torn int) {
 	t.Helper()
 	v := powercut.New(t, kind)
-	s := open(t, Options{Create: true}, newLedger(forget))
+	s := open(t, o, newLedger(forget))
 	acked := map[string]string{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -133,6 +133,10 @@ func cutWithout(t *testing.T, kind powercut.FileSystem, forget func(string, bool
 		wg.Go(func() {
 			for n := 0; ; n++ {
 				text := strings.Repeat(fmt.Sprintf("%d/%d\n", session, n), 1+rand.IntN(1000)) + "end\n"
+				var dests []Dest
+				for i := range copies {
+					dests = append(dests, Dest{Root: v.Dir, Path: fmt.Sprintf("d%d/u%d", n%50, session/2+i)})
+				}
 				failed := deliver(s, strings.ReplaceAll(text, "\n", "\r\n"), func(path string) {
 					mu.Lock()
 					defer mu.Unlock()
@@ -144,7 +148,7 @@ func cutWithout(t *testing.T, kind powercut.FileSystem, forget func(string, bool
 							v.Disk.Cut() // the moment at which most depends on the syncs
 						}
 					}
-				}, Dest{Root: v.Dir, Path: fmt.Sprintf("d%d/u%d", n%50, session/2)})
+				}, dests...)
 				if failed {
 					return
 				}

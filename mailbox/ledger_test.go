@@ -163,6 +163,18 @@ func (l *ledger) replace(fromDir int, from string, toDir int, to string) error {
 	return nil
 }
 
+// link gives a file another name: its octets are as durable as they were.
+func (l *ledger) link(fromDir int, from string, toDir int, to string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err := l.kernel.link(fromDir, from, toDir, to)
+	if err == nil {
+		name := l.at(toDir, to)
+		l.whole[name], l.names[name] = l.whole[l.at(fromDir, from)], false
+	}
+	return err
+}
+
 func (l *ledger) unlink(dir int, name string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -23,6 +23,7 @@ type mailfile struct {
 	dir     maildir
 	fd      int
 	pending [2][]byte // what append has still to write
+	shared  bool      // others may be taking their name from this one's Maildir
 	at      stage
 	tmpName string // the name in tmp/, tried or taken
 	newName string // the name in new/, tried or taken
@@ -130,10 +131,10 @@ func (f *mailfile) rename() error {
 	s := f.store()
 	base := f.tmpName
 	for range nameTries {
-		f.newName = withSizes(base, f.sizes.plus(f.msg.ends.sizes))
+		f.newName = f.sized(base)
 		err := s.sys.rename(f.dir.tmp, f.tmpName, f.dir.new, f.newName)
 		if err == unix.ENOSYS || err == unix.EINVAL { // a file system without RENAME_NOREPLACE
-			err = f.link()
+			err = f.publishByLink()
 		}
 		switch {
 		case err == nil:
@@ -148,9 +149,9 @@ func (f *mailfile) rename() error {
 	return f.failed("publish", unix.EEXIST)
 }
 
-// link publishes as Maildir always did. The name left in tmp/ when unlink fails is only
+// publishByLink publishes as Maildir always did. The name left in tmp/ when unlink fails is only
 // litter, for the sweeper: the mail is in new/.
-func (f *mailfile) link() error {
+func (f *mailfile) publishByLink() error {
 	sys := f.store().sys
 	err := sys.link(f.dir.tmp, f.tmpName, f.dir.new, f.newName)
 	if err == nil {
@@ -189,9 +190,15 @@ func (f *mailfile) remove() error {
 	return err
 }
 
-// leave closes the Maildir.
+// sized is the name in new/ of a file with that name in tmp/.
+func (f *mailfile) sized(name string) string { return withSizes(name, f.sizes.plus(f.msg.ends.sizes)) }
+
+// leave closes the Maildir; where others may look for a file in it, release does.
 func (f *mailfile) leave() {
 	f.claim.leave()
+	if f.shared {
+		return
+	}
 	f.store().leave(f.dir)
 	f.dir = noMaildir
 }

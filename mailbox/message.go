@@ -16,6 +16,8 @@ type Message struct {
 	lost  error // why no copy can take the content
 	ended bool
 
+	shares shares
+
 	dropped map[*mailfile]error // why these are not to be delivered
 }
 
@@ -143,6 +145,12 @@ func (m *Message) Abort() {
 // release gives back what the message borrowed.
 func (m *Message) release() {
 	m.ended = true
+	for _, f := range m.files {
+		if f.shared {
+			f.shared = false
+			f.leave()
+		}
+	}
 	m.spill.shut(m.store)
 	m.store.buffers.put(m.buf)
 	m.buf = nil

@@ -46,6 +46,9 @@ type Options struct {
 	// Courier subscribes to the folders that are made in Courier's list too, where a Maildir has
 	// none yet.
 	Courier bool
+	// SingleCopy stores copies of a message with the same header, of one owner and on one file
+	// system, as one file with several names.
+	SingleCopy bool
 	// Hooks are told how long steps took. [nobody is]
 	Hooks Hooks
 }

@@ -137,6 +137,7 @@ func buildStore(c *config.Config, w *watch) (*mailbox.Store, error) {
 		Durability: durabilities[c.Store.Durability],
 		CRLF:       c.Store.Newline == config.CRLF,
 		Create:     c.Store.Create,
+		SingleCopy: c.Store.SingleCopy,
 		Hooks:      w.store(),
 		Courier:    c.Store.Folders == config.FoldersUTF8,
 		Grace:      c.Quota.Grace,
@@ -166,7 +167,8 @@ func buildAgentOn(store *mailbox.Store, c *config.Config, w *watch, log *slog.Lo
 	return &delivery.Agent{
 		Resolver: resolver, Layout: delivery.Layout(c.Store.Path), Store: store, Folders: folderEncodings[c.Store.Folders],
 		FolderLimit: c.Limits.Folders, FolderLevels: c.Limits.FolderLevels, Rules: rules,
-		RRVS: knowsOwners(c), Quotas: buildQuotas(c.Quota, log), Hooks: w.deliveries(), Log: log,
+		SingleCopy: c.Store.SingleCopy, RRVS: knowsOwners(c),
+		Quotas: buildQuotas(c.Quota, log), Hooks: w.deliveries(), Log: log,
 	}, nil
 }
 
