@@ -103,6 +103,7 @@ func rootCommand() *cobra.Command {
 		lookupCommand(),
 		deliverCommand(),
 		sendCommand(),
+		mailboxCommand(),
 		statusCommand(),
 		traceCommand(),
 		userCommand(),

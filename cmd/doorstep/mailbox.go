@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/delivery"
+	"github.com/doorstep-mail/doorstep/delivery/directory"
+	"github.com/doorstep-mail/doorstep/delivery/directory/sql/sqlite"
+	"github.com/doorstep-mail/doorstep/lmtp/address"
+	"github.com/doorstep-mail/doorstep/mailbox"
+)
+
+// mailboxCommand looks after Maildirs.
+func mailboxCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "mailbox",
+		Short: "List mailboxes, and count what they hold",
+	}
+	cmd.AddCommand(mailboxListCommand(), mailboxQuotaCommand())
+	return cmd
+}
+
+// An accountMailbox is an account and where its Maildir is.
+type accountMailbox struct {
+	account *directory.Account
+	dest    mailbox.Dest
+}
+
+// eachMailbox calls do with the mailboxes that addresses lead to, each once, or where there are none
+// with all that the configuration itself knows: of each [[user]], and of the database that doorstep
+// user manages. What goes wrong with one is told, and the others follow.
+func eachMailbox(cmd *cobra.Command, file string, addresses []string, do func(*mailbox.Store, accountMailbox) error) error {
+	c, err := loadConfig(file, cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	agent, err := buildAgent(c, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return failed(err, "doorstep check tells what is wrong with the configuration")
+	}
+	failures, seen := 0, map[directory.Key]bool{}
+	one := func(a *directory.Account, err error) {
+		if err == nil && seen[a.Key] {
+			return
+		}
+		if err == nil {
+			seen[a.Key] = true
+			var dest mailbox.Dest
+			if dest, _, err = agent.Dest(delivery.Resolution{Account: a}); err == nil {
+				err = do(agent.Store, accountMailbox{a, dest})
+			}
+			if err != nil {
+				err = fmt.Errorf("%s: %w", a.Address, err)
+			}
+		}
+		if err != nil {
+			failures++
+			fmt.Fprintf(cmd.ErrOrStderr(), "doorstep: %v\n", err)
+		}
+	}
+	if len(addresses) > 0 {
+		for _, text := range addresses {
+			namedMailboxes(cmd.Context(), agent.Resolver, text, one)
+		}
+	} else {
+		err = allMailboxes(cmd.Context(), c, agent.Resolver, one)
+	}
+	err = errors.Join(err, closeAgent(agent), agent.Store.Close())
+	if err == nil && failures > 0 {
+		err = &failure{code: exitFailure} // everything has been said
+	}
+	return err
+}
+
+// namedMailboxes finds the accounts of an address, also those that take no mail.
+func namedMailboxes(ctx context.Context, r *delivery.Resolver, text string, one func(*directory.Account, error)) {
+	to, err := address.ParseForwardPath(text, true)
+	if err != nil {
+		one(nil, fmt.Errorf("address %q: %w", text, err))
+		return
+	}
+	found, err := r.Resolve(ctx, to)
+	for _, f := range found {
+		one(f.Account, nil)
+	}
+	if len(found) == 0 {
+		one(nil, fmt.Errorf("%s: %w", text, err))
+	}
+}
+
+// allMailboxes goes through the accounts that can be listed.
+func allMailboxes(ctx context.Context, c *config.Config, r *delivery.Resolver, one func(*directory.Account, error)) error {
+	for _, u := range c.Users {
+		key, err := r.Key(u.Address)
+		var entry directory.Entry
+		if err == nil {
+			entry, err = r.Directory.Lookup(ctx, key)
+		}
+		if err == nil && entry.Account == nil {
+			continue // only an alias by now: another directory's account counts before it
+		}
+		if err != nil {
+			err = fmt.Errorf("%s: %w", u.Address.Log(), err)
+		}
+		one(entry.Account, err)
+	}
+	for _, d := range c.Directories {
+		if !isOurs(d) {
+			continue
+		}
+		s, err := sqlite.Edit(ctx, sqlite.StoreOptions{Path: d.File, Key: keyer(r)})
+		if err != nil {
+			return failed(err, "doorstep check tells what is wrong with the configuration")
+		}
+		for a, err := range s.Accounts(ctx, "") {
+			one(&a, err)
+		}
+		if err := s.Close(); err != nil {
+			return failed(err, "")
+		}
+	}
+	return nil
+}

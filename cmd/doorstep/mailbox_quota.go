@@ -1,0 +1,60 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/doorstep-mail/doorstep/mailbox"
+)
+
+// progressEvery is how often long work tells how far it is.
+const progressEvery = time.Second
+
+func mailboxQuotaCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "quota [ADDRESS…]",
+		Short: "Show what is used of quotas, or count it anew",
+		Long: "Quota shows what mailboxes hold of what they may. With --recount it counts the files, and\n" +
+			"writes what it found into maildirsize, where deliveries, Dovecot and Courier look. A server may\n" +
+			"run meanwhile. Run it as the user who runs the server, or as root where accounts have owners.\n\n" +
+			"Without an address it does so for every [[user]] and the accounts that doorstep user manages.",
+		Example: "  doorstep mailbox quota alice@example.org\n  doorstep mailbox quota --recount",
+	}
+	file := configFlag(cmd)
+	recount := cmd.Flags().Bool("recount", false, "count the files, whatever maildirsize says")
+	asJSON := cmd.Flags().Bool("json", false, "print JSON")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		var list []listedMailbox
+		err := eachMailbox(cmd, *file, args, func(s *mailbox.Store, m accountMailbox) error {
+			var used mailbox.Usage
+			var err error
+			if *recount {
+				used, err = s.Recount(cmd.Context(), m.dest, progress(cmd.ErrOrStderr(), m.account.Address))
+			} else {
+				used, err = s.Usage(cmd.Context(), m.dest)
+			}
+			row, err := mailboxRow(m, used, err)
+			if err == nil {
+				list = append(list, row)
+			}
+			return err
+		})
+		return errors.Join(printMailboxes(cmd.OutOrStdout(), list, *asJSON), err)
+	}
+	return cmd
+}
+
+// progress tells how far a count is, once it takes long.
+func progress(w io.Writer, account string) func(mailbox.Usage) {
+	last := time.Now()
+	return func(u mailbox.Usage) {
+		if now := time.Now(); now.Sub(last) >= progressEvery {
+			last = now
+			fmt.Fprintf(w, "%s: %d messages so far\n", account, u.Messages)
+		}
+	}
+}
