@@ -111,6 +111,69 @@ func (c *IMAP) Fetch(n int) (size int, content []byte, err error) {
 	return size, content, err
 }
 
+// Select opens a mailbox for changes and gives the number of its messages.
+func (c *IMAP) Select(mailbox string) (exists int, err error) {
+	_, err = c.do(fmt.Sprintf("SELECT {%d+}\r\n%s", len(mailbox), mailbox), func(line string, _ []byte) error {
+		if n, ok := strings.CutSuffix(line, " EXISTS"); ok {
+			exists, err = strconv.Atoi(strings.TrimPrefix(n, "* "))
+		}
+		return err
+	})
+	return exists, err
+}
+
+// Size is the size of one message of the opened mailbox, as the server claims it.
+func (c *IMAP) Size(n int) (size int, err error) {
+	size = -1
+	_, err = c.do(fmt.Sprintf("FETCH %d (RFC822.SIZE)", n), func(line string, _ []byte) error {
+		if m := sizeItem.FindStringSubmatch(line); m != nil {
+			size, err = strconv.Atoi(m[1])
+		}
+		return err
+	})
+	return size, err
+}
+
+// Append puts a message into a mailbox.
+func (c *IMAP) Append(mailbox, content string) error {
+	_, err := c.do(fmt.Sprintf("APPEND {%d+}\r\n%s {%d+}\r\n%s", len(mailbox), mailbox, len(content), content), nil)
+	return err
+}
+
+// Remove removes a message of the selected mailbox, counted from 1, for good.
+func (c *IMAP) Remove(n int) error {
+	if _, err := c.do(fmt.Sprintf("STORE %d +FLAGS.SILENT (\\Deleted)", n), nil); err != nil {
+		return err
+	}
+	_, err := c.do("EXPUNGE", nil)
+	return err
+}
+
+// Move moves a message of the selected mailbox, counted from 1, into another one (RFC 6851).
+func (c *IMAP) Move(n int, mailbox string) error {
+	_, err := c.do(fmt.Sprintf("MOVE %d {%d+}\r\n%s", n, len(mailbox), mailbox), nil)
+	return err
+}
+
+var quotaItems = regexp.MustCompile(`STORAGE ([0-9]+) [0-9]+ MESSAGE ([0-9]+) [0-9]+`)
+
+// Quota gives what the server says is used of its quota, in units of 1024 octets and in messages
+// (RFC 9208).
+func (c *IMAP) Quota() (kib, messages int64, err error) {
+	kib = -1
+	_, err = c.do("GETQUOTAROOT INBOX", func(line string, _ []byte) error {
+		if m := quotaItems.FindStringSubmatch(line); m != nil {
+			kib, _ = strconv.ParseInt(m[1], 10, 64) // digits
+			messages, err = strconv.ParseInt(m[2], 10, 64)
+		}
+		return err
+	})
+	if err == nil && kib < 0 {
+		err = errors.New("no quota was told")
+	}
+	return kib, messages, err
+}
+
 // Logout ends the session.
 func (c *IMAP) Logout() error {
 	_, err := c.do("LOGOUT", nil)

@@ -27,6 +27,7 @@ var programs = map[string]struct {
 	"exim4":        {pkg: "exim4-daemon-light", aside: "exim/usr/sbin/exim4", root: true},
 	"opensmtpd":    {pkg: "opensmtpd", path: "/usr/sbin/smtpd", aside: "opensmtpd/usr/sbin/smtpd", root: true, mount: true},
 	"haproxy":      {pkg: "haproxy"},
+	"deliverquota": {pkg: "maildrop", path: "/usr/sbin/deliverquota.maildrop", aside: "maildrop/usr/sbin/deliverquota.maildrop", root: true},
 	"swaks":        {pkg: "swaks"},
 	"swaks-tls":    {pkg: "libnet-ssleay-perl", file: "/usr/lib/*/perl5/*/Net/SSLeay.pm"},
 	"cyrus-sasl":   {pkg: "libsasl2-modules", file: "/usr/lib/*/sasl2/libscram.so"},
