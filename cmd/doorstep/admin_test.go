@@ -411,3 +411,23 @@ func TestAdminOutlivesUpgrade(t *testing.T) {
 		t.Errorf("process %d answers, want %d: %v", snapshot.PID, pid, err)
 	}
 }
+
+// TestStatusWatch: it is shown again and again, until it is interrupted.
+func TestStatusWatch(t *testing.T) {
+	dir := place(t)
+	serveAdmin(t, dir)
+	p, err := launch(dir, "status", "-c", "doorstep.toml", "--watch")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.kill()
+	for range 2 {
+		if err := p.out.await(": ready, up for"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.signal(t, syscall.SIGINT)
+	if code := p.exitCode(t); code != 0 {
+		t.Errorf("exit %d: %s", code, p.log.String())
+	}
+}

@@ -3,6 +3,8 @@ package metrics
 import (
 	"errors"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/lmtp"
 )
@@ -17,11 +19,15 @@ const (
 )
 
 func (m *Metrics) makeDeliveries() {
-	m.recipients = m.counters("recipients_total", "Recipients, by their outcome (delivered, deferred, refused) and the rule that deferred or refused them.", "outcome", "rule")
+	recipients := m.counters("recipients_total", "Recipients, by their outcome (delivered, deferred, refused) and the rule that deferred or refused them.", "outcome", "rule")
+	m.recipients.make = func(k outcomeKey) prometheus.Counter { return recipients.WithLabelValues(k.outcome, k.rule) }
 	m.delivered = m.counter("delivered_bytes_total", "Octets delivered, as sent, once for each recipient.")
 	m.took = m.histogram("delivery_duration_seconds", "Time from the end of the content to the outcome of a recipient.", latencies)
-	m.recipients.WithLabelValues(Delivered, "")
+	m.recipients.of(outcomeKey{outcome: Delivered})
 }
+
+// An outcomeKey is an outcome and the rule that led to it, "" for none.
+type outcomeKey struct{ outcome, rule string }
 
 // OutcomeOf names the outcome that err is.
 func OutcomeOf(err error) string {
@@ -37,7 +43,7 @@ func OutcomeOf(err error) string {
 
 // Outcome is delivery.Hooks.Outcome.
 func (m *Metrics) Outcome(o delivery.Outcome) {
-	m.recipients.WithLabelValues(OutcomeOf(o.Err), m.rules.value(lmtp.RuleOf(o.Err))).Inc()
+	m.recipients.of(outcomeKey{OutcomeOf(o.Err), m.rules.value(lmtp.RuleOf(o.Err))}).Inc()
 	if o.Err == nil {
 		m.delivered.Add(float64(o.Size))
 	}

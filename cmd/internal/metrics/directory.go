@@ -11,23 +11,36 @@ import (
 
 // What directories answer.
 
-func (m *Metrics) makeDirectories() {
-	m.lookups = m.counters("directory_lookups_total", "Lookups of accounts, by backend and result: found, missing, error.", "backend", "result")
-	m.lookup = prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Namespace: namespace, Name: "directory_lookup_duration_seconds", Help: "Time of a lookup of an account, by backend.", Buckets: latencies,
-	}, []string{"backend"})
-	m.registry.MustRegister(m.lookup)
+// A backend is what is counted of one.
+type backend struct {
+	found, missing, broken prometheus.Counter
+	took                   prometheus.Observer
 }
 
-// LookedUp is directory.Chain's Observe. The names of backends are the administrator's.
-func (m *Metrics) LookedUp(backend string, took time.Duration, err error) {
-	m.lookup.WithLabelValues(backend).Observe(took.Seconds())
-	result := "error"
+func (m *Metrics) makeDirectories() {
+	lookups := m.counters("directory_lookups_total", "Lookups of accounts, by backend and result: found, missing, error.", "backend", "result")
+	took := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: namespace, Name: "directory_lookup_duration_seconds", Help: "Time of a lookup of an account, by backend.", Buckets: latencies,
+	}, []string{"backend"})
+	m.registry.MustRegister(took)
+	m.backends.make = func(name string) *backend {
+		return &backend{
+			lookups.WithLabelValues(name, "found"), lookups.WithLabelValues(name, "missing"), lookups.WithLabelValues(name, "error"),
+			took.WithLabelValues(name),
+		}
+	}
+}
+
+// LookedUp is told of a question to a backend. The names of backends are the administrator's.
+func (m *Metrics) LookedUp(name string, took time.Duration, err error) {
+	b := m.backends.of(name)
+	b.took.Observe(took.Seconds())
 	switch {
 	case err == nil:
-		result = "found"
+		b.found.Inc()
 	case errors.Is(err, directory.ErrNotFound):
-		result = "missing"
+		b.missing.Inc()
+	default:
+		b.broken.Inc()
 	}
-	m.lookups.WithLabelValues(backend, result).Inc()
 }

@@ -15,12 +15,12 @@ type Metrics struct {
 
 	sessions  *prometheus.CounterVec // protocol
 	open      *prometheus.GaugeVec   // protocol
-	replies   *prometheus.CounterVec // verb, code
+	replies   memo[replyKey, prometheus.Counter]
 	messages  prometheus.Counter
 	received  prometheus.Counter // octets
 	delivered prometheus.Counter // octets
 
-	recipients *prometheus.CounterVec // outcome, rule
+	recipients memo[outcomeKey, prometheus.Counter]
 	took       prometheus.Histogram
 	rules      bounded
 
@@ -32,8 +32,7 @@ type Metrics struct {
 	inFlight  prometheus.Gauge
 	failures  *prometheus.CounterVec // step
 
-	lookups *prometheus.CounterVec   // backend, result
-	lookup  *prometheus.HistogramVec // backend
+	backends memo[string, *backend]
 
 	reloads  *prometheus.CounterVec // result
 	reloaded prometheus.Gauge

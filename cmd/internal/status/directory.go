@@ -22,7 +22,7 @@ type Directory struct {
 
 type directoryState struct{ Directory }
 
-// LookedUp is directory.Chain's Observe.
+// LookedUp is told of a question to a backend.
 func (b *Board) LookedUp(backend string, took time.Duration, err error) {
 	now := b.now()
 	b.mu.Lock()

@@ -84,7 +84,9 @@ func (h *Hub) remove(w *Watcher) {
 }
 
 // SessionBegan is lmtp.Hooks.Begin.
-func (h *Hub) SessionBegan(s *lmtp.Session) { h.say(s, "*", "session begins, "+s.Protocol.String()) }
+func (h *Hub) SessionBegan(s *lmtp.Session) {
+	h.each(func(w *Watcher) { w.take(line(s, "*", "session begins, "+s.Protocol.String())) })
+}
 
 // SessionEnded is lmtp.Hooks.End.
 func (h *Hub) SessionEnded(s *lmtp.Session) {
@@ -124,7 +126,7 @@ func (h *Hub) Reply(s *lmtp.Session, _ string, r lmtp.Reply) {
 
 // Content is lmtp.Hooks.Content.
 func (h *Hub) Content(s *lmtp.Session, octets int64) {
-	h.say(s, "C", "("+strconv.FormatInt(octets, 10)+" octets of content)")
+	h.each(func(w *Watcher) { w.take(line(s, "C", "("+strconv.FormatInt(octets, 10)+" octets of content)")) })
 }
 
 // Outcome is delivery.Hooks.Outcome. It shows which mailbox an address leads to.
@@ -152,11 +154,6 @@ func outcomeText(o delivery.Outcome) string {
 		b.WriteString(", after " + o.Took.Round(10*time.Microsecond).String())
 	}
 	return b.String()
-}
-
-// say hands a line to all who watch.
-func (h *Hub) say(s *lmtp.Session, from, text string) {
-	h.each(func(w *Watcher) { w.take(line(s, from, text)) })
 }
 
 // each calls do for all who watch; mostly there is nobody, and this is all that it costs.
