@@ -90,7 +90,7 @@ func (c *Config) checkAdminFiles(report func(path string, err error)) {
 		return
 	}
 	if l.Network == "unix" {
-		report("admin.address", checkSocket(l.Address))
+		report("admin.address", c.checkSocket(l.Address))
 	}
 	if l.Owner != "" {
 		_, err := UserID(l.Owner)

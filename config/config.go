@@ -165,6 +165,14 @@ type Store struct {
 	Create bool
 	// SingleCopy stores a message for several mailboxes as one file with several names.
 	SingleCopy bool
+
+	// User and Group are whom the server runs as, names or numbers; "" for whoever starts it,
+	// and for the group of User.
+	User, Group string
+	// Owners delivers to each account as its owner, who is FirstUID or above, with a group
+	// that is FirstGID or above.
+	Owners             bool
+	FirstUID, FirstGID int
 }
 
 // Details says what becomes of mail with a subaddress's detail.
@@ -207,6 +215,10 @@ type User struct {
 	EAI bool
 	// Home is absolute, or "".
 	Home string
+	// Owner is the user whose mailbox it is, by name or number; "" where UID says it, or
+	// nobody. UID and GID are numbers, 0 where they are not given.
+	Owner    string
+	UID, GID int
 	// OwnerSince is when the account came to its present owner, the zero Time when unknown.
 	OwnerSince time.Time
 }

@@ -36,8 +36,6 @@ type section struct {
 	// without.
 	sample []string
 	keys   []key
-	// later are keys that are known and not supported yet.
-	later []string
 }
 
 // sections is the one description of the configuration file.
@@ -244,8 +242,27 @@ var sections = []section{
 				name: "single_copy", kind: toggle(func(r *reader) *bool { return &r.config.Store.SingleCopy }), fallback: "false",
 				doc: "Store a message for several mailboxes of one owner and file system as one file with hard links. Such a message names no recipient in Delivered-To and Received, since all would read it.",
 			},
+			{
+				name: "user", kind: text("a user", readStoreUser), example: `"vmail"`, restart: true,
+				doc: "Whom the server runs as. Root opens sockets and reads keys and passwords, and then becomes this user for good, before it takes mail; no other user but root can start it then. See privileges.md. Default: whoever starts it.",
+			},
+			{
+				name: "group", kind: text("a group", readStoreGroup), example: `"vmail"`, restart: true,
+				doc: "The group that the server runs with. Default: that of user.",
+			},
+			{
+				name: "owners", kind: toggle(func(r *reader) *bool { return &r.config.Store.Owners }), fallback: "false", restart: true,
+				doc: "Deliver to each account as its own user and group, where it has such. For that the server keeps CAP_SETUID and CAP_SETGID, which root, or systemd with AmbientCapabilities, has to give it. With false it can do nothing but as its own user, and mail for accounts of others is deferred.",
+			},
+			{
+				name: "first_valid_uid", kind: count(1, maxID, func(r *reader) *int { return &r.config.Store.FirstUID }), fallback: "500", restart: true,
+				doc: "With owners: the lowest user that a mailbox may belong to. Mail for accounts of others is deferred.",
+			},
+			{
+				name: "first_valid_gid", kind: count(1, maxID, func(r *reader) *int { return &r.config.Store.FirstGID }), fallback: "1", restart: true,
+				doc: "With owners: the lowest group that a mailbox may belong to.",
+			},
 		},
-		later: []string{"user"},
 	},
 	quotaSection(),
 	{
@@ -298,6 +315,18 @@ var sections = []section{
 			{
 				name: "home", kind: text("a path", readHome), example: `"/home/alice"`,
 				doc: "Its home directory, for {home} in store.path.",
+			},
+			{
+				name: "owner", kind: text("a user", readUserOwner), example: `"alice"`,
+				doc: "The user of this machine whose mailbox it is; needs store.owners. Default: the user who runs the server.",
+			},
+			{
+				name: "uid", kind: count(1, maxID, func(r *reader) *int { return &r.user.UID }), example: "1000",
+				doc: "The same by number, together with gid. The machine need not know the user.",
+			},
+			{
+				name: "gid", kind: count(1, maxID, func(r *reader) *int { return &r.user.GID }), example: "1000",
+				doc: "The group by number. Default: that of owner.",
 			},
 			{
 				name: "owner_since", kind: moment(func(r *reader) *time.Time { return &r.user.OwnerSince }), example: `"2014-04-03T23:01:00Z"`,

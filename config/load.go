@@ -81,6 +81,7 @@ func (r *reader) check(main *document) {
 	r.checkAccounts(main)
 	r.checkRules()
 	r.checkDetails()
+	r.checkOwners()
 }
 
 // doubtNames notes the sections where a name could not be read: that another refers to it
@@ -97,14 +98,17 @@ func (r *reader) doubtNames(p Problem) {
 	}
 }
 
-// checkedOnSystem are the beginnings of the keys that CheckSystem checks, besides store.path.
-var checkedOnSystem = []string{"quota.", "listen[", "tls.", "auth.", "directory[", "admin."}
+// checkedOnSystem are the beginnings of the keys that CheckSystem checks.
+var checkedOnSystem = []string{"quota.", "listen[", "tls.", "auth.", "store.", "user[", "directory[", "admin."}
 
 // systemPlaces returns where the values stand that CheckSystem checks.
 func (r *reader) systemPlaces(main *document) map[string]Problem {
-	places := map[string]Problem{"store.path": place{main, -1, "store.path"}.problem()}
+	places := map[string]Problem{}
+	for _, key := range []string{"store.path", "store.user", "store.group"} { // whether said or not
+		places[key] = place{main, -1, key}.problem()
+	}
 	for path, v := range r.said {
-		if path == "store.path" || slices.ContainsFunc(checkedOnSystem, func(prefix string) bool { return strings.HasPrefix(path, prefix) }) {
+		if slices.ContainsFunc(checkedOnSystem, func(prefix string) bool { return strings.HasPrefix(path, prefix) }) {
 			places[path] = v.place().problem()
 		}
 	}

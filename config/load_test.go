@@ -97,6 +97,7 @@ func TestEverything(t *testing.T) {
 		},
 		Store: config.Store{
 			Path: here + "/mail/{domain}-{local}", Durability: config.DurableEach, Newline: config.CRLF, Folders: config.FoldersUTF8,
+			User: "doorstep", Group: "mail", Owners: true, FirstUID: 1000, FirstGID: 100,
 		},
 		Quota: config.Quota{
 			Reject: true, Grace: 0, CountTrash: true, WarnAt: []int{50, 90}, WarnCommand: []string{"/bin/true", "a b"},
@@ -113,7 +114,7 @@ func TestEverything(t *testing.T) {
 			Aliases: []address.Address{
 				mail(t, "admin@example.org"), mail(t, "用户@bücher.example"), mail(t, `"a.b"@example.org`),
 			},
-			Quota: 2 << 30, QuotaMessages: 100_000, Disabled: "defer", Home: here + "/home/admin",
+			Quota: 2 << 30, QuotaMessages: 100_000, Disabled: "defer", Home: here + "/home/admin", Owner: "admin", GID: 100,
 			OwnerSince: time.Date(2014, 4, 3, 21, 1, 0, 0, time.UTC),
 		}},
 		Log:     config.Log{Level: slog.LevelDebug, Format: config.LogJSON},
@@ -147,6 +148,7 @@ func TestDefaultsApply(t *testing.T) {
 		},
 		Store: config.Store{
 			Path: "/srv/mail/{domain}/{local}/Maildir", Durability: config.DurableGroup, Newline: config.LF, Folders: config.FoldersUTF7, Create: true,
+			FirstUID: 500, FirstGID: 1,
 		},
 		Quota: config.Quota{Grace: 10 << 20, WarnAt: []int{80, 95}, WarnTimeout: 30 * time.Second},
 		Domains: []config.Domain{{

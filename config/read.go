@@ -137,10 +137,6 @@ func (r *reader) fallback(k key) {
 
 // unknown says that there is no such key in the table, and which may be meant.
 func (r *reader) unknown(table, v value, s *section, name string) {
-	if s.knows(name) {
-		r.problems.add(v.name(), "not supported by this version", "")
-		return
-	}
 	if len(r.problems) == maxProblems {
 		return // guessing is not free
 	}

@@ -1,7 +1,5 @@
 package config
 
-import "slices"
-
 // sectionNamed returns the section, or nil.
 func sectionNamed(name string) *section {
 	for i := range sections[1:] {
@@ -30,11 +28,6 @@ func (s *section) key(name string) *key {
 		}
 	}
 	return nil
-}
-
-// knows reports whether name is a key of s that this version does not support.
-func (s *section) knows(name string) bool {
-	return slices.Contains(s.later, name)
 }
 
 // names are the keys that can stand in s; in the document itself also the sections.

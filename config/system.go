@@ -29,7 +29,7 @@ func (c *Config) CheckSystem() []Problem {
 	for i, l := range c.Listen {
 		path := "listen[" + itoa(i) + "]"
 		if l.Network == "unix" {
-			report(path+".address", checkSocket(l.Address))
+			report(path+".address", c.checkSocket(l.Address))
 		}
 		if l.Owner != "" {
 			_, err := UserID(l.Owner)
@@ -55,8 +55,10 @@ func (c *Config) CheckSystem() []Problem {
 	if len(c.Quota.WarnCommand) > 0 {
 		report("quota.warn_command[0]", checkProgram(c.Quota.WarnCommand[0]))
 	}
+	w := c.runner(report)
+	c.checkRunner(w, report)
 	if root := c.Store.Root(); root != "" {
-		report("store.path", checkDirectory(root))
+		report("store.path", c.checkStore(w, root))
 	}
 	return found
 }
@@ -77,8 +79,12 @@ func checkProgram(path string) error {
 
 // checkSocket checks where a socket is to be. A socket that is there already is the one of
 // an earlier start, and is replaced.
-func checkSocket(path string) error {
-	if err := checkDirectory(filepath.Dir(path)); err != nil {
+func (c *Config) checkSocket(path string) error {
+	mode := uint32(unix.W_OK | unix.X_OK)
+	if c.Store.User != "" && os.Geteuid() != 0 {
+		mode = unix.F_OK // it may be root who opens it
+	}
+	if err := (runner{present: true}).checkDirectory(filepath.Dir(path), mode, "written to"); err != nil {
 		return err
 	}
 	info, err := os.Lstat(path)
@@ -93,8 +99,8 @@ func checkSocket(path string) error {
 	return nil
 }
 
-// checkDirectory checks that path is a directory in which the present user can make files.
-func checkDirectory(path string) error {
+// checkDirectory checks that path is a directory that w has this access to.
+func (w runner) checkDirectory(path string, mode uint32, what string) error {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -104,9 +110,13 @@ func checkDirectory(path string) error {
 	case !info.IsDir():
 		return fault{quote(path) + " is not a directory", ""}
 	}
-	// Faccessat with AT_EACCESS asks the kernel, which knows ACLs and read-only mounts.
-	if err := unix.Faccessat(unix.AT_FDCWD, path, unix.W_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
-		return fmt.Errorf("directory %s cannot be written to: %w", quote(path), err)
+	// This asks the kernel, which knows ACLs and read-only mounts.
+	switch err := w.can(path, mode); {
+	case err == nil:
+		return nil
+	case w.present:
+		return fmt.Errorf("directory %s cannot be %s: %w", quote(path), what, err)
+	default:
+		return fault{fmt.Sprintf("directory %s cannot be %s by user %s: %v", quote(path), what, quote(w.name), err), "chown " + w.name + " " + path}
 	}
-	return nil
 }

@@ -18,6 +18,8 @@ type Agent struct {
 	Resolver *Resolver
 	// Layout says where an account's Maildir is.
 	Layout Layout
+	// Owners says with whose rights it is given mail. [those of the process]
+	Owners Owners
 	Store  *mailbox.Store
 	// Folders is how the names of folders are written on disk. [modified UTF-7]
 	Folders mailbox.FolderEncoding

@@ -3,6 +3,7 @@ package delivery
 import (
 	"strings"
 
+	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/mailbox"
 )
 
@@ -24,11 +25,10 @@ const (
 // so, where a folder was in question. Where that cannot be told Dest gives the inbox and why; with
 // any other error the zero Dest.
 func (a *Agent) Dest(found Resolution) (mailbox.Dest, Step, error) {
-	inbox, err := a.Layout.Dest(found.Account)
+	inbox, err := a.inbox(found.Account)
 	if err != nil {
 		return inbox, Step{}, err
 	}
-	inbox.Quota = mailbox.Quota(found.Account.Quota)
 	if found.Detail == "" || found.Domain.Details == DetailsTag {
 		return inbox, Step{}, nil
 	}
@@ -61,4 +61,18 @@ func (a *Agent) Dest(found Resolution) (mailbox.Dest, Step, error) {
 		step.Result = "none of that name, and none is made, so the inbox"
 	}
 	return inbox, step, nil
+}
+
+// inbox gives the place of an account's Maildir, whose it is, and what it may hold.
+func (a *Agent) inbox(account *directory.Account) (mailbox.Dest, error) {
+	owner, err := a.Owners.Of(account)
+	if err != nil {
+		return mailbox.Dest{}, err
+	}
+	dest, err := a.Layout.Dest(account)
+	if err != nil {
+		return mailbox.Dest{}, err
+	}
+	dest.Owner, dest.Quota = owner, mailbox.Quota(account.Quota)
+	return dest, nil
 }

@@ -13,24 +13,54 @@ import (
 
 // A Layout says where Maildirs are: a path with {domain}, {local} and {home} in it. The part
 // before the first of them must already exist; the rest is made of keys, each of which is one
-// component, and so cannot lead out of it.
+// component, and so cannot lead out of it. An account whose directory says where its Maildir is
+// has it there, below the same part of the path.
 type Layout string
 
-// Dest gives the place of an account's Maildir.
+// Dest gives the place of an account's Maildir, without its owner.
 func (l Layout) Dest(a *directory.Account) (mailbox.Dest, error) {
-	template := string(l)
+	root, template, err := l.root(a)
+	if err != nil {
+		return mailbox.Dest{}, err
+	}
+	if a.Mailbox != "" {
+		return said(root, a)
+	}
+	return below(root, template, a)
+}
+
+// root gives the part of the path that must already exist, and the template of the rest.
+func (l Layout) root(a *directory.Account) (root, template string, err error) {
+	template = string(l)
 	if rest, ok := strings.CutPrefix(template, "{home}"); ok {
 		if !path.IsAbs(a.Home) {
-			return mailbox.Dest{}, fmt.Errorf("account %s: home %q is not an absolute path", a.Address, a.Home)
+			return "", "", fmt.Errorf("%w %s: home %q is not an absolute path", errAccount, a.Address, a.Home)
 		}
-		return below(a.Home, strings.TrimPrefix(rest, "/"), a)
+		return a.Home, strings.TrimPrefix(rest, "/"), nil
 	}
 	fixed, _, ok := strings.Cut(template, "{")
 	if !ok || !path.IsAbs(fixed) {
-		return mailbox.Dest{}, fmt.Errorf("store path %q: %w", template, errLayout)
+		return "", "", fmt.Errorf("store path %q: %w", template, errLayout)
 	}
-	root := fixed[:strings.LastIndexByte(fixed, '/')+1]
-	return below(path.Clean(root), template[len(root):], a)
+	root = fixed[:strings.LastIndexByte(fixed, '/')+1]
+	return path.Clean(root), template[len(root):], nil
+}
+
+// said takes the path that a directory says: relative to the root, or below it.
+func said(root string, a *directory.Account) (mailbox.Dest, error) {
+	below := strings.TrimRight(a.Mailbox, "/") // as Postfix marks a Maildir
+	if path.IsAbs(below) {
+		inside, ok := strings.CutPrefix(below, strings.TrimSuffix(root, "/")+"/")
+		if !ok {
+			return mailbox.Dest{}, fmt.Errorf("%w %s: mailbox %q is not below %s, where the store is", errAccount, a.Address, a.Mailbox, root)
+		}
+		below = inside
+	}
+	dest := mailbox.Dest{Root: root, Path: below}
+	if err := dest.Check(); err != nil {
+		return mailbox.Dest{}, fmt.Errorf("%w %s: %w", errAccount, a.Address, err)
+	}
+	return dest, nil
 }
 
 var errLayout = errors.New("needs to be absolute, with {local} or {home} in it")

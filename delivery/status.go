@@ -24,11 +24,17 @@ var statuses = []status{
 	{syscall.EDQUOT, 452, "4.2.2", "mailbox is full", "quota"},
 	{syscall.ENOSPC, 452, "4.3.1", "mail system is full", "disk"},
 	{mailbox.ErrNoRoot, 451, "4.3.0", "mail store is not available", "store"},
+	{errAccount, 451, "4.3.0", "mailbox is not available", "broken_account"},
+	{mailbox.ErrOwner, 451, "4.3.0", "mailbox is not available", "owner"},
+	{mailbox.ErrForeign, 451, "4.2.0", "mailbox is not available", "owner"},
 	{mailbox.ErrNoMailbox, 451, "4.2.0", "mailbox is not available", "maildir"},
 	{mailbox.ErrNotMaildir, 451, "4.2.0", "mailbox is not available", "maildir"},
 	{context.DeadlineExceeded, 451, "4.3.0", "delivery takes too long, try again later", "timeout"},
 	{context.Canceled, 451, "4.3.2", "delivery was interrupted, try again soon", "shutdown"},
 }
+
+// Refusal gives the reply that RCPT gets for an error of Agent.Dest.
+func Refusal(err error) error { return reply(err) }
 
 // reply gives the error that the client is told, with err as its cause. An error that no row
 // knows is temporary: 451 4.3.0.

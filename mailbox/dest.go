@@ -51,8 +51,9 @@ func (d Dest) below() string {
 	return d.Path + "/" + d.Folder
 }
 
-// check refuses a path that could lead out of Root or that no file system takes.
-func (d Dest) check() error {
+// Check refuses a path that could lead out of Root or that no file system takes, and an owner that
+// may not be one. Every use of a Dest begins with it.
+func (d Dest) Check() error {
 	if d.Root == "" {
 		return errors.New("mail root is empty")
 	}

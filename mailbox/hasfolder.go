@@ -12,7 +12,7 @@ import (
 // symbolic link nor a file is one. The error says that it could not be told: the mail root is
 // missing (ErrNoRoot), or may not be read.
 func (s *Store) HasFolder(to Dest) (bool, error) {
-	if err := to.check(); err != nil {
+	if err := to.Check(); err != nil {
 		return false, err
 	}
 	if to.Folder == "" {

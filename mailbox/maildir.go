@@ -27,7 +27,7 @@ func (s *Store) open(ctx context.Context, to Dest) (maildir, error) {
 	if s.closed.Load() {
 		return noMaildir, fmt.Errorf("open %s: %w", to, errClosed)
 	}
-	if err := to.check(); err != nil {
+	if err := to.Check(); err != nil {
 		return noMaildir, err
 	}
 	md, err := s.find(to)

@@ -18,7 +18,7 @@ const maxEntries = 1 << 17
 // make it: to asks for that, nothing else has its name, and the Maildir has room for it or can be
 // made itself. The error says that it could not be told.
 func (s *Store) CanMakeFolder(to Dest) (bool, error) {
-	if err := to.check(); err != nil {
+	if err := to.Check(); err != nil {
 		return false, err
 	}
 	if to.Folder == "" || to.MakeFolder <= 0 {

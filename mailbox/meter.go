@@ -55,7 +55,7 @@ func (ms *meters) giveBack(to Dest, m *meter) {
 
 // openHome opens the Maildir of a mailbox, whatever folder of it is meant.
 func (s *Store) openHome(to Dest) (int, error) {
-	if err := to.check(); err != nil {
+	if err := to.Check(); err != nil {
 		return -1, err
 	}
 	home := -1

@@ -27,7 +27,7 @@ var ownName = regexp.MustCompile(`^[0-9]+\.M[0-9]+P[0-9]+Q[0-9]+R[0-9a-f]{16}\.`
 // is at least SweepAge. Both times count, because a mount may not keep the time of reading.
 // It returns how many it removed.
 func (s *Store) Sweep(ctx context.Context, dest Dest, olderThan time.Duration) (removed int, err error) {
-	if err := dest.check(); err != nil {
+	if err := dest.Check(); err != nil {
 		return 0, err
 	}
 	err = s.as(dest.Owner, func() error {

@@ -24,8 +24,8 @@ type adminDoor struct {
 	log    *slog.Logger
 }
 
-// openAdmin opens the admin listener and answers on it. Mail does not depend on it: where it cannot
-// be opened the log says why, once.
+// openAdmin opens the admin listener. Mail does not depend on it: where it cannot be opened the log
+// says why, once.
 func openAdmin(ctx context.Context, d *daemon, sockets inherited) *adminDoor {
 	c := d.started.Admin
 	if c.Socket.Network == "" {
@@ -36,21 +36,28 @@ func openAdmin(ctx context.Context, d *daemon, sockets inherited) *adminDoor {
 		d.log.Error("no admin listener: metrics, status and traces are not to be had; mail is taken", "error", err, "hint", hintOf(err))
 		return nil
 	}
+	return &adminDoor{
+		server: &admin.Server{Token: token, Local: c.Socket.Network == "unix", Log: d.log},
+		socket: socket, name: c.Socket.Network + ":" + c.Socket.Address, log: d.log,
+	}
+}
+
+// begin answers on the admin listener.
+func (a *adminDoor) begin(d *daemon) {
+	if a == nil {
+		return
+	}
 	h := &health{inForce: d.inForce}
 	d.watch.watchHealth(h)
-	a := &adminDoor{socket: socket, name: c.Socket.Network + ":" + c.Socket.Address, log: d.log}
-	a.server = &admin.Server{
-		Metrics: promhttp.HandlerFor(d.watch.metrics.Registry(), promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelError)}),
-		Status:  func(ctx context.Context) *status.Snapshot { return d.watch.snapshot(ctx, h) },
-		Ready:   h.problems, Trace: d.watch.trace, Token: token, Local: c.Socket.Network == "unix", Log: d.log,
-	}
-	d.log.Info("admin listener", "address", socket.Addr().Network()+":"+socket.Addr().String(), "token", token != "")
+	a.server.Metrics = promhttp.HandlerFor(d.watch.metrics.Registry(), promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelError)})
+	a.server.Status = func(ctx context.Context) *status.Snapshot { return d.watch.snapshot(ctx, h) }
+	a.server.Ready, a.server.Trace = h.problems, d.watch.trace
+	d.log.Info("admin listener", "address", a.socket.Addr().Network()+":"+a.socket.Addr().String(), "token", a.server.Token != "")
 	go func() {
-		if err := a.server.Serve(socket); err != nil {
+		if err := a.server.Serve(a.socket); err != nil {
 			d.log.Error("the admin listener failed", "error", err)
 		}
 	}()
-	return a
 }
 
 // listenAdmin opens the socket, or takes it over, behind a token that is fit to be one.

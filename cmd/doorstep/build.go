@@ -95,6 +95,9 @@ func buildAccounts(c *config.Config, domains *delivery.Resolver) (*static.Direct
 		account := &directory.Account{
 			Address: u.Address.Raw, Key: key, Home: u.Home, Disabled: u.Disabled, ASCIIOnly: !u.EAI, Quota: directory.Quota{Bytes: u.Quota, Messages: u.QuotaMessages}, OwnerSince: u.OwnerSince,
 		}
+		if account.Owner, err = ownerOf(c.Store, u); err != nil {
+			return nil, fmt.Errorf("user %s: %w", u.Address.Log(), err)
+		}
 		if err := accounts.Add(account, aliases...); err != nil {
 			return nil, err
 		}
@@ -165,7 +168,7 @@ func buildAgentOn(store *mailbox.Store, c *config.Config, w *watch, log *slog.Lo
 		return nil, err
 	}
 	return &delivery.Agent{
-		Resolver: resolver, Layout: delivery.Layout(c.Store.Path), Store: store, Folders: folderEncodings[c.Store.Folders],
+		Resolver: resolver, Layout: delivery.Layout(c.Store.Path), Owners: buildOwners(c.Store), Store: store, Folders: folderEncodings[c.Store.Folders],
 		FolderLimit: c.Limits.Folders, FolderLevels: c.Limits.FolderLevels, Rules: rules,
 		SingleCopy: c.Store.SingleCopy, RRVS: knowsOwners(c),
 		Quotas: buildQuotas(c.Quota, log), Hooks: w.deliveries(), Log: log,

@@ -47,7 +47,11 @@ func openControl(ctx context.Context, d *daemon, sockets inherited) *control {
 		return c
 	}
 	var err error
-	c.socket, err = listenUnix(ctx, config.Listen{Network: "unix", Address: path, Mode: 0o600})
+	l := config.Listen{Network: "unix", Address: path, Mode: 0o600}
+	if os.Geteuid() == 0 {
+		l.Owner = d.started.Store.User // who will be running the server
+	}
+	c.socket, err = listenUnix(ctx, l)
 	if err != nil {
 		var f *failure
 		errors.As(err, &f)

@@ -67,8 +67,18 @@ func (d *daemon) start(ctx context.Context) error {
 	if err := d.open(ctx, sockets); err != nil {
 		return errors.Join(err, d.shut())
 	}
+	d.control = openControl(ctx, d, sockets)
+	d.admin = openAdmin(ctx, d, sockets)
+	secrets, err := buildSecrets(d.started, d.log)
+	if err == nil {
+		err = settle(d.started.Store) // from here on nothing is root's
+	}
+	if err != nil {
+		return errors.Join(err, d.shut())
+	}
+	logIdentity(d.started.Store, d.log)
 	d.failed = make(chan error, len(d.doors))
-	g, err := newGeneration(d.started, d.doors, nil, d.gate, d.watch, d.log)
+	g, err := newGeneration(d.started, d.doors, nil, secrets, d.gate, d.watch, d.log)
 	if err != nil {
 		return errors.Join(err, d.shut())
 	}
@@ -78,8 +88,7 @@ func (d *daemon) start(ctx context.Context) error {
 	for _, door := range d.doors {
 		d.log.Info("listening", "address", door.socket.Addr().Network()+":"+door.socket.Addr().String(), "protocol", door.shift.server.Protocol.String())
 	}
-	d.control = openControl(ctx, d, sockets)
-	d.admin = openAdmin(ctx, d, sockets)
+	d.admin.begin(d)
 	sockets.rest(d.log)
 	return nil
 }
@@ -101,6 +110,12 @@ func (d *daemon) open(ctx context.Context, sockets inherited) error {
 func (d *daemon) shut() (err error) {
 	for _, door := range d.doors {
 		err = errors.Join(err, door.socket.Close())
+	}
+	if d.control != nil {
+		d.control.close()
+	}
+	if d.admin != nil {
+		err = errors.Join(err, d.admin.socket.Close())
 	}
 	return err
 }

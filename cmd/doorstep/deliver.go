@@ -53,6 +53,9 @@ func deliverCommand() *cobra.Command {
 		if *dryRun {
 			return dryDelivery(cmd.Context(), c, to, cmd.OutOrStdout())
 		}
+		if err := settleToDeliver(c.Store); err != nil {
+			return err
+		}
 		content, err := spool(cmd.InOrStdin())
 		if err != nil {
 			return failed(err, "")

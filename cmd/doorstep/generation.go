@@ -16,14 +16,15 @@ import (
 type generation struct {
 	config  *config.Config
 	agent   *delivery.Agent
+	secrets *secrets
 	servers []*lmtp.Server // one for each door; nil where the configuration has no such listener any more
 }
 
 // newGeneration builds what c says, for these doors. The store of the generation before is used
 // further where nothing about it has changed: it knows which directories are durable, and who waits
 // for a sync.
-func newGeneration(c *config.Config, doors []*door, before *generation, gate *gate, w *watch, log *slog.Logger) (*generation, error) {
-	g := &generation{config: c}
+func newGeneration(c *config.Config, doors []*door, before *generation, secrets *secrets, gate *gate, w *watch, log *slog.Logger) (*generation, error) {
+	g := &generation{config: c, secrets: secrets}
 	var err error
 	if before != nil && reflect.DeepEqual(before.config.Store, c.Store) && reflect.DeepEqual(before.config.Quota, c.Quota) {
 		g.agent, err = buildAgentOn(before.agent.Store, c, w, log)
@@ -33,12 +34,8 @@ func newGeneration(c *config.Config, doors []*door, before *generation, gate *ga
 	if err != nil {
 		return nil, failed(err, "doorstep check tells what is wrong with the configuration")
 	}
-	secrets, err := buildSecrets(c, log)
-	if err != nil {
-		return nil, errors.Join(err, g.close(before))
-	}
 	for _, d := range doors {
-		server, err := g.serverFor(d, secrets, gate, w, log)
+		server, err := g.serverFor(d, gate, w, log)
 		if err != nil {
 			return nil, errors.Join(err, g.close(before))
 		}
@@ -48,7 +45,7 @@ func newGeneration(c *config.Config, doors []*door, before *generation, gate *ga
 }
 
 // serverFor is the server of a door.
-func (g *generation) serverFor(d *door, secrets *secrets, gate *gate, w *watch, log *slog.Logger) (*lmtp.Server, error) {
+func (g *generation) serverFor(d *door, gate *gate, w *watch, log *slog.Logger) (*lmtp.Server, error) {
 	for _, l := range g.config.Listen {
 		if l.Network != d.listen.Network || l.Address != d.listen.Address {
 			continue
@@ -60,7 +57,7 @@ func (g *generation) serverFor(d *door, secrets *secrets, gate *gate, w *watch, 
 		if err != nil {
 			return nil, err
 		}
-		return server, secrets.secure(server, l)
+		return server, g.secrets.secure(server, l)
 	}
 	return nil, nil
 }

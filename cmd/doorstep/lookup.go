@@ -71,6 +71,7 @@ type lookupMailbox struct {
 	Account string `json:"account"`
 	Detail  string `json:"detail,omitempty"`
 	Maildir string `json:"maildir"`
+	Owner   string `json:"owner,omitempty"` // uid:gid
 	Quota   int64  `json:"quota,omitempty"`
 
 	QuotaMessages int64          `json:"quota_messages,omitempty"`
@@ -114,11 +115,7 @@ func lookup(ctx context.Context, c *config.Config, text string) (*lookupResult, 
 				err = refused // no transaction without SMTPUTF8 can name it
 			}
 		}
-		refused, placed := result.place(ctx, agent, found, to)
-		if placed != nil {
-			return nil, placed
-		}
-		if err == nil {
+		if refused := result.place(ctx, agent, found, to); err == nil {
 			err = refused
 		}
 	}
@@ -129,15 +126,20 @@ func lookup(ctx context.Context, c *config.Config, text string) (*lookupResult, 
 
 func (r *lookupResult) note(s delivery.Step) { r.Steps = append(r.Steps, lookupStep(s)) }
 
-// place adds an account, and where its mail goes. refused is why it gets none: it is full.
-func (r *lookupResult) place(ctx context.Context, agent *delivery.Agent, found delivery.Resolution, to address.Address) (refused, failure error) {
+// place adds an account, and where its mail goes. It gives the reply of one that gets none: it makes no
+// sense, or is full.
+func (r *lookupResult) place(ctx context.Context, agent *delivery.Agent, found delivery.Resolution, to address.Address) (refused error) {
 	dest, step, err := agent.Dest(found)
 	if dest == (mailbox.Dest{}) {
-		return nil, failed(err, "give the account a home")
+		r.note(delivery.Step{Rule: "maildir", Input: found.Account.Address, Result: err.Error()})
+		return delivery.Refusal(err)
 	}
 	box := lookupMailbox{
 		Account: found.Account.Address, Detail: found.Detail, Maildir: dest.String(),
 		Quota: dest.Quota.Bytes, QuotaMessages: dest.Quota.Messages,
+	}
+	if dest.Owner != (mailbox.Owner{}) {
+		box.Owner = dest.Owner.String()
 	}
 	if dest.Quota != (mailbox.Quota{}) {
 		refused = agent.RefuseFull(ctx, to, dest)
@@ -157,7 +159,7 @@ func (r *lookupResult) place(ctx context.Context, agent *delivery.Agent, found d
 		}
 		r.note(delivery.Step{Rule: "rule", Input: input, Result: rule.Folder})
 	}
-	return refused, nil
+	return refused
 }
 
 // replyText is the reply that RCPT gets for the outcome of a lookup.
@@ -178,7 +180,7 @@ func (r *lookupResult) print(w io.Writer) error {
 		fmt.Fprintf(table, "%s\t%s\t→ %s\n", s.Rule, s.Input, s.Result)
 	}
 	for _, m := range r.Mailboxes {
-		for _, row := range [][2]string{{"account", m.Account}, {"detail", m.Detail}, {"maildir", m.Maildir}} {
+		for _, row := range [][2]string{{"account", m.Account}, {"detail", m.Detail}, {"maildir", m.Maildir}, {"owner", m.Owner}} {
 			if row[1] != "" {
 				fmt.Fprintf(table, "%s\t= %s\n", row[0], row[1])
 			}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"io/fs"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -103,7 +105,11 @@ func (d *daemon) tryReload(r *reloadReport) error {
 		return failed(errors.New(d.path+" cannot be used"), "doorstep check tells all that is wrong with it")
 	}
 	r.note(c.CheckSystem())
-	g, err := newGeneration(c, d.doors, d.now, d.gate, d.watch, d.log)
+	secrets, err := d.secretsFor(c)
+	if err != nil {
+		return err
+	}
+	g, err := newGeneration(c, d.doors, d.now, secrets, d.gate, d.watch, d.log)
 	if err != nil {
 		return err
 	}
@@ -118,6 +124,18 @@ func (d *daemon) tryReload(r *reloadReport) error {
 		}
 	}
 	return d.install(g)
+}
+
+// secretsFor reads keys and passwords again. Where root read them at the start, and the user who
+// runs the server now may not, those stay.
+func (d *daemon) secretsFor(c *config.Config) (*secrets, error) {
+	s, err := buildSecrets(c, d.log)
+	now := d.now.config
+	if errors.Is(err, fs.ErrPermission) && reflect.DeepEqual(c.TLS, now.TLS) && reflect.DeepEqual(c.Auth, now.Auth) {
+		d.log.Warn("keys or passwords can no longer be read, those read before stay in force", "error", err)
+		return d.now.secrets, nil
+	}
+	return s, err
 }
 
 // note adds problems, each once.

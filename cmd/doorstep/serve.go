@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"os/signal"
 	"syscall"
 
@@ -70,12 +71,18 @@ func serve(ctx context.Context, path string, c *config.Config, stderr io.Writer,
 	if c.Store.Durability == config.DurableNone {
 		d.log.Warn("durability is \"none\": a power cut loses mail that was acknowledged")
 	}
+	problems := c.CheckSystem() // as whoever starts it: root sees more than who runs it
 	if err := d.start(ctx); err != nil {
 		return err
 	}
 	// What is missing now may come later, a mount for one; until then its mail is deferred.
-	for _, p := range c.CheckSystem() {
+	for _, p := range problems {
 		d.log.Warn("the configuration does not fit this machine", "problem", p.String())
+	}
+	if f, err := os.Open(path); err == nil {
+		_ = f.Close() // it was only to be seen
+	} else {
+		d.log.Warn("the configuration cannot be reloaded by the user who runs the server", "error", err)
 	}
 	return d.run(ctx, stop, ready)
 }

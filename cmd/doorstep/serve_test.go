@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"io/fs"
 	"os"
@@ -137,9 +138,10 @@ func TestLogReaderGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.kill)
-	buf := make([]byte, 4096)
-	if n, err := r.Read(buf); err != nil || !strings.Contains(string(buf[:n]), "msg=listening") {
-		t.Fatalf("%q, %v", buf[:n], err)
+	for lines := bufio.NewScanner(r); !strings.Contains(lines.Text(), "msg=listening"); {
+		if !lines.Scan() {
+			t.Fatal("the log ends:", lines.Err())
+		}
 	}
 	if err := errors.Join(r.Close(), w.Close()); err != nil {
 		t.Fatal(err)

@@ -110,6 +110,7 @@ func (d *daemon) startSuccessor() (pid int, err error) {
 	cmd := exec.Command(program, os.Args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.ExtraFiles = []*os.File{say}
+	cmd.SysProcAttr = heritage(d.started.Store)
 	names, err := d.handOver(cmd)
 	if err == nil {
 		// WATCHDOG_PID names this process; what is meant for the service has to reach the new one.
