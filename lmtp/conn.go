@@ -33,9 +33,11 @@ type conn struct {
 	state    state
 	envelope *Envelope
 	tx       Transaction
-	rcpts    int       // RCPT commands of the transaction, refused ones too
-	accepted int       // those that were accepted: each gets one reply
-	content  *content  // what has come by BDAT, or is coming by DATA
+	rcpts    int      // RCPT commands of the transaction, refused ones too
+	accepted int      // those that were accepted: each gets one reply
+	content  *content // what has come by BDAT, or is coming by DATA
+	room     content  // for it, and for one after the other
+	dots     dotDecoder
 	forward  *Origin   // what XFORWARD said of the next message
 	mails    int       // MAIL commands of the session, refused ones too
 	wholeBy  time.Time // when what is being read must have come; zero: no such bound

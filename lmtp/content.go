@@ -30,7 +30,8 @@ type content struct {
 }
 
 func (c *conn) newContent() *content {
-	c.content = &content{c: c}
+	c.room = content{c: c}
+	c.content = &c.room
 	c.wholeBy = time.Now().Add(c.server.TransferTimeout)
 	return c.content
 }

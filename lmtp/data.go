@@ -36,11 +36,14 @@ func (c *conn) noRecipient() Reply {
 // message that we cannot take must not be mistaken for commands.
 func (c *conn) receiveData() error {
 	t := c.newContent()
-	dots := &dotDecoder{normalize: c.server.NormalizeBareLF}
-	dots.emit = func(p []byte) {
-		t.write(p)
-		dots.giveUp = t.tooMuch
+	if c.dots.emit == nil { // once for a session
+		c.dots.emit = func(p []byte) {
+			c.room.write(p)
+			c.dots.giveUp = c.room.tooMuch
+		}
 	}
+	dots := &c.dots
+	*dots = dotDecoder{emit: dots.emit, normalize: c.server.NormalizeBareLF}
 	if err := c.in.readDots(dots); err != nil {
 		return c.lostData(err)
 	}

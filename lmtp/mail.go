@@ -33,7 +33,8 @@ func (c *conn) mail(args string) Reply {
 	}
 	origin := c.forward
 	c.forward = nil
-	path, params, refused := pathAndParams(args, "FROM:", "5.1.7")
+	var room [fewParams]parameter
+	path, params, refused := pathAndParams(room[:0], args, "FROM:", "5.1.7")
 	if refused.Code != 0 {
 		return c.refuseArgument("MAIL", args, refused, nil)
 	}
@@ -77,9 +78,12 @@ func (c *conn) parser(env *Envelope) address.Parser {
 	return address.Parser{UTF8: env.SMTPUTF8, LenientLocal8Bit: c.server.Lenient8BitLocalPart}
 }
 
+// fewParams is how many parameters a command usually has at most: there is room for them on the stack.
+const fewParams = 4
+
 // pathAndParams separates the two parts of a MAIL or RCPT argument. There is no space
 // around the colon, and the brackets are required (RFC 5321 §3.3, §4.1.1.2).
-func pathAndParams(args, prefix, enhanced string) (path string, params []parameter, refused Reply) {
+func pathAndParams(room []parameter, args, prefix, enhanced string) (path string, params []parameter, refused Reply) {
 	if len(args) < len(prefix) || !equalFoldASCII(args[:len(prefix)], prefix) ||
 		!strings.HasPrefix(args[len(prefix):], "<") {
 		return "", nil, badArgument("expected " + prefix + "<address>")
@@ -88,7 +92,7 @@ func pathAndParams(args, prefix, enhanced string) (path string, params []paramet
 	if err != nil {
 		return "", nil, Reply{Code: 501, Enhanced: enhanced, Text: "bad address"}
 	}
-	params, ok := parseParams(rest)
+	params, ok := parseParams(room, rest)
 	if !ok {
 		return "", nil, badArgument("bad parameters")
 	}

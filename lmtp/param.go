@@ -25,11 +25,10 @@ type param[T any] struct {
 // maxParams bounds the parameters of one command; there are fewer keywords than this.
 const maxParams = 32
 
-// parseParams reads what stands behind a path.
+// parseParams reads what stands behind a path, and appends it to params.
 //
 //	*( SP esmtp-keyword ["=" esmtp-value] )
-func parseParams(s string) ([]parameter, bool) {
-	var params []parameter
+func parseParams(params []parameter, s string) ([]parameter, bool) {
 	for s != "" {
 		if s[0] != ' ' || len(params) == maxParams {
 			return nil, false

@@ -12,7 +12,7 @@ func FuzzParams(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		params, ok := parseParams(s)
+		params, ok := parseParams(nil, s)
 		if !ok {
 			return
 		}

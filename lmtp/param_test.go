@@ -44,7 +44,7 @@ func TestParseParams(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run("PATH-12 "+tt.name, func(t *testing.T) {
-			got, ok := parseParams(tt.in)
+			got, ok := parseParams(nil, tt.in)
 			if ok != tt.ok {
 				t.Fatalf("%v, %t, want %t", got, ok, tt.ok)
 			}

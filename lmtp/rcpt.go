@@ -25,7 +25,8 @@ func (c *conn) rcpt(args string) Reply {
 		}
 		return replyRcptLimit
 	}
-	path, params, refused := pathAndParams(args, "TO:", "5.1.3")
+	var room [fewParams]parameter
+	path, params, refused := pathAndParams(room[:0], args, "TO:", "5.1.3")
 	if refused.Code != 0 {
 		return c.refuseArgument("RCPT", args, refused, nil)
 	}

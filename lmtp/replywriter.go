@@ -34,7 +34,7 @@ func (w *replyWriter) write(r Reply) {
 	if w.told != nil && w.err == nil {
 		w.told(r)
 	}
-	prefix := strconv.Itoa(r.Code)
+	prefix := string(strconv.AppendInt(make([]byte, 0, 8), int64(r.Code), 10)) // on the stack, as Itoa's is not
 	enhanced := ""
 	if r.Enhanced != "" {
 		enhanced = sameClass(r.Enhanced, prefix) + " "

@@ -103,7 +103,8 @@ func (s *Session) PeerName() string {
 // nextID names the next transaction of the session.
 func (s *Session) nextID() string {
 	s.transactions++
-	return s.ID + "." + strconv.Itoa(s.transactions)
+	id := append(append(make([]byte, 0, 32), s.ID...), '.')
+	return string(strconv.AppendInt(id, int64(s.transactions), 10))
 }
 
 var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
