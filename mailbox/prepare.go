@@ -46,6 +46,7 @@ func (s *Store) prepare(ctx context.Context, to Dest) (maildir, error) {
 		}
 	}
 	s.settled.add(md.id)
+	s.sweeper.note(to)
 	return md, nil
 }
 

@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -62,9 +63,12 @@ type Store struct {
 	gate      *turnstile[uint64] // who works on a file system, by device number
 	making    *turnstile[Dest]   // who makes a Maildir
 	settled   settled
+	sweeper   *sweeper
 	meters    meters
 	buffers   buffers
 	closed    atomic.Bool
+	life      context.Context // until Close
+	end       context.CancelFunc
 }
 
 // defaultParallel is where the journals of ext4 and xfs stop gaining from more.
@@ -87,7 +91,8 @@ func newStore(o Options, sys system) (*Store, error) {
 	if o.Parallel <= 0 {
 		o.Parallel = defaultParallel
 	}
-	s := &Store{opts: o, sys: sys, names: newNamer(o.Host), making: newTurnstile[Dest](1)}
+	s := &Store{opts: o, sys: sys, names: newNamer(o.Host), making: newTurnstile[Dest](1), sweeper: newSweeper()}
+	s.life, s.end = context.WithCancel(context.Background())
 	var err error
 	s.committer, s.gate, err = o.Durability.committer(sys, o.Parallel, o.Hooks.DirectorySynced)
 	if err != nil {
@@ -97,8 +102,9 @@ func newStore(o Options, sys system) (*Store, error) {
 }
 
 // Close ends the use of s: copies that have not reached their Maildir by then fail. It does
-// not wait for those that have; Commit does.
+// not wait for those that have; Commit does. SweepBehind ends too.
 func (s *Store) Close() error {
 	s.closed.Store(true)
+	s.end()
 	return nil
 }

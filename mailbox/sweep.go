@@ -2,10 +2,7 @@ package mailbox
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"regexp"
 	"time"
 
@@ -16,61 +13,72 @@ import (
 // up after 24 hours, and Maildir grants it half as much again.
 const SweepAge = 36 * time.Hour
 
-// sweepBatch is how many names are read at once.
-const sweepBatch = 256
-
 // ownName is the form of the names a namer makes, whichever host made them.
 var ownName = regexp.MustCompile(`^[0-9]+\.M[0-9]+P[0-9]+Q[0-9]+R[0-9a-f]{16}\.`)
 
-// Sweep removes from the tmp/ of a Maildir what deliveries that were killed left there: files
-// with names of this package's form that were neither written nor read for olderThan, which
-// is at least SweepAge. Both times count, because a mount may not keep the time of reading.
-// It returns how many it removed.
+// Sweep removes what deliveries that were killed left in the tmp/ of a Maildir and of its folders, or
+// of the one folder that dest names: files with names of this package's form that were neither
+// written nor read for olderThan, which is at least SweepAge. Both times count, because a mount may
+// not keep the time of reading. It returns how many it removed.
 func (s *Store) Sweep(ctx context.Context, dest Dest, olderThan time.Duration) (removed int, err error) {
 	if err := dest.Check(); err != nil {
 		return 0, err
 	}
+	before := s.sys.now().Add(-max(olderThan, SweepAge))
 	err = s.as(dest.Owner, func() error {
-		removed, err = s.sweep(ctx, dest, olderThan)
-		return err
+		root, err := s.openRoot(dest.Root, toPass)
+		if err != nil {
+			return err
+		}
+		defer s.shut(root)
+		home, err := s.openBeneath(root, dest.below())
+		if err != nil {
+			return noMailbox(dest, err)
+		}
+		defer s.shut(home)
+		return s.eachTmp(ctx, home, dest.Folder == "", func(tmp int) error {
+			return s.list(ctx, tmp, func(name string) error {
+				gone, err := s.sweepFile(tmp, name, before)
+				if gone {
+					removed++
+				}
+				return err
+			})
+		})
 	})
+	if err != nil {
+		err = fmt.Errorf("sweep %s: %w", dest, err)
+	}
 	return removed, err
 }
 
-func (s *Store) sweep(ctx context.Context, dest Dest, olderThan time.Duration) (removed int, err error) {
-	root, err := s.openRoot(dest.Root, toPass)
-	if err != nil {
-		return 0, err
+// eachTmp calls visit for the tmp/ of a Maildir and of its folders, if those are wanted.
+func (s *Store) eachTmp(ctx context.Context, home int, folders bool, visit func(tmp int) error) error {
+	if err := s.within(home, "tmp", visit); err != nil || !folders {
+		return err
 	}
-	defer s.shut(root)
-	fd, err := s.openBeneath(root, dest.below()+"/tmp")
-	if err != nil {
-		return 0, noMailbox(dest, err)
+	return s.within(home, ".", func(dir int) error {
+		return s.list(ctx, dir, func(name string) error {
+			if name[0] != '.' {
+				return nil
+			}
+			return s.within(home, name, func(folder int) error { return s.within(folder, "tmp", visit) })
+		})
+	})
+}
+
+// sweepFile removes a file that was left behind, and reports whether it did.
+func (s *Store) sweepFile(tmp int, name string, before time.Time) (gone bool, err error) {
+	if !ownName.MatchString(name) || !leftBehind(tmp, name, before) {
+		return false, nil
 	}
-	tmp := os.NewFile(uintptr(fd), dest.String()+"/tmp")
-	defer func() { _ = tmp.Close() }() // it was only read
-	before := s.sys.now().Add(-max(olderThan, SweepAge))
-	for {
-		names, err := tmp.Readdirnames(sweepBatch)
-		for _, name := range names {
-			if err := ctx.Err(); err != nil {
-				return removed, fmt.Errorf("sweep %s/tmp: %w", dest, err)
-			}
-			if !ownName.MatchString(name) || !leftBehind(fd, name, before) {
-				continue
-			}
-			if err := s.sys.unlink(fd, name); err == nil {
-				removed++
-			} else if err != unix.ENOENT {
-				return removed, fmt.Errorf("sweep %s/tmp/%s: %w", dest, name, err)
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			return removed, nil
-		}
-		if err != nil {
-			return removed, fmt.Errorf("sweep %s/tmp: %w", dest, err)
-		}
+	switch err := s.sys.unlink(tmp, name); err {
+	case nil:
+		return true, nil
+	case unix.ENOENT:
+		return false, nil
+	default:
+		return false, fmt.Errorf("remove %s: %w", name, err)
 	}
 }
 

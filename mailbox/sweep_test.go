@@ -33,7 +33,7 @@ func TestSweep(t *testing.T) {
 		{"no Maildir name", "lost+found", old, old, false, false},
 		{"a directory", own(5), old, old, true, false},
 	}
-	for i := range 3 * sweepBatch { // more than one batch
+	for i := range 800 { // more than are read at once
 		f := files[0]
 		f.name = own(100 + i)
 		files = append(files, f)

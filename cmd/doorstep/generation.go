@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,6 +31,9 @@ func newGeneration(c *config.Config, doors []*door, before *generation, secrets 
 		g.agent, err = buildAgentOn(before.agent.Store, c, w, log)
 	} else {
 		g.agent, err = buildAgent(c, w, log)
+		if err == nil {
+			go g.agent.Store.SweepBehind(context.Background(), tellSwept(log)) // until the store is closed
+		}
 	}
 	if err != nil {
 		return nil, failed(err, "doorstep check tells what is wrong with the configuration")

@@ -20,9 +20,9 @@ import (
 func mailboxCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "mailbox",
-		Short: "List mailboxes, and count what they hold",
+		Short: "List mailboxes, count what they hold, and clean them",
 	}
-	cmd.AddCommand(mailboxListCommand(), mailboxQuotaCommand())
+	cmd.AddCommand(mailboxListCommand(), mailboxQuotaCommand(), mailboxSweepCommand())
 	return cmd
 }
 
