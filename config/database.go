@@ -56,8 +56,20 @@ func databaseKeys() []key {
 	return []key{
 		forDrivers(key{
 			name: "schema", fallback: `"doorstep"`, kind: choice(func(r *reader) *string { return &r.database().Schema }, known...),
-			doc: "Whose tables they are: Doorstep's own, or those of a project that manages accounts. See sqlite.md.",
-		}, sqlDrivers...),
+			doc: "Whose tables they are: Doorstep's own, or those of a project that manages accounts. See sqlite.md. ldap: iredmail alone; without it user_filter and attributes say how accounts are found. See ldap.md.",
+		}, append(sqlDrivers, LDAPDriver)...),
+		forDrivers(key{
+			name: "password_file", kind: file(func(r *reader) *string { return &r.database().PasswordFile }), example: `"/etc/doorstep/password"`,
+			doc: "A file with the password, in its first line. It is read at each connection. Others than the owner and the group must not be able to read it.",
+		}, LDAPDriver),
+		forDrivers(key{
+			name: "tls_ca", kind: file(func(r *reader) *string { return &r.database().TLSCA }), example: `"/etc/ssl/ca.pem"`,
+			doc: "Certificates of the authorities that vouch for the server. Default: those that the system trusts.",
+		}, LDAPDriver),
+		forDrivers(key{
+			name: "max_connections", kind: count(1, 1000, func(r *reader) *int { return &r.database().MaxConnections }), fallback: "10",
+			doc: "Connections open at once. Who asks for more waits, at most for timeout.",
+		}, LDAPDriver),
 		forDrivers(key{
 			name: "user_query", kind: query(func(r *reader) *string { return &r.database().UserQuery }),
 			example: `"SELECT mail AS address, quota FROM people WHERE mail IN (:address, :address_unicode)"`,

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/doorstep-mail/doorstep/lmtp/address"
+	"github.com/doorstep-mail/doorstep/lmtp/keypair"
 )
 
 // A Driver is what a directory keeps its accounts in.
@@ -18,6 +19,9 @@ type Driver string
 const (
 	PasswdFile Driver = "passwd-file"
 	SQLite     Driver = "sqlite"
+	// LDAPDriver is for accounts in LDAP, SystemAccounts for those of the operating system.
+	LDAPDriver     Driver = "ldap"
+	SystemAccounts Driver = "system"
 )
 
 // A Directory is one [[directory]] table: a database of accounts. Its drivers read what they
@@ -39,10 +43,18 @@ type Directory struct {
 	Domains Domain
 	// Database is for drivers of SQL.
 	Database Database
+	// LDAP and System are for the drivers of these names.
+	LDAP   LDAP
+	System System
 }
 
 // KnowsDomains reports whether the directory may have domains that no [[domain]] names.
-func (d Directory) KnowsDomains() bool { return slices.Contains(domainDrivers, d.Driver) }
+func (d Directory) KnowsDomains() bool {
+	if d.Driver == LDAPDriver {
+		return d.isIRedMail() || d.LDAP.Filters["domain_filter"] != ""
+	}
+	return slices.Contains(domainDrivers, d.Driver)
+}
 
 // KnowsOwners reports whether the directory may say since when an account has its owner.
 func (d Directory) KnowsOwners() bool {
@@ -55,8 +67,8 @@ func (d Directory) IsCached() bool { return slices.Contains(databaseDrivers, d.D
 
 // domainDrivers are the drivers that know domains, databaseDrivers those that are not in memory.
 var (
-	domainDrivers   = []Driver{SQLite}
-	databaseDrivers = []Driver{SQLite}
+	domainDrivers   = []Driver{SQLite, LDAPDriver}
+	databaseDrivers = []Driver{SQLite, LDAPDriver, SystemAccounts}
 )
 
 func beginDirectory(r *reader) int {
@@ -88,7 +100,8 @@ func directorySection() section {
 		doc: "A database of accounts. Several are asked in order, behind the accounts of this file; the first that has an address settles it. One that cannot answer defers the mail.",
 		keys: append([]key{
 			{
-				name: "driver", kind: choice(func(r *reader) *Driver { return &r.directory.Driver }, option[Driver]{"passwd-file", PasswdFile}, option[Driver]{"sqlite", SQLite}),
+				name: "driver", kind: choice(func(r *reader) *Driver { return &r.directory.Driver }, option[Driver]{"passwd-file", PasswdFile}, option[Driver]{"sqlite", SQLite},
+					option[Driver]{"ldap", LDAPDriver}, option[Driver]{"system", SystemAccounts}),
 				example: `"sqlite"`, required: true,
 				doc: "What kind of database it is.",
 			},
@@ -114,13 +127,13 @@ func directorySection() section {
 			}, databaseDrivers...),
 			forDrivers(key{
 				name: "file", kind: file(func(r *reader) *string { return &r.directory.File }), example: `"/etc/dovecot/users"`,
-				doc: "passwd-file: the file. It is read again when it has changed and has been left alone for a second. sqlite: the database. doorstep domain add makes it.",
-			}, PasswdFile, SQLite),
+				doc: "passwd-file: the file. It is read again when it has changed and has been left alone for a second. sqlite: the database. doorstep domain add makes it. system: a file such as /etc/passwd, instead of asking getent.",
+			}, PasswdFile, SQLite, SystemAccounts),
 			forDrivers(key{
 				name: "default_domain", kind: text("a domain", readDefaultDomain), example: `"example.org"`,
 				doc: "The domain of accounts that are named without one. Default: such accounts are not used.",
 			}, PasswdFile),
-		}, append(databaseKeys(), forEach(domainRules(), domainDrivers...)...)...),
+		}, slices.Concat(databaseKeys(), ldapKeys(), systemKeys(), forEach(domainRules(), domainDrivers...))...),
 		sample: []string{`driver = "sqlite"`, `file = "/var/lib/doorstep/accounts.db"`},
 	}
 }
@@ -150,6 +163,8 @@ func (r *reader) checkDirectories() {
 		path := "directory[" + itoa(i) + "]"
 		r.checkDriver(d, path)
 		r.checkDatabase(d, path)
+		r.checkLDAP(d, path)
+		r.checkSystemAccounts(d, path)
 		if d.Name == "" {
 			d.Name = string(d.Driver)
 		}
@@ -180,8 +195,10 @@ func (r *reader) checkDriver(d *Directory, path string) {
 
 // neededKeys are the keys without which a driver cannot be used.
 var neededKeys = map[Driver][]string{
-	PasswdFile: {"file"},
-	SQLite:     {"file"},
+	PasswdFile:     {"file"},
+	SQLite:         {"file"},
+	LDAPDriver:     {"urls", "base"},
+	SystemAccounts: {"domains"},
 }
 
 // Unlisted are the rules for domains that only a directory knows: those of the first that
@@ -206,6 +223,13 @@ func (c *Config) checkDirectoryFiles(report func(path string, err error)) {
 				err = fault{"there is no " + quote(d.File), "doorstep domain add NAME makes it, with its first domain"}
 			}
 			report(path+"file", err)
+		}
+		if d.Database.PasswordFile != "" {
+			report(path+"password_file", checkSecret(d.Database.PasswordFile))
+		}
+		if d.Database.TLSCA != "" {
+			_, err := keypair.Authorities(d.Database.TLSCA)
+			report(path+"tls_ca", err)
 		}
 	}
 }

@@ -23,8 +23,10 @@ type opener func(d config.Directory, key directory.Keyer, log *slog.Logger) (dir
 
 // openers has one for each driver.
 var openers = map[config.Driver]opener{
-	config.PasswdFile: openPasswdFile,
-	config.SQLite:     openSQLite,
+	config.PasswdFile:     openPasswdFile,
+	config.SQLite:         openSQLite,
+	config.LDAPDriver:     openLDAP,
+	config.SystemAccounts: openSystem,
 }
 
 // An observer is told of each question to a backend; nil is not.

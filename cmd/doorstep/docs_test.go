@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
+	"github.com/doorstep-mail/doorstep/delivery/directory/directorytest"
+	"github.com/doorstep-mail/doorstep/delivery/directory/ldap/ldaptest"
 )
 
 // runLookups runs the examples of a page of docs/. Behind the mark "<!-- test: lookup -->" a page
@@ -23,6 +25,9 @@ func runLookups(t *testing.T, page, dir string, instead ...string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("../../docs", page))
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "mail"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	instead = append(instead, "/srv/mail", filepath.Join(dir, "mail"))
@@ -86,9 +91,24 @@ func columns(text string) []string {
 }
 
 func TestFolderExamples(t *testing.T) {
+	runLookups(t, "folders.md", t.TempDir())
+}
+
+func TestLDAPExamples(t *testing.T) {
+	s := ldaptest.Start(t, ldaptest.IRedMail(directorytest.Standard))
 	dir := t.TempDir()
-	if err := os.Mkdir(filepath.Join(dir, "mail"), 0o700); err != nil {
+	password := filepath.Join(dir, "password")
+	if err := os.WriteFile(password, []byte(ldaptest.Password+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	runLookups(t, "folders.md", dir)
+	runLookups(t, "ldap.md", dir, "ldap://ldap.example.org", s.URL, "/etc/doorstep/ldap-ca.pem", s.CA, "/etc/doorstep/ldap.password", password)
+}
+
+func TestSystemExamples(t *testing.T) {
+	dir := t.TempDir()
+	passwd := filepath.Join(dir, "passwd")
+	if err := os.WriteFile(passwd, []byte("root:x:0:0:root:/root:/bin/bash\nalice:x:1000:1000::/srv/home/alice:/bin/sh\noff:x:1001:1001::/home/off:/usr/sbin/nologin\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	runLookups(t, "system.md", dir, "/etc/passwd", passwd)
 }

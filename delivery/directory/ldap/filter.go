@@ -1,0 +1,40 @@
+package ldap
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/doorstep-mail/doorstep/delivery/directory"
+	"github.com/doorstep-mail/doorstep/lmtp/address"
+	client "github.com/go-ldap/ldap/v3"
+)
+
+// fill puts what is looked for into a filter. Every octet of it that could mean something there is
+// escaped (RFC 4515 §3). Where the domain has another spelling, the filter is for either.
+func fill(filter string, key directory.Key) string {
+	filled := fillIn(filter, key.Local, key.Domain)
+	if unicode := address.DomainUnicode(key.Domain); unicode != key.Domain {
+		return "(|" + filled + fillIn(filter, key.Local, unicode) + ")"
+	}
+	return filled
+}
+
+func fillIn(filter, local, domain string) string {
+	return strings.NewReplacer(
+		"{address}", client.EscapeFilter(local+"@"+domain),
+		"{local}", client.EscapeFilter(local),
+		"{domain}", client.EscapeFilter(domain),
+	).Replace(filter)
+}
+
+// CheckFilter says what is wrong with a filter that an administrator wrote.
+func CheckFilter(filter string) error {
+	filled := fillIn(filter, "u", "example.org")
+	if _, err := client.CompileFilter(filled); err != nil {
+		return errors.New(strings.TrimPrefix(err.Error(), `LDAP Result Code 201 "Filter Compile Error": ldap: `))
+	}
+	if filled == filter {
+		return errors.New("the filter names nothing to look for: {address}, {local} or {domain}")
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package ldaptest
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strings"
+
+	"github.com/doorstep-mail/doorstep/delivery/directory/directorytest"
+)
+
+// An Entry is one entry in LDIF: its parent is Base.
+func Entry(class, name, value string, attributes ...string) string {
+	var b strings.Builder
+	line := func(name, value string) {
+		fmt.Fprintf(&b, "%s:: %s\n", name, base64.StdEncoding.EncodeToString([]byte(value)))
+	}
+	line("dn", name+"="+escapeDN(value)+","+Base)
+	line("objectClass", class)
+	line(name, value)
+	for i := 0; i < len(attributes); i += 2 {
+		line(attributes[i], attributes[i+1])
+	}
+	return b.String() + "\n"
+}
+
+// escapeDN escapes a value in a DN (RFC 4514 §2.4).
+func escapeDN(value string) string {
+	var b strings.Builder
+	for i := range len(value) {
+		if c := value[i]; strings.IndexByte(` "#+,;<=>\`, c) >= 0 {
+			b.WriteByte('\\')
+		}
+		b.WriteByte(value[i])
+	}
+	return b.String()
+}
+
+// IRedMail gives a world as iRedMail would have it.
+func IRedMail(w directorytest.World) string {
+	var b strings.Builder
+	for _, name := range w.Domains {
+		attributes := []string{"accountStatus", "active", "enabledService", "mail"}
+		for other, of := range w.DomainAliases {
+			if of == name {
+				attributes = append(attributes, "domainAliasName", other, "enabledService", "domainalias")
+			}
+		}
+		b.WriteString(Entry("mailDomain", "domainName", name, attributes...))
+	}
+	for _, a := range w.Accounts {
+		status := "active"
+		if a.Off {
+			status = "disabled"
+		}
+		attributes := append([]string{"accountStatus", status}, enabled...)
+		add := func(name, value string) {
+			if value != "" {
+				attributes = append(attributes, name, value)
+			}
+		}
+		add("homeDirectory", a.Home)
+		add("mailMessageStore", strings.TrimSuffix(a.Mailbox, "/Maildir"))
+		if a.Quota.Bytes > 0 {
+			add("mailQuota", fmt.Sprint(a.Quota.Bytes))
+		}
+		if a.Owner != nil {
+			add("ownerUid", fmt.Sprint(a.Owner.UID))
+			add("ownerGid", fmt.Sprint(a.Owner.GID))
+		}
+		if a.Broken {
+			add("mailQuota", "-5")
+			add("ownerUid", "x")
+		}
+		b.WriteString(Entry("mailUser", "mail", a.Address, attributes...))
+	}
+	for alias, targets := range w.Aliases {
+		attributes := append([]string{"accountStatus", "active"}, enabled...)
+		for _, target := range targets {
+			attributes = append(attributes, "mailForwardingAddress", target)
+		}
+		b.WriteString(Entry("mailAlias", "mail", alias, attributes...))
+	}
+	for domain, target := range w.CatchAlls {
+		b.WriteString(Entry("mailUser", "mail", "@"+domain, "accountStatus", "active", "mailForwardingAddress", target))
+	}
+	return b.String()
+}
+
+// enabled are the services of accounts and aliases.
+var enabled = []string{"enabledService", "mail", "enabledService", "deliver", "enabledService", "lmtp", "enabledService", "shadowaddress"}

@@ -1,0 +1,110 @@
+package ldap
+
+import (
+	"fmt"
+	"math"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/doorstep-mail/doorstep/delivery/directory"
+	client "github.com/go-ldap/ldap/v3"
+)
+
+// record understands the entry of an account that was found by a key. What makes no sense in it
+// is named with the account, and is nobody else's loss.
+func (d *Directory) record(e *client.Entry, asked directory.Key) (*directory.Account, error) {
+	s := d.options.Schema
+	value := func(name string) string {
+		if name == "" {
+			return ""
+		}
+		return strings.TrimSpace(e.GetEqualFoldAttributeValue(name))
+	}
+	a := &directory.Account{Address: value(s.Address), Home: value(s.Home)}
+	var err error
+	if a.Key, err = d.options.Key(a.Address); err != nil {
+		return nil, directory.Broken(asked.String(), "%s: %s is %q: %v", e.DN, s.Address, a.Address, err)
+	}
+	broken := func(name string, err error) (*directory.Account, error) {
+		return nil, directory.Broken(a.Address, "%s: %s: %v", e.DN, name, err)
+	}
+	if a.Quota.Bytes, err = number(value(s.Quota), math.MaxInt64); err != nil {
+		return broken(s.Quota, err)
+	}
+	if a.Owner, err = owner(value(s.UID), value(s.GID)); err != nil {
+		return broken(s.UID+", "+s.GID, err)
+	}
+	if a.Mailbox, err = maildir(value(s.MailboxBase), value(s.Mailbox), s.MailboxSuffix); err != nil {
+		return broken(s.Mailbox, err)
+	}
+	if s.Status != "" && !strings.EqualFold(value(s.Status), s.Active) || !hasEach(e.GetEqualFoldAttributeValues(s.Services), s.Needed) {
+		a.Disabled = "reject"
+	}
+	if err := a.Check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", e.DN, err)
+	}
+	return a, nil
+}
+
+// number understands a number that may be missing.
+func number(text string, most uint64) (int64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseUint(text, 10, 63)
+	if err != nil || n > most {
+		return 0, fmt.Errorf("%q is not a number from 0 to %d", text, most)
+	}
+	return int64(n), nil
+}
+
+// owner understands uid and gid: both are there or neither.
+func owner(uid, gid string) (*directory.Owner, error) {
+	if uid == "" && gid == "" {
+		return nil, nil
+	}
+	if uid == "" || gid == "" {
+		return nil, fmt.Errorf("uid %q and gid %q: one is missing", uid, gid)
+	}
+	const most = math.MaxUint32 - 1 // -1 says "leave it" to the kernel
+	u, err := number(uid, most)
+	if err != nil {
+		return nil, err
+	}
+	g, err := number(gid, most)
+	if err != nil {
+		return nil, err
+	}
+	return &directory.Owner{UID: uint32(u), GID: uint32(g)}, nil
+}
+
+// maildir puts together the path of a Maildir.
+func maildir(base, below, suffix string) (string, error) {
+	if below == "" {
+		return "", nil
+	}
+	if slices.Contains(strings.Split(base+"/"+below, "/"), "..") {
+		return "", fmt.Errorf("%q leads elsewhere", path.Clean(below))
+	}
+	if base == "" && suffix == "" {
+		return below, nil
+	}
+	if base != "" && !path.IsAbs(base) {
+		return "", fmt.Errorf("%q is not an absolute path", base)
+	}
+	return path.Join(base, below, suffix), nil
+}
+
+// hasEach reports whether the values have one of each list.
+func hasEach(values []string, lists [][]string) bool {
+	for _, list := range lists {
+		if !slices.ContainsFunc(values, func(value string) bool {
+			return slices.ContainsFunc(list, func(wanted string) bool { return strings.EqualFold(value, wanted) })
+		}) {
+			return false
+		}
+	}
+	return true
+}
