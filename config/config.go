@@ -31,12 +31,14 @@ type Config struct {
 	Directories []Directory
 	Control     Control
 	Admin       Admin
+	Sandbox     Sandbox
 	Log         Log
 
 	settings []Setting
 	places   map[string]Problem // where listen[…] and store say what CheckSystem checks
 	said     map[string]string  // what the files say, by path, for Changes
 	from     map[string]string  // and where, as file:line
+	files    []string           // that were read
 }
 
 // A Protocol is what a listener speaks.
@@ -221,6 +223,12 @@ type User struct {
 	UID, GID int
 	// OwnerSince is when the account came to its present owner, the zero Time when unknown.
 	OwnerSince time.Time
+}
+
+// A Sandbox is the [sandbox] table: what the server may still touch when it has started.
+type Sandbox struct {
+	Enabled bool
+	Paths   []string // more directories to write to, absolute
 }
 
 // A Control is the [control] table.

@@ -374,6 +374,20 @@ var sections = []section{
 		},
 	},
 	{
+		name: "sandbox",
+		doc:  "What the server gives up when it has started (Landlock): it then writes only below the directory that the store is in, and where its sockets are, and reads only there, in /etc, and what the configuration names. Without it on kernels that have no Landlock. See security.md.",
+		keys: []key{
+			{
+				name: "enabled", kind: toggle(func(r *reader) *bool { return &r.config.Sandbox.Enabled }), fallback: "true", restart: true,
+				doc: "Whether. There is no sandbox either where nobody can tell beforehand where mailboxes are, with {home} in store.path or with a [[directory]], unless paths says so.",
+			},
+			{
+				name: "paths", kind: list("directories", ignoreLength, readSandboxPath), example: `["/home"]`, restart: true,
+				doc: "More directories to write to. Default: none.",
+			},
+		},
+	},
+	{
 		name: "log",
 		doc:  "What is logged, to standard error.",
 		keys: []key{

@@ -51,6 +51,7 @@ func Load(path string) (*Config, []Problem, error) {
 		r.check(main)
 	}
 	r.config.settings = r.settings()
+	r.config.files = files
 	r.config.places = r.systemPlaces(main)
 	r.config.said, r.config.from = r.sayings()
 	return &r.config, r.problems.inOrder(files), nil

@@ -26,7 +26,7 @@ type adminDoor struct {
 
 // openAdmin opens the admin listener. Mail does not depend on it: where it cannot be opened the log
 // says why, once.
-func openAdmin(ctx context.Context, d *daemon, sockets inherited) *adminDoor {
+func openAdmin(ctx context.Context, d *daemon, sockets *inherited) *adminDoor {
 	c := d.started.Admin
 	if c.Socket.Network == "" {
 		return nil
@@ -61,7 +61,7 @@ func (a *adminDoor) begin(d *daemon) {
 }
 
 // listenAdmin opens the socket, or takes it over, behind a token that is fit to be one.
-func listenAdmin(ctx context.Context, c config.Admin, sockets inherited) (socket net.Listener, token string, err error) {
+func listenAdmin(ctx context.Context, c config.Admin, sockets *inherited) (socket net.Listener, token string, err error) {
 	if c.TokenFile != "" {
 		if token, err = config.ReadToken(c.TokenFile); err != nil {
 			return nil, "", failed(err, config.Hint(err))

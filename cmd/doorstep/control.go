@@ -34,16 +34,14 @@ const orderPatience = 2 * time.Minute
 
 // openControl opens the control socket. Mail does not depend on it: where it cannot be, the log says
 // why.
-func openControl(ctx context.Context, d *daemon, sockets inherited) *control {
+func openControl(ctx context.Context, d *daemon, sockets *inherited) *control {
 	path := d.started.Control.Socket
 	if path == "" {
 		return nil
 	}
 	c := &control{daemon: d, log: d.log}
-	if passed := sockets[controlName]; len(passed) > 0 {
-		delete(sockets, controlName)
+	if passed := sockets.take(controlName); len(passed) > 0 {
 		c.socket = passed[0]
-		c.socket.(*net.UnixListener).SetUnlinkOnClose(true)
 		return c
 	}
 	var err error

@@ -33,6 +33,7 @@ type daemon struct {
 	control *control   // nil: none
 	watch   *watch     // nil: nobody wants to know
 	admin   *adminDoor // nil: none
+	sandbox *sandbox   // nil: none
 	failed  chan error
 
 	order    sync.Mutex    // one reload or upgrade at a time
@@ -70,6 +71,10 @@ func (d *daemon) start(ctx context.Context) error {
 	d.control = openControl(ctx, d, sockets)
 	d.admin = openAdmin(ctx, d, sockets)
 	secrets, err := buildSecrets(d.started, d.log)
+	var tell func()
+	if err == nil {
+		d.sandbox, tell, err = enterSandbox(d.started, d.log)
+	}
 	if err == nil {
 		err = settle(d.started.Store) // from here on nothing is root's
 	}
@@ -90,10 +95,12 @@ func (d *daemon) start(ctx context.Context) error {
 	}
 	d.admin.begin(d)
 	sockets.rest(d.log)
+	tell()
+	sockets.own()
 	return nil
 }
 
-func (d *daemon) open(ctx context.Context, sockets inherited) error {
+func (d *daemon) open(ctx context.Context, sockets *inherited) error {
 	for _, l := range d.started.Listen {
 		opened, err := sockets.open(ctx, l)
 		if err != nil {

@@ -27,11 +27,16 @@ const (
 )
 
 // inherited are such sockets by name: "systemd:NAME", or as the configuration has the address.
-type inherited map[string][]net.Listener
+type inherited struct {
+	sockets map[string][]net.Listener
+	// files are those of sockets that were taken over. They are the old process's until this one
+	// serves: should it fail before, they must stay.
+	files []*net.UnixListener
+}
 
 // inherit takes the sockets that the environment tells of, and their mention out of it: programs
 // that are started later are not meant.
-func inherit() (inherited, error) {
+func inherit() (*inherited, error) {
 	names := strings.Split(os.Getenv(handedOver), "\n")
 	first := firstInherited + 1 // behind the pipe to say ready on
 	if os.Getenv(handedOver) == "" {
@@ -46,7 +51,7 @@ func inherit() (inherited, error) {
 			return nil, err
 		}
 	}
-	sockets := inherited{}
+	in := &inherited{sockets: map[string][]net.Listener{}}
 	for i, name := range names {
 		unix.CloseOnExec(first + i)
 		file := os.NewFile(uintptr(first+i), name)
@@ -54,9 +59,9 @@ func inherit() (inherited, error) {
 		if err = errors.Join(err, file.Close()); err != nil {
 			return nil, failed(fmt.Errorf("take over socket %s: %w", name, err), "it must be a stream socket that listens: ListenStream in the socket unit, and Accept=no")
 		}
-		sockets[name] = append(sockets[name], socket)
+		in.sockets[name] = append(in.sockets[name], socket)
 	}
-	return sockets, nil
+	return in, nil
 }
 
 // fromSystemd are the names of the sockets that systemd passed to this very process.
@@ -80,15 +85,9 @@ func fromSystemd() (names []string, err error) {
 }
 
 // open gives the sockets of a listener: those that are open already, or a new one.
-func (in inherited) open(ctx context.Context, l config.Listen) ([]net.Listener, error) {
+func (in *inherited) open(ctx context.Context, l config.Listen) ([]net.Listener, error) {
 	name := l.Network + ":" + l.Address
-	if sockets, ok := in[name]; ok {
-		delete(in, name)
-		for _, socket := range sockets {
-			if file, ok := socket.(*net.UnixListener); ok && l.Network == "unix" {
-				file.SetUnlinkOnClose(true) // the file is ours, as if we had made it
-			}
-		}
+	if sockets := in.take(name); sockets != nil {
 		return sockets, nil
 	}
 	if l.Network == "systemd" {
@@ -102,9 +101,28 @@ func (in inherited) open(ctx context.Context, l config.Listen) ([]net.Listener, 
 	return []net.Listener{socket}, nil
 }
 
+// take gives the sockets of a name; nil where there are none.
+func (in *inherited) take(name string) []net.Listener {
+	sockets := in.sockets[name]
+	delete(in.sockets, name)
+	for _, socket := range sockets {
+		if file, ok := socket.(*net.UnixListener); ok && !strings.HasPrefix(name, "systemd:") {
+			in.files = append(in.files, file)
+		}
+	}
+	return sockets
+}
+
+// own makes the files of the sockets ours, as if we had made them: they are removed in the end.
+func (in *inherited) own() {
+	for _, file := range in.files {
+		file.SetUnlinkOnClose(true)
+	}
+}
+
 // rest closes what no listener asked for.
-func (in inherited) rest(log *slog.Logger) {
-	for name, sockets := range in {
+func (in *inherited) rest(log *slog.Logger) {
+	for name, sockets := range in.sockets {
 		log.Warn("a socket was passed that the configuration does not name", "name", name, "hint", `write [[listen]] and address = "`+name+`"`)
 		for _, socket := range sockets {
 			if err := socket.Close(); err != nil {
@@ -114,11 +132,11 @@ func (in inherited) rest(log *slog.Logger) {
 	}
 }
 
-func (in inherited) String() string {
-	if len(in) == 0 {
+func (in *inherited) String() string {
+	if len(in.sockets) == 0 {
 		return "none at all"
 	}
-	return strings.Join(slices.Sorted(maps.Keys(in)), ", ")
+	return strings.Join(slices.Sorted(maps.Keys(in.sockets)), ", ")
 }
 
 // suits reports what a listener cannot be on a socket that somebody else opened; what can be told

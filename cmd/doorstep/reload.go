@@ -105,6 +105,13 @@ func (d *daemon) tryReload(r *reloadReport) error {
 		return failed(errors.New(d.path+" cannot be used"), "doorstep check tells all that is wrong with it")
 	}
 	r.note(c.CheckSystem())
+	if wanted, why := sandboxFor(c); d.sandbox != nil && wanted == nil {
+		return failed(errors.New("the running process has given up what this needs: "+why), "restart the server")
+	} else if wanted != nil {
+		if err := d.sandbox.covers(wanted); err != nil {
+			return failed(err, "restart the server")
+		}
+	}
 	secrets, err := d.secretsFor(c)
 	if err != nil {
 		return err

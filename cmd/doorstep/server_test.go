@@ -41,7 +41,7 @@ func launch(dir string, args ...string) (*server, error) {
 // start starts s.cmd in s.dir. Should the test be killed, so is it.
 func (s *server) start() error {
 	s.cmd.Dir, s.exited = s.dir, make(chan struct{})
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread() // Pdeathsig comes when the thread ends that forked
@@ -122,9 +122,9 @@ func (s *server) exitCode(tb testing.TB) int {
 	return s.cmd.ProcessState.ExitCode()
 }
 
-// kill is kill -9, unless it has ended.
+// kill is kill -9, unless it has ended; of the processes that took over from it too.
 func (s *server) kill() {
-	_ = s.cmd.Process.Kill() // it may have ended
+	_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL) // it may have ended
 	<-s.exited
 }
 

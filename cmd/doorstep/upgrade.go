@@ -95,12 +95,9 @@ func (d *daemon) upgrade() upgradeReport {
 
 // startSuccessor starts the new process and waits until it is ready.
 func (d *daemon) startSuccessor() (pid int, err error) {
-	program, err := exec.LookPath(os.Args[0])
-	if err == nil {
-		program, err = filepath.Abs(program)
-	}
+	program, err := ownProgram()
 	if err != nil {
-		return 0, fmt.Errorf("find the program: %w", err)
+		return 0, err
 	}
 	said, say, err := os.Pipe()
 	if err != nil {
@@ -115,7 +112,7 @@ func (d *daemon) startSuccessor() (pid int, err error) {
 	if err == nil {
 		// WATCHDOG_PID names this process; what is meant for the service has to reach the new one.
 		env := slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "WATCHDOG_PID=") })
-		cmd.Env = append(env, handedOver+"="+strings.Join(names, "\n"))
+		cmd.Env = append(append(env, d.sandbox.environment()...), handedOver+"="+strings.Join(names, "\n"))
 		err = cmd.Start()
 	}
 	for _, file := range cmd.ExtraFiles { // copies
@@ -141,6 +138,18 @@ func (d *daemon) startSuccessor() (pid int, err error) {
 	}
 	go func() { _ = cmd.Wait() }() // for as long as both live
 	return cmd.Process.Pid, nil
+}
+
+// ownProgram is the program under the name that it was started by: what is installed there now.
+func ownProgram() (string, error) {
+	program, err := exec.LookPath(os.Args[0])
+	if err == nil {
+		program, err = filepath.Abs(program)
+	}
+	if err != nil {
+		return "", fmt.Errorf("find the program: %w", err)
+	}
+	return program, nil
 }
 
 // handOver adds copies of all sockets to the new process's files, and gives their names.
