@@ -71,7 +71,11 @@ func (m *manager) tell(state string) {
 	// A name that begins with @ is an abstract socket, for net as for systemd.
 	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: m.socket, Net: "unixgram"})
 	if err == nil {
-		_, err = conn.Write([]byte(state))
+		// A manager that does not read must not hold up mail.
+		err = conn.SetWriteDeadline(time.Now().Add(5 * time.Second))
+		if err == nil {
+			_, err = conn.Write([]byte(state))
+		}
 		conn.Close()
 	}
 	if err != nil {

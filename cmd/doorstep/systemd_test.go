@@ -19,7 +19,7 @@ import (
 // tell how it is.
 type fakeSystemd struct {
 	*server
-	notes *net.UnixConn
+	notes <-chan string
 }
 
 // activate starts a server with sockets by name; env has more of the environment.
@@ -31,6 +31,17 @@ func activate(tb testing.TB, dir, configuration string, names []string, sockets 
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { notes.Close() })
+	said := make(chan string, 1000) // the kernel keeps ten, and the watchdog says many
+	go func() {
+		buf := make([]byte, 4096)
+		for {
+			n, err := notes.Read(buf)
+			if err != nil {
+				return
+			}
+			said <- string(buf[:n])
+		}
+	}()
 	// LISTEN_PID is the number of the very process.
 	s := &server{dir: dir, cmd: exec.Command("sh", "-c", `LISTEN_PID=$$ exec doorstep serve -c doorstep.toml`)}
 	s.cmd.Stdout, s.cmd.Stderr = &s.out, &s.log
@@ -48,22 +59,20 @@ func activate(tb testing.TB, dir, configuration string, names []string, sockets 
 		tb.Fatal(err)
 	}
 	tb.Cleanup(s.kill)
-	return &fakeSystemd{s, notes}
+	return &fakeSystemd{s, said}
 }
 
 // note waits for a note that matches; those of the watchdog may come between.
 func (f *fakeSystemd) note(tb testing.TB, want string) {
 	tb.Helper()
-	buf := make([]byte, 4096)
+	end := time.After(patience)
 	for {
-		if err := f.notes.SetReadDeadline(time.Now().Add(patience)); err != nil {
-			tb.Fatal(err)
+		var got string
+		select {
+		case got = <-f.notes:
+		case <-end:
+			tb.Fatalf("no note %q\n%s", want, f.log.String())
 		}
-		n, err := f.notes.Read(buf)
-		if err != nil {
-			tb.Fatalf("no note %q: %v\n%s", want, err, f.log.String())
-		}
-		got := string(buf[:n])
 		if regexp.MustCompile(want).MatchString(got) {
 			return
 		}
