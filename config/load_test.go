@@ -119,6 +119,7 @@ func TestEverything(t *testing.T) {
 		}},
 		Log:     config.Log{Level: slog.LevelDebug, Format: config.LogJSON},
 		Control: config.Control{Socket: "/run/doorstep/control.sock"},
+		Sandbox: config.Sandbox{Enabled: true},
 	}
 	got := load(t, path)
 	if diff := cmp.Diff(want, got, ours); diff != "" {
@@ -158,6 +159,7 @@ func TestDefaultsApply(t *testing.T) {
 		Users:   []config.User{{Address: mail(t, "postmaster@example.org"), EAI: true}},
 		Log:     config.Log{Level: slog.LevelInfo, Format: config.LogText},
 		Control: config.Control{Socket: "/run/doorstep/control.sock"},
+		Sandbox: config.Sandbox{Enabled: true},
 	}
 	if diff := cmp.Diff(want, c, ours); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

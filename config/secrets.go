@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/doorstep-mail/doorstep/lmtp/auth"
@@ -18,6 +20,30 @@ const expiresSoon = 7 * 24 * time.Hour
 
 // A caution is an error that is only warned of.
 type caution struct{ error }
+
+// CheckSecrets checks that nobody reads what the configuration keeps secret who should not: keys,
+// passwords, and the files of the configuration themselves where they have a secret in them. A server
+// is not to start where this finds something.
+func (c *Config) CheckSecrets() error {
+	files := map[string]bool{c.TLS.Key: true, c.Auth.PasswdFile: true}
+	for path := range c.said {
+		name := path[strings.LastIndexByte(path, '.')+1:]
+		if (key{name: name}).isSecret() {
+			file, _, _ := strings.Cut(c.from[path], ":")
+			files[file] = true
+		}
+	}
+	for _, file := range slices.Sorted(maps.Keys(files)) {
+		if file == "" {
+			continue
+		}
+		var f fault
+		if err := checkSecret(file); errors.As(err, &f) { // what cannot be read is found by who reads it
+			return fmt.Errorf("%w; %s", err, f.hint)
+		}
+	}
+	return nil
+}
 
 // checkTLSFiles checks the files of [tls]. report takes what is wrong with the value at a path.
 func (c *Config) checkTLSFiles(report func(path string, err error)) {

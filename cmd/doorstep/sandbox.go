@@ -80,6 +80,11 @@ func sandboxFor(c *config.Config) (s *sandbox, why string) {
 		}
 		s.write = append(s.write, root)
 	}
+	for _, d := range c.Directories {
+		if d.File != "" {
+			s.write = append(s.write, filepath.Dir(d.File)) // SQLite has its journal beside it
+		}
+	}
 	for _, l := range c.Listen {
 		if l.Network == "unix" {
 			s.write = append(s.write, filepath.Dir(l.Address)) // to remove it in the end

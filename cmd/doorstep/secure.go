@@ -22,6 +22,9 @@ type secrets struct {
 
 // buildSecrets reads the files that some listener needs.
 func buildSecrets(c *config.Config, log *slog.Logger) (*secrets, error) {
+	if err := c.CheckSecrets(); err != nil {
+		return nil, failed(err, "others than the owner and the group must not read it")
+	}
 	s := &secrets{}
 	if slices.ContainsFunc(c.Listen, func(l config.Listen) bool { return l.TLS != config.TLSOff }) {
 		source, err := keypair.Open(c.TLS.Certificate, c.TLS.Key, log)
