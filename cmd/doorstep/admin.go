@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -49,6 +50,7 @@ func (a *adminDoor) begin(d *daemon) {
 	}
 	h := &health{inForce: d.inForce}
 	d.watch.watchHealth(h)
+	d.watch.metrics.Func("tls_certificate_expiry_timestamp_seconds", "When the certificate that clients are presented now ceases to be valid; 0 without TLS.", d.certificateEnds)
 	a.server.Metrics = promhttp.HandlerFor(d.watch.metrics.Registry(), promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelError)})
 	a.server.Status = func(ctx context.Context) *status.Snapshot { return d.watch.snapshot(ctx, h) }
 	a.server.Ready, a.server.Trace = h.problems, d.watch.trace
@@ -100,6 +102,24 @@ func (d *daemon) inForce() (*config.Config, *delivery.Agent, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.now.config, d.now.agent, !d.leaving
+}
+
+// certificateEnds is when the certificate that listeners present now ends, in seconds since the
+// epoch; 0 where none do. They all have the same.
+func (d *daemon) certificateEnds() float64 {
+	d.mu.Lock()
+	servers := d.now.servers
+	d.mu.Unlock()
+	for _, s := range servers {
+		if s == nil || s.TLS == nil || s.TLS.GetCertificate == nil {
+			continue
+		}
+		c, err := s.TLS.GetCertificate(&tls.ClientHelloInfo{})
+		if err == nil && c != nil && c.Leaf != nil {
+			return float64(c.Leaf.NotAfter.Unix())
+		}
+	}
+	return 0
 }
 
 // watchHealth adds what is found out when somebody looks.
