@@ -81,8 +81,10 @@ func (a *adminDoor) close() {
 	if a == nil {
 		return
 	}
-	if err := a.server.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-		a.log.Error("close the admin listener", "error", err)
+	for _, close := range []func() error{a.server.Close, a.socket.Close} { // the second counts where it does not serve yet
+		if err := close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			a.log.Error("close the admin listener", "error", err)
+		}
 	}
 }
 

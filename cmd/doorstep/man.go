@@ -17,7 +17,7 @@ import (
 )
 
 // administrative are the verbs for those who run the server; their pages are in section 8.
-var administrative = []string{"serve", "reload", "upgrade"}
+var administrative = []string{"serve", "reload", "upgrade", "status", "trace"}
 
 // manCommand writes the man pages, made from the same tree as the help.
 func manCommand() *cobra.Command {

@@ -62,7 +62,9 @@ func (s *Server) Serve(l net.Listener) error {
 
 // Close ends it; whoever watches a trace is cut off.
 func (s *Server) Close() error {
-	s.Trace.Close()
+	if s.Trace != nil {
+		s.Trace.Close()
+	}
 	return s.http.Close()
 }
 
