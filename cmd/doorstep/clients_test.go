@@ -16,10 +16,11 @@ import (
 	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
 )
 
-// Clients written by others, each with a good recipient, an unknown one, and one whose mailbox is
-// in no state to take mail.
+// Clients written by others, each with a good recipient, an unknown one, one whose mailbox is over its
+// quota, which RCPT tells, and one whose mailbox is in no state to take mail, which comes out later.
 
-// clientSite is a server with an LMTP socket, ESMTP on TCP, and a mailbox of bob that is a file.
+// clientSite is a server with an LMTP socket, ESMTP on TCP, a mailbox of bob that is a file, and one of
+// full that is full.
 func clientSite(t *testing.T) (dir, esmtp string) {
 	t.Helper()
 	dir = place(t)
@@ -30,7 +31,15 @@ func clientSite(t *testing.T) (dir, esmtp string) {
 	if err := os.WriteFile(maildir(dir, "bob"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	serveConfig(t, dir, configuration)
+	for _, sub := range []string{"tmp", "new", "cur"} {
+		if err := os.MkdirAll(filepath.Join(maildir(dir, "full"), sub), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(maildir(dir, "full"), "cur", "1.a:2,S"), make([]byte, 2000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	serveConfig(t, dir, configuration+"[[user]]\naddress = \"full@example.org\"\nquota = 1000\n")
 	return dir, addr
 }
 
@@ -86,7 +95,7 @@ func TestPythonSmtplib(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	alice, nx, bob := "alice@example.org", "nobody@example.org", "bob@example.org"
+	alice, nx, bob, full := "alice@example.org", "nobody@example.org", "bob@example.org", "full@example.org"
 	want := func(name string, got, want map[string]int) {
 		t.Helper()
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -94,9 +103,9 @@ func TestPythonSmtplib(t *testing.T) {
 		}
 	}
 	want("LMTP", runPython(t, map[string]any{"protocol": "lmtp", "path": filepath.Join(dir, "lmtp"),
-		"to": []string{alice, nx, bob}, "message": message("python lmtp")}), map[string]int{alice: 250, nx: 550, bob: 451})
+		"to": []string{alice, nx, bob, full}, "message": message("python lmtp")}), map[string]int{alice: 250, nx: 550, bob: 451, full: 452})
 	want("ESMTP", runPython(t, map[string]any{"protocol": "esmtp", "host": host, "port": port,
-		"to": []string{alice, nx}, "message": message("python esmtp")}), map[string]int{alice: 250, nx: 550})
+		"to": []string{alice, nx, full}, "message": message("python esmtp")}), map[string]int{alice: 250, nx: 550, full: 452})
 	// One reply for all (DATA-12).
 	want("ESMTP, all or none", runPython(t, map[string]any{"protocol": "esmtp", "host": host, "port": port,
 		"to": []string{alice, bob}, "message": message("nobody gets this")}), map[string]int{alice: 451, bob: 451})
@@ -128,6 +137,9 @@ func TestGoSMTPClient(t *testing.T) {
 	begin(c)
 	if code := refusal(c.Rcpt("nobody@example.org", nil)); code != 550 {
 		t.Errorf("unknown recipient: %d", code)
+	}
+	if code := refusal(c.Rcpt("full@example.org", nil)); code != 452 {
+		t.Errorf("full mailbox: %d", code)
 	}
 	if err := errors.Join(c.Rcpt("alice@example.org", nil), c.Rcpt("bob@example.org", nil)); err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -30,15 +31,15 @@ func TestEximMix(t *testing.T) {
 	for _, way := range eximWays {
 		t.Run(way.name, func(t *testing.T) {
 			s := openSite(t, "[limits]\nrecipients = 100\n")
-			s.breakBox(t, s.account(t, brokenD))
+			s.fillBox(t, s.account(t, fullD))
 			e := peer.StartExim(t, peer.EximConfig{Deliver: way.target(s)})
 			m := corpus.Messages()[0]
-			submit(t, e.Addr, m.Content, goodA, unknownC, brokenD, goodB)
+			submit(t, e.Addr, m.Content, goodA, unknownC, fullD, goodB)
 			peer.Await(t, time.Minute, "a second attempt, and a report", func() bool {
-				return countDeliveries(e, brokenD) > 1 && countDeliveries(e, mixFrom) > 0
+				return countDeliveries(e, fullD) > 1 && countDeliveries(e, mixFrom) > 0
 			})
 			checkDeliveries(t, e.Deliveries(), map[string]int{goodA: 1, goodB: 1, mixFrom: 1}, map[string]string{
-				unknownC: "bounced 550 5.1.1 no such mailbox here", brokenD: "deferred 451 4.2.0 mailbox is not available",
+				unknownC: "bounced 550 5.1.1 no such mailbox here", fullD: "deferred 452 4.2.2 mailbox is full",
 			})
 			s.checkFailed(t, unknownC, "550 5.1.1 no such mailbox here")
 			for _, d := range e.Deliveries() {
@@ -47,14 +48,14 @@ func TestEximMix(t *testing.T) {
 				}
 			}
 
-			s.repairBox(t, s.account(t, brokenD))
+			s.emptyBox(t, s.account(t, fullD))
 			crowd := slices.Clone(crew)
 			for _, c := range crew {
 				crowd = append(crowd, strings.Replace(c, "@", "+list@", 1))
 			}
 			submit(t, e.Addr, m.Content, crowd...)
 			e.AwaitIdle(time.Minute)
-			for _, to := range []string{goodA, brokenD} {
+			for _, to := range []string{goodA, fullD} {
 				s.checkStored(t, s.account(t, to), []string{m.Stored()}, "Return-Path", "Delivered-To", "Received", "Received")
 			}
 			for _, to := range crowd {
@@ -71,25 +72,42 @@ func TestEximMix(t *testing.T) {
 func TestEximAllRefused(t *testing.T) {
 	peer.Need(t, "exim4")
 	s := openSite(t)
-	for _, to := range []string{brokenD, goodA} {
+	for _, to := range []string{fullD, goodA} {
 		s.breakBox(t, s.account(t, to))
 	}
 	e := peer.StartExim(t, peer.EximConfig{Deliver: "smtp:" + s.esmtp})
 	m := corpus.Messages()[0]
-	submit(t, e.Addr, m.Content, brokenD, goodA)
-	peer.Await(t, time.Minute, "an attempt", func() bool { return countDeliveries(e, brokenD) > 0 && countDeliveries(e, goodA) > 0 })
+	submit(t, e.Addr, m.Content, fullD, goodA)
+	peer.Await(t, time.Minute, "an attempt", func() bool { return countDeliveries(e, fullD) > 0 && countDeliveries(e, goodA) > 0 })
 	for _, d := range e.Deliveries() {
 		if d.Status != "deferred" || !strings.Contains(d.Text, "451 4.2.0 mailbox is not available") {
 			t.Errorf("%+v", d)
 		}
 	}
-	for _, to := range []string{brokenD, goodA} {
+	for _, to := range []string{fullD, goodA} {
 		s.repairBox(t, s.account(t, to))
 	}
 	e.AwaitIdle(time.Minute)
-	for _, to := range []string{brokenD, goodA} {
+	for _, to := range []string{fullD, goodA} {
 		s.checkStored(t, s.account(t, to), []string{m.Stored()}, "Return-Path", "Delivered-To", "Received", "Received")
 	}
+}
+
+// TestEximIgnoresQuota: a trusted Exim that asks for it gets a message into a full mailbox (EXT-16). Its
+// lmtp transport cannot: it takes no more than 255 octets for the answer to LHLO, and what trusted
+// peers are offered is more.
+func TestEximIgnoresQuota(t *testing.T) {
+	peer.Need(t, "exim4")
+	addr := "127.0.0.1:" + peer.FreePort(t)
+	s := openSite(t, fmt.Sprintf("[[listen]]\naddress = %q\ntrusted = [\"127.0.0.1\"]\n", "tcp:"+addr))
+	full := s.account(t, fullD)
+	s.fillBox(t, full)
+	e := peer.StartExim(t, peer.EximConfig{Deliver: "inet:" + addr, IgnoreQuota: true})
+	m := corpus.Messages()[0]
+	submit(t, e.Addr, m.Content, fullD)
+	e.AwaitIdle(time.Minute)
+	s.emptyBox(t, full)
+	s.checkStored(t, full, []string{m.Stored()}, "Return-Path", "Delivered-To", "Received", "Received")
 }
 
 // countDeliveries counts the attempts to deliver to a recipient.

@@ -1,6 +1,8 @@
 package main_test
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,12 +15,12 @@ import (
 )
 
 // The mix of recipients that an MTA has to tell apart: two good ones, one that does not exist, and
-// one whose mailbox is in no state to take mail.
+// one whose mailbox is over its quota, where a test fills it.
 const (
 	goodA    = "alice@dst.example"
 	goodB    = "crew07@dst.example"
 	unknownC = "nobody@dst.example"
-	brokenD  = "bob@dst.example"
+	fullD    = "bob@dst.example"
 	mixFrom  = "sender@src.example"
 )
 
@@ -33,6 +35,50 @@ func (s *site) account(t *testing.T, address string) siteAccount {
 	t.Fatalf("no account %s", address)
 	return siteAccount{}
 }
+
+// fillBox fills the mailbox of an account up to its quota, with one message.
+func (s *site) fillBox(t *testing.T, a siteAccount) {
+	t.Helper()
+	box := s.maildir(a)
+	for _, dir := range []string{filepath.Dir(filepath.Dir(box)), filepath.Dir(box), box, box + "/tmp", box + "/new", box + "/cur"} {
+		if err := os.Mkdir(dir, 0o700); err != nil && !os.IsExist(err) {
+			t.Fatal(err)
+		}
+		if err := os.Chown(dir, peer.MailUser, peer.MailUser); err != nil {
+			t.Fatal(err)
+		}
+	}
+	filler := s.filler(a)
+	if err := errors.Join(os.WriteFile(filler, nil, 0o600), os.Truncate(filler, fullQuota), os.Chown(filler, peer.MailUser, peer.MailUser)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// emptyBox removes that message, as an IMAP server would that knows of quotas.
+func (s *site) emptyBox(t *testing.T, a siteAccount) {
+	t.Helper()
+	if err := os.Remove(s.filler(a)); err != nil {
+		t.Fatal(err)
+	}
+	size, err := os.OpenFile(filepath.Join(s.maildir(a), "maildirsize"), os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Fprintf(size, "%d -1\n", -fullQuota); err != nil {
+		t.Fatal(err)
+	}
+	if err := size.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *site) filler(a siteAccount) string {
+	return filepath.Join(s.maildir(a), "cur", fmt.Sprintf("1.filler,S=%d:2,S", fullQuota))
+}
+
+// fullQuota is the quota of the account that is full in the mix, in octets: enough for all other
+// tests.
+const fullQuota = 1 << 30
 
 // breakBox puts a file where an account's Maildir should be.
 func (s *site) breakBox(t *testing.T, a siteAccount) {

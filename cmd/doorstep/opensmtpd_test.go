@@ -20,7 +20,7 @@ func TestOpenSMTPDHelper(t *testing.T) {
 	for network, messages := range map[string][]corpus.Message{"unix": keptByOpenSMTPD(), "inet": nil} {
 		t.Run(network, func(t *testing.T) {
 			s := openSite(t)
-			s.breakBox(t, s.account(t, brokenD))
+			s.fillBox(t, s.account(t, fullD))
 			deliver := map[string]string{"unix": s.unix, "inet": "inet:" + s.tcp}[network]
 			o := peer.StartOpenSMTPD(t, peer.OpenSMTPDConfig{Deliver: deliver, TTL: ttl})
 			var want []string
@@ -29,16 +29,16 @@ func TestOpenSMTPDHelper(t *testing.T) {
 				want = append(want, m.Stored())
 			}
 			mixed := corpus.Messages()[0]
-			submit(t, o.Addr, mixed.Content, goodA, unknownC, brokenD, goodB)
+			submit(t, o.Addr, mixed.Content, goodA, unknownC, fullD, goodB)
 			o.AwaitIdle(time.Minute)
 
 			above := []string{"Return-Path", "Delivered-To", "Received", "Delivered-To", "Received"}
 			s.checkStored(t, s.account(t, goodA), append(want, mixed.Stored()), above...)
 			s.checkStored(t, s.account(t, goodB), []string{mixed.Stored()}, above...)
 			checkDeliveries(t, o.Deliveries(), map[string]int{goodA: len(want) + 1, goodB: 1, mixFrom: 1}, map[string]string{
-				unknownC: "deferred 550 5.1.1 no such mailbox here", brokenD: "deferred 451 4.2.0 mailbox is not available",
+				unknownC: "deferred 550 5.1.1 no such mailbox here", fullD: "deferred 452 4.2.2 mailbox is full",
 			})
-			s.checkFailed(t, unknownC+": Envelope expired", brokenD+": Envelope expired")
+			s.checkFailed(t, unknownC+": Envelope expired", fullD+": Envelope expired")
 		})
 	}
 }
@@ -49,10 +49,10 @@ func TestOpenSMTPDHelper(t *testing.T) {
 func TestOpenSMTPDRelay(t *testing.T) {
 	peer.Need(t, "opensmtpd")
 	s := openSite(t)
-	s.breakBox(t, s.account(t, brokenD))
+	s.fillBox(t, s.account(t, fullD))
 	o := peer.StartOpenSMTPD(t, peer.OpenSMTPDConfig{Deliver: "lmtp://" + s.tcp, TTL: time.Minute})
 	m := corpus.Messages()[0]
-	for _, to := range []string{goodA, unknownC, brokenD, goodB} {
+	for _, to := range []string{goodA, unknownC, fullD, goodB} {
 		submit(t, o.Addr, m.Content, to)
 	}
 	peer.Await(t, time.Minute, "all attempts and a report", func() bool { return len(o.Deliveries()) >= 5 })
@@ -61,7 +61,7 @@ func TestOpenSMTPDRelay(t *testing.T) {
 		s.checkStored(t, s.account(t, to), []string{m.Stored()}, "Return-Path", "Delivered-To", "Received", "Received")
 	}
 	checkDeliveries(t, o.Deliveries(), map[string]int{goodA: 1, goodB: 1, mixFrom: 1}, map[string]string{
-		unknownC: "bounced 550 5.1.1 no such mailbox here", brokenD: "deferred 451 4.2.0 mailbox is not available",
+		unknownC: "bounced 550 5.1.1 no such mailbox here", fullD: "deferred 452 4.2.2 mailbox is full",
 	})
 	s.checkFailed(t, unknownC+": 550 5.1.1 no such mailbox here")
 }

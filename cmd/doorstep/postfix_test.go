@@ -76,6 +76,33 @@ func TestPostfixDeliversTheCorpus(t *testing.T) {
 	s.checkByIMAP(t)
 }
 
+// TestPostfixMix: good, unknown and full are three different things.
+func TestPostfixMix(t *testing.T) {
+	peer.Need(t, "postfix")
+	s := openSite(t)
+	s.fillBox(t, s.account(t, fullD))
+	p := peer.StartPostfix(t, peer.PostfixConfig{Deliver: "lmtp:inet:" + s.tcp, Domains: []string{"dst.example", "src.example"}})
+	m := corpus.Messages()[0]
+	submit(t, p.Addr, m.Content, goodA, unknownC, fullD, goodB)
+	peer.Await(t, time.Minute, "all attempts and a report", func() bool { return len(p.Deliveries()) >= 5 })
+
+	for _, to := range []string{goodA, goodB} {
+		s.checkStored(t, s.account(t, to), []string{m.Stored()}, "Return-Path", "Delivered-To", "Received", "Received")
+	}
+	for _, d := range p.Deliveries() {
+		want := [2]string{"sent", "2.0.0"}
+		switch d.To {
+		case unknownC:
+			want = [2]string{"bounced", "5.1.1"}
+		case fullD:
+			want = [2]string{"deferred", "4.2.2"}
+		}
+		if d.Status != want[0] || d.DSN != want[1] {
+			t.Errorf("%+v, want %v", d, want)
+		}
+	}
+}
+
 // injectCorpus sends the whole corpus over one connection.
 func injectCorpus(t *testing.T, addr string) []sent {
 	t.Helper()

@@ -94,6 +94,9 @@ func (s *site) configuration() string {
 			fmt.Fprintf(&b, "%q,", alias)
 		}
 		b.WriteString("]\n")
+		if a.address == fullD {
+			fmt.Fprintf(&b, "quota = %d\n", fullQuota)
+		}
 	}
 	return b.String()
 }

@@ -74,6 +74,25 @@ func TestSwaksDeliversTheCorpus(t *testing.T) {
 	s.checkByIMAP(t)
 }
 
+// TestSwaksMix: good, unknown and full, for a client that waits for each reply.
+func TestSwaksMix(t *testing.T) {
+	peer.Need(t, "swaks")
+	s := openSite(t)
+	s.fillBox(t, s.account(t, fullD))
+	for protocol, server := range map[string]string{"LMTP": s.tcp, "ESMTP": s.esmtp} {
+		transcript, err := peer.Swaks(t, "--protocol", protocol, "--server", server, "--helo", "client.example",
+			"--from", mixFrom, "--to", strings.Join([]string{goodA, unknownC, fullD, goodB}, ","))
+		if err != nil || strings.Count(transcript, "<** ") != 2 || !strings.Contains(transcript, "<** 550 5.1.1 ") || !strings.Contains(transcript, "<** 452 4.2.2 mailbox is full") {
+			t.Errorf("%s: %v\n%s", protocol, err, transcript)
+		}
+	}
+	for _, to := range []string{goodA, goodB} {
+		if n := len(s.messages(t, s.account(t, to))); n != 2 {
+			t.Errorf("%s has %d messages", to, n)
+		}
+	}
+}
+
 // onTheWire is the message as DATA has it (RFC 5321 §4.5.2), up to the dot that ends it, to
 // which swaks adds the line end.
 func onTheWire(m corpus.Message) string {
