@@ -1,114 +1,154 @@
-package main_test
+package main
 
 import (
-	"bytes"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/token"
+	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
-	"github.com/doorstep-mail/doorstep/delivery/directory/directorytest"
-	"github.com/doorstep-mail/doorstep/delivery/directory/ldap/ldaptest"
+	"github.com/doorstep-mail/doorstep/config"
 )
 
-// runLookups runs the examples of a page of docs/. Behind the mark "<!-- test: lookup -->" a page
-// has a configuration (```toml), and behind that what doorstep lookup prints with it (```console).
-// instead has what stands in the place of words of the page while the test runs; the path of the
-// store is below dir.
-//
-// How far apart the columns are depends on how long these are, and does not count.
-func runLookups(t *testing.T, page, dir string, instead ...string) {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join("../../docs", page))
+// What the documentation says of the code is read off the code.
+
+// TestSecurityTableNamesTests: the table of security.md has a row for each check, and every test and
+// session that it names exists.
+func TestSecurityTableNamesTests(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "docs/security.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Mkdir(filepath.Join(dir, "mail"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	instead = append(instead, "/srv/mail", filepath.Join(dir, "mail"))
-	var back []string
-	for i := 0; i < len(instead); i += 2 {
-		back = append(back, instead[i+1], instead[i])
-	}
-	_, rest, marked := strings.Cut(string(text), "<!-- test: lookup -->")
-	if !marked {
-		t.Fatalf("%s has no example", page)
-	}
-	config, rest := block(t, rest, "toml")
-	file := filepath.Join(dir, "doorstep.toml")
-	if err := os.WriteFile(file, []byte(strings.NewReplacer(instead...).Replace(config)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	program := peer.BuildDoorstep(t, dir)
-	examples := 0
-	for strings.Contains(rest, "\n```console\n") {
-		var console string
-		console, rest = block(t, rest, "console")
-		for _, example := range strings.Split("\n"+console, "\n$ doorstep lookup ")[1:] {
-			examples++
-			address, want, _ := strings.Cut(example, "\n")
-			cmd := exec.Command(program, "lookup", "-c", file, address)
-			var out, complaints bytes.Buffer
-			cmd.Stdout, cmd.Stderr = &out, &complaints
-			err := cmd.Run() // a refused address is a failure too
-			if cmd.ProcessState == nil {
-				t.Fatal(err)
-			}
-			got := strings.NewReplacer(back...).Replace(out.String())
-			if diff := cmp.Diff(columns(want), columns(got)); diff != "" {
-				t.Errorf("%s: lookup %s (-page +doorstep)\n%s\n%s\n%s", page, address, diff, got, complaints.String())
+	tests := map[string]bool{}
+	for _, f := range sources(t) {
+		for _, d := range f.syntax.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && f.isTest() {
+				tests[fn.Name.Name] = true
 			}
 		}
 	}
-	if examples == 0 {
-		t.Errorf("%s has no example of lookup", page)
+	rows := map[string]string{}
+	for _, m := range regexp.MustCompile(`(?m)^\| ([RS]\d+) \|(.*)\|$`).FindAllStringSubmatch(string(text), -1) {
+		rows[m[1]] = m[2]
+	}
+	for kind, last := range map[string]int{"S": 31, "R": 20} {
+		for n := 1; n <= last; n++ {
+			row, ok := rows[kind+strconv.Itoa(n)]
+			names := regexp.MustCompile("`([A-Za-z0-9-]+)`").FindAllStringSubmatch(row, -1)
+			if !ok || len(names) == 0 && !strings.Contains(row, "does not apply") && !strings.Contains(row, "every test") {
+				t.Errorf("%s%d has no test and no reason", kind, n)
+			}
+			for _, name := range names {
+				_, err := os.Stat(filepath.Join(root, "testdata/sessions", name[1]+".txt"))
+				known := []string{"openat2"}
+				if !tests[name[1]] && errors.Is(err, fs.ErrNotExist) && !slices.Contains(known, name[1]) {
+					t.Errorf("%s%d names %s, which does not exist", kind, n, name[1])
+				}
+			}
+		}
 	}
 }
 
-// block gives the next fenced block of a kind, and what is behind it.
-func block(t *testing.T, text, kind string) (inside, behind string) {
-	t.Helper()
-	_, inside, begun := strings.Cut(text, "\n```"+kind+"\n")
-	inside, behind, ended := strings.Cut(inside, "```\n")
-	if !begun || !ended {
-		t.Fatalf("no block of %s", kind)
-	}
-	return inside, behind
-}
-
-// columns gives the lines, each with one space between its columns.
-func columns(text string) []string {
-	var lines []string
-	for line := range strings.Lines(strings.TrimSpace(text) + "\n") {
-		lines = append(lines, strings.Join(strings.Fields(line), " "))
-	}
-	return lines
-}
-
-func TestFolderExamples(t *testing.T) {
-	runLookups(t, "folders.md", t.TempDir())
-}
-
-func TestLDAPExamples(t *testing.T) {
-	s := ldaptest.Start(t, ldaptest.IRedMail(directorytest.Standard))
-	dir := t.TempDir()
-	password := filepath.Join(dir, "password")
-	if err := os.WriteFile(password, []byte(ldaptest.Password+"\n"), 0o600); err != nil {
+// TestEveryReplyIsExplained: troubleshooting.md has each reply that the code can give and that is no
+// success.
+func TestEveryReplyIsExplained(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "docs/troubleshooting.md"))
+	if err != nil {
 		t.Fatal(err)
 	}
-	runLookups(t, "ldap.md", dir, "ldap://ldap.example.org", s.URL, "/etc/doorstep/ldap-ca.pem", s.CA, "/etc/doorstep/ldap.password", password)
+	explained := map[string]bool{}
+	for _, cell := range column(string(text), "Reply") {
+		for _, code := range regexp.MustCompile(`\d{3}(?: \d\.\d+\.\d+)?`).FindAllString(cell, -1) {
+			explained[code] = true
+		}
+	}
+	found := 0
+	for _, f := range sources(t) {
+		if f.isTest() || !below(f.dir(), "lmtp") && !below(f.dir(), "delivery") && f.dir() != "cmd/doorstep" || below(f.dir(), "lmtp/client") {
+			continue
+		}
+		ast.Inspect(f.syntax, func(n ast.Node) bool {
+			literal, ok := n.(*ast.CompositeLit)
+			if !ok {
+				return true
+			}
+			code := replyOf(literal)
+			if code == "" || code[0] < '4' {
+				return true
+			}
+			found++
+			if !explained[code] {
+				t.Errorf("%s: %s is not in docs/troubleshooting.md", f.at(n), code)
+			}
+			return true
+		})
+	}
+	if found < 40 {
+		t.Errorf("only %d replies found in the code", found)
+	}
 }
 
-func TestSystemExamples(t *testing.T) {
-	dir := t.TempDir()
-	passwd := filepath.Join(dir, "passwd")
-	if err := os.WriteFile(passwd, []byte("root:x:0:0:root:/root:/bin/bash\nalice:x:1000:1000::/srv/home/alice:/bin/sh\noff:x:1001:1001::/home/off:/usr/sbin/nologin\n"), 0o600); err != nil {
-		t.Fatal(err)
+// replyOf gives the codes in a literal of a Reply or an Error, or in a row of codes: "550 5.1.1".
+func replyOf(literal *ast.CompositeLit) string {
+	var code, enhanced string
+	for _, element := range literal.Elts {
+		value := element
+		if pair, ok := element.(*ast.KeyValueExpr); ok {
+			value = pair.Value
+			if name, ok := pair.Key.(*ast.Ident); !ok || name.Name != "Code" && name.Name != "Enhanced" {
+				continue
+			}
+		}
+		basic, ok := value.(*ast.BasicLit)
+		switch {
+		case !ok:
+		case basic.Kind == token.INT && regexp.MustCompile(`^[245]\d\d$`).MatchString(basic.Value) && code == "":
+			code = basic.Value
+		case basic.Kind == token.STRING && regexp.MustCompile(`^"[245]\.\d+\.\d+"$`).MatchString(basic.Value):
+			enhanced = strings.Trim(basic.Value, `"`)
+		}
 	}
-	runLookups(t, "system.md", dir, "/etc/passwd", passwd)
+	if code == "" {
+		return ""
+	}
+	return strings.TrimSpace(code + " " + enhanced)
+}
+
+// TestExamplesOfConfigurationLoad: what the documentation shows in TOML is TOML that the program knows:
+// complete configurations load, and of pieces every key is known.
+func TestExamplesOfConfigurationLoad(t *testing.T) {
+	blocks := 0
+	for _, page := range pages(t) {
+		for i, m := range regexp.MustCompile("(?ms)^```toml\n(.*?)^```$").FindAllStringSubmatch(page.text, -1) {
+			blocks++
+			file := filepath.Join(t.TempDir(), fmt.Sprintf("%d.toml", i))
+			if err := os.WriteFile(file, []byte(m[1]), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, problems, err := config.Load(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			complete := strings.Contains(m[1], "[[listen]]") && strings.Contains(m[1], "[[domain]]")
+			for _, p := range problems {
+				switch {
+				case p.Warning:
+				case complete:
+					t.Errorf("%s: a configuration does not load: %s", page.path, p)
+				case strings.Contains(p.Text, "unknown key"), strings.Contains(p.Text, "must be"), p.Key == "" && p.Line > 0:
+					t.Errorf("%s: %s", page.path, p)
+				}
+			}
+		}
+	}
+	if blocks < 5 {
+		t.Errorf("only %d examples found", blocks)
+	}
 }
