@@ -5,7 +5,7 @@
 # make crash    power cuts, kill -9 and failing disks, at length; needs root
 # make soak     reloads and upgrades under load, and ten minutes of it
 # make deb      the Debian package, in ./bin
-# make bench    Doorstep beside Dovecot and others, for half an hour; BENCH=-quick for some minutes
+# make bench    Doorstep beside Dovecot and others, for half an hour; BENCH=-quick or BENCH="-within 12m" for less
 # make microbench  the Go benchmarks
 
 GO       ?= go

@@ -112,6 +112,67 @@ func TestRender(t *testing.T) {
 	}
 }
 
+func TestPeriods(t *testing.T) {
+	text := ""
+	for _, tt := range []struct {
+		add  time.Duration
+		want string
+	}{{4 * time.Second, "4s"}, {4 * time.Second, "4s"}, {310 * time.Millisecond, "300ms to 4s"}, {time.Second, "300ms to 4s"}} {
+		if text = periods(text, tt.add); text != tt.want {
+			t.Errorf("%q, want %q", text, tt.want)
+		}
+	}
+}
+
+// TestBudget: the time that is left is shared among the cases that are left, whoever takes part.
+func TestBudget(t *testing.T) {
+	o, err := parseOptions([]string{"-within", "10m"})
+	if err != nil || !o.million || o.only != withinContenders {
+		t.Fatalf("%+v, %v", o, err)
+	}
+	b := &bench{options: o, deadline: time.Now().Add(10 * time.Minute)}
+	cases := plan(o)
+	planned := time.Duration(0)
+	for _, c := range cases {
+		p := b.periodFor(c, len(cases))
+		for _, who := range contenders(o) {
+			if c.wants(who.name) {
+				planned += p * time.Duration(o.rounds+1)
+			}
+		}
+	}
+	if planned > 6*time.Minute || planned < 3*time.Minute {
+		t.Errorf("%v of 10 minutes are for measuring", planned)
+	}
+	b.deadline = time.Now().Add(-time.Minute)
+	if p := b.periodFor(cases[0], 1); p != shortestPeriod {
+		t.Errorf("%v when the time is over", p)
+	}
+}
+
+// TestTargets: what meets a target, what misses it, and what was not measured.
+func TestTargets(t *testing.T) {
+	r := &Report{Allocations: 8, Cases: []CaseReport{
+		{Case{Name: "many-1"}, []Result{{Contender: "group", Rate: 2900}, {Contender: "dovecot", Rate: 1000}, {Contender: "floor", Rate: 4000}}},
+		{Case{Name: "bulk-16"}, []Result{{Contender: "group", Rate: 1, Memory: 60 * mib}}},
+		{Case{Name: "grown-1000"}, []Result{{Contender: "group", Rate: 100}}},
+		{Case{Name: "grown-1000000"}, []Result{{Contender: "group", Rate: 95}}},
+	}}
+	got := table(r)
+	for _, want := range []string{
+		"| 1 session, rate of Dovecot's | ≥ 3.00 × | 2.90 × | **no** |",
+		"| 1 session, rate of the floor's | ≥ 0.60 × | 0.72 × | yes |",
+		"| 16 sessions, rate of Dovecot's | ≥ 5.00 × | – | not measured |",
+		"| 16 sessions × 25 MiB, memory | ≤ 64.0 MiB | 60.0 MiB | yes |",
+		"| mailbox of 1,000,000 files, rate of that with 1,000 | ≥ 0.90 × | 0.95 × | yes |",
+		"| 4 KB message through `lmtp`, heap allocations | ≤ 9 | 8 | yes |",
+	} {
+		if !strings.Contains(got, want+"\n") {
+			t.Errorf("no %s in\n%s", want, got)
+		}
+	}
+}
+
 func TestRefusesMemory(t *testing.T) {
 	const shm = "/dev/shm"
 	if fs, _ := mounted(shm); !strings.HasPrefix(fs, "tmpfs") {

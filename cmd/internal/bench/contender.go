@@ -43,17 +43,18 @@ type detail struct {
 // that do not.
 func contenders(o options) []contender {
 	list := []contender{
-		{"group", "Doorstep, group", doorstep(o.doorstep, "group")},
-		{"each", "Doorstep, each", doorstep(o.doorstep, "each")},
+		{"group", "Doorstep, group", doorstep(o.doorstep, `durability = "group"`)},
+		{"single", "Doorstep, group, single_copy", doorstep(o.doorstep, "single_copy = true")},
+		{"each", "Doorstep, each", doorstep(o.doorstep, `durability = "each"`)},
 	}
 	if o.against != "" {
-		list = append(list, contender{"against", "the other Doorstep, group", doorstep(o.against, "group")})
+		list = append(list, contender{"against", "the other Doorstep, group", doorstep(o.against, `durability = "group"`)})
 	}
 	list = append(list,
 		contender{"dovecot", "Dovecot LMTP", startDovecot},
 		contender{"go-synced", "go-smtp + go-maildir, synced", goSMTP(true)},
 		contender{"floor", "the floor: a bare loop", startFloor},
-		contender{"none", "Doorstep, none: no sync", doorstep(o.doorstep, "none")},
+		contender{"none", "Doorstep, none: no sync", doorstep(o.doorstep, `durability = "none"`)},
 		contender{"go", "go-smtp + go-maildir: no sync", goSMTP(false)},
 	)
 	return slices.DeleteFunc(list, func(c contender) bool {

@@ -57,4 +57,6 @@ func (h *host) Fatalf(format string, args ...any) {
 }
 
 func (h *host) Fatal(args ...any)                { h.Fatalf("%s", fmt.Sprint(args...)) }
+func (h *host) Error(args ...any)                { h.Errorf("%s", fmt.Sprint(args...)) }
+func (h *host) Skip(args ...any)                 { h.Fatal(args...) }
 func (h *host) Skipf(format string, args ...any) { h.Fatalf(format, args...) }

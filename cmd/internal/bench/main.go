@@ -23,6 +23,7 @@ type options struct {
 	period   time.Duration
 	quick    bool
 	million  bool
+	within   time.Duration
 	render   bool
 	against  string
 	doorstep string
@@ -39,6 +40,7 @@ func parseOptions(args []string) (options, error) {
 	f.DurationVar(&o.period, "period", 4*time.Second, "about how long a round lasts")
 	f.BoolVar(&o.quick, "quick", false, "a run of a few minutes: short rounds, the main cases")
 	f.BoolVar(&o.million, "million", false, "also a mailbox of a million files; making and removing it takes minutes")
+	f.DurationVar(&o.within, "within", 0, "a run of all cases in about so much time, 12m say: the million files included, those contenders\nthat the targets compare, and rounds of three as long as there is time for")
 	f.BoolVar(&o.render, "render", false, "measure nothing, write the table and the chart of -out/bench.json anew")
 	f.StringVar(&o.doorstep, "doorstep", "", "measure this `program` and do not build one")
 	f.StringVar(&o.against, "against", "", "measure another doorstep `program` too, in group durability: the one before a change")
@@ -50,10 +52,14 @@ func parseOptions(args []string) (options, error) {
 	if o.quick && !given["period"] {
 		o.period = 600 * time.Millisecond
 	}
+	if o.within > 0 && !given["contenders"] {
+		o.only = withinContenders
+	}
+	o.million = o.million || o.within > 0
 	if o.quick && !given["out"] {
 		o.out = filepath.Join(o.dir, "results")
 	}
-	if f.NArg() > 0 || o.rounds < 1 || o.period <= 0 {
+	if f.NArg() > 0 || o.rounds < 1 || o.period <= 0 || o.within < 0 {
 		return o, errors.New("bench takes flags only, and at least one round of some length")
 	}
 	return o, nil
@@ -72,6 +78,12 @@ func main() {
 	if err == nil && o.cases == "list" {
 		listCases(o)
 		return
+	}
+	if err == nil && !o.render {
+		var done bool
+		if done, err = withOwnMounts(); done {
+			exit(err)
+		}
 	}
 	if err == nil {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -17,7 +17,8 @@ const slowCreate = 60
 // A bench is a run.
 type bench struct {
 	options
-	dir string // of this run; removed at its end
+	dir      string // of this run; removed at its end
+	deadline time.Time
 }
 
 // measure runs all cases that are asked for.
@@ -36,7 +37,7 @@ func measure(ctx context.Context, o options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{options: o, dir: dir}
+	b := &bench{options: o, dir: dir, deadline: time.Now().Add(o.within)}
 	defer b.remove()
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return nil, err
@@ -46,7 +47,7 @@ func measure(ctx context.Context, o options) (*Report, error) {
 	}
 	r := &Report{
 		Date: time.Now().Format(time.DateOnly), Versions: programVersions(),
-		Settings: Settings{Rounds: o.rounds, Period: o.period.String(), Dovecot: dovecotSettings},
+		Settings: Settings{Rounds: o.rounds, Dovecot: dovecotSettings},
 	}
 	if r.Machine, err = describeMachine(dir); err != nil {
 		return nil, err
@@ -57,10 +58,15 @@ func measure(ctx context.Context, o options) (*Report, error) {
 	if r.Machine.CreateUS > slowCreate {
 		say("making a file takes %.0f µs: ext4 is slow at it for some minutes after many were removed; wait, and begin again", r.Machine.CreateUS)
 	}
+	if r.Allocations, err = allocations(); err != nil {
+		say("the allocations of a message are not known: %v", err)
+	}
 	cases := plan(o)
 	for i, c := range cases {
-		say("case %d of %d: %s", i+1, len(cases), c.Title)
-		result, err := b.measureCase(ctx, c)
+		period := b.periodFor(c, len(cases)-i)
+		r.Settings.Period = periods(r.Settings.Period, period)
+		say("case %d of %d: %s, rounds of %v", i+1, len(cases), c.Title, period.Round(time.Millisecond))
+		result, err := b.measureCase(ctx, c, period)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", c.Name, err)
 		}
@@ -100,8 +106,17 @@ type entry struct {
 }
 
 // measureCase starts the contenders, runs their rounds in turn, and stops them.
-func (b *bench) measureCase(ctx context.Context, c Case) (CaseReport, error) {
-	entries := b.start(c)
+func (b *bench) measureCase(ctx context.Context, c Case, period time.Duration) (CaseReport, error) {
+	mounts, dir := new(host), b.dir
+	defer mounts.end()
+	if c.Slow {
+		var err error
+		if dir, err = slowDisk(mounts); err != nil {
+			say("  no slow disk: %v", err)
+			return CaseReport{Case: c}, nil
+		}
+	}
+	entries := b.start(c, dir)
 	defer func() {
 		for _, e := range entries {
 			e.end()
@@ -111,7 +126,7 @@ func (b *bench) measureCase(ctx context.Context, c Case) (CaseReport, error) {
 	if c.Idle > 0 {
 		err = b.idle(ctx, c, entries)
 	} else {
-		err = b.rounds(ctx, c, entries)
+		err = b.rounds(ctx, c, entries, period)
 	}
 	report := CaseReport{Case: c}
 	for _, e := range entries {
@@ -121,7 +136,7 @@ func (b *bench) measureCase(ctx context.Context, c Case) (CaseReport, error) {
 }
 
 // start starts who takes part. Who cannot is missing, and says why.
-func (b *bench) start(c Case) []*entry {
+func (b *bench) start(c Case, dir string) []*entry {
 	var entries []*entry
 	for _, who := range contenders(b.options) {
 		if !c.wants(who.name) {
@@ -130,7 +145,7 @@ func (b *bench) start(c Case) []*entry {
 		e := &entry{contender: who, Result: Result{Contender: who.name, Title: who.title}}
 		entries = append(entries, e)
 		var err error
-		if e.site, err = makeSite(new(host), filepath.Join(b.dir, who.name)); err == nil {
+		if e.site, err = makeSite(new(host), filepath.Join(dir, who.name)); err == nil {
 			e.subject, err = who.start(e.site)
 		}
 		if err == nil && c.Grown > 0 {
@@ -151,7 +166,7 @@ func (e *entry) miss(err error) {
 
 // rounds: first one that brings the mailboxes into being, one that finds how many messages
 // take the period, then those that count, and last the one of the details.
-func (b *bench) rounds(ctx context.Context, c Case, entries []*entry) error {
+func (b *bench) rounds(ctx context.Context, c Case, entries []*entry, period time.Duration) error {
 	for round := range b.options.rounds + 3 {
 		for _, e := range entries {
 			if e.subject == nil {
@@ -160,8 +175,8 @@ func (b *bench) rounds(ctx context.Context, c Case, entries []*entry) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			b.settle()
-			if err := b.round(ctx, c, e, round); err != nil {
+			e.settle()
+			if err := b.round(ctx, c, e, round, period); err != nil {
 				e.miss(err)
 			}
 			if c.Bulk {
@@ -174,14 +189,14 @@ func (b *bench) rounds(ctx context.Context, c Case, entries []*entry) error {
 	return nil
 }
 
-func (b *bench) round(ctx context.Context, c Case, e *entry, round int) error {
+func (b *bench) round(ctx context.Context, c Case, e *entry, round int, period time.Duration) error {
 	switch round {
 	case 0:
 		_, err := e.subject.run(ctx, c.Load, c.warmUp())
 		return err
 	case 1:
 		s, err := e.subject.run(ctx, c.Load, c.warmUp())
-		e.Messages = c.messages(c.warmUp(), s.took, b.period)
+		e.Messages = c.messages(c.warmUp(), s.took, period)
 		return err
 	case b.options.rounds + 2:
 		d, err := e.subject.look(ctx, c.Load, e.Messages)
@@ -210,8 +225,8 @@ func (c Case) messages(did int, took, period time.Duration) int {
 }
 
 // settle lets the disk write what others have left, so that nobody pays for it.
-func (b *bench) settle() {
-	fd, err := unix.Open(b.dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+func (e *entry) settle() {
+	fd, err := unix.Open(e.site.dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return
 	}

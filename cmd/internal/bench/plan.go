@@ -25,6 +25,8 @@ type Case struct {
 	Idle int `json:"idle,omitempty"`
 	// Messages of a round; 0: as many as take the period.
 	Messages int `json:"messages,omitempty"`
+	// Slow is measured on a disk whose flushes take slowFlush.
+	Slow bool `json:"slow,omitempty"`
 	// Bulk is measured in octets, and its mail is removed behind each round.
 	Bulk bool `json:"bulk,omitempty"`
 
@@ -64,6 +66,14 @@ func plan(o options) []Case {
 			Load:  Load{Sessions: sessions, Recipients: 1, Size: 25 * mib}, Bulk: true,
 		})
 	}
+	for _, sessions := range []int{1, 16, 64} {
+		all = append(all, Case{
+			Name:  fmt.Sprintf("slow-%d", sessions),
+			Title: fmt.Sprintf("%s × 4 KiB, %s mailboxes, on a disk that takes 2 ms for a flush", count(sessions, "session"), thousands(mailboxes)),
+			Load:  Load{Sessions: sessions, Recipients: 1, Size: 4 * kib}, Slow: true,
+			only: []string{"group", "dovecot", "floor"},
+		})
+	}
 	for _, files := range []int{1000, 100_000, 1_000_000} {
 		if files == 1_000_000 && !o.million {
 			continue
@@ -74,6 +84,9 @@ func plan(o options) []Case {
 			Load:  Load{Sessions: 16, Recipients: 1, Size: 4 * kib, Box: fmt.Sprintf("grown-%d", files)},
 			Grown: files, Messages: 1000, only: []string{"group", "dovecot", "floor"},
 		})
+		if files == 1_000_000 {
+			all[len(all)-1].only = []string{"group"} // a million names take their time
+		}
 	}
 	return slices.DeleteFunc(append(all, idleCases()...), func(c Case) bool { return !o.wants(c) })
 }
@@ -107,6 +120,9 @@ func count(n int, what string) string {
 
 // wants reports whether a contender takes part.
 func (c Case) wants(name string) bool {
+	if name == "single" { // it is like group but where a message has several recipients
+		return c.Recipients > 1
+	}
 	return c.only == nil || slices.Contains(c.only, name) || name == "against"
 }
 

@@ -17,6 +17,8 @@ type Report struct {
 	Versions map[string]string `json:"versions"`
 	Settings Settings          `json:"settings"`
 	Cases    []CaseReport      `json:"cases"`
+	// Allocations on the heap of a message through package lmtp.
+	Allocations float64 `json:"allocations,omitempty"`
 }
 
 // Settings are how it was measured.

@@ -79,11 +79,11 @@ func lastLines(output string) string {
 	return strings.Join(lines[max(0, len(lines)-5):], "\n")
 }
 
-// doorstep starts the program in one of its durabilities.
-func doorstep(program, durability string) func(site) (subject, error) {
+// doorstep starts the program with a line for [store].
+func doorstep(program, store string) func(site) (subject, error) {
 	return func(s site) (subject, error) {
 		socket, config := filepath.Join(peer.MailDir(s), "lmtp"), filepath.Join(peer.Dir(s), "doorstep.toml")
-		if err := os.WriteFile(config, []byte(doorstepConfig(s, socket, durability)), 0o644); err != nil {
+		if err := os.WriteFile(config, []byte(doorstepConfig(s, socket, store)), 0o644); err != nil {
 			return nil, err
 		}
 		return startServer(s, socket, exec.Command(program, "serve", "-c", config))
@@ -91,7 +91,7 @@ func doorstep(program, durability string) func(site) (subject, error) {
 }
 
 // doorstepConfig raises the bound of connections and leaves all else as it is.
-func doorstepConfig(s site, socket, durability string) string {
+func doorstepConfig(s site, socket, store string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `hostname = "mx.%s"
 [[listen]]
@@ -101,10 +101,10 @@ mode = "0666"
 connections = 20000
 [store]
 path = "%s/{local}"
-durability = "%s"
+%s
 [[domain]]
 name = "%s"
-`, domain, socket, s.mail(), durability, domain)
+`, domain, socket, s.mail(), store, domain)
 	user := func(box string, aliases ...string) {
 		fmt.Fprintf(&b, "[[user]]\naddress = %q\naliases = [", box+"@"+domain)
 		for _, a := range aliases {

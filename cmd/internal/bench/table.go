@@ -15,6 +15,7 @@ func table(r *Report) string {
 		"behind a 4 KiB write); load average %.1f before and %.1f behind. %s. Median of %s of about %s each.\n",
 		r.Date, m.CPU, count(m.Cores, "core"), octets(m.Memory), m.Kernel, m.FileSystem, m.Device, m.FlushMS,
 		m.LoadBefore, m.LoadAfter, versions(r.Versions), count(r.Settings.Rounds, "round"), r.Settings.Period)
+	targetTable(&b, r)
 	for _, c := range r.Cases {
 		fmt.Fprintf(&b, "\n### %s\n\n", c.Title)
 		if c.Idle > 0 {

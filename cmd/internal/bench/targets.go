@@ -1,0 +1,105 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A target is what a figure is held against.
+type target struct {
+	what string
+	want float64
+	unit func(float64) string
+	most bool // want is the most, not the least
+	of   func(r *Report) float64
+}
+
+// targets are the aims of the project. What was not measured is left open.
+var targets = []target{
+	{"1 session, rate of Dovecot's", 3, times, false, against("many-1", "group", "dovecot", rate)},
+	{"16 sessions, rate of Dovecot's", 5, times, false, against("many-16", "group", "dovecot", rate)},
+	{"16 sessions, Dovecot's processor time of ours", 8, times, false, against("many-16", "dovecot", "group", cpu)},
+	{"64 sessions, rate of Dovecot's", 8, times, false, against("many-64", "group", "dovecot", rate)},
+	{"64 sessions, Dovecot's processor time of ours", 10, times, false, against("many-64", "dovecot", "group", cpu)},
+	{"64 sessions, Dovecot's memory of ours", 3, times, false, against("many-64", "dovecot", "group", memory)},
+	{"16 sessions into one mailbox, rate of Dovecot's", 12, times, false, against("one", "group", "dovecot", rate)},
+	{"50 recipients × 100 KiB, `single_copy`, rate of Dovecot's", 6, times, false, against("fanout", "single", "dovecot", rate)},
+	{"50 recipients × 100 KiB, rate of Dovecot's", 2, times, false, against("fanout", "group", "dovecot", rate)},
+	{"1 session, rate of the floor's", 0.6, times, false, against("many-1", "group", "floor", rate)},
+	{"16 sessions, rate of the floor's", 0.6, times, false, against("many-16", "group", "floor", rate)},
+	{"64 sessions, rate of the floor's", 0.6, times, false, against("many-64", "group", "floor", rate)},
+	{"slow disk, 1 session, rate of the floor's", 0.9, times, false, against("slow-1", "group", "floor", rate)},
+	{"slow disk, 16 sessions, rate of the floor's", 0.9, times, false, against("slow-16", "group", "floor", rate)},
+	{"slow disk, 64 sessions, rate of the floor's", 0.9, times, false, against("slow-64", "group", "floor", rate)},
+	{"16 sessions × 25 MiB, rate of the floor's", 0.8, times, false, against("bulk-16", "group", "floor", rate)},
+	{"16 sessions × 25 MiB, memory", 64 * mib, size, true, alone("bulk-16", "group", memory)},
+	{"10,000 idle connections, memory", 320 * mib, size, true, alone("idle-10000", "group", memory)},
+	{"mailbox of 1,000,000 files, rate of that with 1,000", 0.9, times, false, grownBy("grown-1000000", "grown-1000")},
+	{"4 KB message through `lmtp`, heap allocations", 9, plain, true, func(r *Report) float64 { return r.Allocations }},
+}
+
+func rate(r *Result) float64   { return r.Rate }
+func cpu(r *Result) float64    { return r.CPU }
+func memory(r *Result) float64 { return float64(r.Memory) }
+
+func size(n float64) string  { return octets(int64(n)) }
+func plain(n float64) string { return fmt.Sprintf("%.0f", n) }
+
+// alone gives a figure of one contender; 0 where it was not measured.
+func alone(name, who string, figure func(*Result) float64) func(*Report) float64 {
+	return func(r *Report) float64 {
+		for _, c := range r.Cases {
+			if result := c.of(who); c.Name == name && result != nil && result.Missing == "" {
+				return figure(result)
+			}
+		}
+		return 0
+	}
+}
+
+// against compares figures of two contenders in one case.
+func against(name, who, other string, figure func(*Result) float64) func(*Report) float64 {
+	return quotient(alone(name, who, figure), alone(name, other, figure))
+}
+
+// grownBy compares our rates in two cases.
+func grownBy(name, other string) func(*Report) float64 {
+	return quotient(alone(name, "group", rate), alone(other, "group", rate))
+}
+
+func quotient(a, b func(*Report) float64) func(*Report) float64 {
+	return func(r *Report) float64 {
+		if b(r) == 0 {
+			return 0
+		}
+		return a(r) / b(r)
+	}
+}
+
+// met says how a figure stands to its target.
+func (t target) met(figure float64) string {
+	switch {
+	case figure == 0:
+		return "not measured"
+	case t.most && figure <= t.want, !t.most && figure >= t.want:
+		return "yes"
+	}
+	return "**no**"
+}
+
+// targetTable holds what was measured against the targets.
+func targetTable(b *strings.Builder, r *Report) {
+	b.WriteString("\n### Targets\n\n| | target | measured | met |\n|---|--:|--:|---|\n")
+	for _, t := range targets {
+		bound := "≥ "
+		if t.most {
+			bound = "≤ "
+		}
+		figure := t.of(r)
+		shown := "–"
+		if figure != 0 {
+			shown = t.unit(figure)
+		}
+		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", t.what, bound+t.unit(t.want), shown, t.met(figure))
+	}
+}
