@@ -34,6 +34,16 @@ func ofAdmin(k kind) kind {
 	}}
 }
 
+// readTokenFile takes a path; "" says that none is wanted.
+func readTokenFile(r *reader, v value, s string) {
+	if s == "" {
+		return
+	}
+	if path, ok := r.absolute(v, s); ok {
+		r.config.Admin.TokenFile = path
+	}
+}
+
 // checkAdmin checks what the keys of [admin] say of one another, and of the listeners.
 func (r *reader) checkAdmin() {
 	l := &r.config.Admin.Socket
@@ -67,6 +77,9 @@ func (r *reader) checkAdmin() {
 		return
 	}
 	if l.IsLoopback() {
+		if _, meant := r.said["admin.token_file"]; meant {
+			return
+		}
 		r.problems.warn(v.place(), "every user of this machine may read what the admin listener tells", `write "unix:/run/doorstep/admin.sock", or set admin.token_file`)
 		return
 	}

@@ -368,8 +368,8 @@ var sections = []section{
 				doc: "Unix sockets: the group of the socket file. Default: the group that runs the server.",
 			},
 			{
-				name: "token_file", kind: file(func(r *reader) *string { return &r.config.Admin.TokenFile }), example: `"admin-token"`, restart: true,
-				doc: "A file with the word that clients must show, as a bearer token or as the password of any user; 16 characters at least. Others than the owner and the group must not be able to read it. Only /healthz is told to all. Default: the socket alone decides.",
+				name: "token_file", kind: text("a path", readTokenFile), example: `"admin-token"`, restart: true,
+				doc: "A file with the word that clients must show, as a bearer token or as the password of any user; 16 characters at least. Others than the owner and the group must not be able to read it. Only /healthz is told to all. Default: the socket alone decides; \"\" says that this is meant, where a loopback address lets every user of the machine ask.",
 			},
 		},
 	},

@@ -34,6 +34,10 @@ protocol = "esmtp"
 [control]
 socket = "control.sock"
 
+[admin] # metrics, and the status page: http://127.0.0.1:2480/
+address    = "tcp:127.0.0.1:2480"
+token_file = "" # every user of this machine may look
+
 [store]
 path = "mail/{domain}/{local}/Maildir"
 
@@ -84,8 +88,9 @@ Doorstep is ready. Send a message from another terminal:
 and see it:
 
     find %[1]s/mail -type f -path '*/new/*'
+    doorstep status -c %[2]s
 
-The configuration is %[2]s. Ctrl-C stops.
+The configuration is %[2]s; http://127.0.0.1:2480/ shows what the server does. Ctrl-C stops.
 
 `, p.dir, p.config)
 }

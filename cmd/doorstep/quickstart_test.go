@@ -101,7 +101,7 @@ func copySources(t *testing.T, dir string) {
 
 func isSource(name string) bool {
 	switch filepath.Ext(name) {
-	case ".go", ".mod", ".sum":
+	case ".go", ".mod", ".sum", ".html", ".css", ".js": // the last are embedded
 		return !strings.HasSuffix(name, "_test.go")
 	}
 	return name == "Makefile"

@@ -24,7 +24,8 @@ func serveCommand() *cobra.Command {
 			"doorstep upgrade. It tells systemd how it is (Type=notify), and takes sockets from it\n" +
 			"(address = \"systemd:NAME\").\n\n" +
 			"With --dev it needs no configuration: it makes one in ./doorstep-dev, with a few accounts,\n" +
-			"and listens on a socket there, on 127.0.0.1:2424 for LMTP and on 127.0.0.1:2525 for ESMTP.",
+			"and listens on a socket there, on 127.0.0.1:2424 for LMTP and on 127.0.0.1:2525 for ESMTP;\n" +
+			"http://127.0.0.1:2480/ is its status page.",
 		Example: "  doorstep serve -c /etc/doorstep/doorstep.toml\n  doorstep serve --dev",
 		Args:    noArguments,
 	}
