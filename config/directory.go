@@ -19,6 +19,8 @@ type Driver string
 const (
 	PasswdFile Driver = "passwd-file"
 	SQLite     Driver = "sqlite"
+	Postgres   Driver = "postgres"
+	MySQL      Driver = "mysql"
 	// LDAPDriver is for accounts in LDAP, SystemAccounts for those of the operating system.
 	LDAPDriver     Driver = "ldap"
 	SystemAccounts Driver = "system"
@@ -53,6 +55,9 @@ func (d Directory) KnowsDomains() bool {
 	if d.Driver == LDAPDriver {
 		return d.isIRedMail() || d.LDAP.Filters["domain_filter"] != ""
 	}
+	if d.Database.UserQuery != "" {
+		return d.Database.DomainQuery != ""
+	}
 	return slices.Contains(domainDrivers, d.Driver)
 }
 
@@ -67,8 +72,8 @@ func (d Directory) IsCached() bool { return slices.Contains(databaseDrivers, d.D
 
 // domainDrivers are the drivers that know domains, databaseDrivers those that are not in memory.
 var (
-	domainDrivers   = []Driver{SQLite, LDAPDriver}
-	databaseDrivers = []Driver{SQLite, LDAPDriver, SystemAccounts}
+	domainDrivers   = []Driver{SQLite, Postgres, MySQL, LDAPDriver}
+	databaseDrivers = []Driver{SQLite, Postgres, MySQL, LDAPDriver, SystemAccounts}
 )
 
 func beginDirectory(r *reader) int {
@@ -101,6 +106,7 @@ func directorySection() section {
 		keys: append([]key{
 			{
 				name: "driver", kind: choice(func(r *reader) *Driver { return &r.directory.Driver }, option[Driver]{"passwd-file", PasswdFile}, option[Driver]{"sqlite", SQLite},
+					option[Driver]{"postgres", Postgres}, option[Driver]{"mysql", MySQL},
 					option[Driver]{"ldap", LDAPDriver}, option[Driver]{"system", SystemAccounts}),
 				example: `"sqlite"`, required: true,
 				doc: "What kind of database it is.",
@@ -197,6 +203,8 @@ func (r *reader) checkDriver(d *Directory, path string) {
 var neededKeys = map[Driver][]string{
 	PasswdFile:     {"file"},
 	SQLite:         {"file"},
+	Postgres:       {"database", "user"},
+	MySQL:          {"database", "user"},
 	LDAPDriver:     {"urls", "base"},
 	SystemAccounts: {"domains"},
 }

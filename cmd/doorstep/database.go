@@ -26,3 +26,20 @@ func isOurs(d config.Directory) bool {
 func openSQLite(d config.Directory, key directory.Keyer, _ *slog.Logger) (directory.Directory, error) {
 	return sqlite.Open(sqlite.Options{Path: d.File, Queries: queries(d.Database), Ours: isOurs(d), Key: key, Timeout: d.Timeout})
 }
+
+// openServer opens a directory in a database that is spoken to over a wire.
+func openServer(open func(sql.Server, sql.Queries, directory.Keyer) (*sql.Directory, error)) opener {
+	return func(d config.Directory, key directory.Keyer, _ *slog.Logger) (directory.Directory, error) {
+		db := d.Database
+		return open(sql.Server{
+			Host: db.Host, Port: db.Port, Socket: db.Socket, Database: db.Name, User: db.User, PasswordFile: db.PasswordFile,
+			TLS: databaseTLS[db.TLS], CA: db.TLSCA, MaxConnections: db.MaxConnections, IdleConnections: db.IdleConnections, Timeout: d.Timeout,
+		}, queries(db), key)
+	}
+}
+
+var databaseTLS = map[config.DatabaseTLS]sql.TLSMode{
+	config.DatabaseTLSOff:     sql.TLSOff,
+	config.DatabaseTLSRequire: sql.TLSRequire,
+	config.DatabaseTLSVerify:  sql.TLSVerify,
+}

@@ -12,6 +12,8 @@ import (
 	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/directory/passwdfile"
+	"github.com/doorstep-mail/doorstep/delivery/directory/sql/mysql"
+	"github.com/doorstep-mail/doorstep/delivery/directory/sql/postgres"
 	"github.com/doorstep-mail/doorstep/delivery/directory/static"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
@@ -27,6 +29,8 @@ var openers = map[config.Driver]opener{
 	config.SQLite:         openSQLite,
 	config.LDAPDriver:     openLDAP,
 	config.SystemAccounts: openSystem,
+	config.Postgres:       openServer(postgres.Open),
+	config.MySQL:          openServer(mysql.Open),
 }
 
 // An observer is told of each question to a backend; nil is not.

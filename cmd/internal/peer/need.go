@@ -14,6 +14,7 @@ import (
 var programs = map[string]struct {
 	pkg  string
 	path string // where it is when not in a directory for commands
+	glob string // a pattern for where it is then
 	file string // a pattern, for what is no program: a file that proves that it is there
 	// aside is where install-peers unpacked it, below .cache/peers: the package cannot be
 	// installed beside another one.
@@ -32,13 +33,18 @@ var programs = map[string]struct {
 	"swaks-tls":    {pkg: "libnet-ssleay-perl", file: "/usr/lib/*/perl5/*/Net/SSLeay.pm"},
 	"cyrus-sasl":   {pkg: "libsasl2-modules", file: "/usr/lib/*/sasl2/libscram.so"},
 	"python3":      {pkg: "python3"},
-	"fail2ban":     {pkg: "fail2ban", path: "/usr/bin/fail2ban-regex"},
-	"promtool":     {pkg: "prometheus", aside: "prometheus/usr/bin/promtool"},
-	"chromium":     {pkg: "chromium"},
-	"smtp-source":  {pkg: "postfix"},
-	"git":          {pkg: "git"},
-	"man":          {pkg: "man-db"},
-	"dpkg-deb":     {pkg: "dpkg"},
+	"postgres":     {pkg: "postgresql", glob: "/usr/lib/postgresql/*/bin/postgres"},
+	"initdb":       {pkg: "postgresql", glob: "/usr/lib/postgresql/*/bin/initdb"},
+	"mariadbd":     {pkg: "mariadb-server"},
+
+	"mariadb-install-db": {pkg: "mariadb-server"},
+	"fail2ban":           {pkg: "fail2ban", path: "/usr/bin/fail2ban-regex"},
+	"promtool":           {pkg: "prometheus", aside: "prometheus/usr/bin/promtool"},
+	"chromium":           {pkg: "chromium"},
+	"smtp-source":        {pkg: "postfix"},
+	"git":                {pkg: "git"},
+	"man":                {pkg: "man-db"},
+	"dpkg-deb":           {pkg: "dpkg"},
 	// An overlay over the machine itself, to install packages on it without a trace.
 	"overlay":         {pkg: "mount", path: "/bin/mount", root: true, mount: true},
 	"systemd-analyze": {pkg: "systemd"},
@@ -93,6 +99,13 @@ func look(name string) (path string, err error) {
 	}
 	if aside := programs[name].aside; aside != "" {
 		places = append(places, filepath.Join(moduleRoot(), ".cache", "peers", aside))
+	}
+	if pattern := programs[name].glob; pattern != "" {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			return "", err
+		}
+		places = append(places, found...)
 	}
 	for _, place := range places {
 		if path, err = exec.LookPath(place); err == nil {

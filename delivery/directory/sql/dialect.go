@@ -22,6 +22,9 @@ type Dialect struct {
 	Prepare bool
 	// Backslash says that a backslash in a string escapes what follows.
 	Backslash bool
+	// CannotHold reports whether an error says that the tables could not even hold what was asked
+	// for, because of their character set. It may be nil.
+	CannotHold func(error) bool
 }
 
 func (d Dialect) placeholder(n int) string {

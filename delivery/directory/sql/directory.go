@@ -181,7 +181,13 @@ func (d *Directory) ask(ctx context.Context, s *statement, about parameters) ([]
 	if err != nil && ctx.Err() == nil && isLost(err) {
 		rows, err = s.query(ctx, about)
 	}
-	return rows, err
+	if err == nil || d.options.Dialect.CannotHold == nil || !d.options.Dialect.CannotHold(err) {
+		return rows, err
+	}
+	if ascii := about.inALabels(); ascii != about {
+		return d.ask(ctx, s, ascii) // the domain may be there in the form that needs ASCII only
+	}
+	return nil, nil
 }
 
 // about leaves the rows whose address has the key. A row whose key cannot be told may be the

@@ -40,3 +40,6 @@ func aboutAddress(key directory.Key) (parameters, bool) {
 
 // aboutDomain gives the parameters for a domain.
 func aboutDomain(key string) (parameters, bool) { return aboutAddress(directory.Key{Domain: key}) }
+
+// inALabels has the domain in A-labels throughout.
+func (p parameters) inALabels() parameters { return parameters{p[0], p[0], p[2], p[3], p[3]} }

@@ -57,8 +57,8 @@ var presets = map[string]Queries{
 	// a row for itself, and a catch-all is a row for the domain's name. An account that may not
 	// have mail delivered is as good as switched off.
 	"iredmail": {
-		User: `SELECT username AS address, CONCAT(storagebasedirectory, '/', storagenode, '/', maildir) AS home,
-				CONCAT(storagebasedirectory, '/', storagenode, '/', maildir, '/', mailboxfolder) AS mailbox,
+		User: `SELECT username AS address, CONCAT(storagebasedirectory, '/', storagenode, '/', TRIM(TRAILING '/' FROM maildir)) AS home,
+				CONCAT(storagebasedirectory, '/', storagenode, '/', TRIM(TRAILING '/' FROM maildir), '/', mailboxfolder) AS mailbox,
 				CAST(quota AS DECIMAL(20,0)) * 1048576 AS quota,
 				CASE WHEN active = 1 AND enabledeliver = 1 AND enablelmtp = 1 THEN 1 ELSE 0 END AS active
 			FROM mailbox WHERE username IN (:address, :address_unicode)`,
