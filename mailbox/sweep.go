@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"time"
@@ -52,10 +53,19 @@ func (s *Store) Sweep(ctx context.Context, dest Dest, olderThan time.Duration) (
 	return removed, err
 }
 
-// eachTmp calls visit for the tmp/ of a Maildir and of its folders, if those are wanted.
+// eachTmp calls visit for the tmp/ of a Maildir and of its folders, if those are wanted. Something
+// else in the place of the Maildir's own is an error: no mail can be delivered there.
 func (s *Store) eachTmp(ctx context.Context, home int, folders bool, visit func(tmp int) error) error {
-	if err := s.within(home, "tmp", visit); err != nil || !folders {
+	tmp, err := s.openComponent(home, "tmp", asDirectory)
+	if err == nil {
+		err = visit(tmp)
+		s.shut(tmp)
+	}
+	if err != nil && !errors.Is(err, unix.ENOENT) {
 		return err
+	}
+	if !folders {
+		return nil
 	}
 	return s.within(home, ".", func(dir int) error {
 		return s.list(ctx, dir, func(name string) error {
