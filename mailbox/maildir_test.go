@@ -285,12 +285,12 @@ func TestSettled(t *testing.T) {
 			}
 		}
 	}
-	var known settled
-	for i := range settledMaildirs + 10 {
+	var known settled[fileID]
+	for i := range settledMost + 10 {
 		known.add(fileID{ino: uint64(i)})
 	}
-	if len(known.ids) != settledMaildirs || !known.has(fileID{ino: settledMaildirs + 9}) {
-		t.Errorf("remembers %d Maildirs, want %d and the last", len(known.ids), settledMaildirs)
+	if len(known.ids) != settledMost || !known.has(fileID{ino: settledMost + 9}) {
+		t.Errorf("remembers %d Maildirs, want %d and the last", len(known.ids), settledMost)
 	}
 }
 

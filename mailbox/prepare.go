@@ -36,26 +36,42 @@ func (s *Store) prepare(ctx context.Context, to Dest) (maildir, error) {
 	if s.settled.has(md.id) {
 		return md, nil
 	}
-	for _, step := range chain {
-		if step.passed {
-			continue
-		}
-		if err := s.syncParent(step.fd, to.Owner); err != nil {
-			s.leave(md)
-			return noMaildir, fmt.Errorf("sync the directories above %s/new: %w", to, err)
-		}
+	if err := s.settle(chain, md.id, to.Owner); err != nil {
+		s.leave(md)
+		return noMaildir, fmt.Errorf("sync the directories above %s/new: %w", to, err)
 	}
 	s.settled.add(md.id)
 	s.sweeper.note(to)
 	return md, nil
 }
 
-func (s *Store) syncParent(fd int, owner Owner) error {
-	id, err := s.sys.identify(fd)
-	if err != nil {
-		return err
+// settle makes the entry of each directory in the one above durable, down to the new/ that is
+// called last. One whose entry was synced since it was made there, for another Maildir, is not
+// synced again: those at the top are for the first Maildir below them only.
+func (s *Store) settle(chain []step, last fileID, owner Owner) error {
+	ids := make([]fileID, 0, len(chain)+1)
+	for _, step := range chain {
+		id, err := s.sys.identify(step.fd)
+		if err != nil {
+			return err
+		}
+		ids = append(ids, id)
 	}
-	return s.committer.syncDir(directory{fd, id, owner})
+	ids = append(ids, last)
+	for i, step := range chain {
+		above := entry{ids[i], ids[i+1]}
+		if step.passed || s.entries.has(above) {
+			continue
+		}
+		// It was opened by its entry, so that a sync which begins now is for that entry too.
+		if err := s.committer.syncDir(directory{step.fd, ids[i], owner}); err != nil {
+			return err
+		}
+		if above.child.birth != 0 { // else it could be another one with the same number later
+			s.entries.add(above)
+		}
+	}
+	return nil
 }
 
 // A step is an open directory on the way to a Maildir.

@@ -2,34 +2,37 @@ package mailbox
 
 import "sync"
 
-// settledMaildirs bounds a settled: 64 octets or so for each.
-const settledMaildirs = 1 << 16
+// settledMost bounds a settled: 100 octets or so for each.
+const settledMost = 1 << 16
 
-// settled remembers the Maildirs that are durable themselves, by their new/. Forgetting one costs
-// a few syncs.
-type settled struct {
+// An entry is a directory in another one.
+type entry struct{ parent, child fileID }
+
+// settled remembers what is durable of the directories above mail: entries, each of which was synced,
+// and Maildirs, by their new/, whose entries all were. Forgetting one costs a sync or a few.
+type settled[K comparable] struct {
 	mu  sync.RWMutex
-	ids map[fileID]struct{}
+	ids map[K]struct{}
 }
 
-func (t *settled) has(id fileID) bool {
+func (t *settled[K]) has(id K) bool {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	_, ok := t.ids[id]
 	return ok
 }
 
-func (t *settled) add(id fileID) {
+func (t *settled[K]) add(id K) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.ids) >= settledMaildirs {
+	if len(t.ids) >= settledMost {
 		for some := range t.ids {
 			delete(t.ids, some)
 			break
 		}
 	}
 	if t.ids == nil {
-		t.ids = make(map[fileID]struct{})
+		t.ids = make(map[K]struct{})
 	}
 	t.ids[id] = struct{}{}
 }

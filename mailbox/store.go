@@ -62,7 +62,8 @@ type Store struct {
 	committer committer
 	gate      *turnstile[uint64] // who works on a file system, by device number
 	making    *turnstile[Dest]   // who makes a Maildir
-	settled   settled
+	settled   settled[fileID]    // Maildirs
+	entries   settled[entry]     // of the directories above
 	sweeper   *sweeper
 	meters    meters
 	buffers   buffers
