@@ -84,7 +84,7 @@ func TestSandboxIsReal(t *testing.T) {
 // TestNoSandboxWhereNobodyKnows: with {home}, mailboxes may be anywhere, unless somebody says where.
 func TestNoSandboxWhereNobodyKnows(t *testing.T) {
 	for more, want := range map[string]string{
-		"": `msg="no sandbox" reason="store.path begins with {home}`,
+		"":                                `msg="no sandbox" reason="store.path begins with {home}`,
 		"[sandbox]\npaths = [\"home\"]\n": "msg=sandbox landlock=",
 	} {
 		needLandlock(t)

@@ -29,6 +29,7 @@ type sendRequest struct {
 	timeout                 time.Duration
 	verbose                 bool
 	security                sendSecurity
+	load                    sendLoad
 }
 
 // sendCommand is a client for one message.
@@ -39,7 +40,9 @@ func sendCommand() *cobra.Command {
 		Long: "Send hands a message to a server and prints what it answered for each recipient. FILE is a\n" +
 			"message with its header; - reads standard input. Without FILE a short message is made up.\n\n" +
 			"SMTPUTF8 and BODY=8BITMIME are asked for when the message or an address needs them.\n" +
-			"It exits with 0 when every recipient's message was taken, and with 1 when not.",
+			"With --count it is a load: that many messages over --sessions connections at once, with progress on a\n" +
+			"terminal, and the rate and latencies at the end. It exits with 0 when every recipient's message was\n" +
+			"taken, and with 1 when not.",
 		Example: "  doorstep send --to alice@example.org\n" +
 			"  doorstep send -v --server unix:/run/doorstep/lmtp.sock -f bob@example.com -t alice@example.org message.eml\n" +
 			"  doorstep send --server tcp:127.0.0.1:2525 --protocol esmtp --to 用户@例え.example",
@@ -55,10 +58,14 @@ func sendCommand() *cobra.Command {
 	flags.StringVar(&r.body, "body", "auto", "the BODY parameter: 7bit, 8bitmime, none or `auto`")
 	flags.StringVar(&r.utf8, "smtputf8", "auto", "ask for SMTPUTF8: always, never or `auto`")
 	r.security.flags(flags)
+	r.load.flags(flags)
 	flags.DurationVar(&r.timeout, "timeout", 5*time.Minute, "how long to wait for each answer")
 	flags.BoolVarP(&r.verbose, "verbose", "v", false, "print the dialogue")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := r.check(); err != nil {
+			return err
+		}
+		if err := r.load.check(flags.Changed); err != nil {
 			return err
 		}
 		content, closeContent, err := r.content(args, cmd.InOrStdin())
@@ -66,6 +73,9 @@ func sendCommand() *cobra.Command {
 			return err
 		}
 		defer closeContent()
+		if r.load.count > 1 {
+			return r.sendMany(cmd.Context(), content, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		}
 		return r.send(cmd.Context(), content, cmd.OutOrStdout(), cmd.ErrOrStderr())
 	}
 	return cmd
@@ -103,15 +113,9 @@ func (r *sendRequest) send(ctx context.Context, content io.ReadSeeker, stdout, s
 	if err != nil {
 		return err
 	}
-	options := client.Options{Hello: r.hello, Timeout: r.timeout}
-	if r.protocol == "esmtp" {
-		options.Protocol = client.ESMTP
-	}
-	if err := r.security.apply(&options); err != nil {
+	options, err := r.clientOptions(stderr)
+	if err != nil {
 		return err
-	}
-	if r.verbose {
-		options.Trace = func(dir byte, line string) { fmt.Fprintf(stderr, "%c: %s\n", dir, printableLine(line)) }
 	}
 	c, err := client.Dial(ctx, r.server, options)
 	if err != nil {
@@ -126,6 +130,18 @@ func (r *sendRequest) send(ctx context.Context, content io.ReadSeeker, stdout, s
 		_ = c.Quit(ctx) // everything has been answered; the goodbye is a courtesy
 	}
 	return report(result, stdout)
+}
+
+// clientOptions are what the flags say of a session.
+func (r *sendRequest) clientOptions(stderr io.Writer) (client.Options, error) {
+	options := client.Options{Hello: r.hello, Timeout: r.timeout}
+	if r.protocol == "esmtp" {
+		options.Protocol = client.ESMTP
+	}
+	if r.verbose {
+		options.Trace = func(dir byte, line string) { fmt.Fprintf(stderr, "%c: %s\n", dir, printableLine(line)) }
+	}
+	return options, r.security.apply(&options)
 }
 
 // dialHint guesses why there was no session.
