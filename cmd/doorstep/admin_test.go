@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"io"
@@ -428,5 +429,49 @@ func TestStatusWatch(t *testing.T) {
 	p.signal(t, syscall.SIGINT)
 	if code := p.exitCode(t); code != 0 {
 		t.Errorf("exit %d: %s", code, p.log.String())
+	}
+}
+
+// TestTraceNobodyReads: who watches and does not read is no hindrance to mail, and is told later how
+// much was lost.
+func TestTraceNobodyReads(t *testing.T) {
+	dir := place(t)
+	serveAdmin(t, dir)
+	watcher, err := net.Dial("unix", filepath.Join(dir, "admin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer watcher.Close()
+	if _, err := io.WriteString(watcher, "GET /trace?of=unix HTTP/1.0\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	answer := bufio.NewReader(watcher)
+	for line := ""; line != "{}\n"; { // it watches
+		if line, err = answer.ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := session(t, dir)
+	for range 40 {
+		c.send(strings.Repeat("HELP\r\n", 90)) // some 70 octets of trace for each
+		for range 90 {
+			c.want("214 ")
+		}
+		c.deliver("between", "alice") // not too many idle commands at once
+	}
+	if n := len(stored(t, dir, "alice")); n != 40 {
+		t.Errorf("%d messages are stored, want 40", n)
+	}
+	for read := 1; ; read++ {
+		line, err := answer.ReadString('\n')
+		if err != nil {
+			t.Fatalf("nothing was lost, or it was not told: %v", err)
+		}
+		if strings.Contains(line, `"dropped":`) {
+			return
+		}
+		if read%500 == 0 {
+			c.say("NOOP", "250 ") // a line behind those that are lost, when there is room again
+		}
 	}
 }
