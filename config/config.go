@@ -113,6 +113,8 @@ type Limits struct {
 	Recipients  int   // per transaction, at least 100 (RFC 5321 §4.5.3.1.8)
 	Connections int   // open at once, over all listeners
 
+	DeliveriesPerMailbox int // at the same time; others wait
+
 	ConnectionsPerPeer int // open at once from one IP address, 0 for any number
 	Transactions       int // of one session, 0 for any number
 

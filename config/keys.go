@@ -182,6 +182,10 @@ var sections = []section{
 				doc: "Connections open at once from one IP address, over all TCP sockets; 0 for no limit. More are told 421.",
 			},
 			{
+				name: "deliveries_per_mailbox", kind: count(1, 1000, func(r *reader) *int { return &r.config.Limits.DeliveriesPerMailbox }), fallback: "16",
+				doc: "Deliveries into one mailbox at the same time. More wait for their turn, no longer than transaction_timeout, and hold up no other mailbox.",
+			},
+			{
 				name: "transactions", kind: count(0, 999_999, func(r *reader) *int { return &r.config.Limits.Transactions }), fallback: "0",
 				doc: "Messages of one session, announced as LIMITS MAILMAX; 0 for no limit. The session is ended with 421 4.7.0 at the next.",
 			},

@@ -90,8 +90,8 @@ func TestEverything(t *testing.T) {
 		Auth: config.Auth{PasswdFile: here + "/users"},
 		Limits: config.Limits{
 			MessageSize: 1_000_000, Recipients: 100, Connections: 2000, ConnectionsPerPeer: 20, Transactions: 100,
-			TransferTimeout: 10 * time.Minute,
-			IdleTimeout:     90 * time.Minute, DataTimeout: 90 * time.Second,
+			TransferTimeout: 10 * time.Minute, DeliveriesPerMailbox: 8,
+			IdleTimeout: 90 * time.Minute, DataTimeout: 90 * time.Second,
 			TransactionTimeout: 60*time.Second + 500*time.Millisecond,
 			Folders:            100, FolderLevels: 2,
 		},
@@ -144,7 +144,7 @@ func TestDefaultsApply(t *testing.T) {
 			Connections: 1000, BareLF: config.RejectLF, BareCR: config.KeepCR,
 		}},
 		Limits: config.Limits{
-			MessageSize: 50 << 20, Recipients: 1000, Connections: 1000, Folders: 100, FolderLevels: 2,
+			MessageSize: 50 << 20, Recipients: 1000, Connections: 1000, DeliveriesPerMailbox: 16, Folders: 100, FolderLevels: 2,
 			IdleTimeout: 5 * time.Minute, DataTimeout: 5 * time.Minute, TransferTimeout: time.Hour, TransactionTimeout: 8 * time.Minute,
 		},
 		Store: config.Store{

@@ -30,11 +30,32 @@ func (m *Message) Commit(ctx context.Context, done func(copy int, err error)) {
 	}
 	ended := m.store.opts.Hooks.begin(len(m.files))
 	if len(m.files) == 1 {
-		m.files[0].report(ctx, 0, ended, done)
+		err := m.files[0].admitted(ctx, nil)
+		ended(err)
+		done(0, err)
 	} else {
-		m.forEach(func(i int, f *mailfile) { f.report(ctx, i, ended, done) })
+		m.deliverEach(ctx, func(i int, err error) {
+			ended(err)
+			done(i, err)
+		})
 	}
 	m.release()
+}
+
+// deliverEach delivers each of several copies. Those to mailboxes that are busy wait aside, and are
+// no more at once than the others when their turn comes.
+func (m *Message) deliverEach(ctx context.Context, done func(copy int, err error)) {
+	var late sync.WaitGroup
+	turns := newTurnstile[struct{}](copiesAtOnce)
+	m.forEach(func(i int, f *mailfile) {
+		if m.store.busy.tryEnter(f.place()) {
+			defer m.store.busy.leave(f.place())
+			done(i, f.deliver(ctx))
+			return
+		}
+		late.Go(func() { done(i, f.admitted(ctx, turns)) })
+	})
+	late.Wait()
 }
 
 // CommitAll delivers all copies or none: it makes the content of all durable before it
@@ -52,7 +73,12 @@ func (m *Message) CommitAll(ctx context.Context) (err error) {
 		}
 	}()
 	err = m.firstError()
+	var leave func()
 	if err == nil {
+		leave, err = m.enterAll(ctx)
+	}
+	if err == nil {
+		defer leave()
 		err = m.together(func(f *mailfile) error { return f.seal(ctx) })
 	}
 	if err == nil {
@@ -122,13 +148,6 @@ func (m *Message) forEach(do func(i int, f *mailfile)) {
 		})
 	}
 	workers.Wait()
-}
-
-// report delivers the copy, and tells of it.
-func (f *mailfile) report(ctx context.Context, copy int, ended func(error), done func(int, error)) {
-	err := f.deliver(ctx)
-	ended(err)
-	done(copy, err)
 }
 
 // deliver takes the copy all the way. After an error nothing of it stays.

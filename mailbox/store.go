@@ -38,6 +38,9 @@ type Options struct {
 	// Host is the host part of file names; default os.Hostname. Hosts that share a store
 	// must differ in it.
 	Host string
+	// PerMailbox bounds the deliveries into one mailbox, its folders included, that are under way
+	// at the same time; more wait for their turn, in order. Default 16.
+	PerMailbox int
 	// Parallel bounds the syncs in flight on one file system, because each holds a thread
 	// of the operating system; default 64.
 	Parallel int
@@ -60,10 +63,11 @@ type Store struct {
 	sys       system
 	names     *namer
 	committer committer
-	gate      *turnstile[uint64] // who works on a file system, by device number
-	making    *turnstile[Dest]   // who makes a Maildir
-	settled   settled[fileID]    // Maildirs
-	entries   settled[entry]     // of the directories above
+	gate      *turnstile[uint64]       // who works on a file system, by device number
+	busy      *turnstile[mailboxPlace] // who delivers into a mailbox
+	making    *turnstile[Dest]         // who makes a Maildir
+	settled   settled[fileID]          // Maildirs
+	entries   settled[entry]           // of the directories above
 	sweeper   *sweeper
 	meters    meters
 	buffers   buffers
@@ -71,6 +75,10 @@ type Store struct {
 	life      context.Context // until Close
 	end       context.CancelFunc
 }
+
+// defaultPerMailbox is where deliveries into one mailbox stop gaining from more: they share the sync
+// of its directory. It leaves most of a file system's turns to others.
+const defaultPerMailbox = 16
 
 // defaultParallel is where the journals of ext4 and xfs stop gaining from more.
 const defaultParallel = 64
@@ -89,10 +97,14 @@ func newStore(o Options, sys system) (*Store, error) {
 	if o.Spool == "" {
 		o.Spool = spoolDirectory()
 	}
+	if o.PerMailbox <= 0 {
+		o.PerMailbox = defaultPerMailbox
+	}
 	if o.Parallel <= 0 {
 		o.Parallel = defaultParallel
 	}
-	s := &Store{opts: o, sys: sys, names: newNamer(o.Host), making: newTurnstile[Dest](1), sweeper: newSweeper()}
+	s := &Store{opts: o, sys: sys, names: newNamer(o.Host), sweeper: newSweeper()}
+	s.busy, s.making = newTurnstile[mailboxPlace](o.PerMailbox), newTurnstile[Dest](1)
 	s.life, s.end = context.WithCancel(context.Background())
 	var err error
 	s.committer, s.gate, err = o.Durability.committer(sys, o.Parallel, o.Hooks.DirectorySynced)

@@ -8,7 +8,7 @@ import (
 
 // A turnstile lets so many in at each place and queues the rest, first come first served.
 // One guards the file systems (who is inside holds a thread of the operating system), one
-// the Maildirs that are being made.
+// the mailboxes that deliveries are under way to, one the Maildirs that are being made.
 type turnstile[K comparable] struct {
 	size int
 	mu   sync.Mutex
@@ -45,6 +45,26 @@ func (t *turnstile[K]) enter(ctx context.Context, k K) error {
 	case <-ctx.Done():
 		t.desert(k, turn)
 		return ctx.Err()
+	}
+}
+
+// tryEnter is enter without waiting: it reports whether there was room.
+func (t *turnstile[K]) tryEnter(k K) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.at[k]
+	if p.inside == t.size {
+		return false
+	}
+	p.inside++
+	t.at[k] = p
+	return true
+}
+
+// leaveAll leaves several places.
+func (t *turnstile[K]) leaveAll(places []K) {
+	for _, k := range places {
+		t.leave(k)
 	}
 }
 

@@ -140,6 +140,7 @@ func buildStore(c *config.Config, w *watch) (*mailbox.Store, error) {
 		Durability: durabilities[c.Store.Durability],
 		CRLF:       c.Store.Newline == config.CRLF,
 		Create:     c.Store.Create,
+		PerMailbox: c.Limits.DeliveriesPerMailbox,
 		SingleCopy: c.Store.SingleCopy,
 		Hooks:      w.store(),
 		Courier:    c.Store.Folders == config.FoldersUTF8,

@@ -27,7 +27,7 @@ type generation struct {
 func newGeneration(c *config.Config, doors []*door, before *generation, secrets *secrets, gate *gate, w *watch, log *slog.Logger) (*generation, error) {
 	g := &generation{config: c, secrets: secrets}
 	var err error
-	if before != nil && reflect.DeepEqual(before.config.Store, c.Store) && reflect.DeepEqual(before.config.Quota, c.Quota) {
+	if before != nil && sameStore(before.config, c) {
 		g.agent, err = buildAgentOn(before.agent.Store, c, w, log)
 	} else {
 		g.agent, err = buildAgent(c, w, log)
@@ -46,6 +46,12 @@ func newGeneration(c *config.Config, doors []*door, before *generation, secrets 
 		g.servers = append(g.servers, server)
 	}
 	return g, nil
+}
+
+// sameStore reports whether two configurations say the same of what a store is built of.
+func sameStore(a, b *config.Config) bool {
+	return reflect.DeepEqual(a.Store, b.Store) && reflect.DeepEqual(a.Quota, b.Quota) &&
+		a.Limits.DeliveriesPerMailbox == b.Limits.DeliveriesPerMailbox
 }
 
 // serverFor is the server of a door.
