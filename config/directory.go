@@ -205,7 +205,7 @@ var neededKeys = map[Driver][]string{
 	SQLite:         {"file"},
 	Postgres:       {"database", "user"},
 	MySQL:          {"database", "user"},
-	LDAPDriver:     {"urls", "base"},
+	LDAPDriver:     {"servers", "base"},
 	SystemAccounts: {"domains"},
 }
 

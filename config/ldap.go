@@ -48,7 +48,7 @@ func (d Directory) isIRedMail() bool { return d.Database.Schema == "iredmail" }
 func ldapKeys() []key {
 	keys := []key{
 		{
-			name: "urls", kind: list("ldap://HOST:PORT, ldaps://HOST:PORT or ldapi:///PATH", beginURLs, readURL), example: `["ldaps://ldap.example.org"]`,
+			name: "servers", kind: list("ldap://HOST:PORT, ldaps://HOST:PORT or ldapi:///PATH", beginServers, readServer), example: `["ldaps://ldap.example.org"]`,
 			doc: "The servers. The first that takes a connection is used.",
 		},
 		{
@@ -81,14 +81,14 @@ func ldapKeys() []key {
 	return forEach(keys, LDAPDriver)
 }
 
-func beginURLs(r *reader, v value, length int) {
+func beginServers(r *reader, v value, length int) {
 	if length == 0 {
 		r.problems.add(v.place(), "no server is named", "")
 	}
 }
 
-// readURL takes a server. What else could be wrong with it the directory knows.
-func readURL(r *reader, v value, s string) {
+// readServer takes a server. What else could be wrong with it the directory knows.
+func readServer(r *reader, v value, s string) {
 	if u, err := url.Parse(s); err != nil || u.Scheme != "ldap" && u.Scheme != "ldaps" && u.Scheme != "ldapi" {
 		r.problems.add(v.place(), quote(s)+" is not ldap://HOST:PORT, ldaps://HOST:PORT or ldapi:///PATH", "")
 		return
@@ -141,7 +141,7 @@ func (r *reader) warnClear(d *Directory, path string) {
 		if err != nil || u.Scheme != "ldap" || d.LDAP.StartTLS || u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback() {
 			continue
 		}
-		if v, said := r.said[path+".urls["+itoa(i)+"]"]; said {
+		if v, said := r.said[path+".servers["+itoa(i)+"]"]; said {
 			r.problems.warn(v.place(), "the password goes to "+strings.TrimPrefix(text, "ldap://")+" for everybody on the way to read", "write starttls = true, or ldaps://")
 		}
 	}

@@ -21,8 +21,10 @@ func (c *Config) Files() []string {
 		}
 	}
 	for _, d := range c.Directories {
-		if d.File != "" {
-			files = append(files, d.File)
+		for _, file := range []string{d.File, d.Database.PasswordFile, d.Database.TLSCA} {
+			if file != "" {
+				files = append(files, file)
+			}
 		}
 	}
 	for i, file := range files {

@@ -26,6 +26,9 @@ type caution struct{ error }
 // is not to start where this finds something.
 func (c *Config) CheckSecrets() error {
 	files := map[string]bool{c.TLS.Key: true, c.Auth.PasswdFile: true}
+	for _, d := range c.Directories {
+		files[d.Database.PasswordFile] = true
+	}
 	for path := range c.said {
 		name := path[strings.LastIndexByte(path, '.')+1:]
 		if (key{name: name}).isSecret() {

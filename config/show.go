@@ -65,8 +65,8 @@ func (k key) isSecret() bool {
 	if strings.HasSuffix(k.name, "_file") {
 		return false
 	}
-	return slices.ContainsFunc([]string{"password", "secret", "token", "dsn", "url", "uri", "connect"}, func(word string) bool {
-		return strings.Contains(k.name, word)
+	return slices.ContainsFunc(strings.Split(k.name, "_"), func(word string) bool { // max_connections is none
+		return slices.Contains([]string{"password", "secret", "token", "dsn", "url", "uri", "connect"}, word)
 	})
 }
 

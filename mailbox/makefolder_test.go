@@ -346,3 +346,37 @@ func TestFolderOrder(t *testing.T) {
 		t.Errorf("MDIR-05: published before their octets were durable: %q", book.torn)
 	}
 }
+
+// What is made for a folder is its owner's (MDIR-15): the folder, what is in it, and the list.
+func TestMakeFolderForOwner(t *testing.T) {
+	alice, bob := owners(t)
+	s := open(t, Options{Create: true, Courier: true}, kernel{})
+	for _, to := range []Dest{alice, bob} {
+		to.Folder, to.MakeFolder = ".a", 1
+		if can, err := s.CanMakeFolder(to); !can || err != nil {
+			t.Errorf("%t, %v", can, err)
+		}
+		if err := send(t, s, "x\r\n", to)[0]; err != nil {
+			t.Fatal(err)
+		}
+		wantFolder(t, to.String(), to, false)
+		made := 0
+		err := filepath.WalkDir(to.Inbox().String(), func(path string, _ os.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			info, err := os.Lstat(path)
+			if err != nil {
+				return err
+			}
+			made++
+			if is := info.Sys().(*syscall.Stat_t); is.Uid != to.Owner.UID || is.Gid != to.Owner.GID || info.Mode().Perm()&0o077 != 0 {
+				t.Errorf("%s: %d:%d %v", path, is.Uid, is.Gid, info.Mode())
+			}
+			return nil
+		})
+		if err != nil || made < 10 {
+			t.Errorf("%d files, %v", made, err)
+		}
+	}
+}

@@ -81,8 +81,8 @@ func sandboxFor(c *config.Config) (s *sandbox, why string) {
 		s.write = append(s.write, root)
 	}
 	for _, d := range c.Directories {
-		if d.File != "" {
-			s.write = append(s.write, filepath.Dir(d.File)) // SQLite has its journal beside it
+		if d.Driver == config.SQLite {
+			s.write = append(s.write, filepath.Dir(d.File)) // its journal is beside it
 		}
 	}
 	for _, l := range c.Listen {
@@ -98,6 +98,9 @@ func sandboxFor(c *config.Config) (s *sandbox, why string) {
 	}
 	// Users and groups, names, certificates of authorities, zones of time; the process itself.
 	s.read = []string{"/etc", "/proc", "/usr", "/lib", "/lib64", "/run/systemd"}
+	if slices.ContainsFunc(c.Directories, func(d config.Directory) bool { return d.Driver == config.SystemAccounts }) {
+		s.read = append(s.read, "/bin", "/sbin", "/run/nscd", "/var/lib/sss", "/var/lib/extrausers") // what getent asks
+	}
 	for _, file := range c.Files() {
 		s.read = append(s.read, filepath.Dir(file))
 		if real, err := filepath.EvalSymlinks(file); err == nil { // as in /etc/letsencrypt/live

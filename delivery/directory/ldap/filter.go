@@ -2,6 +2,8 @@ package ldap
 
 import (
 	"errors"
+	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/doorstep-mail/doorstep/delivery/directory"
@@ -27,9 +29,15 @@ func fillIn(filter, local, domain string) string {
 	).Replace(filter)
 }
 
+// placeholder is what looks like one. A brace that is meant can be written \7b.
+var placeholder = regexp.MustCompile(`\{\w*\}`)
+
 // CheckFilter says what is wrong with a filter that an administrator wrote.
 func CheckFilter(filter string) error {
 	filled := fillIn(filter, "u", "example.org")
+	if unknown := placeholder.FindString(filled); unknown != "" {
+		return fmt.Errorf("unknown placeholder %s; there are {address}, {local} and {domain}", unknown)
+	}
 	if _, err := client.CompileFilter(filled); err != nil {
 		return errors.New(strings.TrimPrefix(err.Error(), `LDAP Result Code 201 "Filter Compile Error": ldap: `))
 	}

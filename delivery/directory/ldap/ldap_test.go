@@ -198,6 +198,7 @@ func TestBadOptions(t *testing.T) {
 		"no socket":     func(o *ldap.Options) { o.URLs = []string{"ldapi://"} },
 		"half a filter": func(o *ldap.Options) { o.Schema.UserFilter = "(mail={address}" },
 		"no filter":     func(o *ldap.Options) { o.Schema.UserFilter = "mail" },
+		"a typo":        func(o *ldap.Options) { o.Schema.UserFilter = "(|(mail={adress})(uid={local}))" },
 		"for everybody": func(o *ldap.Options) { o.Schema.UserFilter = "(mail=*)" },
 	} {
 		o := ldap.Options{URLs: []string{"ldap://127.0.0.1"}, Schema: ldap.IRedMail, Key: directorytest.Key}
