@@ -52,7 +52,7 @@ func parse(file, text string, ps *problems) (*document, map[string]any) {
 	root, end, broken := scan(d.text)
 	d.root = root
 	if broken != nil {
-		ps.add(place{d, end, ""}, broken.Error(), "")
+		ps.add(place{d, end, ""}, broken.Error(), syntaxHint)
 		return d, nil
 	}
 	values, err := decode(d.text[:min(len(d.text), end+decodeAhead)])
@@ -62,13 +62,16 @@ func parse(file, text string, ps *problems) (*document, map[string]any) {
 	if err != nil {
 		var syntax toml.ParseError
 		if errors.As(err, &syntax) {
-			end, err = syntax.Position.Start, errors.New(oneLine(syntax.Message))
+			end, err = syntax.Position.Start, fault{oneLine(syntax.Message), syntaxHint}
 		}
 		ps.refuse(place{d, end, ""}, err)
 		return d, nil
 	}
 	return d, values
 }
+
+// syntaxHint is what a line of TOML can be.
+const syntaxHint = "a line is [table], [[table]], or key = value with text in quotes"
 
 // oneLine makes one short line of the decoder's message, which may repeat the file.
 func oneLine(message string) string {

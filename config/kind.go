@@ -82,7 +82,7 @@ func toggle(at func(r *reader) *bool) kind {
 	return kind{"true or false", schema{"type": "boolean"}, func(r *reader, v value) {
 		b, ok := v.data.(bool)
 		if !ok {
-			hint := ""
+			hint := "write true or false, without quotes"
 			if v.data == "true" || v.data == "false" {
 				hint = fmt.Sprintf("write %s without quotes", v.data)
 			}

@@ -55,6 +55,9 @@ func ignoreLength(*reader, value, int) {}
 func readHostname(r *reader, v value, s string) {
 	if _, ok := r.readDomain(v, s); ok {
 		r.config.Hostname = s
+		if !strings.Contains(s, ".") && s != "localhost" {
+			r.problems.warn(v.place(), quote(s)+" has no dot: others cannot tell which machine that is", `write the whole name, such as "mail.example.org"`)
+		}
 	}
 }
 

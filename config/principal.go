@@ -16,7 +16,7 @@ func UserID(name string) (int, error) {
 	var unknown user.UnknownUserError
 	switch {
 	case errors.As(err, &unknown):
-		return 0, fmt.Errorf("no user %s on this machine", quote(name))
+		return 0, fault{"no user " + quote(name) + " on this machine", "getent passwd lists them; a number will do too"}
 	case err != nil:
 		return 0, fmt.Errorf("look up user %s: %w", quote(name), err)
 	}
@@ -32,7 +32,7 @@ func GroupID(name string) (int, error) {
 	var unknown user.UnknownGroupError
 	switch {
 	case errors.As(err, &unknown):
-		return 0, fmt.Errorf("no group %s on this machine", quote(name))
+		return 0, fault{"no group " + quote(name) + " on this machine", "getent group lists them; a number will do too"}
 	case err != nil:
 		return 0, fmt.Errorf("look up group %s: %w", quote(name), err)
 	}

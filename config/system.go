@@ -22,7 +22,13 @@ func (c *Config) CheckSystem() []Problem {
 		var f fault
 		errors.As(err, &f)
 		at := c.places[path]
-		at.Text, at.Hint = err.Error(), f.hint
+		switch at.Text, at.Hint = err.Error(), f.hint; {
+		case at.Hint != "":
+		case errors.Is(err, fs.ErrNotExist):
+			at.Hint = "make it, or write where it is"
+		case errors.Is(err, fs.ErrPermission):
+			at.Hint = "the user who runs the server must be allowed to"
+		}
 		at.Warning = errors.As(err, new(caution))
 		found = append(found, at)
 	}

@@ -45,10 +45,10 @@ path = "mailboxes/{local}"
 	directory := filepath.Dir(path)
 	c := load(t, path)
 	want := `doorstep.toml:4:11: listen[0].address: directory "` + directory + `/missing" does not exist (mkdir -p ` + directory + `/missing)
-doorstep.toml:5:9: listen[0].owner: no user "nobody-of-this-name" on this machine
-doorstep.toml:6:9: listen[0].group: no group "nogroup-of-this-name" on this machine
+doorstep.toml:5:9: listen[0].owner: no user "nobody-of-this-name" on this machine (getent passwd lists them; a number will do too)
+doorstep.toml:6:9: listen[0].group: no group "nogroup-of-this-name" on this machine (getent group lists them; a number will do too)
 doorstep.toml:9:11: listen[1].address: "` + directory + `/file" is there and is not a socket (choose another path, or move it away)
-doorstep.toml:10:18: listen[1].peers[1]: no user "nobody-of-this-name" on this machine
+doorstep.toml:10:18: listen[1].peers[1]: no user "nobody-of-this-name" on this machine (getent passwd lists them; a number will do too)
 doorstep.toml:10:41: listen[1].peers[2]: "4294967295" is not a user or group number
 doorstep.toml:13:11: listen[2].address: "` + directory + `/file" is not a directory
 doorstep.toml:17:8: store.path: directory "` + directory + `/mailboxes" does not exist (mkdir -p ` + directory + `/mailboxes)
