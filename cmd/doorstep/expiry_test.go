@@ -56,7 +56,7 @@ func certify(t *testing.T, dir string, end time.Time) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(end.Unix()), DNSNames: []string{"mail.example.org"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: end}
+	template := &x509.Certificate{SerialNumber: big.NewInt(end.Unix()), DNSNames: []string{"mail.example.org"}, NotBefore: end.Add(-365 * 24 * time.Hour), NotAfter: end}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
+)
+
+// TestReloadWithBadCertificates: one that has expired is told of and used, as clients may not care; one
+// that is none, or a key that everybody may read, changes nothing. Mail goes on all the time.
+func TestReloadWithBadCertificates(t *testing.T) {
+	dir := place(t)
+	certify(t, dir, time.Now().Add(30*24*time.Hour))
+	config := controlled("[[listen]]\naddress = \"tcp:127.0.0.1:" + peer.FreePort(t) + "\"\nprotocol = \"esmtp\"\ntls = \"starttls\"\n[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n")
+	serveConfig(t, dir, config)
+	reload := func(want string, code int) {
+		t.Helper()
+		out, errs, got := doorstep(t, dir, "reload", "-c", "doorstep.toml")
+		if got != code || strings.Count(out+errs, want) != 1 {
+			t.Errorf("%q, %q, exit status %d; want %q once and %d", out, errs, got, want, code)
+		}
+		session(t, dir).deliver(want, "alice")
+	}
+	reload("nothing has changed", exitOK)
+	certify(t, dir, time.Now().Add(-time.Hour))
+	reload("the certificate has expired", exitOK)
+	mode := func(mode os.FileMode) {
+		if err := os.Chmod(filepath.Join(dir, "key.pem"), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mode(0o644)
+	reload("the old configuration stays in force: \""+filepath.Join(dir, "key.pem")+"\" is open to everybody", exitUsage)
+	mode(0o600)
+	put("key.pem", "no key", 0o600)(t, dir)
+	reload("the old configuration stays in force: read certificate", exitUsage)
+}
+
+// TestControlSocketTaken: another's socket, or a directory that may not be written to, costs the
+// control socket alone, and is said once.
+func TestControlSocketTaken(t *testing.T) {
+	for name, tt := range map[string]struct {
+		prepare func(t *testing.T, dir string)
+		socket  string
+		want    string
+	}{
+		"taken":     {func(t *testing.T, dir string) { listenOn(t, "unix", filepath.Join(dir, "control")) }, "control", "a server is running there"},
+		"a file":    {put("control", "mine", 0o600), "control", "there is something that is not a socket"},
+		"read-only": {func(*testing.T, string) {}, "/proc/self/control", "bind: "}, // even for root
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := place(t)
+			tt.prepare(t, dir)
+			s := serveConfig(t, dir, strings.Replace(controlled(""), `socket = "control"`, `socket = "`+tt.socket+`"`, 1))
+			session(t, dir).deliver("without a control socket", "alice")
+			log := s.log.String()
+			if strings.Count(log, "no control socket") != 1 || !strings.Contains(log, tt.want) || !strings.Contains(log, "hint=") {
+				t.Errorf("log %q, want %q", log, tt.want)
+			}
+		})
+	}
+}
