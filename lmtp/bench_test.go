@@ -3,6 +3,7 @@ package lmtp
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -28,7 +29,7 @@ func BenchmarkMessage(b *testing.B) {
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			client, server := socketPair(b)
-			go (&Server{Handler: nullHandler{}}).ServeConn(server)
+			go (&Server{Handler: frugal{make(chan error, 1)}}).ServeConn(server)
 			replies := bufio.NewReader(client)
 			skip := func(n int) {
 				for n > 0 {
@@ -64,7 +65,7 @@ func BenchmarkMessage(b *testing.B) {
 }
 
 // socketPair gives two ends of a connection. A pipe would not do: it allocates for deadlines.
-func socketPair(b *testing.B) (near, far net.Conn) {
+func socketPair(b testing.TB) (near, far net.Conn) {
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		b.Fatal(err)
@@ -79,6 +80,48 @@ func socketPair(b *testing.B) (near, far net.Conn) {
 	}
 	b.Cleanup(func() { ends[0].Close() })
 	return ends[0], ends[1]
+}
+
+// A frugal handler serves one session with a recipient for each message, and has nothing on the heap for
+// them: what is counted is the package's.
+type frugal struct{ out chan error }
+
+func (f frugal) Mail(context.Context, *Session, *Envelope) (Transaction, error) { return f, nil }
+func (f frugal) Rcpt(context.Context, *Recipient) error                         { return nil }
+func (f frugal) Write(p []byte) (int, error)                                    { return len(p), nil }
+func (f frugal) Abort(error)                                                    {}
+func (f frugal) Commit(context.Context) <-chan error {
+	f.out <- nil
+	return f.out
+}
+
+// TestFewAllocations: a message of 4 KB costs less than ten.
+func TestFewAllocations(t *testing.T) {
+	client, server := socketPair(t)
+	go (&Server{Handler: frugal{make(chan error, 1)}}).ServeConn(server)
+	replies := bufio.NewReader(client)
+	say := func(line []byte, last string) {
+		if _, err := client.Write(line); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			if reply, err := replies.ReadSlice('\n'); err != nil {
+				t.Fatal(err)
+			} else if bytes.HasPrefix(reply, []byte(last)) {
+				return
+			}
+		}
+	}
+	say([]byte("LHLO c.example\r\n"), "250 ")
+	envelope := []byte("MAIL FROM:<a@src.example> SIZE=4096\r\nRCPT TO:<u1@dst.example>\r\nDATA\r\n")
+	content := []byte(message)
+	got := testing.AllocsPerRun(200, func() {
+		say(envelope, "354 ")
+		say(content, "250 ")
+	})
+	if got >= 10 {
+		t.Errorf("%v allocations", got)
+	}
 }
 
 // BenchmarkSession is a session of one message, without the connection: the conn, its buffers

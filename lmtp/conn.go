@@ -32,6 +32,8 @@ type conn struct {
 	verb     string // what is being answered
 	state    state
 	envelope *Envelope
+	success  string    // the text of a reply for a recipient who has the message
+	rcptArg  Recipient // of the RCPT being answered
 	tx       Transaction
 	rcpts    int      // RCPT commands of the transaction, refused ones too
 	accepted int      // those that were accepted: each gets one reply

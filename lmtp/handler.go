@@ -21,7 +21,7 @@ type Handler interface {
 // temporary: the client is told 451 4.3.0, and the text goes to the log only.
 type Transaction interface {
 	// Rcpt decides on one forward-path. After nil the recipient has been accepted: it
-	// gets exactly one outcome, by Commit.
+	// gets exactly one outcome, by Commit. It must not keep to.
 	Rcpt(ctx context.Context, to *Recipient) error
 
 	// Write takes content: octets as sent, with CRLF line ends, transparency dots removed

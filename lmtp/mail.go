@@ -50,7 +50,7 @@ func (c *conn) mail(args string) Reply {
 		return c.refuseArgument("MAIL", args, replyBadReversePath, err)
 	}
 	env.From = from
-	env.ID = c.session.nextID()
+	env.ID, c.success = c.session.nextID()
 
 	var tx Transaction
 	err = guard(func() (err error) {

@@ -138,7 +138,7 @@ func outcome(err error, ok bool) error {
 // outcomeReply says what became of the copy for one recipient.
 func (c *conn) outcomeReply(err error, id string) Reply {
 	if err == nil {
-		return Reply{Code: 250, Enhanced: "2.0.0", Text: id + " delivered"}
+		return Reply{Code: 250, Enhanced: "2.0.0", Text: c.success}
 	}
 	c.logRefusal(err, "command", "DATA", "transaction", id)
 	return refusal(err, id)

@@ -30,7 +30,8 @@ func (c *conn) rcpt(args string) Reply {
 	if refused.Code != 0 {
 		return c.refuseArgument("RCPT", args, refused, nil)
 	}
-	rcpt := &Recipient{}
+	c.rcptArg = Recipient{}
+	rcpt := &c.rcptArg
 	if refused := applyParams(c, rcptParams, params, rcpt); refused.Code != 0 {
 		return c.refuseArgument("RCPT", args, refused, nil)
 	}

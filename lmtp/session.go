@@ -100,11 +100,15 @@ func (s *Session) PeerName() string {
 	}
 }
 
-// nextID names the next transaction of the session.
-func (s *Session) nextID() string {
+// nextID names the next transaction of the session, and gives the text of its success, of which
+// the name is a part: one string for both.
+func (s *Session) nextID() (id, success string) {
 	s.transactions++
-	id := append(append(make([]byte, 0, 32), s.ID...), '.')
-	return string(strconv.AppendInt(id, int64(s.transactions), 10))
+	text := append(append(make([]byte, 0, 48), s.ID...), '.')
+	text = strconv.AppendInt(text, int64(s.transactions), 10)
+	n := len(text)
+	success = string(append(text, " delivered"...))
+	return success[:n], success
 }
 
 var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)

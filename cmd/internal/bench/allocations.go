@@ -10,7 +10,7 @@ import (
 var allocsPattern = regexp.MustCompile(`BenchmarkMessage/lock-step\S*\s.*\s(\d+) allocs/op`)
 
 // allocations counts the heap allocations of a 4 KB message through package lmtp, with a handler that
-// makes none, by its benchmark.
+// has none, by its benchmark.
 func allocations() (float64, error) {
 	out, err := exec.Command("go", "test", "-run", "^$", "-bench", "^BenchmarkMessage$", "-benchmem", "-benchtime", "2000x",
 		"github.com/doorstep-mail/doorstep/lmtp").CombinedOutput()
