@@ -30,10 +30,18 @@ func BenchmarkDeliver(b *testing.B) {
 			octets := slices.Concat(header, wire)
 			inSessions(b, sessions, func(n int64) error { return bareDelivery(dests[n%benchMaildirs], n, octets) })
 		})
-		for _, durability := range durabilities {
-			b.Run(fmt.Sprintf("%v/%d", durability, sessions), func(b *testing.B) {
+		for _, name := range []string{"group", "two beats", "each", "none"} {
+			b.Run(fmt.Sprintf("%s/%d", name, sessions), func(b *testing.B) {
 				dests := benchMailboxes(b, root)
-				s := open(b, Options{Create: true, Durability: durability}, kernel{})
+				s := open(b, Options{Create: true}, kernel{})
+				for _, durability := range durabilities {
+					if durability.String() == name {
+						s = open(b, Options{Create: true, Durability: durability}, kernel{})
+					}
+				}
+				if name == "two beats" {
+					s.committer = newTwoBeats()
+				}
 				for _, d := range dests { // as after the first delivery to each
 					if err := send(b, s, "x\r\n", d)[0]; err != nil {
 						b.Fatal(err)
