@@ -47,6 +47,13 @@ func newAdminClient(c *config.Config) (*adminClient, error) {
 	return a, nil
 }
 
+// refusalHints are what can be done about a refusal, by its status.
+var refusalHints = map[int]string{
+	http.StatusUnauthorized:    "admin.token_file must name the token that the server has read at its start",
+	http.StatusForbidden:       `write address = "unix:/run/doorstep/admin.sock" in [admin], or set admin.token_file, and restart`,
+	http.StatusTooManyRequests: "end one of the others",
+}
+
 // get asks for a path. The caller closes the answer.
 func (a *adminClient) get(ctx context.Context, path string, query url.Values) (io.ReadCloser, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.base+path+"?"+query.Encode(), nil)
@@ -72,5 +79,5 @@ func (a *adminClient) get(ctx context.Context, path string, query url.Values) (i
 	if err != nil {
 		said = []byte(err.Error())
 	}
-	return nil, failed(fmt.Errorf("the server says: %s", strings.TrimSpace(string(said))), "")
+	return nil, failed(fmt.Errorf("the server says: %s", strings.TrimSpace(string(said))), refusalHints[answer.StatusCode])
 }

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
 	"github.com/doorstep-mail/doorstep/cmd/internal/status"
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery"
@@ -473,5 +474,41 @@ func TestTraceNobodyReads(t *testing.T) {
 		if read%500 == 0 {
 			c.say("NOOP", "250 ") // a line behind those that are lost, when there is room again
 		}
+	}
+}
+
+// TestAdminToken: with a token the verbs work, whoever has another is told so, and without one a
+// loopback address shows no traces.
+func TestAdminToken(t *testing.T) {
+	dir := place(t)
+	address := "127.0.0.1:" + peer.FreePort(t)
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("token", "0123456789abcdef\n")
+	admin := "[admin]\naddress = \"tcp:" + address + "\"\n"
+	s := serveConfig(t, dir, plainConfig(admin+"token_file = \"token\"\n"))
+	s.awaitLog(t, "admin listener")
+	if out, code := invoke(t, dir, "status", "-c", "doorstep.toml"); code != 0 || !strings.Contains(out, ": ready") {
+		t.Errorf("with the token: exit %d\n%s", code, out)
+	}
+	p, err := launch(dir, "trace", "-c", "doorstep.toml", "unix")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.kill()
+	p.awaitLog(t, "watching")
+	write("token", "another0123456789\n")
+	if out, code := invoke(t, dir, "status", "-c", "doorstep.toml"); code != 1 || !strings.Contains(out, "show the token") || !strings.Contains(out, "hint: admin.token_file") {
+		t.Errorf("with another token: exit %d\n%s", code, out)
+	}
+	s.kill()
+	s = serveConfig(t, dir, plainConfig(admin))
+	s.awaitLog(t, "admin listener")
+	if out, code := invoke(t, dir, "trace", "-c", "doorstep.toml", "unix"); code != 1 || !strings.Contains(out, "need a Unix socket or a token") || !strings.Contains(out, "hint: write address") {
+		t.Errorf("without one: exit %d\n%s", code, out)
 	}
 }
