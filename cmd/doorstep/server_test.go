@@ -124,7 +124,8 @@ func (s *server) exitCode(tb testing.TB) int {
 
 // kill is kill -9, unless it has ended; of the processes that took over from it too.
 func (s *server) kill() {
-	_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL) // it may have ended
+	_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL) // they may have ended
+	_ = s.cmd.Process.Kill()                              // where it has no group of its own
 	<-s.exited
 }
 
