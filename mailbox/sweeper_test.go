@@ -62,7 +62,7 @@ func TestSweepBehind(t *testing.T) {
 				told <- removed
 			})
 		}()
-		left, other := leave(t, to.String(), 48*time.Hour), leave(t, idle.String(), 48*time.Hour)
+		first, other := leave(t, to.String(), 48*time.Hour), leave(t, idle.String(), 48*time.Hour)
 		for range 2 { // the second is no first one
 			if err := send(t, s, "x\r\n", to)[0]; err != nil {
 				t.Fatal(err)
@@ -71,7 +71,10 @@ func TestSweepBehind(t *testing.T) {
 		if n := <-told; n != 1 {
 			t.Errorf("%d removed at first, want 1", n)
 		}
-		left = leave(t, to.String(), 48*time.Hour)
+		if _, err := os.Stat(first); err == nil {
+			t.Error("what was left behind is there after the first delivery")
+		}
+		left := leave(t, to.String(), 48*time.Hour)
 		begun := time.Now()
 		if n := <-told; n != 1 || time.Since(begun) < 12*time.Hour {
 			t.Errorf("%d removed after %v, want 1 after a day", n, time.Since(begun))
