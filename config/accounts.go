@@ -134,7 +134,14 @@ func (r *reader) checkExists(v value, a address.Address, domains map[string]int,
 
 // findPostmaster gives Config.Postmaster its default.
 func (r *reader) findPostmaster(file *document, domains map[string]int, owners map[account]mailbox) {
-	if len(r.config.Domains) == 0 || r.doubt["domain"] || r.doubt["user"] {
+	if r.doubt["domain"] || r.doubt["user"] {
+		return
+	}
+	if len(r.config.Domains) == 0 {
+		if _, unlisted := r.config.Unlisted(); unlisted {
+			r.problems.warn(place{file, -1, "postmaster"}, "nobody takes mail for the postmaster, who must have a mailbox (RFC 5321 §4.5.1)",
+				`write postmaster = "postmaster@example.org", with an address that the directory has`)
+		}
 		return
 	}
 	first := r.config.Domains[0]
