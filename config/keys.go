@@ -383,7 +383,7 @@ var sections = []section{
 		keys: []key{
 			{
 				name: "enabled", kind: toggle(func(r *reader) *bool { return &r.config.Sandbox.Enabled }), fallback: "true", restart: true,
-				doc: "Whether. There is no sandbox either where nobody can tell beforehand where mailboxes are, with {home} in store.path or with a [[directory]], unless paths says so.",
+				doc: "Whether, and whether core dumps and debuggers are kept out. There is no sandbox either where nobody can tell beforehand where mailboxes are, with {home} in store.path or with a [[directory]], unless paths says so.",
 			},
 			{
 				name: "paths", kind: list("directories", ignoreLength, readSandboxPath), example: `["/home"]`, restart: true,

@@ -69,8 +69,10 @@ func serve(ctx context.Context, path string, c *config.Config, stderr io.Writer,
 	signal.Ignore(syscall.SIGPIPE)
 
 	d := newDaemon(path, c, stderr)
-	if err := forbidCores(); err != nil {
-		d.log.Warn("core dumps cannot be forbidden", "error", err)
+	if c.Sandbox.Enabled { // without it a debugger of the same user can look in
+		if err := forbidCores(); err != nil {
+			d.log.Warn("core dumps cannot be forbidden", "error", err)
+		}
 	}
 	if c.Store.Durability == config.DurableNone {
 		d.log.Warn("durability is \"none\": a power cut loses mail that was acknowledged")

@@ -47,7 +47,7 @@ func build(tb testing.TB, dir, version, out string) {
 func TestBuildIsReproducible(t *testing.T) {
 	peer.Need(t, "git")
 	here, there := t.TempDir(), t.TempDir()
-	run(t, ".", "sh", "-c", `cd "$1" && git ls-files -z --cached --others --exclude-standard -- '*.go' go.mod go.sum | grep -zv _test.go | xargs -0 cp --parents -t "$2"`, "sh", repository, there)
+	run(t, ".", "sh", "-c", `cd "$1" && git ls-files -z --cached --others --exclude-standard -- '*.go' go.mod go.sum cmd config delivery lmtp mailbox | sort -zu | grep -zv -e _test.go -e testdata | xargs -0 cp --parents -t "$2"`, "sh", repository, there)
 	build(t, repository, "1.2.3", filepath.Join(here, "a"))
 	build(t, there, "1.2.3", filepath.Join(here, "b"))
 	a, err := os.ReadFile(filepath.Join(here, "a"))
