@@ -45,6 +45,8 @@ func TestUnits(t *testing.T) {
 	if exposure, err := strconv.ParseFloat(level[1], 64); err != nil || exposure >= 2 {
 		t.Errorf("exposure level %s, want less than 2.0:\n%s", level[1], said)
 	}
+	t.Logf("exposure level %s", level[1])
+	checkDropIn(t, dir, units)
 	for file, line := range map[string]string{
 		"dist/sysusers.d/doorstep.conf": "u doorstep",
 		"dist/tmpfiles.d/doorstep.conf": "d /run/doorstep",
@@ -59,6 +61,25 @@ func TestUnits(t *testing.T) {
 		t.Fatal(err)
 	}
 	run(t, dir, "systemd-sysusers", "--dry-run", users)
+}
+
+// checkDropIn has systemd read the service with the drop-in for owners.
+func checkDropIn(t *testing.T, dir string, units []string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(repository, "dist/systemd/doorstep-owners.conf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	place := filepath.Join(dir, "doorstep.service.d")
+	if err := os.Mkdir(place, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(place, "owners.conf"), text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if said := run(t, dir, "systemd-analyze", append([]string{"verify"}, units...)...); said != "" {
+		t.Errorf("systemd-analyze verify says of the service with owners.conf:\n%s", said)
+	}
 }
 
 // TestDockerfile: what hadolint would look for, of what there is here.
