@@ -24,8 +24,10 @@ func installAside(tb testing.TB, dir, name string) {
 	if !isAside(program) {
 		return // installed as usual, and its libraries too
 	}
-	for _, library := range glob(tb, filepath.Join(filepath.Dir(program), "../lib/*-linux-*/*.so.*")) {
-		copyFile(tb, library, filepath.Join(dir, "lib", filepath.Base(library)))
+	for _, where := range []string{"../lib/*.so.*", "../lib/*-linux-*/*.so.*"} {
+		for _, library := range glob(tb, filepath.Join(filepath.Dir(program), where)) {
+			copyFile(tb, library, filepath.Join(dir, "lib", filepath.Base(library)))
+		}
 	}
 }
 

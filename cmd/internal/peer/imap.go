@@ -46,7 +46,7 @@ func DialIMAP(addr, user, password string) (*IMAP, error) {
 
 // Examine opens a mailbox for reading and gives the number of its messages.
 func (c *IMAP) Examine(mailbox string) (exists int, err error) {
-	_, err = c.do(fmt.Sprintf("EXAMINE {%d+}\r\n%s", len(mailbox), mailbox), func(line string, _ []byte) error {
+	_, err = c.do("EXAMINE "+quoted(mailbox), func(line string, _ []byte) error {
 		if n, ok := strings.CutSuffix(line, " EXISTS"); ok {
 			exists, err = strconv.Atoi(strings.TrimPrefix(n, "* "))
 		}
@@ -57,31 +57,44 @@ func (c *IMAP) Examine(mailbox string) (exists int, err error) {
 
 // Create makes a mailbox; its name is in modified UTF-7 (RFC 3501 §5.1.3).
 func (c *IMAP) Create(mailbox string) error {
-	_, err := c.do(fmt.Sprintf("CREATE {%d+}\r\n%s", len(mailbox), mailbox), nil)
+	_, err := c.do("CREATE "+quoted(mailbox), nil)
 	return err
 }
 
 // Delete removes a mailbox.
 func (c *IMAP) Delete(mailbox string) error {
-	_, err := c.do(fmt.Sprintf("DELETE {%d+}\r\n%s", len(mailbox), mailbox), nil)
+	_, err := c.do("DELETE "+quoted(mailbox), nil)
 	return err
 }
 
 // Subscribe adds a mailbox to those that clients show.
 func (c *IMAP) Subscribe(mailbox string) error {
-	_, err := c.do(fmt.Sprintf("SUBSCRIBE {%d+}\r\n%s", len(mailbox), mailbox), nil)
+	_, err := c.do("SUBSCRIBE "+quoted(mailbox), nil)
 	return err
 }
 
+// Unsubscribe takes a mailbox from those that clients show.
+func (c *IMAP) Unsubscribe(mailbox string) error {
+	_, err := c.do("UNSUBSCRIBE "+quoted(mailbox), nil)
+	return err
+}
+
+// Mailboxes gives the names of all mailboxes that can be opened, sorted.
+func (c *IMAP) Mailboxes() (names []string, err error) { return c.list("LIST") }
+
 // Subscriptions gives the names of the mailboxes that clients show, sorted.
-func (c *IMAP) Subscriptions() (names []string, err error) {
-	_, err = c.do(`LSUB "" *`, func(line string, literal []byte) error {
-		if !strings.HasPrefix(line, "* LSUB ") || strings.Contains(line, `\NoSelect`) {
+func (c *IMAP) Subscriptions() (names []string, err error) { return c.list("LSUB") }
+
+// list gives the names that LIST or LSUB tells of, but for those that only have others below them.
+func (c *IMAP) list(verb string) (names []string, err error) {
+	_, err = c.do(verb+` "" *`, func(line string, literal []byte) error {
+		m := listed.FindStringSubmatch(line)
+		if m == nil || m[1] != verb || strings.Contains(strings.ToLower(m[2]), `\noselect`) {
 			return nil
 		}
 		name := string(literal)
-		if m := lsubName.FindStringSubmatch(line); m != nil {
-			name = strings.Trim(m[1], `"`)
+		if m[3] != "" {
+			name = strings.Trim(m[3], `"`)
 		}
 		names = append(names, name)
 		return nil
@@ -90,7 +103,7 @@ func (c *IMAP) Subscriptions() (names []string, err error) {
 	return names, err
 }
 
-var lsubName = regexp.MustCompile(`^\* LSUB \([^)]*\) "." ([^{]+)$`)
+var listed = regexp.MustCompile(`^\* (LIST|LSUB) \(([^)]*)\) "." ([^{]*)`)
 
 var sizeItem = regexp.MustCompile(`RFC822\.SIZE ([0-9]+)`)
 
@@ -113,7 +126,7 @@ func (c *IMAP) Fetch(n int) (size int, content []byte, err error) {
 
 // Select opens a mailbox for changes and gives the number of its messages.
 func (c *IMAP) Select(mailbox string) (exists int, err error) {
-	_, err = c.do(fmt.Sprintf("SELECT {%d+}\r\n%s", len(mailbox), mailbox), func(line string, _ []byte) error {
+	_, err = c.do("SELECT "+quoted(mailbox), func(line string, _ []byte) error {
 		if n, ok := strings.CutSuffix(line, " EXISTS"); ok {
 			exists, err = strconv.Atoi(strings.TrimPrefix(n, "* "))
 		}
@@ -136,7 +149,7 @@ func (c *IMAP) Size(n int) (size int, err error) {
 
 // Append puts a message into a mailbox.
 func (c *IMAP) Append(mailbox, content string) error {
-	_, err := c.do(fmt.Sprintf("APPEND {%d+}\r\n%s {%d+}\r\n%s", len(mailbox), mailbox, len(content), content), nil)
+	_, err := c.do(fmt.Sprintf("APPEND %s {%d+}\r\n%s", quoted(mailbox), len(content), content), nil)
 	return err
 }
 
@@ -151,7 +164,7 @@ func (c *IMAP) Remove(n int) error {
 
 // Move moves a message of the selected mailbox, counted from 1, into another one (RFC 6851).
 func (c *IMAP) Move(n int, mailbox string) error {
-	_, err := c.do(fmt.Sprintf("MOVE %d {%d+}\r\n%s", n, len(mailbox), mailbox), nil)
+	_, err := c.do(fmt.Sprintf("MOVE %d %s", n, quoted(mailbox)), nil)
 	return err
 }
 
@@ -178,6 +191,12 @@ func (c *IMAP) Quota() (kib, messages int64, err error) {
 func (c *IMAP) Logout() error {
 	_, err := c.do("LOGOUT", nil)
 	return errors.Join(err, c.conn.Close())
+}
+
+// quoted is the name of a mailbox, in modified UTF-7 and so without octets that cannot be quoted, as
+// every server takes it: Courier's knows no LITERAL+.
+func quoted(mailbox string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(mailbox) + `"`
 }
 
 // do sends a command and reads responses up to its tagged one, which must be OK.

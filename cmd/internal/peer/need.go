@@ -27,6 +27,7 @@ var programs = map[string]struct {
 	"dovecot-lmtp": {pkg: "dovecot-lmtpd", path: "/usr/lib/dovecot/lmtp", root: true},
 	"exim4":        {pkg: "exim4-daemon-light", aside: "exim/usr/sbin/exim4", root: true},
 	"opensmtpd":    {pkg: "opensmtpd", path: "/usr/sbin/smtpd", aside: "opensmtpd/usr/sbin/smtpd", root: true, mount: true},
+	"courier-imap": {pkg: "courier-imap", path: "/usr/bin/imapd", aside: "courier-imap/usr/bin/imapd", root: true},
 	"haproxy":      {pkg: "haproxy"},
 	"deliverquota": {pkg: "maildrop", path: "/usr/sbin/deliverquota.maildrop", aside: "maildrop/usr/sbin/deliverquota.maildrop", root: true},
 	"swaks":        {pkg: "swaks"},

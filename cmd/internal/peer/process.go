@@ -23,7 +23,8 @@ type Process struct {
 }
 
 // Start runs cmd in a session of its own and stops it, with SIGTERM, when the test ends. Should
-// the test be killed, the kernel sends that signal.
+// the test be killed, the kernel sends that signal. What it writes, but for a standard output that cmd
+// has already, is Output.
 func Start(tb testing.TB, cmd *exec.Cmd) *Process {
 	tb.Helper()
 	p := &Process{tb: tb, cmd: cmd, output: filepath.Join(Dir(tb), "output"), exited: make(chan struct{})}
@@ -33,7 +34,10 @@ func Start(tb testing.TB, cmd *exec.Cmd) *Process {
 		tb.Fatal(err)
 	}
 	defer file.Close()
-	cmd.Stdout, cmd.Stderr = file, file
+	if cmd.Stdout == nil {
+		cmd.Stdout = file
+	}
+	cmd.Stderr = file
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = new(syscall.SysProcAttr)
 	}

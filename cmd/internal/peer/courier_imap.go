@@ -1,0 +1,63 @@
+package peer
+
+import (
+	"bufio"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// DialCourier begins a session with Courier's IMAP server over a Maildir, as MailUser. The server
+// ends with the session.
+func DialCourier(tb testing.TB, maildir string) *IMAP {
+	tb.Helper()
+	Need(tb, "courier-imap")
+	dir := Dir(tb)
+	makeDirs(tb, dir, "lib")
+	installAside(tb, dir, "courier-imap")
+	ours, theirs := socketPair(tb)
+
+	cmd := exec.Command(filepath.Join(dir, "courier-imap"), ".")
+	cmd.Dir = maildir
+	// Thus its login program starts it for a user who has given the password: it greets with PREAUTH.
+	cmd.Env = []string{
+		"AUTHENTICATED=reader", "MAILDIRPATH=.", "HOME=" + maildir, "IMAP_CAPABILITY=IMAP4rev1 CHILDREN",
+		"LD_LIBRARY_PATH=" + filepath.Join(dir, "lib"),
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: MailUser, Gid: MailUser}}
+	cmd.Stdin, cmd.Stdout = theirs, theirs
+	Start(tb, cmd)
+	_ = theirs.Close() // the server has a copy
+	tb.Cleanup(func() { _ = ours.Close() })
+
+	c := &IMAP{conn: ours, in: bufio.NewReader(ours)}
+	// Before the greeting it may complain that no daemon tells it of changed files.
+	for greeting := ""; !strings.HasPrefix(greeting, "* PREAUTH"); {
+		var err error
+		if greeting, _, err = c.response(); err != nil {
+			tb.Fatalf("Courier greets with %q, %v", greeting, err)
+		}
+	}
+	return c
+}
+
+// socketPair gives both ends of a connection, the second as a file for a program.
+func socketPair(tb testing.TB) (ours net.Conn, theirs *os.File) {
+	tb.Helper()
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	file, theirs := os.NewFile(uintptr(pair[0]), "session"), os.NewFile(uintptr(pair[1]), "server")
+	defer file.Close()
+	if ours, err = net.FileConn(file); err != nil { // a copy
+		tb.Fatal(err)
+	}
+	return ours, theirs
+}
