@@ -134,6 +134,8 @@ func (r *reader) checkRules() {
 		if v, said := r.said[path+".folder"]; said {
 			if _, err := encoding.Dir(rule.Folder); err != nil {
 				r.problems.add(v.place(), quote(rule.Folder)+" cannot be a folder: "+strings.TrimPrefix(err.Error(), maildir.ErrFolderName.Error()+": "), `write "Junk", or "Lists.Go" for one below another`)
+			} else if encoding.IsRisky(rule.Folder) {
+				r.problems.warn(v.place(), quote(rule.Folder)+" has characters over which Courier's IMAP server breaks off", "choose a name without emoji, unless all is read by Dovecot")
 			}
 		}
 	}

@@ -37,7 +37,7 @@ func (a *Agent) Dest(found Resolution) (mailbox.Dest, Step, error) {
 	if folder.Folder, err = a.Folders.Dir(found.Detail); err != nil {
 		return inbox, step, nil
 	}
-	if found.Domain.Details == DetailsCreate && strings.Count(found.Detail, ".") < a.FolderLevels {
+	if found.Domain.Details == DetailsCreate && strings.Count(found.Detail, ".") < a.FolderLevels && !a.Folders.IsRisky(found.Detail) {
 		// It is said of those that are there too, so that a folder has one Dest.
 		folder.MakeFolder = a.FolderLimit
 	}

@@ -118,6 +118,22 @@ func TestLostRootAtRcpt(t *testing.T) {
 	must(t, script.Play(f.connect(t, "pipe"), lmtptest.LockStep))
 }
 
+// TestDetailsMakeNoRiskyFolders: no mail makes a folder over which Courier's IMAP server fails. One that
+// is there is as good as any.
+func TestDetailsMakeNoRiskyFolders(t *testing.T) {
+	f := newFixture(t, "lmtp")
+	f.agent.Resolver.Domains["dst.example"].Details = delivery.DetailsCreate
+	f.agent.Folders, f.agent.FolderLimit, f.agent.FolderLevels = mailbox.FolderUTF8, 9, 2
+	if err := os.MkdirAll(filepath.Join(f.root, "dst.example/u1/Maildir/.📫/cur"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	f.play(t, "", "", "u1+📫@dst.example")
+	f.play(t, "", "", "u1+x📬@dst.example")
+	f.play(t, "", "", "u1+ö@dst.example")
+	f.shutdown(t)
+	f.wantMail(t, map[string]int{"u1": 1, "u1/.📫": 1, "u1/.ö": 1})
+}
+
 // TestDetailsMakeFolders: a detail makes its folder when mail comes for it, not before, and within
 // the bounds.
 func TestDetailsMakeFolders(t *testing.T) {

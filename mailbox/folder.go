@@ -55,6 +55,14 @@ func (e FolderEncoding) Dir(name string) (string, error) {
 	return "." + name, nil
 }
 
+// IsRisky reports whether some IMAP servers that read this encoding fail over a folder with this name,
+// and with it over the list of all folders, so that strangers must not be able to make one. Courier's
+// (5.0.13) is one: it breaks a session off that lists a name with characters of four octets, for want
+// of surrogates in modified UTF-7.
+func (e FolderEncoding) IsRisky(name string) bool {
+	return e == FolderUTF8 && strings.ContainsFunc(name, func(r rune) bool { return r > 0xFFFF })
+}
+
 // Name gives the name of the folder in a directory that Dir could have named.
 func (e FolderEncoding) Name(dir string) (string, error) {
 	name, ok := strings.CutPrefix(dir, ".")
