@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -23,76 +22,14 @@ func scratch(t *testing.T) string {
 	return dir
 }
 
-// A scenario is one transaction that is run again and again, with another of its system
-// calls failing each time.
-type scenario struct {
-	name     string
-	opts     Options
-	copies   int
-	content  int  // octets
-	existing bool // the Maildirs are there and known to be durable
-	together bool // CommitAll
-	owners   bool // each Maildir is another user's; takes root
-	folder   bool // into a folder that is made
-	quota    Quota
-	errnos   []unix.Errno
-	// missing are calls that this kernel does not have.
-	missing []string
-}
-
-var (
-	everyErrno = []unix.Errno{
-		unix.EIO, unix.ENOSPC, unix.EDQUOT, unix.EMFILE, unix.ENOENT, unix.EACCES,
-		unix.EROFS, unix.EXDEV, unix.EINTR, unix.EEXIST, unix.ENOSYS, errShort,
-	}
-	fewErrnos = []unix.Errno{unix.EDQUOT, unix.ENOENT, unix.EINTR, errShort}
-)
-
 // Every system call of a delivery fails once, in every way it can (MDIR-04, MDIR-05, LMTP-08).
 // Exactly the copies whose call it was fail, nothing of them stays, and the next delivery works.
 func TestFaults(t *testing.T) {
-	const small, large = 1000, 2*largeBuffer + 1000
-	var scenarios []scenario
-	for _, durability := range durabilities {
-		o := Options{Create: true, Durability: durability}
-		scenarios = append(scenarios,
-			scenario{name: "one copy", opts: o, copies: 1, content: small, existing: true, errnos: everyErrno},
-			scenario{name: "one copy, new Maildir", opts: o, copies: 1, content: small, errnos: everyErrno},
-			scenario{name: "three copies", opts: o, copies: 3, content: small, existing: true, errnos: fewErrnos},
-			scenario{name: "all or none", opts: o, copies: 2, content: small, existing: true, together: true, errnos: fewErrnos},
-		)
-	}
-	o, single := Options{Create: true}, Options{Create: true, SingleCopy: true}
-	scenarios = append(scenarios,
-		scenario{name: "large, one copy", opts: o, copies: 1, content: large, existing: true, errnos: everyErrno},
-		scenario{name: "large, three copies", opts: o, copies: 3, content: large, existing: true, errnos: fewErrnos},
-		scenario{name: "large, all or none", opts: o, copies: 2, content: large, together: true, errnos: fewErrnos},
-		scenario{name: "new folder", opts: Options{Create: true, Courier: true}, copies: 1, content: small, existing: true, folder: true, errnos: everyErrno},
-		scenario{name: "new folders in new Maildirs", opts: o, copies: 2, content: small, folder: true, errnos: fewErrnos},
-		scenario{name: "single copy", opts: single, copies: 3, content: small, existing: true, errnos: everyErrno},
-		scenario{name: "single copy, large", opts: single, copies: 3, content: large, errnos: fewErrnos},
-		scenario{name: "single copy, all or none", opts: single, copies: 3, content: small, existing: true, together: true, errnos: fewErrnos},
-		scenario{name: "without renameat2", opts: o, copies: 1, content: small, existing: true, errnos: everyErrno, missing: []string{"rename"}},
-		scenario{name: "without openat2", opts: o, copies: 2, content: small, errnos: fewErrnos, missing: []string{"openBeneath"}},
-	)
-	roomy := Quota{Bytes: 1 << 30, Messages: 1000}
-	if os.Geteuid() == 0 {
-		scenarios = append(scenarios,
-			scenario{name: "owners", opts: o, copies: 2, content: small, errnos: everyErrno, owners: true},
-			scenario{name: "owners, large", opts: o, copies: 2, content: large, errnos: fewErrnos, owners: true, existing: true},
-			scenario{name: "owners, new folders", opts: o, copies: 2, content: small, errnos: fewErrnos, owners: true, folder: true},
-			scenario{name: "owners, all or none", opts: o, copies: 2, content: small, errnos: fewErrnos, owners: true, together: true},
-			scenario{name: "owners, quota", opts: o, copies: 2, content: small, existing: true, quota: roomy, errnos: fewErrnos, owners: true},
-		)
-	}
-	scenarios = append(scenarios,
-		scenario{name: "quota", opts: o, copies: 1, content: small, existing: true, quota: roomy, errnos: everyErrno},
-		scenario{name: "quota, new Maildir", opts: o, copies: 1, content: small, quota: roomy, errnos: everyErrno},
-		scenario{name: "quota, three copies", opts: o, copies: 3, content: small, existing: true, quota: roomy, errnos: fewErrnos},
-		scenario{name: "quota, all or none", opts: o, copies: 2, content: small, existing: true, together: true, quota: roomy, errnos: everyErrno},
-	)
-	for _, sc := range scenarios {
-		t.Run(fmt.Sprintf("%s %v", sc.name, sc.opts.Durability), func(t *testing.T) {
+	for _, sc := range scenarios() {
+		t.Run(sc.String(), func(t *testing.T) {
+			if sc.owner != nil && os.Geteuid() != 0 {
+				t.Skip("needs root, to deliver as other users")
+			}
 			t.Parallel()
 			for _, errno := range sc.errnos {
 				for n := 0; sc.run(t, n, errno); n++ {
@@ -111,34 +48,15 @@ func (sc scenario) run(t *testing.T, n int, errno unix.Errno) (fired bool) {
 	defer os.RemoveAll(root)
 	sys := newProbe()
 	sys.before = func(_ int, c call) error {
-		if slices.Contains(sc.missing, c.name) {
+		if c.name == sc.absent {
 			return unix.ENOSYS
 		}
 		return nil
 	}
-	s := open(t, sc.opts, sys)
-	dests := make([]Dest, sc.copies)
-	for i := range dests {
-		dests[i] = Dest{Root: root, Path: fmt.Sprintf("d/u%d", i)}
-		if sc.owners {
-			dests[i] = home(t, root, i)
-		}
-		dests[i].Quota = sc.quota
-		if sc.existing {
-			if err := send(t, s, "", dests[i])[0]; err != nil {
-				t.Fatal(err)
-			}
-			for _, name := range in(t, dests[i].String(), "new") {
-				os.Remove(filepath.Join(dests[i].String(), "new", name))
-			}
-			os.Remove(filepath.Join(dests[i].String(), maildirsize))
-		}
-		if sc.folder {
-			if sc.existing {
-				write(t, "INBOX.Sent\n", dests[i].String(), "courierimapsubscribed")
-			}
-			dests[i].Folder, dests[i].MakeFolder = ".Lists.Go", 2
-		}
+	s := open(t, sc.options(), sys)
+	dests := sc.dests(t, root)
+	if sc.existing {
+		sc.settle(t, s, dests)
 	}
 	sys.take()
 
@@ -172,12 +90,13 @@ func (sc scenario) run(t *testing.T, n int, errno unix.Errno) (fired bool) {
 		if left := in(t, d.String(), "tmp"); left != nil && failing.name != "unlink" {
 			t.Errorf("%s: tmp/ has %q", what, left)
 		}
-		if err != nil && (harmless(failing, errno) || sc.opts.SingleCopy && failing.name == "link") {
+		if err != nil && (harmless(failing, errno) || sc.single && failing.name == "link") {
 			t.Errorf("%s: copy %d failed: %v", what, i, err)
 		}
-		if err != nil && !sc.concerns(failing, root, i) {
+		if err != nil && (!sc.concerns(failing, root, i, d.Owner) || errors.Is(err, ErrOverQuota)) {
 			t.Errorf("%s: copy %d failed: %v", what, i, err)
 		}
+		checkTally(t, d, what)
 	}
 	if sc.fatal(failing, errno) && !slices.ContainsFunc(outcomes, func(err error) bool { return errors.Is(err, errno) }) {
 		t.Errorf("%s: outcomes %v", what, outcomes)
@@ -192,9 +111,10 @@ func (sc scenario) run(t *testing.T, n int, errno unix.Errno) (fired bool) {
 		if sc.folder && !(errno == unix.EEXIST && strings.HasSuffix(failing.path, "maildirfolder")) { // the kernel knows
 			wantFolder(t, what, dests[i], failing.name == "unlink")
 		}
-		if sc.quota != (Quota{}) {
-			checkTally(t, dests[i], what)
+		if sc.quota != (Quota{}) && !tallyOf(t, dests[i]).usable {
+			t.Errorf("%s: the next delivery leaves no maildirsize", what)
 		}
+		checkTally(t, dests[i], what+", and the next delivery")
 	}
 	return fired
 }
@@ -214,9 +134,12 @@ func (sc scenario) deliver(t *testing.T, s *Store, wire string, dests []Dest) []
 
 // concerns reports whether a failing call may fail copy i: it was for its Maildir, or for
 // what all have in common.
-func (sc scenario) concerns(c call, root string, i int) bool {
-	if c.name == "" {
+func (sc scenario) concerns(c call, root string, i int, owner Owner) bool {
+	switch {
+	case c.name == "":
 		return false
+	case c.name == "as" && !sc.together:
+		return c.path == owner.String()
 	}
 	rest := strings.TrimPrefix(c.path, root)
 	_, user, ok := strings.Cut(rest, "/u")
@@ -224,7 +147,7 @@ func (sc scenario) concerns(c call, root string, i int) bool {
 		return true
 	}
 	// The others read large content back from the first copy's file.
-	return !sc.owners && sc.content > largeBuffer && (c.name == "pread" || c.name == "openat")
+	return !sc.ownersDiffer() && sc.content > largeBuffer && (c.name == "pread" || c.name == "openat")
 }
 
 // fatal reports whether no delivery survives errno from c.

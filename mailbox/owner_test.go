@@ -25,7 +25,17 @@ const firstOwner = 20_001
 // number i.
 func home(t testing.TB, root string, i int) Dest {
 	t.Helper()
-	o := Owner{UID: uint32(firstOwner + i), GID: uint32(firstOwner + 100 + i)}
+	return homeOf(t, root, i, ownerNumber(i))
+}
+
+// ownerNumber is one of the users whom nobody needs to know.
+func ownerNumber(i int) Owner {
+	return Owner{UID: uint32(firstOwner + i), GID: uint32(firstOwner + 100 + i)}
+}
+
+// homeOf is home for an owner who may have others.
+func homeOf(t testing.TB, root string, i int, o Owner) Dest {
+	t.Helper()
 	dir := filepath.Join(root, "d", fmt.Sprintf("u%d", i))
 	if err := errors.Join(os.MkdirAll(dir, 0o711), os.Chmod(root, 0o711), give(dir, o), os.Chmod(dir, 0o700)); err != nil {
 		t.Fatal(err)
