@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -58,8 +59,9 @@ func TestEverySyncIsNeeded(t *testing.T) {
 	}
 }
 
-// deliver delivers one message and reports the path of each copy that is stored.
-func deliver(s *Store, wire string, stored func(path string), dests ...Dest) (failed bool) {
+// deliver delivers one message and reports the path of each copy that is stored. The error is that
+// of one that is not.
+func deliver(s *Store, wire string, stored func(path string), dests ...Dest) (failed error) {
 	m := s.NewMessage()
 	for _, d := range dests {
 		m.Add(d, nil)
@@ -70,7 +72,7 @@ func deliver(s *Store, wire string, stored func(path string), dests ...Dest) (fa
 		mu.Lock()
 		defer mu.Unlock()
 		if err != nil {
-			failed = true
+			failed = err
 			return
 		}
 		stored(filepath.Join(dests[i].String(), "new", m.Name(i)))
@@ -83,7 +85,7 @@ func deliver(s *Store, wire string, stored func(path string), dests ...Dest) (fa
 // systems keep one journal, in which a directory is made before anything in it.
 func TestPowerCutControls(t *testing.T) {
 	kinds := []powercut.FileSystem{powercut.Ext4}
-	long := os.Getenv("DOORSTEP_CRASH") == "long"
+	long := longCrash()
 	if long {
 		kinds = powercut.FileSystems
 	}
@@ -100,7 +102,7 @@ func TestPowerCutControls(t *testing.T) {
 				}
 				lost, torn, cuts := 0, 0, 0
 				for cuts < most && lost+torn == 0 {
-					a, l, n := cutWithout(t, kind, Options{Create: true}, 1, tt.forget)
+					a, l, n := cutWithout(t, kind, plainSetting, tt.forget)
 					lost, torn, cuts = lost+l, torn+n, cuts+1
 					t.Logf("%s, %s, cut %d: %d reported, %d lost, %d torn", kind.Name, tt.name, cuts, a, l, n)
 					if i == everySync && cuts == 2 || i == parents && cuts == 5 {
@@ -121,10 +123,11 @@ func TestPowerCutControls(t *testing.T) {
 // cutWithout delivers on a new file system from several goroutines until its power is cut, and
 // counts the copies that were reported before and are not there, whole, and the files in new/
 // that are less than whole.
-func cutWithout(t *testing.T, kind powercut.FileSystem, o Options, copies int, forget func(string, bool) bool) (reported, lost, torn int) {
+func cutWithout(t *testing.T, kind powercut.FileSystem, set crashSetting, forget func(string, bool) bool) (reported, lost, torn int) {
 	t.Helper()
 	v := powercut.New(t, kind)
-	s := open(t, o, newLedger(forget))
+	set.makeHomes(t, v.Dir)
+	s := open(t, set.options(), newLedger(forget))
 	acked := map[string]string{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -134,10 +137,10 @@ func cutWithout(t *testing.T, kind powercut.FileSystem, o Options, copies int, f
 			for n := 0; ; n++ {
 				text := strings.Repeat(fmt.Sprintf("%d/%d\n", session, n), 1+rand.IntN(1000)) + "end\n"
 				var dests []Dest
-				for i := range copies {
-					dests = append(dests, Dest{Root: v.Dir, Path: fmt.Sprintf("d%d/u%d", n%50, session/2+i)})
+				for i := range set.copies {
+					dests = append(dests, set.dest(v.Dir, n+i/2, fmt.Sprintf("u%d", session/2+i)))
 				}
-				failed := deliver(s, strings.ReplaceAll(text, "\n", "\r\n"), func(path string) {
+				err := deliver(s, strings.ReplaceAll(text, "\n", "\r\n"), func(path string) {
 					mu.Lock()
 					defer mu.Unlock()
 					select {
@@ -149,7 +152,7 @@ func cutWithout(t *testing.T, kind powercut.FileSystem, o Options, copies int, f
 						}
 					}
 				}, dests...)
-				if failed {
+				if err != nil && !errors.Is(err, ErrOverQuota) {
 					return
 				}
 				select {
@@ -176,5 +179,6 @@ func cutWithout(t *testing.T, kind powercut.FileSystem, o Options, copies int, f
 			torn++
 		}
 	}
+	set.checkQuotas(t, v.Dir)
 	return len(acked), lost, torn
 }

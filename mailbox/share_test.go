@@ -2,13 +2,11 @@ package mailbox
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/doorstep-mail/doorstep/mailbox/powercut"
 	"golang.org/x/sys/unix"
 )
 
@@ -182,28 +180,5 @@ func TestSingleCopyWriterFails(t *testing.T) {
 				}
 			})
 		}
-	}
-}
-
-// What was reported survives a power cut under each of its names.
-func TestSingleCopyPowerCut(t *testing.T) {
-	kinds := []powercut.FileSystem{powercut.Ext4}
-	if os.Getenv("DOORSTEP_CRASH") == "long" {
-		kinds = powercut.FileSystems
-	}
-	powercut.Need(t, kinds...)
-	if !powercut.Alone(t) {
-		return
-	}
-	for _, kind := range kinds {
-		t.Run("LMTP-07 "+kind.Name, func(t *testing.T) {
-			for range 2 {
-				reported, lost, torn := cutWithout(t, kind, Options{Create: true, SingleCopy: true}, 5, forgettable[0].forget)
-				t.Logf("%d reported, %d lost, %d torn", reported, lost, torn)
-				if reported == 0 || lost+torn > 0 {
-					t.Errorf("%d reported, %d lost, %d torn", reported, lost, torn)
-				}
-			}
-		})
 	}
 }
