@@ -54,7 +54,8 @@ func Load(path string) (*Config, []Problem, error) {
 	r.config.files = files
 	r.config.places = r.systemPlaces(main)
 	r.config.said, r.config.from = r.sayings()
-	return &r.config, r.problems.inOrder(files), nil
+	c := r.config // without the reader, which still knows every octet of the files
+	return &c, r.problems.inOrder(files), nil
 }
 
 // load reads the text of one file, and reports whether its syntax is right.
@@ -109,6 +110,9 @@ func (r *reader) systemPlaces(main *document) map[string]Problem {
 		places[key] = place{main, -1, key}.problem()
 	}
 	for path, v := range r.said {
+		if strings.HasPrefix(path, "user[") && strings.HasSuffix(path, "]") {
+			continue // an alias: there may be many, and no machine has a say in them
+		}
 		if slices.ContainsFunc(checkedOnSystem, func(prefix string) bool { return strings.HasPrefix(path, prefix) }) {
 			places[path] = v.place().problem()
 		}

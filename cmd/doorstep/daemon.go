@@ -166,6 +166,7 @@ func (d *daemon) retire() {
 		}
 		d.earlier[g] = true
 		go func() {
+			defer giveMemoryBack()
 			g.wait()
 			d.mu.Lock()
 			defer d.mu.Unlock()
@@ -198,6 +199,7 @@ func (d *daemon) run(ctx context.Context, stop, ready func()) error {
 	}
 	d.manager.ready("taking mail")
 	ready()
+	giveMemoryBack()
 
 	var cause error
 	select {

@@ -68,6 +68,7 @@ func serve(ctx context.Context, path string, c *config.Config, stderr io.Writer,
 	// SIGPIPE); mail is worth more than the line.
 	signal.Ignore(syscall.SIGPIPE)
 
+	useProcessors()
 	d := newDaemon(path, c, stderr)
 	if c.Sandbox.Enabled { // without it a debugger of the same user can look in
 		if err := forbidCores(); err != nil {

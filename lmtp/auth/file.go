@@ -44,7 +44,8 @@ func Open(path string, log *slog.Logger) (*File, error) {
 // newFile lets as many passwords be checked at once as there are processors: each takes one, and
 // perhaps a great deal of memory, for as long as it lasts.
 func newFile(get func() *Users) *File {
-	return &File{get: get, turns: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	processors := min(runtime.NumCPU(), runtime.GOMAXPROCS(0)) // a server may have set the latter higher
+	return &File{get: get, turns: make(chan struct{}, processors)}
 }
 
 // Load reads a password file once, with what is wrong in it.
