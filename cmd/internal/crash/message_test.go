@@ -44,28 +44,41 @@ type finding struct {
 	torn  []string       // files that are less than whole, or other than they should be
 }
 
-// look reads every mailbox of a store.
+// look reads every mailbox of a store in which each copy is its recipient's own.
 func look(t *testing.T, store string) finding {
+	t.Helper()
+	return lookFor(t, store, recognize)
+}
+
+// lookFor reads every mailbox of a store.
+func lookFor(t *testing.T, store string, recognize func(file string, user int) (messageID, bool)) finding {
 	t.Helper()
 	f := finding{whole: map[copyID]int{}}
 	for user := range users {
-		for _, dir := range []string{"new", "cur"} {
-			files, err := filepath.Glob(filepath.Join(maildir(store, user), dir, "*"))
-			if err != nil {
-				t.Fatal(err)
+		for _, file := range stored(t, store, user) {
+			b, err := os.ReadFile(file)
+			id, ok := recognize(string(b), user)
+			if !ok {
+				f.torn = append(f.torn, fmt.Sprintf("%s: %d octets, %v", strings.TrimPrefix(file, store), len(b), err))
+				continue
 			}
-			for _, file := range files {
-				b, err := os.ReadFile(file)
-				id, ok := recognize(string(b), user)
-				if !ok {
-					f.torn = append(f.torn, fmt.Sprintf("%s: %d octets, %v", strings.TrimPrefix(file, store), len(b), err))
-					continue
-				}
-				f.whole[copyID{id, user}]++
-			}
+			f.whole[copyID{id, user}]++
 		}
 	}
 	return f
+}
+
+// stored lists the files that a user's readers see.
+func stored(t *testing.T, store string, user int) (files []string) {
+	t.Helper()
+	for _, dir := range []string{"new", "cur"} {
+		in, err := filepath.Glob(filepath.Join(maildir(store, user), dir, "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, in...)
+	}
+	return files
 }
 
 // missing gives what was acknowledged and is not there.
@@ -81,6 +94,11 @@ func missing(acked map[copyID]bool, f finding) (lost []copyID) {
 // recognize reports whether a file is a message, octet by octet, behind the trace fields that
 // this recipient's copy must have.
 func recognize(file string, user int) (id messageID, ok bool) {
+	return recognizeBehind(file, "Return-Path: <s@example.com>", "Delivered-To: "+address(user), "Received: from ")
+}
+
+// recognizeBehind reports whether a file is a message behind trace fields that begin so.
+func recognizeBehind(file string, fields ...string) (id messageID, ok bool) {
 	i := strings.Index(file, head)
 	if i < 0 {
 		return id, false
@@ -89,7 +107,6 @@ func recognize(file string, user int) (id messageID, ok bool) {
 	if n, _ := fmt.Sscanf(text[len(head):], "%d %d\n", &id.session, &id.n); n != 2 || text != id.text() {
 		return id, false
 	}
-	fields := []string{"Return-Path: <s@example.com>", "Delivered-To: " + address(user), "Received: from "}
 	for line := range strings.Lines(trace) {
 		if len(fields) > 0 && strings.HasPrefix(line, fields[0]) {
 			fields = fields[1:]
@@ -140,5 +157,15 @@ func TestRecognize(t *testing.T) {
 		if _, ok := recognize(bad, 5); ok {
 			t.Errorf("%s: recognized", what)
 		}
+		if _, ok := recognizeShared(bad, 5); ok {
+			t.Errorf("%s: recognized as shared", what)
+		}
+	}
+	shared := strings.Replace(good, "Delivered-To: "+address(5)+"\n", "", 1)
+	if _, ok := recognize(shared, 5); ok {
+		t.Error("a file without Delivered-To is recognized where each has its own")
+	}
+	if got, ok := recognizeShared(shared, 5); !ok || got != id {
+		t.Errorf("a shared file is %v, %v", got, ok)
 	}
 }

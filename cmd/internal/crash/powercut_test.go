@@ -13,11 +13,11 @@ import (
 
 // TestPowerCut is R1: the power fails under a server that many sessions load, at some write or
 // flush of the disk. What it acknowledged is there when the power is back; nothing in new/ or
-// cur/ is less than whole; and the same process takes mail again.
+// cur/ is less than whole; and the same process takes mail again. So it is under each setting.
 func TestPowerCut(t *testing.T) {
-	kinds, sessions, cuts := []powercut.FileSystem{powercut.Ext4}, []int{8}, 2
+	kinds, sessions, cuts, each := []powercut.FileSystem{powercut.Ext4}, []int{8}, 2, 1
 	if long {
-		kinds, sessions, cuts = powercut.FileSystems, []int{1, 8, 64}, 5
+		kinds, sessions, cuts, each = powercut.FileSystems, []int{1, 8, 64}, 5, 5
 	}
 	powercut.Need(t, kinds...)
 	if !powercut.Alone(t) {
@@ -25,18 +25,26 @@ func TestPowerCut(t *testing.T) {
 	}
 	for _, kind := range kinds {
 		for _, n := range sessions {
-			t.Run(fmt.Sprintf("LMTP-07 %s %d sessions", kind.Name, n), func(t *testing.T) {
-				total, lost := 0, 0
-				for i := range cuts {
-					what, acked, f := cutOnce(t, kind, n, i)
-					lost += judge(t, what, acked, f)
-					total += len(acked)
-				}
-				t.Logf("%s, %d sessions: %d cuts, %d acknowledged, %d lost", kind.Name, n, cuts, total, lost)
+			t.Run(fmt.Sprintf("LMTP-07 %s %d sessions", kind.Name, n), func(t *testing.T) { cutRounds(t, kind, plain, n, cuts) })
+		}
+		for _, set := range settings[1:] {
+			t.Run(fmt.Sprintf("LMTP-07 %s %s", kind.Name, set.name), func(t *testing.T) {
+				set.need(t)
+				cutRounds(t, kind, set, 8, each)
 			})
 		}
 		t.Run(kind.Name+" control", func(t *testing.T) { control(t, kind) })
 	}
+}
+
+func cutRounds(t *testing.T, kind powercut.FileSystem, set setting, sessions, cuts int) {
+	total, lost := 0, 0
+	for i := range cuts {
+		what, acked, f := cutOnce(t, kind, set, sessions, i)
+		lost += judge(t, what, acked, f)
+		total += len(acked)
+	}
+	t.Logf("%s, %s, %d sessions: %d cuts, %d acknowledged, %d lost", kind.Name, set.name, sessions, cuts, total, lost)
 }
 
 // control is R2: a harness that notices nothing proves nothing. Without syncs mail is lost.
@@ -66,9 +74,9 @@ func control(t *testing.T, kind powercut.FileSystem) {
 
 // cutOnce makes a file system, loads a server on it, cuts the power and looks what is left. It
 // gives what clients were told, and what is there.
-func cutOnce(t *testing.T, kind powercut.FileSystem, sessions, round int) (what string, acked map[copyID]bool, f finding) {
+func cutOnce(t *testing.T, kind powercut.FileSystem, set setting, sessions, round int) (what string, acked map[copyID]bool, f finding) {
 	v := powercut.New(t, kind)
-	s := openSite(t, filepath.Join(v.Dir, "mail"), "")
+	s := set.open(t, filepath.Join(v.Dir, "mail"))
 	p := s.start(t)
 	at, keep, seed := 50+rand.IntN(2500), []float64{0, 0.5, 0.1, 0.9}[round%4], rand.Uint64()
 	if kind.AllOrNothing {
@@ -86,16 +94,17 @@ func cutOnce(t *testing.T, kind powercut.FileSystem, sessions, round int) (what 
 	if len(l.broken) > 0 {
 		t.Errorf("sessions broke: %.3v", l.broken)
 	}
-	if codes := one(t, s, messageID{-1, 0}, 0, 1); codes[0]/100 != 4 || codes[1]/100 != 4 {
+	if codes := one(t, s, messageID{-1, 0}, 0, 2); codes[0]/100 != 4 || codes[1]/100 != 4 {
 		t.Errorf("without power the replies are %v", codes)
 	}
 
 	v.PowerOn(t)
-	what = fmt.Sprintf("%s, %d sessions, power cut at operation %d, %.0f %% of the cache kept, seed %d, flush %v", kind.Name, sessions, at, 100*keep, seed, slow)
-	f = look(t, s.store)
-	if codes := one(t, s, messageID{-1, 1}, 0, 1); !slices.Equal(codes, []int{250, 250}) {
+	what = fmt.Sprintf("%s, %s, %d sessions, power cut at operation %d, %.0f %% of the cache kept, seed %d, flush %v", kind.Name, set.name, sessions, at, 100*keep, seed, slow)
+	f = lookFor(t, s.store, set.recognize)
+	if codes := one(t, s, messageID{-1, 1}, 0, 2); !slices.Equal(codes, []int{250, 250}) {
 		t.Errorf("with the power back the replies are %v", codes)
 	}
+	s.checkQuotas(t)
 	stop(t, p)
 	return what, l.acked, f
 }

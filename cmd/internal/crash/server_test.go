@@ -68,6 +68,7 @@ const doorstep = "github.com/doorstep-mail/doorstep/cmd/doorstep"
 // another.
 type site struct {
 	dir, store string
+	setting    setting
 }
 
 // openSite makes a place for a server whose mail is in store, which is made. more is what else
@@ -99,7 +100,7 @@ func home(even, odd string, user int) string {
 // configure writes the configuration; each account has what the functions say besides.
 func configure(t *testing.T, store, path, more string, account ...func(user int) string) *site {
 	t.Helper()
-	s := &site{dir: ownDir(t), store: store}
+	s := &site{dir: ownDir(t), store: store, setting: plain}
 	var b strings.Builder
 	fmt.Fprintf(&b, "hostname = \"mail.example.org\"\npostmaster = %q\n", address(0))
 	fmt.Fprintf(&b, "[[listen]]\naddress = \"unix:lmtp\"\n[[domain]]\nname = \"example.org\"\n")
@@ -159,7 +160,7 @@ func (s *site) start(t *testing.T, wrapper ...string) *peer.Process {
 	args := append(wrapper, os.Getenv(program), "serve", "-c", "doorstep.toml")
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir = s.dir
-	if os.Geteuid() == 0 {
+	if os.Geteuid() == 0 && !s.setting.owners { // else it becomes that user by itself
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: peer.MailUser, Gid: peer.MailUser}}
 	}
 	p := peer.Start(t, cmd)
