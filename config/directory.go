@@ -26,6 +26,15 @@ const (
 	SystemAccounts Driver = "system"
 )
 
+// A ClaimedTwice says what becomes of mail for an address that two directories have.
+type ClaimedTwice string
+
+// What becomes of it.
+const (
+	DeferTwice  ClaimedTwice = "defer"
+	FirstCounts ClaimedTwice = "first"
+)
+
 // A Directory is one [[directory]] table: a database of accounts. Its drivers read what they
 // need of it.
 type Directory struct {
@@ -41,6 +50,8 @@ type Directory struct {
 	CacheTTL, NegativeTTL, Stale time.Duration
 	// Timeout bounds one question.
 	Timeout time.Duration
+	// ClaimedTwice is what becomes of an address that one before it has too.
+	ClaimedTwice ClaimedTwice
 	// Domains are the rules for the domains that only the database knows.
 	Domains Domain
 	// Database is for drivers of SQL.
@@ -102,7 +113,7 @@ func forEach(keys []key, drivers ...Driver) []key {
 func directorySection() section {
 	return section{
 		name: "directory", array: true, begin: beginDirectory,
-		doc: "A database of accounts. Several are asked in order, behind the accounts of this file; the first that has an address settles it. One that cannot answer defers the mail.",
+		doc: "A database of accounts. Several are asked in order, behind the accounts of this file, and an address belongs in one of them. One that cannot answer defers the mail.",
 		keys: append([]key{
 			{
 				name: "driver", kind: choice(func(r *reader) *Driver { return &r.directory.Driver }, option[Driver]{"passwd-file", PasswdFile}, option[Driver]{"sqlite", SQLite},
@@ -131,6 +142,11 @@ func directorySection() section {
 				name: "timeout", kind: duration(100*time.Millisecond, 5*time.Minute, func(r *reader) *time.Duration { return &r.directory.Timeout }), fallback: `"5s"`,
 				doc: "How long one question may take.",
 			}, databaseDrivers...),
+			{
+				name: "claimed_twice", fallback: `"defer"`,
+				kind: choice(func(r *reader) *ClaimedTwice { return &r.directory.ClaimedTwice }, option[ClaimedTwice]{"defer", DeferTwice}, option[ClaimedTwice]{"first", FirstCounts}),
+				doc:  "What becomes of mail for an address that this directory has, and so has one before it: defer until it is in one of them only, or leave it to the first, such as while mailboxes are moved from this directory to that one. See sqlite.md.",
+			},
 			forDrivers(key{
 				name: "file", kind: file(func(r *reader) *string { return &r.directory.File }), example: `"/etc/dovecot/users"`,
 				doc: "passwd-file: the file. It is read again when it has changed and has been left alone for a second. sqlite: the database. doorstep domain add makes it. system: a file such as /etc/passwd, instead of asking getent.",

@@ -37,7 +37,7 @@ func listFlags(cmd *cobra.Command) (management, *bool) {
 type storeOpener func(context.Context, sqlite.StoreOptions) (*sqlite.Store, error)
 
 // do opens the database, and closes it behind f.
-func (m management) do(cmd *cobra.Command, open storeOpener, f func(s *sqlite.Store) error) (err error) {
+func (m management) do(cmd *cobra.Command, open storeOpener, f func(s managed) error) (err error) {
 	c, err := loadConfig(*m.config, cmd.ErrOrStderr())
 	if err != nil {
 		return err
@@ -62,7 +62,7 @@ func (m management) do(cmd *cobra.Command, open storeOpener, f func(s *sqlite.St
 		return failed(err, "")
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	return explained(cmd, f(s))
+	return explained(cmd, f(managed{Store: s, name: d.Name, config: c, domains: domains}))
 }
 
 // pick finds the directory to look after.

@@ -32,7 +32,12 @@ func aliasAddCommand() *cobra.Command {
 	}
 	m := managementFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return m.do(cmd, sqlite.Edit, func(s *sqlite.Store) error { return s.AddAlias(cmd.Context(), args[0], args[1:]...) })
+		return m.do(cmd, sqlite.Edit, func(s managed) error {
+			if err := s.claim(cmd.Context(), args[0], cmd.ErrOrStderr()); err != nil {
+				return err
+			}
+			return s.AddAlias(cmd.Context(), args[0], args[1:]...)
+		})
 	}
 	return cmd
 }
@@ -45,7 +50,7 @@ func aliasDelCommand() *cobra.Command {
 	}
 	m := managementFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return m.do(cmd, sqlite.Edit, func(s *sqlite.Store) error { return s.DeleteAlias(cmd.Context(), args[0], args[1:]...) })
+		return m.do(cmd, sqlite.Edit, func(s managed) error { return s.DeleteAlias(cmd.Context(), args[0], args[1:]...) })
 	}
 	return cmd
 }
@@ -60,7 +65,7 @@ func aliasListCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "list [DOMAIN]", Short: "List aliases, of all domains or one", Args: atMostOneArgument}
 	m, asJSON := listFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return m.do(cmd, sqlite.Edit, func(s *sqlite.Store) error {
+		return m.do(cmd, sqlite.Edit, func(s managed) error {
 			var list []listedAlias
 			for a, err := range s.Aliases(cmd.Context(), first(args)) {
 				if err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
+	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 )
 
 // TestReloadWithBadCertificates: one that has expired is told of and used, as clients may not care; one
@@ -63,4 +64,40 @@ func TestControlSocketTaken(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestClaimedTwice: an address that two directories have is deferred, and named with both, with a hint
+// once; others' mail flows, in the same transaction too. When one has let go of it, so does its mail.
+func TestClaimedTwice(t *testing.T) {
+	dir := place(t)
+	put("users", "Alice@example.org::::::\n", 0o600)(t, dir)
+	s := serveConfig(t, dir, controlled("")+"[[directory]]\ndriver = \"passwd-file\"\nfile = \"users\"\n")
+	d := session(t, dir)
+	for range 3 {
+		d.say("MAIL FROM:<a@src.example>", "250 ")
+		d.say("RCPT TO:<ALICE+x@example.org>", "451 4.3.5 address has two mailboxes here")
+		d.say("RCPT TO:<bob@example.org>", "250 ")
+		d.say("RCPT TO:<nobody@example.org>", "550 5.1.1 ")
+		d.say("DATA", "354 ")
+		d.say("Subject: x\r\n\r\nx\r\n.", "250 ")
+	}
+	log := s.log.String()
+	if n := strings.Count(log, `level=ERROR msg="several directories have this address, its mail is deferred" address=alice@example.org directories="[users passwd-file]" hint=`); n != 1 {
+		t.Errorf("told %d times of alice: %s", n, log)
+	}
+	if n := strings.Count(log, `rule=claimed_twice`); n != 3 {
+		t.Errorf("%d refusals with the reason: %s", n, log)
+	}
+	if err := os.Rename(filepath.Join(dir, "users"), filepath.Join(dir, "old")); err != nil {
+		t.Fatal(err)
+	}
+	put("users", "# all moved\n", 0o600)(t, dir)
+	peer.Await(t, patience, "mail for alice", func() bool {
+		d := session(t, dir)
+		defer d.conn.Close()
+		d.say("MAIL FROM:<a@src.example>", "250 ")
+		d.send("RCPT TO:<alice@example.org>\r\n")
+		r, err := lmtptest.ReadReply(d.replies)
+		return err == nil && r.Code == 250
+	})
 }

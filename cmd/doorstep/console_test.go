@@ -60,3 +60,19 @@ func TestSQLiteManual(t *testing.T) {
 	}
 	console(t, dir, manual(t, "sqlite.md", "sqlite"))
 }
+
+// TestSeveralDirectoriesManual runs what docs/sqlite.md shows of an address that two of them have.
+func TestSeveralDirectoriesManual(t *testing.T) {
+	dir := place(t)
+	users := filepath.Join(dir, "users")
+	if err := os.WriteFile(users, []byte("alice@example.org:::::/srv/home/alice:\nbob@example.org:::::/srv/home/bob:\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	frame, _, _ := strings.Cut(manual(t, "sqlite.md", "sqlite configuration"), "[[directory]]")
+	yielding := strings.NewReplacer("/var/lib/doorstep", dir, "/run/doorstep", dir, "/etc/dovecot/users", users).Replace(frame + manual(t, "sqlite.md", "twice configuration"))
+	rewrite(t, dir, yielding)
+	console(t, dir, "$ doorstep domain add example.org\n$ doorstep user add alice@example.org\n"+
+		"doorstep: warning: alice@example.org is in accounts and old, the first counts\n")
+	rewrite(t, dir, strings.Replace(yielding, `claimed_twice = "first"`, "", 1))
+	console(t, dir, manual(t, "sqlite.md", "twice"))
+}

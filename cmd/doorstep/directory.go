@@ -46,7 +46,7 @@ func (o observer) watch(backend string, d directory.Directory) directory.Directo
 
 // buildDirectory is the chain of all directories: the accounts of the configuration, and then each
 // [[directory]] behind its cache.
-func buildDirectory(c *config.Config, accounts *static.Directory, domains *delivery.Resolver, observe observer, log *slog.Logger) (directory.Directory, error) {
+func buildDirectory(c *config.Config, accounts *static.Directory, domains *delivery.Resolver, observe observer, log *slog.Logger) (*chain, error) {
 	chain := &chain{Chain: directory.Chain{Backends: []directory.Backend{{Name: "users", Directory: observe.watch("users", accounts)}}}}
 	key := keyer(domains)
 	for _, d := range c.Directories {
@@ -67,15 +67,25 @@ func buildDirectory(c *config.Config, accounts *static.Directory, domains *deliv
 				TTL: d.CacheTTL, NegativeTTL: d.NegativeTTL, Stale: d.Stale, Timeout: d.Timeout,
 			})
 		}
-		chain.Backends = append(chain.Backends, directory.Backend{Name: d.Name, Directory: opened})
+		yields := d.ClaimedTwice == config.FirstCounts
+		chain.yields = chain.yields || yields
+		chain.Backends = append(chain.Backends, directory.Backend{Name: d.Name, Directory: opened, Yields: yields})
 	}
-	if len(chain.Backends) > 1 {
-		chain.overlaps = directory.NewOverlaps(&chain.Chain, func(key directory.Key, names []string) {
-			log.Warn("several directories have this address, the first counts", "address", address.Escape(key.String()), "directories", names)
-		})
-	}
+	chain.overlaps = directory.NewOverlaps(&chain.Chain, func(o directory.Overlap) { logOverlap(log, o) })
 	return chain, nil
 }
+
+// logOverlap tells of an address that several directories have.
+func logOverlap(log *slog.Logger, o directory.Overlap) {
+	who := log.With("address", address.Escape(o.Key.String()), "directories", o.Backends)
+	if o.Deferred {
+		who.Error("several directories have this address, its mail is deferred", "hint", overlapHint)
+	} else {
+		who.Warn("several directories have this address, the first counts")
+	}
+}
+
+const overlapHint = `take it out of all but one, or write claimed_twice = "first" in the [[directory]] that is not to count`
 
 // keyer gives the keys of addresses as administrators write them.
 func keyer(domains *delivery.Resolver) directory.Keyer {
@@ -91,25 +101,20 @@ func keyer(domains *delivery.Resolver) directory.Keyer {
 // A chain is a directory.Chain that can be closed, and that tells of addresses it has twice.
 type chain struct {
 	directory.Chain
-	overlaps *directory.Overlaps // nil where there is only one directory
+	overlaps *directory.Overlaps
+	yields   bool // one of them does, which asks nobody then
 	closers  []io.Closer
 }
 
 // Lookup asks for an address.
 func (c *chain) Lookup(ctx context.Context, key directory.Key) (directory.Entry, error) {
 	entry, err := c.Chain.Lookup(ctx, key)
-	if err == nil && c.overlaps != nil {
+	if overlap := (*directory.Overlap)(nil); errors.As(err, &overlap) {
+		c.overlaps.Tell(overlap)
+	} else if err == nil && c.yields {
 		c.overlaps.Look(key)
 	}
 	return entry, err
-}
-
-// claims names the directories that have an address.
-func claims(ctx context.Context, d directory.Directory, key directory.Key) []string {
-	if c, ok := d.(*chain); ok {
-		return c.Claims(ctx, key)
-	}
-	return nil
 }
 
 // Close closes all that is open in it.

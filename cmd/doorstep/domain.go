@@ -31,7 +31,7 @@ func domainAddCommand() *cobra.Command {
 	m := managementFlags(cmd)
 	of := cmd.Flags().String("alias-of", "", "the `domain` that these are other names of")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return m.do(cmd, sqlite.Create, func(s *sqlite.Store) error {
+		return m.do(cmd, sqlite.Create, func(s managed) error {
 			for _, name := range args {
 				if err := s.AddDomain(cmd.Context(), name, *of); err != nil {
 					return err
@@ -53,7 +53,7 @@ func domainDelCommand() *cobra.Command {
 	m := managementFlags(cmd)
 	force := cmd.Flags().Bool("force", false, "also its accounts, aliases and other names")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return m.do(cmd, sqlite.Edit, func(s *sqlite.Store) error { return s.DeleteDomain(cmd.Context(), args[0], *force) })
+		return m.do(cmd, sqlite.Edit, func(s managed) error { return s.DeleteDomain(cmd.Context(), args[0], *force) })
 	}
 	return cmd
 }
@@ -70,7 +70,7 @@ func domainListCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "list", Short: "List domains", Args: noArguments}
 	m, asJSON := listFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return m.do(cmd, sqlite.Edit, func(s *sqlite.Store) error {
+		return m.do(cmd, sqlite.Edit, func(s managed) error {
 			found, err := s.Domains(cmd.Context())
 			if err != nil {
 				return err

@@ -15,6 +15,7 @@ import (
 
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery"
+	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/mailbox"
@@ -105,8 +106,11 @@ func lookup(ctx context.Context, c *config.Config, text string) (*lookupResult, 
 	}
 	result := &lookupResult{Address: text}
 	all, err := agent.Resolver.Explain(ctx, to, result.note)
+	if overlap := (*directory.Overlap)(nil); errors.As(err, &overlap) {
+		result.note(delivery.Step{Rule: "twice", Input: overlap.Key.String(), Result: overlapHint})
+	}
 	for _, found := range all {
-		if names := claims(ctx, agent.Resolver.Directory, found.Account.Key); len(names) > 1 {
+		if names := agent.Resolver.Directory.(*chain).Claims(ctx, found.Account.Key); len(names) > 1 {
 			result.note(delivery.Step{Rule: "twice", Input: found.Account.Key.String(), Result: "in " + strings.Join(names, " and ") + ": the first counts"})
 		}
 		if refused := delivery.RefuseInternationalized(found.Account, to); refused != nil {

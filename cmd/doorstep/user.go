@@ -154,7 +154,12 @@ func userAddCommand() *cobra.Command {
 		if err := edit(cmd, &a); err != nil {
 			return err
 		}
-		return m.do(cmd, sqlite.Edit, func(s *sqlite.Store) error { return s.AddAccount(cmd.Context(), a) })
+		return m.do(cmd, sqlite.Edit, func(s managed) error {
+			if err := s.claim(cmd.Context(), a.Address, cmd.ErrOrStderr()); err != nil {
+				return err
+			}
+			return s.AddAccount(cmd.Context(), a)
+		})
 	}
 	return cmd
 }
@@ -176,7 +181,7 @@ func userSetCommand() *cobra.Command {
 		if !changed {
 			return mistake(cmd, errors.New("nothing to change"), "")
 		}
-		return m.do(cmd, sqlite.Edit, func(s *sqlite.Store) error {
+		return m.do(cmd, sqlite.Edit, func(s managed) error {
 			return s.SetAccount(cmd.Context(), args[0], func(a *directory.Account) error { return edit(cmd, a) })
 		})
 	}
@@ -191,7 +196,7 @@ func userDelCommand() *cobra.Command {
 	}
 	m := managementFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return m.do(cmd, sqlite.Edit, func(s *sqlite.Store) error {
+		return m.do(cmd, sqlite.Edit, func(s managed) error {
 			for _, address := range args {
 				if err := s.DeleteAccount(cmd.Context(), address); err != nil {
 					return err
@@ -238,7 +243,7 @@ func userListCommand() *cobra.Command {
 	}
 	m, asJSON := listFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return m.do(cmd, sqlite.Edit, func(s *sqlite.Store) error {
+		return m.do(cmd, sqlite.Edit, func(s managed) error {
 			var list []listedUser
 			for a, err := range s.Accounts(cmd.Context(), first(args)) {
 				if err != nil {

@@ -25,6 +25,7 @@ type backend struct {
 	down  atomic.Bool
 	takes time.Duration
 	quota atomic.Int64
+	fails error
 }
 
 func (b *backend) Lookup(ctx context.Context, key directory.Key) (directory.Entry, error) {
@@ -37,6 +38,8 @@ func (b *backend) Lookup(ctx context.Context, key directory.Key) (directory.Entr
 	switch {
 	case b.down.Load():
 		return directory.Entry{}, errOut
+	case b.fails != nil:
+		return directory.Entry{}, b.fails
 	case key == alice:
 		return directory.Entry{Account: &directory.Account{Address: key.String(), Key: key, Quota: directory.Quota{Bytes: b.quota.Load()}}}, nil
 	case key.Local == "panic":
@@ -137,15 +140,15 @@ func TestCacheBounds(t *testing.T) {
 	})
 }
 
-// TestChain: the first that has it settles it, one that is down ends the search, and who is
-// asked is told.
+// TestChain: the first that has it settles it where the others yield, one that is down ends the search,
+// and who is asked is told.
 func TestChain(t *testing.T) {
 	first, second := &backend{}, &backend{}
 	first.quota.Store(1)
 	second.quota.Store(2)
 	var seen []string
 	watched := func(name string, b *backend) directory.Backend {
-		return directory.Backend{Name: name, Directory: directory.Watch(b, func(time.Duration, error) { seen = append(seen, name) })}
+		return directory.Backend{Name: name, Yields: true, Directory: directory.Watch(b, func(time.Duration, error) { seen = append(seen, name) })}
 	}
 	c := &directory.Chain{Backends: []directory.Backend{watched("first", first), watched("second", second)}}
 	entry, err := c.Lookup(t.Context(), alice)

@@ -11,10 +11,13 @@ type Backend struct {
 	// Name is what the log calls it.
 	Name string
 	Directory
+	// Yields says that an address which a backend before this one has is left to that one.
+	Yields bool
 }
 
-// A Chain asks several directories in order. The first that has an address settles it, and one
-// that cannot answer ends the search: what comes later might be the wrong mailbox.
+// A Chain asks several directories in order, and one that cannot answer ends the search: what comes
+// later might be the wrong mailbox. So might an address that is in two of them. Those behind the
+// first that has it are asked too, unless they yield, and the error is an *Overlap.
 type Chain struct{ Backends []Backend }
 
 // Lookup asks for an address.
@@ -22,9 +25,16 @@ func (c *Chain) Lookup(ctx context.Context, key Key) (Entry, error) {
 	for i := range c.Backends {
 		b := &c.Backends[i]
 		entry, err := b.Lookup(ctx, key)
-		if !errors.Is(err, ErrNotFound) {
-			return entry, named(b.Name, err)
+		switch {
+		case errors.Is(err, ErrNotFound):
+			continue
+		case err != nil:
+			return Entry{}, named(b.Name, err)
 		}
+		if err := c.overlap(ctx, key, i); err != nil {
+			return Entry{}, err
+		}
+		return entry, nil
 	}
 	return Entry{}, ErrNotFound
 }
@@ -43,17 +53,6 @@ func (c *Chain) Domain(ctx context.Context, key string) (Domain, error) {
 		}
 	}
 	return Domain{}, ErrNotFound
-}
-
-// Claims names all the directories that have an address, in order, for people who ask. One that
-// cannot answer is left out.
-func (c *Chain) Claims(ctx context.Context, key Key) (names []string) {
-	for _, b := range c.Backends {
-		if _, err := b.Lookup(ctx, key); err == nil {
-			names = append(names, b.Name)
-		}
-	}
-	return names
 }
 
 func named(backend string, err error) error {

@@ -14,6 +14,9 @@ import (
 // to refuse for good would bounce the mail of an account that exists.
 var ErrNotFound = errors.New("no such account")
 
+// ErrBroken says that the directory has a record for the address, and that it makes no sense.
+var ErrBroken = errors.New("broken account")
+
 // A Key names an address for comparison (address.DomainKey, address.LocalPolicy.Key). Keys are
 // never shown to a client nor written into a message. A Key without a local part asks for the
 // catch-all of the domain.
@@ -61,7 +64,16 @@ type DomainDirectory interface {
 // Backends whose records are addresses, and not keys, compare by it.
 type Keyer func(address string) (Key, error)
 
-// Broken is the error for a record that makes no sense. It names the account, for the log.
+// Broken is the error for a record that makes no sense. It names the account, for the log, and is
+// ErrBroken.
 func Broken(account, format string, args ...any) error {
-	return fmt.Errorf("account %q: %w", account, fmt.Errorf(format, args...))
+	return brokenError{fmt.Errorf("account %q: %w", account, fmt.Errorf(format, args...))}
 }
+
+type brokenError struct{ error }
+
+// Unwrap gives what makes no sense.
+func (e brokenError) Unwrap() error { return e.error }
+
+// Is says that it is ErrBroken.
+func (brokenError) Is(target error) bool { return target == ErrBroken }

@@ -1,25 +1,92 @@
 package directory_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 )
+
+// A pair of directories that both have alice, the second of which may yield.
+func pair(yields bool) (first, second *backend, c *directory.Chain) {
+	first, second = &backend{}, &backend{}
+	return first, second, &directory.Chain{Backends: []directory.Backend{
+		{Name: "first", Directory: first}, {Name: "second", Directory: second, Yields: yields},
+	}}
+}
+
+// TestOverlapDefers: an address that two directories have is nobody's, also where the second has it in
+// a record that makes no sense. One that is down, or does not answer for long, stops no mail.
+func TestOverlapDefers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, second, c := pair(false)
+		var overlap *directory.Overlap
+		if entry, err := c.Lookup(t.Context(), alice); !errors.As(err, &overlap) || entry.Account != nil ||
+			!slices.Equal(overlap.Backends, []string{"first", "second"}) || overlap.Key != alice || !overlap.Deferred {
+			t.Errorf("in both: %+v, %v", entry, err)
+		}
+		if _, err := c.Lookup(t.Context(), nobody); !errors.Is(err, directory.ErrNotFound) || errors.As(err, &overlap) && overlap.Key == nobody {
+			t.Errorf("in none: %v", err)
+		}
+		c.Backends[1].Directory = &backend{fails: directory.Broken("alice", "quota is negative")}
+		if _, err := c.Lookup(t.Context(), alice); !errors.As(err, &overlap) {
+			t.Errorf("broken in the second: %v", err)
+		}
+		c.Backends[1].Directory = second
+		second.down.Store(true)
+		if entry, err := c.Lookup(t.Context(), alice); err != nil || entry.Account == nil {
+			t.Errorf("the second is down: %+v, %v", entry, err)
+		}
+		second.down.Store(false)
+		second.takes = time.Hour
+		begun := time.Now()
+		if entry, err := c.Lookup(t.Context(), alice); err != nil || entry.Account == nil || time.Since(begun) > time.Second {
+			t.Errorf("the second hangs: %+v, %v after %v", entry, err, time.Since(begun))
+		}
+	})
+}
+
+// TestOverlapYields: a directory that yields is not asked, and its account is the first's.
+func TestOverlapYields(t *testing.T) {
+	first, second, c := pair(true)
+	first.quota.Store(1)
+	if entry, err := c.Lookup(t.Context(), alice); err != nil || entry.Account.Quota.Bytes != 1 || second.asked.Load() != 0 {
+		t.Errorf("%+v, %v", entry, err)
+	}
+	// It yields to those before it, not to those behind.
+	c.Backends = append(c.Backends, directory.Backend{Name: "third", Directory: &backend{}})
+	var overlap *directory.Overlap
+	if _, err := c.Lookup(t.Context(), alice); !errors.As(err, &overlap) || !slices.Equal(overlap.Backends, []string{"first", "third"}) {
+		t.Errorf("in a third: %v", err)
+	}
+}
+
+// TestOverlapIsCached: behind caches an address is asked for once.
+func TestOverlapIsCached(t *testing.T) {
+	first, second, c := pair(false)
+	for i := range c.Backends {
+		c.Backends[i].Directory = directory.NewCache(c.Backends[i].Directory, directory.CacheOptions{TTL: time.Minute, NegativeTTL: time.Minute})
+	}
+	for range 3 {
+		if _, err := c.Lookup(t.Context(), alice); err == nil {
+			t.Error("found")
+		}
+	}
+	if first.asked.Load() != 1 || second.asked.Load() != 1 {
+		t.Errorf("asked %d and %d times", first.asked.Load(), second.asked.Load())
+	}
+}
 
 // TestOverlaps: an address that two directories have is told of once; one that is only in one of
 // them, or that nobody has, never.
 func TestOverlaps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		chain := &directory.Chain{Backends: []directory.Backend{{Name: "first", Directory: &backend{}}, {Name: "second", Directory: &backend{}}}}
-		var told [][]string
-		o := directory.NewOverlaps(chain, func(key directory.Key, names []string) {
-			if key != alice {
-				t.Errorf("told of %v", key)
-			}
-			told = append(told, names)
-		})
+		_, _, chain := pair(true)
+		var told []directory.Overlap
+		o := directory.NewOverlaps(chain, func(overlap directory.Overlap) { told = append(told, overlap) })
 		for range 3 {
 			o.Look(alice)
 			o.Look(nobody) // alice's turn has not ended yet
@@ -27,8 +94,16 @@ func TestOverlaps(t *testing.T) {
 			o.Look(nobody)
 			synctest.Wait()
 		}
-		if len(told) != 1 || !slices.Equal(told[0], []string{"first", "second"}) {
-			t.Errorf("told %q", told)
+		if len(told) != 1 || told[0].Key != alice || told[0].Deferred || !slices.Equal(told[0].Backends, []string{"first", "second"}) {
+			t.Errorf("told %+v", told)
+		}
+		bob := directory.Key{Local: "bob", Domain: alice.Domain}
+		for range 2 {
+			o.Tell(&directory.Overlap{Key: alice, Deferred: true})
+			o.Tell(&directory.Overlap{Key: bob, Deferred: true})
+		}
+		if len(told) != 2 || told[1].Key != bob || !told[1].Deferred {
+			t.Errorf("told %+v", told)
 		}
 	})
 }

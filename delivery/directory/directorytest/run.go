@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/doorstep-mail/doorstep/delivery/directory"
+	"github.com/doorstep-mail/doorstep/delivery/directory/static"
 )
 
 // A Suite says how to test one backend.
@@ -37,6 +38,7 @@ func (s Suite) Run(t *testing.T) {
 	t.Run("accounts", func(t *testing.T) { s.accounts(t, d) })
 	t.Run("unknown", func(t *testing.T) { s.unknown(t, d) })
 	t.Run("broken", func(t *testing.T) { broken(t, d) })
+	t.Run("claimed twice", func(t *testing.T) { s.claimedTwice(t, d) })
 	if s.Aliases {
 		t.Run("aliases", func(t *testing.T) { aliases(t, d) })
 	}
@@ -113,11 +115,41 @@ func (s Suite) unknown(t *testing.T, d directory.Directory) {
 	}
 }
 
-// broken records are an error that is not "unknown", and that names the account.
+// broken records are an error that says so, and that names the account.
 func broken(t *testing.T, d directory.Directory) {
 	entry, err := lookup(t, d, "broken@dst.example")
-	if err == nil || errors.Is(err, directory.ErrNotFound) || !strings.Contains(err.Error(), "broken@dst.example") {
+	if !errors.Is(err, directory.ErrBroken) || errors.Is(err, directory.ErrNotFound) || !strings.Contains(err.Error(), "broken@dst.example") {
 		t.Errorf("broken record: %+v, %v", entry, err)
+	}
+}
+
+// claimedTwice: what the backend has, in a record that makes sense or not, belongs to nobody while another
+// directory has it too. What only one of them has is found.
+func (s Suite) claimedTwice(t *testing.T, d directory.Directory) {
+	other := static.New()
+	both := []string{Standard.Accounts[0].Address, "broken@dst.example"}
+	if s.Aliases {
+		for alias := range Standard.Aliases {
+			both = append(both, alias)
+		}
+	}
+	for _, address := range append(both, "only@dst.example") {
+		if err := other.AddAlias(mustKey(address), "somebody@dst.example"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	backends := []directory.Backend{{Name: "other", Directory: other}, {Name: "this", Directory: d}}
+	chain := &directory.Chain{Backends: backends}
+	for _, address := range both {
+		var overlap *directory.Overlap
+		if entry, err := lookup(t, chain, address); !errors.As(err, &overlap) || !slices.Equal(overlap.Backends, []string{"other", "this"}) {
+			t.Errorf("%s in both: %+v, %v", address, entry, err)
+		}
+	}
+	for _, address := range []string{"only@dst.example", Standard.Accounts[1].Address} {
+		if _, err := lookup(t, chain, address); err != nil {
+			t.Errorf("%s in one: %v", address, err)
+		}
 	}
 }
 

@@ -18,8 +18,8 @@ type Alias struct {
 	Targets []string
 }
 
-// aliasKey is the key of an alias's address.
-func (s *Store) aliasKey(text string) (directory.Key, error) {
+// Key is the key of an address, or of a catch-all.
+func (s *Store) Key(text string) (directory.Key, error) {
 	if domain, ok := strings.CutPrefix(text, "@"); ok {
 		key, err := domainKey(domain)
 		return directory.Key{Domain: key}, err
@@ -33,7 +33,7 @@ func (s *Store) aliasKey(text string) (directory.Key, error) {
 
 // AddAlias makes an address stand for targets, besides those that it stands for already.
 func (s *Store) AddAlias(ctx context.Context, alias string, targets ...string) error {
-	key, err := s.aliasKey(alias)
+	key, err := s.Key(alias)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (s *Store) AddAlias(ctx context.Context, alias string, targets ...string) e
 
 // DeleteAlias deletes an alias, or only some of its targets where any are given.
 func (s *Store) DeleteAlias(ctx context.Context, alias string, targets ...string) error {
-	key, err := s.aliasKey(alias)
+	key, err := s.Key(alias)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/delivery"
+	"github.com/doorstep-mail/doorstep/delivery/directory"
+	"github.com/doorstep-mail/doorstep/delivery/directory/sql/sqlite"
+	"github.com/doorstep-mail/doorstep/delivery/directory/static"
+)
+
+// A managed store is one of the directories of a configuration.
+type managed struct {
+	*sqlite.Store
+	name    string
+	config  *config.Config
+	domains *delivery.Resolver
+}
+
+// claim asks the other directories for an address that is to be put in. Where one has it, that is an
+// error if the server would defer its mail from then on, and else a warning. So is that one cannot be
+// asked.
+func (m managed) claim(ctx context.Context, address string, warnings io.Writer) (err error) {
+	key, err := m.Key(address)
+	if err != nil {
+		return err
+	}
+	d, err := m.with(key)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	_, err = d.Lookup(ctx, key)
+	if overlap := (*directory.Overlap)(nil); errors.As(err, &overlap) {
+		return failed(fmt.Errorf("%s would be in %s, and its mail deferred", address, strings.Join(overlap.Backends, " and ")), overlapHint)
+	} else if err != nil {
+		fmt.Fprintf(warnings, "doorstep: warning: cannot tell whether another directory has %s: %v\n", address, err)
+	} else if names := d.Claims(ctx, key); len(names) > 1 {
+		fmt.Fprintf(warnings, "doorstep: warning: %s is in %s, the first counts\n", address, strings.Join(names, " and "))
+	}
+	return nil
+}
+
+// with gives the directories of the configuration as if the address were in this one.
+func (m managed) with(key directory.Key) (*chain, error) {
+	accounts, err := buildAccounts(m.config, m.domains)
+	if err != nil {
+		return nil, err
+	}
+	d, err := buildDirectory(m.config, accounts, m.domains, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	here := static.New()
+	if err := here.AddAlias(key, "somebody"); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	for i := range d.Backends {
+		if d.Backends[i].Name == m.name {
+			d.Backends[i].Directory = here
+		}
+	}
+	return d, nil
+}
