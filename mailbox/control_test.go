@@ -147,6 +147,9 @@ func cutWithout(t *testing.T, kind powercut.FileSystem, set crashSetting, forget
 					case <-v.Disk.Dead(): // nobody would hear it
 					default:
 						acked[path] = text
+						if len(acked) == cutAt/2 {
+							set.writeBack(t, v.Dir)
+						}
 						if len(acked) == cutAt {
 							v.Disk.Cut() // the moment at which most depends on the syncs
 						}
