@@ -159,14 +159,16 @@ func (s *Store) readTally(home int) (tally, error) {
 	return t, nil
 }
 
-// openTally opens the maildirsize, or returns -1 where there is none to be used.
+// openTally opens the maildirsize, or returns -1 where there is none to be used: none at all, one that
+// is not for this user, one that its owner holds a lease of, or what is no file.
 func (s *Store) openTally(home, flags int) (int, fileState, error) {
-	flags |= unix.O_NOFOLLOW | unix.O_NONBLOCK // the latter for a pipe in its place
+	flags |= unix.O_NOFOLLOW | unix.O_NOCTTY | unix.O_NONBLOCK // the last for a pipe in its place, and a lease
 	fd, err := uninterrupted(func() (int, error) { return s.sys.openat(home, maildirsize, flags, 0) })
-	switch {
-	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ELOOP), errors.Is(err, unix.EISDIR), errors.Is(err, unix.ENXIO):
+	switch err {
+	case nil:
+	case unix.ENOENT, unix.EACCES, unix.EAGAIN, unix.ELOOP, unix.EISDIR, unix.ENXIO, unix.ENODEV:
 		return -1, fileState{}, nil
-	case err != nil:
+	default:
 		return -1, fileState{}, fmt.Errorf("open %s: %w", maildirsize, err)
 	}
 	info, err := s.sys.stat(fd, "")
@@ -197,9 +199,13 @@ func (s *Store) appendTally(home int, change Usage) error {
 	return err
 }
 
-// saveTally puts a new maildirsize in the place of whatever is there.
+// saveTally puts a new maildirsize in the place of whatever is there. A Maildir without tmp/ is yet to
+// be made, and has no place for it.
 func (s *Store) saveTally(home int, q Quota, u Usage) error {
 	tmp, err := s.openComponent(home, "tmp", asDirectory)
+	if err == unix.ENOENT {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("open tmp: %w", err)
 	}

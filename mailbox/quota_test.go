@@ -214,6 +214,23 @@ func TestCount(t *testing.T) {
 	}
 }
 
+// A Maildir that a killed delivery has begun to make holds nothing, and has no place for
+// maildirsize yet.
+func TestCountUnfinished(t *testing.T) {
+	root := scratch(t)
+	mkdir(t, filepath.Join(root, "u"))
+	s, d := open(t, Options{Create: true}, kernel{}), Dest{Root: root, Path: "u", Quota: Quota{Bytes: 1000}}
+	if got, err := s.Recount(t.Context(), d, nil); err != nil || got != (Usage{}) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if err := send(t, s, "x\r\n", d)[0]; err != nil {
+		t.Error(err)
+	}
+	if got := tallyOf(t, d); !got.usable || got.usage != truth(t, d) {
+		t.Errorf("maildirsize says %+v, the mailbox holds %+v", got, truth(t, d))
+	}
+}
+
 // Copies in Trash are not counted, and go in whatever the mailbox holds.
 func TestTrashTakesMail(t *testing.T) {
 	d := Dest{Root: scratch(t), Path: "u", Folder: ".Trash", Quota: Quota{Bytes: 10}}

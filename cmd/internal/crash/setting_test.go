@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
 )
 
@@ -79,8 +81,7 @@ func quota(user int) int {
 	return 100_000
 }
 
-// makeHomes makes the homes of owners. They need not be durable: the server makes sure of all that
-// is between the store and a message.
+// makeHomes makes the homes of owners, durably: they are the administrator's to be there.
 func (set setting) makeHomes(t *testing.T, store string) {
 	t.Helper()
 	err := os.Chmod(store, 0o711)
@@ -88,7 +89,11 @@ func (set setting) makeHomes(t *testing.T, store string) {
 		home := filepath.Join(store, local(user))
 		err = errors.Join(err, os.Mkdir(home, 0o700), os.Chown(home, owner(user), owner(user)))
 	}
-	if err != nil {
+	dir, cannot := os.Open(store)
+	if cannot == nil {
+		cannot = errors.Join(unix.Syncfs(int(dir.Fd())), dir.Close())
+	}
+	if err := errors.Join(err, cannot); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -135,6 +140,8 @@ func (s *site) recount(t *testing.T) map[int]int {
 	if os.Geteuid() == 0 {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: peer.MailUser, Gid: peer.MailUser}}
 	}
+	var errs strings.Builder
+	cmd.Stderr = &errs
 	out, err := cmd.Output()
 	var list []struct {
 		Account string
@@ -142,7 +149,7 @@ func (s *site) recount(t *testing.T) map[int]int {
 		Used    struct{ Messages int }
 	}
 	if err = errors.Join(err, json.Unmarshal(out, &list)); err != nil || len(list) != users {
-		t.Fatalf("recount: %v, %d mailboxes", err, len(list))
+		t.Fatalf("recount: %v, %d mailboxes\n%s", err, len(list), errs.String())
 	}
 	counted := map[int]int{}
 	for _, box := range list {
