@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -149,7 +150,8 @@ func directorySection() section {
 			},
 			forDrivers(key{
 				name: "file", kind: file(func(r *reader) *string { return &r.directory.File }), example: `"/etc/dovecot/users"`,
-				doc: "passwd-file: the file. It is read again when it has changed and has been left alone for a second. sqlite: the database. doorstep domain add makes it. system: a file such as /etc/passwd, instead of asking getent.",
+				examples: map[Driver]string{SQLite: `"/var/lib/doorstep/accounts.db"`},
+				doc:      "passwd-file: the file. It is read again when it has changed and has been left alone for a second. sqlite: the database. doorstep domain add makes it. system: a file such as /etc/passwd, instead of asking getent.",
 			}, PasswdFile, SQLite, SystemAccounts),
 			forDrivers(key{
 				name: "default_domain", kind: text("a domain", readDefaultDomain), example: `"example.org"`,
@@ -210,7 +212,7 @@ func (r *reader) checkDriver(d *Directory, path string) {
 		case said && k.drivers != nil && !slices.Contains(k.drivers, d.Driver):
 			r.problems.add(v.name(), "is not for driver "+quote(string(d.Driver)), "")
 		case !said && slices.Contains(neededKeys[d.Driver], k.name) && !r.doubt[path+"."+k.name]:
-			r.problems.add(r.said[path].name(), k.name+" is missing, which driver "+quote(string(d.Driver))+" needs", "write "+k.name+" = "+k.example)
+			r.problems.add(r.said[path].name(), k.name+" is missing, which driver "+quote(string(d.Driver))+" needs", "write "+k.name+" = "+cmp.Or(k.examples[d.Driver], k.example))
 		}
 	}
 }

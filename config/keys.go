@@ -16,7 +16,9 @@ type key struct {
 	// own, which doc says.
 	fallback string
 	// example is what the default configuration shows where there is no fallback.
-	example  string
+	example string
+	// examples are those of drivers for which example would be none.
+	examples map[Driver]string
 	required bool
 	// drivers are those that read the key, where not all do.
 	drivers []Driver

@@ -12,8 +12,10 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/directory/sql/sqlite"
 )
 
@@ -42,9 +44,9 @@ func (m management) do(cmd *cobra.Command, open storeOpener, f func(s managed) e
 	if err != nil {
 		return err
 	}
-	d, err := m.pick(c.Directories)
+	d, err := m.pick(cmd, c.Directories)
 	if err != nil {
-		return mistake(cmd, err, "")
+		return err
 	}
 	domains, err := buildDomains(c)
 	if err != nil {
@@ -52,40 +54,56 @@ func (m management) do(cmd *cobra.Command, open storeOpener, f func(s managed) e
 	}
 	known := func(key string) bool { _, ok := domains.Domains[key]; return ok }
 	s, err := open(cmd.Context(), sqlite.StoreOptions{Path: d.File, Key: keyer(domains), Known: known})
-	if errors.Is(err, fs.ErrNotExist) {
-		hint := "doorstep domain add NAME makes the database, with its first domain"
-		if _, err := os.Stat(filepath.Dir(d.File)); err != nil {
-			hint = "make the directory " + filepath.Dir(d.File) + " first; it belongs to the user who runs the server"
-		}
-		return failed(err, hint)
-	} else if err != nil {
-		return failed(err, "")
+	if err != nil {
+		return failed(err, whyNotOpen(err, d.File))
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	return explained(cmd, f(managed{Store: s, name: d.Name, config: c, domains: domains}))
 }
 
+// whyNotOpen is what can be done about a database that cannot be opened.
+func whyNotOpen(err error, file string) string {
+	dir := filepath.Dir(file)
+	_, noDir := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && noDir != nil:
+		return "make the directory " + dir + " first; it belongs to the user who runs the server"
+	case errors.Is(err, fs.ErrNotExist):
+		return "doorstep domain add NAME makes the database, with its first domain"
+	case errors.Is(err, fs.ErrPermission), unix.Access(dir, unix.W_OK) != nil: // SQLite has files beside the file
+		return "do it as root, or as the user whose " + dir + " is"
+	}
+	return ""
+}
+
 // pick finds the directory to look after.
-func (m management) pick(all []config.Directory) (config.Directory, error) {
+func (m management) pick(cmd *cobra.Command, all []config.Directory) (config.Directory, error) {
 	var ours []config.Directory
-	var names []string
+	var names, foreign []string
 	for _, d := range all {
-		if isOurs(d) && (*m.directory == "" || *m.directory == d.Name) {
-			ours = append(ours, d)
-		}
-		if isOurs(d) {
+		switch {
+		case !isOurs(d) && d.Driver == config.SQLite:
+			foreign = append(foreign, d.Name)
+		case isOurs(d):
 			names = append(names, d.Name)
+			if *m.directory == "" || *m.directory == d.Name {
+				ours = append(ours, d)
+			}
 		}
 	}
 	switch {
 	case len(ours) == 1:
 		return ours[0], nil
+	case len(names) == 0 && len(foreign) > 0:
+		return config.Directory{}, mistake(cmd, fmt.Errorf("the tables of directory %s are not Doorstep's", strings.Join(foreign, " and ")),
+			"change them by the program that made them; here only tables are managed that have neither a schema nor queries of others")
 	case len(names) == 0:
-		return config.Directory{}, errors.New(`the configuration has no [[directory]] with driver = "sqlite" and tables of Doorstep's`)
+		return config.Directory{}, mistake(cmd, errors.New(`the configuration has no [[directory]] with driver = "sqlite"`),
+			`write a table [[directory]] with driver = "sqlite" and file = "/var/lib/doorstep/accounts.db"; what stands in [[domain]], [[user]] and [[alias]] is changed there`)
 	case len(ours) == 0:
-		return config.Directory{}, fmt.Errorf("no directory %q in SQLite; there is %s", *m.directory, strings.Join(names, ", "))
+		return config.Directory{}, mistake(cmd, fmt.Errorf("no directory %q in SQLite", *m.directory), "there is "+strings.Join(names, ", "))
 	}
-	return config.Directory{}, fmt.Errorf("there are several directories in SQLite; --directory says which: %s", strings.Join(names, ", "))
+	return config.Directory{}, mistake(cmd, errors.New("there are several directories in SQLite"), "say which by --directory: "+strings.Join(names, ", "))
 }
 
 // explained adds to what a store refuses what can be done about it.
@@ -99,6 +117,9 @@ func explained(cmd *cobra.Command, err error) error {
 		{sqlite.ErrTaken, cmd.Parent().CommandPath() + " list shows all"},
 		{sqlite.ErrMissing, cmd.Parent().CommandPath() + " list shows all"},
 		{sqlite.ErrInUse, "--force deletes all of these; mail stays where it is"},
+		{sqlite.ErrAddress, "write it as local@domain, without angle brackets"},
+		{sqlite.ErrDomainName, "write it as example.org"},
+		{directory.ErrBroken, cmd.CommandPath() + " --help tells what each flag takes"},
 	} {
 		if errors.Is(err, known.err) {
 			return failed(err, known.hint)

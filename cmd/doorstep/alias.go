@@ -1,13 +1,17 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/doorstep-mail/doorstep/delivery/directory/sql/sqlite"
+	"github.com/doorstep-mail/doorstep/lmtp"
+	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
 
 // aliasCommand looks after aliases.
@@ -36,10 +40,38 @@ func aliasAddCommand() *cobra.Command {
 			if err := s.claim(cmd.Context(), args[0], cmd.ErrOrStderr()); err != nil {
 				return err
 			}
-			return s.AddAlias(cmd.Context(), args[0], args[1:]...)
+			if err := s.AddAlias(cmd.Context(), args[0], args[1:]...); err != nil {
+				return err
+			}
+			return s.warnOfTargets(cmd, args[0], args[1:])
 		})
 	}
 	return cmd
+}
+
+// warnOfTargets tells which targets of an alias take no mail, such as those that are elsewhere.
+func (m managed) warnOfTargets(cmd *cobra.Command, alias string, targets []string) (err error) {
+	r, err := buildResolver(m.config, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeDirectory(r.Directory)) }()
+	warned := false
+	for _, target := range targets {
+		to, err := address.Parse(target)
+		if err != nil {
+			return err
+		}
+		_, err = r.Resolve(cmd.Context(), to)
+		if refused := (*lmtp.Error)(nil); errors.As(err, &refused) && refused.Code >= 500 {
+			fmt.Fprintf(cmd.ErrOrStderr(), "doorstep: warning: target %s: %s\n", target, refused.Text)
+			warned = true
+		}
+	}
+	if warned {
+		fmt.Fprintf(cmd.ErrOrStderr(), "hint: doorstep lookup %s tells what becomes of its mail\n", alias)
+	}
+	return nil
 }
 
 func aliasDelCommand() *cobra.Command {

@@ -66,6 +66,9 @@ func unknownVerb(cmd *cobra.Command, verb string) error {
 
 // wrongFlag is what cobra found wrong with a flag, with the one that looks like it.
 func wrongFlag(cmd *cobra.Command, err error) error {
+	if before := cmd.Flags().Args(); cmd.HasSubCommands() && len(before) > 0 {
+		return unknownVerb(cmd, before[0]) // the flag is that verb's
+	}
 	hint := ""
 	var unknown *pflag.NotExistError
 	if errors.As(err, &unknown) {

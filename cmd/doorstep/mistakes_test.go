@@ -16,9 +16,10 @@ type slip struct {
 	name    string
 	replace [2]string // in the configuration
 	prepare func(t *testing.T, dir string)
-	args    []string // default: check
-	what    string   // a pattern for what is wrong, with where it is
-	code    int      // default: 2
+	before  [][]string // commands that are right
+	args    []string   // default: check
+	what    string     // a pattern for what is wrong, with where it is
+	code    int        // default: 2
 }
 
 func inConfig(name, old, new, what string) slip {
@@ -27,6 +28,19 @@ func inConfig(name, old, new, what string) slip {
 
 func onTheLine(name, what string, args ...string) slip {
 	return slip{name: name, args: args, what: what}
+}
+
+// onDatabase is a slip in a verb that looks after a database.
+func onDatabase(name, what string, args ...string) slip {
+	s := inConfig(name, "[store]", "[[directory]]\ndriver = \"sqlite\"\nfile = \"a.db\"\n[store]", what)
+	s.args, s.code = append(args, "-c", "doorstep.toml"), exitFailure
+	return s
+}
+
+// behind has a command run first.
+func (s slip) behind(args ...string) slip {
+	s.before = append(s.before, append(args, "-c", "doorstep.toml"))
+	return s
 }
 
 const (
@@ -103,6 +117,25 @@ var mistakes = []slip{
 	inConfig("address in another domain", `"bob@example.org"`, `"bob@example.com"`, `user\[1\].address: .*example.com`),
 	inConfig("unknown driver", "[store]", "[[directory]]\ndriver = \"sqllite\"\n[store]", `directory\[0\].driver: "sqllite" is not`),
 	inConfig("database without a file", "[store]", "[[directory]]\ndriver = \"passwd-file\"\n[store]", `directory\[0\].*file is missing`),
+	inConfig("SQLite without a file", "[store]", "[[directory]]\ndriver = \"sqlite\"\n[store]", `directory\[0\].*file is missing.*\(write file = "/var/lib/doorstep/accounts.db"\)`),
+	inConfig("an address twice", "[store]", "[[directory]]\ndriver = \"sqlite\"\nfile = \"a.db\"\nclaimed_twice = \"frist\"\n[store]", `directory\[0\].claimed_twice: "frist" is not "defer" or "first"`),
+	// The verbs of the database.
+	onTheLine("no database for domains", `domain add: the configuration has no \[\[directory\]\] with driver = "sqlite"`, "domain", "add", "-c", "doorstep.toml", "example.com"),
+	onTheLine("no database for users", `user list: the configuration has no \[\[directory\]\] with driver = "sqlite"`, "user", "list", "-c", "doorstep.toml"),
+	onTheLine("no database for aliases", `alias add: the configuration has no \[\[directory\]\] with driver = "sqlite"`, "alias", "add", "-c", "doorstep.toml", "a@example.org", "b@example.org"),
+	onDatabase("database that is not made", `open .*a.db: no such file`, "user", "list"),
+	onDatabase("no address to add", `"carol" is not an address`, "user", "add", "carol").behind("domain", "add", "example.com"),
+	onDatabase("address in brackets", `"<carol@example.com>" is not an address`, "user", "add", "<carol@example.com>").behind("domain", "add", "example.com"),
+	onDatabase("domain that is not there", `exmaple.com is not a domain of the database`, "user", "add", "carol@exmaple.com").behind("domain", "add", "example.com"),
+	onDatabase("list of another domain", `exmaple.com is not a domain of the database`, "alias", "list", "exmaple.com").behind("domain", "add", "example.com"),
+	onDatabase("address that the file has", `alice@example.org would be in users and sqlite, and its mail deferred`, "user", "add", "alice@example.org").behind("domain", "add", "example.com"),
+	onDatabase("alias that the file has", `alice@example.org would be in users and sqlite, and its mail deferred`, "alias", "add", "alice@example.org", "bob@example.org").behind("domain", "add", "example.com"),
+	onDatabase("home that is relative", `home "carol" is not an absolute path`, "user", "add", "carol@example.com", "--home", "carol").behind("domain", "add", "example.com"),
+	onDatabase("targets with commas", `"a@example.com,b@example.com" is not an address`, "alias", "add", "x@example.com", "a@example.com,b@example.com").behind("domain", "add", "example.com"),
+	onDatabase("address for a domain", `"carol@example.com" is not the name of a domain`, "domain", "add", "carol@example.com"),
+	onDatabase("domain in use", `domain example.com is in use`, "domain", "del", "example.com").behind("domain", "add", "example.com").behind("user", "add", "carol@example.com"),
+	onTheLine("unknown verb before a flag", `unknown verb "users"`, "users", "list", "-c", "doorstep.toml"),
+	onTheLine("unknown verb of users", `user: unknown verb "remove"`, "user", "remove", "-c", "doorstep.toml", "alice@example.org"),
 	// The machine: permissions, sockets, certificates.
 	{name: "store that is not there", replace: [2]string{`"mail/`, `"elsewhere/`}, what: `store.path: directory ".*elsewhere" does not exist`},
 	{name: "socket in no directory", replace: [2]string{`"unix:lmtp"`, `"unix:run/lmtp"`}, args: serveHere, what: `run/lmtp: bind: no such file`, code: exitFailure},
@@ -143,6 +176,11 @@ func TestMistakes(t *testing.T) {
 			rewrite(t, dir, config)
 			if m.prepare != nil {
 				m.prepare(t, dir)
+			}
+			for _, args := range m.before {
+				if _, errs, code := doorstep(t, dir, args...); code != exitOK {
+					t.Fatalf("%q: %s", args, errs)
+				}
 			}
 			args := m.args
 			if args == nil {

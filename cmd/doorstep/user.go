@@ -38,7 +38,10 @@ var userFields = []struct {
 	}},
 	{"messages", "how many messages the mailbox may hold, a `number`; 0 for no limit", func(a *directory.Account, text string) (err error) {
 		a.Quota.Messages, err = strconv.ParseInt(text, 10, 64)
-		return numeric(err, text)
+		if err != nil || a.Quota.Messages < 0 {
+			return fmt.Errorf("%q is not a number of messages", text)
+		}
+		return nil
 	}},
 	{"home", "the `path` of the home directory, for {home} in store.path", func(a *directory.Account, text string) error {
 		a.Home = text
@@ -68,13 +71,6 @@ var userFields = []struct {
 		}
 		return nil
 	}},
-}
-
-func numeric(err error, text string) error {
-	if err != nil {
-		return fmt.Errorf("%q is not a number", text)
-	}
-	return nil
 }
 
 // setOwner sets one half of the owner.
@@ -124,6 +120,7 @@ func fieldFlags(cmd *cobra.Command) {
 
 // edit applies the flags that were given to an account.
 func edit(cmd *cobra.Command, a *directory.Account) error {
+	owned := a.Owner != nil
 	for _, f := range userFields {
 		flag := cmd.Flags().Lookup(f.flag)
 		if !flag.Changed {
@@ -134,7 +131,7 @@ func edit(cmd *cobra.Command, a *directory.Account) error {
 		}
 	}
 	given := func(name string) bool { return cmd.Flags().Changed(name) }
-	if a.Owner != nil && given("uid") != given("gid") && cmd.Name() == "add" {
+	if a.Owner != nil && !owned && given("uid") != given("gid") {
 		return mistake(cmd, errors.New("--uid and --gid belong together"), "")
 	}
 	return nil

@@ -33,7 +33,7 @@ func (s *Store) AddAccount(ctx context.Context, a directory.Account) error {
 func (s *Store) SetAccount(ctx context.Context, address string, edit func(*directory.Account) error) error {
 	key, err := s.key(address)
 	if err != nil {
-		return fmt.Errorf("address %q: %w", address, err)
+		return err
 	}
 	return s.change(ctx, func(tx *db.Tx) error {
 		a, err := scanAccount(tx.QueryRowContext(ctx, selectAccounts+" WHERE domain_key = ? AND local_key = ?", key.Domain, key.Local))
@@ -62,7 +62,7 @@ func (s *Store) SetAccount(ctx context.Context, address string, edit func(*direc
 func (s *Store) DeleteAccount(ctx context.Context, address string) error {
 	key, err := s.key(address)
 	if err != nil {
-		return fmt.Errorf("address %q: %w", address, err)
+		return err
 	}
 	return s.change(ctx, func(tx *db.Tx) error {
 		err := remove(ctx, tx, key)
@@ -76,7 +76,7 @@ func (s *Store) DeleteAccount(ctx context.Context, address string) error {
 // Accounts gives all accounts, or those of one domain, by their keys.
 func (s *Store) Accounts(ctx context.Context, domain string) iter.Seq2[directory.Account, error] {
 	return func(yield func(directory.Account, error) bool) {
-		query, args, err := inDomainNamed(selectAccounts, domain)
+		query, args, err := s.ofDomain(ctx, selectAccounts, domain)
 		if err != nil {
 			yield(directory.Account{}, err)
 			return
@@ -98,19 +98,22 @@ func (s *Store) Accounts(ctx context.Context, domain string) iter.Seq2[directory
 	}
 }
 
-// inDomainNamed makes a query one for a domain, or leaves it as it is.
-func inDomainNamed(query, domain string) (string, []any, error) {
+// ofDomain makes a query one for a domain that is there, or leaves it as it is.
+func (s *Store) ofDomain(ctx context.Context, query, domain string) (string, []any, error) {
 	if domain == "" {
 		return query, nil, nil
 	}
 	key, err := domainKey(domain)
+	if err == nil {
+		err = s.change(ctx, func(tx *db.Tx) error { return s.inDomain(ctx, tx, directory.Key{Domain: key}) })
+	}
 	return query + " WHERE domain_key = ?", []any{key}, err
 }
 
 // complete computes the key of an account, and checks it.
 func (s *Store) complete(a *directory.Account) (err error) {
 	if a.Key, err = s.key(a.Address); err != nil {
-		return fmt.Errorf("address %q: %w", a.Address, err)
+		return err
 	}
 	return a.Check()
 }

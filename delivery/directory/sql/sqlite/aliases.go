@@ -24,11 +24,7 @@ func (s *Store) Key(text string) (directory.Key, error) {
 		key, err := domainKey(domain)
 		return directory.Key{Domain: key}, err
 	}
-	key, err := s.key(text)
-	if err != nil {
-		return key, fmt.Errorf("address %q: %w", text, err)
-	}
-	return key, nil
+	return s.key(text)
 }
 
 // AddAlias makes an address stand for targets, besides those that it stands for already.
@@ -39,7 +35,7 @@ func (s *Store) AddAlias(ctx context.Context, alias string, targets ...string) e
 	}
 	for _, target := range targets {
 		if _, err := address.Parse(target); err != nil {
-			return fmt.Errorf("target %q: %w", target, err)
+			return notOne(target, ErrAddress, err)
 		}
 		if k, err := s.key(target); err == nil && k == key {
 			return fmt.Errorf("alias %s would stand for itself", alias)
@@ -101,7 +97,7 @@ func missing(err error, what string) error {
 // Aliases gives all aliases, or those of one domain, by their keys.
 func (s *Store) Aliases(ctx context.Context, domain string) iter.Seq2[Alias, error] {
 	return func(yield func(Alias, error) bool) {
-		query, args, err := inDomainNamed("SELECT domain_key, local_key, address, target FROM alias", domain)
+		query, args, err := s.ofDomain(ctx, "SELECT domain_key, local_key, address, target FROM alias", domain)
 		if err != nil {
 			yield(Alias{}, err)
 			return

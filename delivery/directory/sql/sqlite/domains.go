@@ -22,9 +22,9 @@ func domainKey(name string) (string, error) {
 	key, err := address.DomainKey(name)
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("domain %q: %w", name, err)
+		return "", notOne(name, ErrDomainName, err)
 	case strings.HasPrefix(name, "["):
-		return "", fmt.Errorf("domain %q: %w: must be a name, not an address literal", name, address.ErrSyntax)
+		return "", fmt.Errorf("%q %w, but an address literal", name, ErrDomainName)
 	}
 	return key, nil
 }
@@ -50,6 +50,9 @@ func (s *Store) AddDomain(ctx context.Context, name, aliasOf string) error {
 		of, err := domainKey(aliasOf)
 		if err != nil {
 			return err
+		}
+		if of == key {
+			return fmt.Errorf("domain %s would be another name of itself", name)
 		}
 		if err := s.inDomain(ctx, tx, directory.Key{Domain: of}); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
@@ -21,6 +22,9 @@ var (
 	ErrNoDomain = errors.New("is not a domain of the database")
 	// ErrAlias says that an address is in a domain that is only another's name.
 	ErrAlias = errors.New("is another name of")
+	// ErrAddress says that a text is no address, ErrDomainName that it is no domain's name.
+	ErrAddress    = errors.New("is not an address")
+	ErrDomainName = errors.New("is not the name of a domain")
 	// ErrInUse says that there are accounts or aliases in a domain, or names of it.
 	ErrInUse = errors.New("is in use")
 )
@@ -52,7 +56,10 @@ func Create(ctx context.Context, o StoreOptions) (*Store, error) {
 
 // Edit opens a database for changes. It must be there, and gets the tables of this version.
 func Edit(ctx context.Context, o StoreOptions) (*Store, error) {
-	if _, err := os.Stat(o.Path); err != nil {
+	// SQLite would not say what is wrong with a file that cannot be written.
+	if f, err := os.OpenFile(o.Path, os.O_RDWR, 0); err != nil {
+		return nil, err
+	} else if err := f.Close(); err != nil {
 		return nil, err
 	}
 	// WAL lets a server read meanwhile; synchronous(FULL) makes each change durable.
@@ -67,7 +74,18 @@ func Edit(ctx context.Context, o StoreOptions) (*Store, error) {
 }
 
 // key is the key of an address.
-func (s *Store) key(text string) (directory.Key, error) { return s.options.Key(text) }
+func (s *Store) key(text string) (directory.Key, error) {
+	key, err := s.options.Key(text)
+	if err != nil {
+		return key, notOne(text, ErrAddress, err)
+	}
+	return key, nil
+}
+
+// notOne is the error for a text that is not what it should be.
+func notOne(text string, what, why error) error {
+	return fmt.Errorf("%q %w: %s", text, what, strings.TrimPrefix(why.Error(), address.ErrSyntax.Error()+": "))
+}
 
 // Close closes the database.
 func (s *Store) Close() error { return s.db.Close() }
