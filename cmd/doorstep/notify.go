@@ -6,7 +6,9 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/exec"
 	"strconv"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,11 +19,14 @@ import (
 type manager struct {
 	socket   string        // NOTIFY_SOCKET
 	watchdog time.Duration // how often it wants to hear of us; 0 for never
-	log      *slog.Logger
+	// heir says that the process before, whose place this one takes, answers for it still: the manager
+	// listens to nobody else (NotifyAccess=main).
+	heir bool
+	log  *slog.Logger
 }
 
 func newManager(log *slog.Logger) *manager {
-	m := &manager{socket: os.Getenv("NOTIFY_SOCKET"), log: log}
+	m := &manager{socket: os.Getenv("NOTIFY_SOCKET"), heir: os.Getenv(handedOver) != "", log: log}
 	if pid := os.Getenv("WATCHDOG_PID"); pid == "" || pid == strconv.Itoa(os.Getpid()) {
 		if usec, err := strconv.ParseInt(os.Getenv("WATCHDOG_USEC"), 10, 64); err == nil && usec > 0 {
 			m.watchdog = time.Duration(usec) * time.Microsecond
@@ -30,7 +35,13 @@ func newManager(log *slog.Logger) *manager {
 	return m
 }
 
-func (m *manager) ready(status string) { m.tell("READY=1\nSTATUS=" + status) }
+func (m *manager) ready(status string) {
+	if m.heir { // the manager has heard it from the one before
+		m.heir = false
+		return
+	}
+	m.tell("READY=1\nSTATUS=" + status)
+}
 
 // reloading is told before a reload; ready follows. The time tells the manager which of its orders
 // is meant (Type=notify-reload).
@@ -43,6 +54,19 @@ func (m *manager) reloading() {
 }
 
 func (m *manager) stopping() { m.tell("STOPPING=1") }
+
+// adopt makes a process that is about to be started a child of the manager rather than of ours, as the
+// service is: systemd kills a service that is not its child at once where it should wait for it to stop.
+func (m *manager) adopt(cmd *exec.Cmd) {
+	// The first process of a container may have no siblings (clone(2), CLONE_PARENT).
+	if m.socket == "" || os.Getpid() == 1 {
+		return
+	}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = new(syscall.SysProcAttr)
+	}
+	cmd.SysProcAttr.Cloneflags |= syscall.CLONE_PARENT
+}
 
 // successor says that another process is the service from now on.
 func (m *manager) successor(pid int) { m.tell("MAINPID=" + strconv.Itoa(pid)) }

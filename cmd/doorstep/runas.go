@@ -37,9 +37,9 @@ func target(s config.Store) (*privilege.Target, error) {
 	case err != nil:
 		return nil, failed(fmt.Errorf("store.user: %w", err), "doorstep check tells what is wrong with the configuration")
 	case set && me != 0 && me != uid:
-		return nil, failed(fmt.Errorf("this is user %d, who cannot become %q (store.user)", me, s.User), "start it as root, or as that user")
+		return nil, usage(fmt.Errorf("this is user %d, who cannot become %q (store.user)", me, s.User), "start it as root, or as that user")
 	case !set && me == 0 && s.Owners:
-		return nil, failed(errors.New("store.owners is true, and store.user does not say whom to run as while no owner's rights are needed"), `write user = "doorstep" in [store]`)
+		return nil, usage(errors.New("store.owners is true, and store.user does not say whom to run as while no owner's rights are needed"), `write user = "doorstep" in [store]`)
 	case !set && !s.Owners, !set && me == 0:
 		return nil, nil
 	}
@@ -70,8 +70,8 @@ func mayBorrow() error {
 		return failed(err, "")
 	}
 	if !can {
-		return failed(errors.New("store.owners is true, and this process has neither root's rights nor CAP_SETUID and CAP_SETGID"),
-			"start it as root, or by systemd with AmbientCapabilities=CAP_SETUID CAP_SETGID")
+		return usage(errors.New("store.owners is true, and this process has neither root's rights nor CAP_SETUID and CAP_SETGID"),
+			"start it as root, or by systemd with the drop-in doorstep-owners.conf: AmbientCapabilities=CAP_SETUID CAP_SETGID")
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -63,6 +64,10 @@ func serveCommand() *cobra.Command {
 func serve(ctx context.Context, path string, c *config.Config, stderr io.Writer, ready func()) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+
+	// The runtime ends a program that has panicked, or that a watchdog gave up, with exit status 2. That
+	// says "configuration" here, and a service manager would not start it anew; a signal says what it is.
+	debug.SetTraceback("crash")
 
 	// The kernel would end the program when the reader of its log has gone (os/signal,
 	// SIGPIPE); mail is worth more than the line.

@@ -108,6 +108,7 @@ func (d *daemon) startSuccessor() (pid int, err error) {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.ExtraFiles = []*os.File{say}
 	cmd.SysProcAttr = heritage(d.started.Store)
+	d.manager.adopt(cmd)
 	names, err := d.handOver(cmd)
 	if err == nil {
 		// WATCHDOG_PID names this process; what is meant for the service has to reach the new one.
@@ -136,7 +137,7 @@ func (d *daemon) startSuccessor() (pid int, err error) {
 		_ = cmd.Wait()         // how it ended says nothing more
 		return 0, fmt.Errorf("the new process did not become ready: %w", err)
 	}
-	go func() { _ = cmd.Wait() }() // for as long as both live
+	go func() { _ = cmd.Wait() }() // for as long as both live, unless it is the manager's child
 	return cmd.Process.Pid, nil
 }
 

@@ -57,12 +57,10 @@ ls /var/lib/doorstep/mail/example.org/postmaster/Maildir/new/* || fail 'the purg
 echo PASSED
 `
 
-// TestDebianPackage installs, upgrades, removes and purges the package, on an overlay over this machine.
-func TestDebianPackage(t *testing.T) {
-	peer.Need(t, "dpkg-deb", "overlay")
-	dir := t.TempDir()
-	var packages []string
-	for _, version := range []string{"1.0.0", "1.1.0"} {
+// buildPackages builds packages of these versions, in dir.
+func buildPackages(t *testing.T, dir string, versions ...string) (packages []string) {
+	t.Helper()
+	for _, version := range versions {
 		program := filepath.Join(dir, version, "doorstep")
 		build(t, repository, version, program)
 		run(t, repository, "dist/debian/build", program, dir)
@@ -72,11 +70,25 @@ func TestDebianPackage(t *testing.T) {
 		}
 		packages = append(packages, found[0])
 	}
+	return packages
+}
+
+// TestDebianPackage builds the package, and lives with it on a machine without systemd and on one with it.
+func TestDebianPackage(t *testing.T) {
+	peer.Need(t, "dpkg-deb", "overlay")
+	dir := t.TempDir()
+	packages := buildPackages(t, dir, "1.0.0", "1.1.0")
 	again := filepath.Join(dir, "again")
 	run(t, repository, "dist/debian/build", filepath.Join(dir, "1.0.0", "doorstep"), again)
 	run(t, dir, "cmp", packages[0], filepath.Join(again, filepath.Base(packages[0])))
 
-	machine := filepath.Join(dir, "machine")
+	t.Run("without systemd", func(t *testing.T) { testWithoutSystemd(t, packages) })
+	t.Run("with systemd", func(t *testing.T) { testWithSystemd(t, packages) })
+}
+
+// testWithoutSystemd installs, upgrades, removes and purges the package, on an overlay over this machine.
+func testWithoutSystemd(t *testing.T, packages []string) {
+	machine := filepath.Join(t.TempDir(), "machine")
 	if err := os.Mkdir(machine, 0o755); err != nil {
 		t.Fatal(err)
 	}

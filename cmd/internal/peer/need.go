@@ -18,9 +18,10 @@ var programs = map[string]struct {
 	file string // a pattern, for what is no program: a file that proves that it is there
 	// aside is where install-peers unpacked it, below .cache/peers: the package cannot be
 	// installed beside another one.
-	aside string
-	root  bool // runs as root only, to change to users of its own
-	mount bool // needs a mount namespace of its own, which a container may forbid
+	aside  string
+	root   bool // runs as root only, to change to users of its own
+	mount  bool // needs a mount namespace of its own, which a container may forbid
+	cgroup bool // needs a tree of control groups of its own, which a container may forbid too
 }{
 	"postfix":      {pkg: "postfix", root: true},
 	"dovecot":      {pkg: "dovecot-imapd", root: true},
@@ -49,6 +50,7 @@ var programs = map[string]struct {
 	// An overlay over the machine itself, to install packages on it without a trace.
 	"overlay":         {pkg: "mount", path: "/bin/mount", root: true, mount: true},
 	"systemd-analyze": {pkg: "systemd"},
+	"systemd":         {pkg: "systemd", path: "/lib/systemd/systemd", root: true, mount: true, cgroup: true},
 }
 
 // Need skips the test, or fails it when CI=true, unless all programs are there and, where one
@@ -66,6 +68,9 @@ func Need(tb testing.TB, names ...string) {
 		} else if program.mount && !canMount() {
 			tb.Skipf("needs to mount, to run %s", name) // even in CI: nothing that is installed helps
 			return
+		} else if program.cgroup && !canGroup() {
+			tb.Skipf("needs to make control groups, to run %s", name)
+			return
 		}
 	}
 	if len(lacking) == 0 {
@@ -81,6 +86,13 @@ func Need(tb testing.TB, names ...string) {
 // canMount reports whether programs can have mount namespaces, and mount something there.
 func canMount() bool {
 	cmd := exec.Command("mount", "--bind", "/", "/")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+	return cmd.Run() == nil
+}
+
+// canGroup reports whether programs can mount the tree of control groups, and make one of their own in it.
+func canGroup() bool {
+	cmd := exec.Command("sh", "-euc", `mount -t tmpfs tmpfs /mnt; mkdir /mnt/c; mount -t cgroup2 cgroup2 /mnt/c; mkdir "/mnt/c/doorstep-$$"; rmdir "/mnt/c/doorstep-$$"`)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
 	return cmd.Run() == nil
 }

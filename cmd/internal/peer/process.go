@@ -23,8 +23,8 @@ type Process struct {
 }
 
 // Start runs cmd in a session of its own and stops it, with SIGTERM, when the test ends. Should
-// the test be killed, the kernel sends that signal. What it writes, but for a standard output that cmd
-// has already, is Output.
+// the test be killed, the kernel sends that signal, or the one that cmd has for it. What it writes, but for
+// a standard output that cmd has already, is Output.
 func Start(tb testing.TB, cmd *exec.Cmd) *Process {
 	tb.Helper()
 	p := &Process{tb: tb, cmd: cmd, output: filepath.Join(Dir(tb), "output"), exited: make(chan struct{})}
@@ -42,7 +42,9 @@ func Start(tb testing.TB, cmd *exec.Cmd) *Process {
 		cmd.SysProcAttr = new(syscall.SysProcAttr)
 	}
 	cmd.SysProcAttr.Setsid = true
-	cmd.SysProcAttr.Pdeathsig = syscall.SIGTERM
+	if cmd.SysProcAttr.Pdeathsig == 0 {
+		cmd.SysProcAttr.Pdeathsig = syscall.SIGTERM
+	}
 	started := make(chan error)
 	go p.run(started)
 	if err := <-started; err != nil {
