@@ -110,7 +110,8 @@ type Server struct {
 	mu        sync.Mutex
 	listeners map[net.Listener]struct{}
 	conns     map[*conn]struct{}
-	empty     chan struct{} // closed when the last session of a closing server ends
+	inside    int           // calls of Serve, and connections from the moment they are accepted
+	empty     chan struct{} // closed when the last of them leaves a closing server
 
 	sessions sync.WaitGroup // of Serve
 }
@@ -168,7 +169,11 @@ func (s *Server) Serve(l net.Listener) error {
 		nc, err := l.Accept()
 		if err == nil {
 			pause = 0
-			s.sessions.Go(func() { s.ServeConn(nc) })
+			s.enter()
+			s.sessions.Go(func() {
+				defer s.leave()
+				s.serveConn(nc)
+			})
 			continue
 		}
 		if s.closing.Load() {
@@ -196,6 +201,12 @@ func (s *Server) Wait() { s.sessions.Wait() }
 // ServeConn serves one connection and returns when its session has ended. It closes nc.
 func (s *Server) ServeConn(nc net.Conn) {
 	s.init()
+	s.enter()
+	defer s.leave()
+	s.serveConn(nc)
+}
+
+func (s *Server) serveConn(nc net.Conn) {
 	c := newConn(s, nc)
 	defer func() {
 		// The peer may have gone first; there is nobody left to tell.
@@ -245,7 +256,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	for c := range s.conns {
 		c.interrupt()
 	}
-	if first && len(s.conns) == 0 {
+	if first && s.inside == 0 {
 		close(s.empty)
 	}
 	s.mu.Unlock()
@@ -287,12 +298,13 @@ func (s *Server) addListener(l net.Listener) bool {
 	if s.closing.Load() {
 		return false
 	}
-
 	s.listeners[l] = struct{}{}
+	s.inside++
 	return true
 }
 
 func (s *Server) removeListener(l net.Listener) {
+	defer s.leave()
 	s.mu.Lock()
 	delete(s.listeners, l)
 	s.mu.Unlock()
@@ -320,7 +332,26 @@ func (s *Server) removeConn(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
-	if s.closing.Load() && len(s.conns) == 0 {
+}
+
+// enter counts in what Shutdown waits for: also a connection that was accepted while the server closed,
+// which is owed a reply.
+func (s *Server) enter() {
+	s.mu.Lock()
+	s.inside++
+	s.mu.Unlock()
+}
+
+func (s *Server) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inside--
+	if !s.closing.Load() || s.inside > 0 {
+		return
+	}
+	select {
+	case <-s.empty: // one that came after the end has been refused
+	default:
 		close(s.empty)
 	}
 }

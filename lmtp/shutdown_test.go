@@ -3,6 +3,10 @@ package lmtp
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -233,4 +237,52 @@ func TestServerWithoutUse(t *testing.T) {
 	if err := (&Server{}).Serve(newPipeListener()); err == nil {
 		t.Error("served without a Handler")
 	}
+}
+
+// A lateListener accepts a connection at the very moment when it is closed.
+type lateListener struct {
+	conn   chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (l *lateListener) Accept() (net.Conn, error) {
+	<-l.closed
+	select {
+	case nc := <-l.conn:
+		return nc, nil
+	default:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *lateListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+func (l *lateListener) Addr() net.Addr { return &net.UnixAddr{Name: "late", Net: "unix"} }
+
+// TestShutdownAcceptsLast: whoever was accepted while the server closed is told so, and Shutdown waits for
+// that: the program ends behind it.
+func TestShutdownAcceptsLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, server := net.Pipe()
+		l := &lateListener{conn: make(chan net.Conn, 1), closed: make(chan struct{})}
+		l.conn <- server
+		s := &Server{Handler: nullHandler{}}
+		go s.Serve(l)
+		synctest.Wait()
+		down := stopping(s, time.Hour)
+		select {
+		case err := <-down:
+			t.Fatalf("Shutdown returns before a connection has its reply: %v", err)
+		default:
+		}
+		got, err := io.ReadAll(client)
+		if err != nil || !strings.HasPrefix(string(got), "421 4.3.2 ") {
+			t.Errorf("%q, %v", got, err)
+		}
+		expectErr(t, down, nil)
+	})
 }
