@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"strings"
@@ -183,6 +184,47 @@ func TestConnections(t *testing.T) {
 				}
 			case tt.says != "" && (err == nil || errors.Is(err, directory.ErrNotFound) || !strings.Contains(err.Error(), tt.says)):
 				t.Errorf("%+v, %v; want an error with %q", entry, err, tt.says)
+			}
+		})
+	}
+}
+
+// TestStartTLSIsNotStripped: where a server, or somebody on the way, says that there is no StartTLS, or
+// says yes and speaks none, there is an error, and neither a name nor a password goes out.
+func TestStartTLSIsNotStripped(t *testing.T) {
+	for what, result := range map[string]byte{"protocolError": 2, "unavailable": 52, "success, and then no TLS": 0} {
+		t.Run(what, func(t *testing.T) {
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer listener.Close()
+			heard := make(chan []byte, 1)
+			go func() {
+				conn, err := listener.Accept()
+				if err != nil {
+					return // the test says so
+				}
+				defer conn.Close()
+				asked := make([]byte, 256)
+				n, _ := conn.Read(asked) // ends by the close below, if not before
+				// ExtendedResponse (RFC 4511 §4.12) to message 1, with no more than the result.
+				_, _ = conn.Write([]byte{0x30, 12, 2, 1, 1, 0x78, 7, 0x0a, 1, result, 4, 0, 4, 0})
+				if result == 0 {
+					_, _ = conn.Write([]byte("no TLS at all"))
+				}
+				rest, _ := io.ReadAll(conn)
+				heard <- append(asked[:n], rest...)
+			}()
+			o := options(&ldaptest.Server{URL: "ldap://" + listener.Addr().String()}, ldap.IRedMail)
+			o.StartTLS = true
+			d := open(t, o)
+			if entry, err := find(t, d, "alice@dst.example"); err == nil || errors.Is(err, directory.ErrNotFound) {
+				t.Errorf("%+v, %v", entry, err)
+			}
+			got := string(<-heard)
+			if !strings.Contains(got, "1.3.6.1.4.1.1466.20037") || strings.Contains(got, ldaptest.Password) || strings.Contains(got, ldaptest.BindDN) {
+				t.Errorf("sent %q", got)
 			}
 		})
 	}
