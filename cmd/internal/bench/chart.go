@@ -29,10 +29,12 @@ const chartStyle = `
  .head { font-size: 17px; font-weight: 600 } .title { font-weight: 600; font-size: 13px } .note { fill: #59636e; font-size: 11px }
  .ours { font-weight: 600 } .axis { stroke: #d1d9e0 }
  .group { fill: #0969a8 } .against { fill: #7d5ba6 } .single { fill: #0b7a75 } .each { fill: #6aa9d2 } .none { fill: #b3d4ea }
+ .quota, .owners, .sqlite { fill: #3b86b8 }
  .dovecot { fill: #c4622d } .go-synced { fill: #6e7781 } .go { fill: #b6bcc3 } .floor { fill: #2f8a4c }
  @media (prefers-color-scheme: dark) {
   .page { fill: #0d1117 } text { fill: #e6edf3 } .note { fill: #9198a1 } .axis { stroke: #3d444d }
   .group { fill: #58b2ee } .against { fill: #b693e0 } .single { fill: #3fb8af } .each { fill: #2f7cb3 } .none { fill: #1d4e73 }
+  .quota, .owners, .sqlite { fill: #4593c6 }
   .dovecot { fill: #e58a55 } .go-synced { fill: #8b949e } .go { fill: #4a525b } .floor { fill: #52b56f }
  }
 `

@@ -43,18 +43,21 @@ type detail struct {
 // that do not.
 func contenders(o options) []contender {
 	list := []contender{
-		{"group", "Doorstep, group", doorstep(o.doorstep, `durability = "group"`)},
-		{"single", "Doorstep, group, single_copy", doorstep(o.doorstep, "single_copy = true")},
-		{"each", "Doorstep, each", doorstep(o.doorstep, `durability = "each"`)},
+		{"group", "Doorstep, group", setup{store: `durability = "group"`}.start(o.doorstep)},
+		{"single", "Doorstep, group, single_copy", setup{store: "single_copy = true"}.start(o.doorstep)},
+		{"each", "Doorstep, each", setup{store: `durability = "each"`}.start(o.doorstep)},
+		{"quota", "Doorstep, group, with quotas", setup{quotas: true}.start(o.doorstep)},
+		{"owners", "Doorstep, group, 16 owners", setup{owners: true}.start(o.doorstep)},
+		{"sqlite", "Doorstep, group, accounts in SQLite", setup{sqlite: true}.start(o.doorstep)},
 	}
 	if o.against != "" {
-		list = append(list, contender{"against", "the other Doorstep, group", doorstep(o.against, `durability = "group"`)})
+		list = append(list, contender{"against", "the other Doorstep, group", setup{store: `durability = "group"`}.start(o.against)})
 	}
 	list = append(list,
 		contender{"dovecot", "Dovecot LMTP", startDovecot},
 		contender{"go-synced", "go-smtp + go-maildir, synced", goSMTP(true)},
 		contender{"floor", "the floor: a bare loop", startFloor},
-		contender{"none", "Doorstep, none: no sync", doorstep(o.doorstep, `durability = "none"`)},
+		contender{"none", "Doorstep, none: no sync", setup{store: `durability = "none"`}.start(o.doorstep)},
 		contender{"go", "go-smtp + go-maildir: no sync", goSMTP(false)},
 	)
 	return slices.DeleteFunc(list, func(c contender) bool {

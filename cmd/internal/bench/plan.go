@@ -31,6 +31,7 @@ type Case struct {
 	Bulk bool `json:"bulk,omitempty"`
 
 	only  []string // the contenders, nil for all
+	also  []string // settings of ours that most cases do not tell apart
 	quick bool     // part of a quick run
 }
 
@@ -42,6 +43,9 @@ const (
 // mailboxes is how many there are for a Load without Box.
 const mailboxes = 1000
 
+// settingsIn says with how many sessions over many mailboxes a setting is measured.
+var settingsIn = map[int][]string{1: {"owners"}, 16: {"quota", "owners", "sqlite"}}
+
 // plan lists the cases that are asked for.
 func plan(o options) []Case {
 	var all []Case
@@ -51,11 +55,12 @@ func plan(o options) []Case {
 			Title: fmt.Sprintf("%s × 4 KiB, %s mailboxes", count(sessions, "session"), thousands(mailboxes)),
 			Load:  Load{Sessions: sessions, Recipients: 1, Size: 4 * kib},
 			quick: sessions < 256,
+			also:  settingsIn[sessions],
 		})
 	}
 	all = append(all,
 		Case{Name: "one", Title: "16 sessions × 4 KiB, one mailbox",
-			Load: Load{Sessions: 16, Recipients: 1, Size: 4 * kib, Box: "one"}, quick: true},
+			Load: Load{Sessions: 16, Recipients: 1, Size: 4 * kib, Box: "one"}, quick: true, also: []string{"quota"}},
 		Case{Name: "fanout", Title: "4 sessions × 100 KiB, 50 recipients each",
 			Load: Load{Sessions: 4, Recipients: 50, Size: 100 * kib}},
 	)
@@ -120,8 +125,11 @@ func count(n int, what string) string {
 
 // wants reports whether a contender takes part.
 func (c Case) wants(name string) bool {
-	if name == "single" { // it is like group but where a message has several recipients
+	switch name {
+	case "single": // it is like group but where a message has several recipients
 		return c.Recipients > 1
+	case "quota", "owners", "sqlite":
+		return slices.Contains(c.also, name)
 	}
 	return c.only == nil || slices.Contains(c.only, name) || name == "against"
 }

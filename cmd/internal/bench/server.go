@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -79,51 +78,10 @@ func lastLines(output string) string {
 	return strings.Join(lines[max(0, len(lines)-5):], "\n")
 }
 
-// doorstep starts the program with a line for [store].
-func doorstep(program, store string) func(site) (subject, error) {
-	return func(s site) (subject, error) {
-		socket, config := filepath.Join(peer.MailDir(s), "lmtp"), filepath.Join(peer.Dir(s), "doorstep.toml")
-		if err := os.WriteFile(config, []byte(doorstepConfig(s, socket, store)), 0o644); err != nil {
-			return nil, err
-		}
-		return startServer(s, socket, exec.Command(program, "serve", "-c", config))
-	}
-}
-
-// doorstepConfig raises the bound of connections and leaves all else as it is.
-func doorstepConfig(s site, socket, store string) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, `hostname = "mx.%s"
-[[listen]]
-address = "unix:%s"
-mode = "0666"
-[limits]
-connections = 20000
-[store]
-path = "%s/{local}"
-%s
-[[domain]]
-name = "%s"
-`, domain, socket, s.mail(), store, domain)
-	user := func(box string, aliases ...string) {
-		fmt.Fprintf(&b, "[[user]]\naddress = %q\naliases = [", box+"@"+domain)
-		for _, a := range aliases {
-			fmt.Fprintf(&b, "%q, ", a+"@"+domain)
-		}
-		b.WriteString("]\n")
-	}
-	for i, box := range boxes() {
-		user(box, aliasesOf(i)...)
-	}
-	for _, box := range namedBoxes() {
-		user(box)
-	}
-	return b.String()
-}
-
-// startServer starts a program that does all its work in one process.
+// startServer starts a program that does all its work in one process: as the mail user, unless cmd
+// says otherwise.
 func startServer(s site, socket string, cmd *exec.Cmd) (subject, error) {
-	if os.Geteuid() == 0 {
+	if os.Geteuid() == 0 && cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = asMailUser()
 	}
 	server := &server{socket: socket}
