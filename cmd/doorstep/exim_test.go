@@ -36,7 +36,7 @@ func TestEximMix(t *testing.T) {
 			m := corpus.Messages()[0]
 			submit(t, e.Addr, m.Content, goodA, unknownC, fullD, goodB)
 			peer.Await(t, time.Minute, "a second attempt, and a report", func() bool {
-				return countDeliveries(e, fullD) > 1 && countDeliveries(e, mixFrom) > 0
+				return count(e.Deliveries(), fullD) > 1 && count(e.Deliveries(), mixFrom) > 0
 			})
 			checkDeliveries(t, e.Deliveries(), map[string]int{goodA: 1, goodB: 1, mixFrom: 1}, map[string]string{
 				unknownC: "bounced 550 5.1.1 no such mailbox here", fullD: "deferred 452 4.2.2 mailbox is full",
@@ -59,7 +59,7 @@ func TestEximMix(t *testing.T) {
 				s.checkStored(t, s.account(t, to), []string{m.Stored()}, "Return-Path", "Delivered-To", "Received", "Received")
 			}
 			for _, to := range crowd {
-				if n := countDeliveries(e, to); n != 1 && to != goodB {
+				if n := count(e.Deliveries(), to); n != 1 && to != goodB {
 					t.Errorf("%d deliveries to %s", n, to)
 				}
 			}
@@ -78,7 +78,7 @@ func TestEximAllRefused(t *testing.T) {
 	e := peer.StartExim(t, peer.EximConfig{Deliver: "smtp:" + s.esmtp})
 	m := corpus.Messages()[0]
 	submit(t, e.Addr, m.Content, fullD, goodA)
-	peer.Await(t, time.Minute, "an attempt", func() bool { return countDeliveries(e, fullD) > 0 && countDeliveries(e, goodA) > 0 })
+	peer.Await(t, time.Minute, "an attempt", func() bool { return count(e.Deliveries(), fullD) > 0 && count(e.Deliveries(), goodA) > 0 })
 	for _, d := range e.Deliveries() {
 		if d.Status != "deferred" || !strings.Contains(d.Text, "451 4.2.0 mailbox is not available") {
 			t.Errorf("%+v", d)
@@ -108,14 +108,4 @@ func TestEximIgnoresQuota(t *testing.T) {
 	e.AwaitIdle(time.Minute)
 	s.emptyBox(t, full)
 	s.checkStored(t, full, []string{m.Stored()}, "Return-Path", "Delivered-To", "Received", "Received")
-}
-
-// countDeliveries counts the attempts to deliver to a recipient.
-func countDeliveries(e *peer.Exim, to string) (n int) {
-	for _, d := range e.Deliveries() {
-		if d.To == to {
-			n++
-		}
-	}
-	return n
 }

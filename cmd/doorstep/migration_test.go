@@ -13,16 +13,16 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp/client"
 )
 
-// recipe returns a configuration of docs/migration.md.
-func recipe(t *testing.T, name string) string {
+// recipe returns what a page shows behind the mark "<!-- test: NAME -->".
+func recipe(t *testing.T, page, name string) string {
 	t.Helper()
-	text, err := os.ReadFile("../../docs/migration.md")
+	text, err := os.ReadFile("../../" + page)
 	if err != nil {
 		t.Fatal(err)
 	}
-	block := regexp.MustCompile("(?s)<!-- test: " + regexp.QuoteMeta(name) + " -->\n```toml\n(.*?)```").FindSubmatch(text)
+	block := regexp.MustCompile("(?s)<!-- test: " + regexp.QuoteMeta(name) + " -->\n```[a-z]*\n(.*?)```").FindSubmatch(text)
 	if block == nil {
-		t.Fatalf("docs/migration.md has no configuration for %s", name)
+		t.Fatalf("%s has no recipe for %s", page, name)
 	}
 	return string(block[1])
 }
@@ -58,7 +58,7 @@ func TestMigration(t *testing.T) {
 				Settings: []string{"mail_location = maildir:~/" + tt.maildir},
 			})
 			socket := filepath.Join(dir, "doorstep.sock")
-			text := strings.NewReplacer(append(tt.replace, "/var/spool/postfix/private/doorstep", socket, `"0660"`, `"0666"`)...).Replace(recipe(t, tt.name))
+			text := strings.NewReplacer(append(tt.replace, "/var/spool/postfix/private/doorstep", socket, `"0660"`, `"0666"`)...).Replace(recipe(t, "docs/migration.md", tt.name))
 			text = strings.NewReplacer("USERS", d.UsersFile, "MAIL/", mail+"/", "group   = \"postfix\"\n", "").Replace(text)
 			s := peer.StartDoorstep(t, dir, text)
 			peer.AwaitListener(t, s, "unix", socket)

@@ -18,6 +18,8 @@ type DovecotConfig struct {
 	// LMTP makes it listen for LMTP on a Unix socket too (Debian package dovecot-lmtpd), so
 	// that the same mailboxes can be filled by it.
 	LMTP bool
+	// POP3 makes it listen for POP3 too (Debian package dovecot-pop3d).
+	POP3 bool
 	// Settings are further lines of dovecot.conf.
 	Settings []string
 }
@@ -36,6 +38,8 @@ type Dovecot struct {
 	*Process
 	// Addr is its IMAP server, on loopback.
 	Addr string
+	// POP3Addr is its POP3 server, on loopback, "" when not asked for.
+	POP3Addr string
 	// LMTPSocket is its LMTP server's socket, "" when not asked for.
 	LMTPSocket string
 	// UsersFile is its passwd-file, of its users and of their passwords.
@@ -59,6 +63,12 @@ func StartDovecot(tb testing.TB, c DovecotConfig) *Dovecot {
 	if c.LMTP {
 		d.LMTPSocket = d.path("lmtp")
 		lines = append(lines, d.lmtp()...)
+	}
+	if c.POP3 {
+		Need(tb, "dovecot-pop3")
+		port := FreePort(tb)
+		d.POP3Addr = net.JoinHostPort("127.0.0.1", port)
+		lines = append(lines, "protocols = $protocols pop3", listener("pop3", port))
 	}
 	d.UsersFile = d.path("users")
 	write(tb, d.UsersFile, d.users(c)...)
@@ -101,13 +111,19 @@ func (d *Dovecot) common(c DovecotConfig) []string {
 func (d *Dovecot) imap(port string) []string {
 	return []string{
 		"protocols = imap",
-		"service imap-login {\n inet_listener imap {\n  port = " + port + "\n }\n inet_listener imaps {\n  port = 0\n }\n}",
+		listener("imap", port),
 	}
+}
+
+// listener gives a protocol a port, without TLS.
+func listener(protocol, port string) string {
+	return strings.NewReplacer("PROTOCOL", protocol, "PORT", port).Replace(
+		"service PROTOCOL-login {\n inet_listener PROTOCOL {\n  port = PORT\n }\n inet_listener PROTOCOLs {\n  port = 0\n }\n}")
 }
 
 func (d *Dovecot) lmtp() []string {
 	return []string{
-		"protocols = imap lmtp",
+		"protocols = $protocols lmtp",
 		"service lmtp {\n unix_listener " + d.LMTPSocket + " {\n  mode = 0666\n }\n}",
 		"protocol lmtp {\n postmaster_address = postmaster@mx.example\n}",
 	}
