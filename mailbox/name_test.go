@@ -81,20 +81,28 @@ func TestNamesDiffer(t *testing.T) {
 	}
 }
 
+// TestClockSetBack is R13: the clock goes back by a minute, by an hour, and to 1970, also to moments
+// that it has shown before.
 func TestClockSetBack(t *testing.T) {
 	to := Dest{Root: t.TempDir(), Path: "u"}
-	now := time.Unix(1795456214, 0)
+	begun := time.Unix(1795456214, 0)
+	now := begun
 	for range 3 { // restarts
 		sys := newProbe()
 		sys.clock = func() time.Time { return now }
 		s := open(t, Options{Create: true}, sys)
-		for range 20 {
-			if err := send(t, s, "x\r\n", to)[0]; err != nil {
-				t.Fatal(err)
+		for _, back := range []time.Duration{time.Minute, time.Hour, 0, time.Since(time.Unix(0, 0))} {
+			for range 5 {
+				if err := send(t, s, "x\r\n", to)[0]; err != nil {
+					t.Fatal(err)
+				}
+				now = now.Add(-back)
+				if now.Unix() < 0 {
+					now = time.Unix(0, 0)
+				}
 			}
-			now = now.Add(-time.Minute)
+			now = begun
 		}
-		now = now.Add(20 * time.Minute)
 	}
 	if n := len(in(t, to.String(), "new")); n != 60 {
 		t.Errorf("MDIR-02: %d messages, want 60", n)

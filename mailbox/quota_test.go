@@ -231,6 +231,24 @@ func TestCountUnfinished(t *testing.T) {
 	}
 }
 
+// TestLongNames is R15: names as long as a file system takes them are counted like others, and do not
+// stand in the way of a delivery.
+func TestLongNames(t *testing.T) {
+	d := Dest{Root: scratch(t), Path: "u", Quota: Quota{Bytes: 1 << 30}}
+	for i := range 50 {
+		end := fmt.Sprintf("%02d,S=7:2,S", i)
+		put(t, d, "cur/"+strings.Repeat("n", 255-len(end))+end, 7)
+	}
+	s := open(t, Options{}, kernel{})
+	if err := send(t, s, "hello\r\n", d)[0]; err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Recount(t.Context(), d, nil); err != nil || got != (Usage{50*7 + 6, 51}) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	checkTally(t, d, "behind a delivery")
+}
+
 // Copies in Trash are not counted, and go in whatever the mailbox holds.
 func TestTrashTakesMail(t *testing.T) {
 	d := Dest{Root: scratch(t), Path: "u", Folder: ".Trash", Quota: Quota{Bytes: 10}}

@@ -244,3 +244,32 @@ func TestBrokenMaildir(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingIsRun: what other servers have run or expanded is a name like any other (S9), here of a
+// mailbox that takes all mail of its domain.
+func TestNothingIsRun(t *testing.T) {
+	dir := place(t)
+	serveConfig(t, dir, strings.Replace(plainConfig(""), "name = \"example.org\"\n", "name = \"example.org\"\ncatch_all = \"alice@example.org\"\n", 1))
+	mark := filepath.Join(dir, "run")
+	for i, local := range []string{
+		"`touch${IFS}" + mark + "`", "$(touch${IFS}" + mark + ")", "|touch${IFS}" + mark, "a;touch " + mark, "${run{/bin/touch " + mark + "}}",
+		"%{run}", "{{.}}", "-f" + mark, "!touch", "~root", "${HOME}", "%s%n%d",
+	} {
+		subject := fmt.Sprint("number ", i)
+		quoted := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(local) + `"`
+		d := session(t, dir)
+		d.say("MAIL FROM:<"+quoted+"@example.com>", "250 ")
+		d.say("RCPT TO:<"+quoted+"@example.org>", "250 ")
+		d.say("DATA", "354 ")
+		d.send("X-Given: " + local + "\r\n" + message(subject) + ".\r\n")
+		d.want("250 2.0.0 ")
+		found := false
+		for _, text := range stored(t, dir, "alice") {
+			found = found || strings.Contains(text, "\nX-Given: "+local+"\n") && strings.Contains(text, "Subject: "+subject+"\n")
+		}
+		if !found {
+			t.Errorf("%s: the message is not there as it was sent", local)
+		}
+		wantGone(t, mark)
+	}
+}

@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/doorstep-mail/doorstep/lmtp/client"
+)
+
+// A machine that runs short of something.
+
+// TestNoDescriptorsLeft is R17: more connections than the server may have descriptors. Those that
+// it has go on, nothing is accepted and lost, and when there is room again all is as before.
+func TestNoDescriptorsLeft(t *testing.T) {
+	dir := place(t)
+	if err := os.WriteFile(filepath.Join(dir, "doorstep.toml"), []byte(plainConfig("")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := &server{dir: dir, cmd: exec.Command("sh", "-c", "ulimit -n 64; exec doorstep serve -c doorstep.toml")}
+	s.cmd.Stdout, s.cmd.Stderr = &s.out, &s.log
+	if err := s.start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.kill)
+	s.awaitLog(t, "msg=listening")
+	first := session(t, dir)
+	first.deliver("before", "alice")
+	var held []net.Conn
+	for range 200 { // those beyond are in the socket's backlog
+		conn, err := net.Dial("unix", filepath.Join(dir, "lmtp"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		held = append(held, conn)
+	}
+	s.awaitLog(t, "too many open files")
+	first.say("NOOP", "250 2.0.0")
+	first.begin("alice", "bob")
+	first.send(message("in need") + ".\r\n")
+	first.want("451 4.") // neither can be stored, and both are told so
+	first.want("451 4.")
+
+	for _, conn := range held {
+		conn.Close()
+	}
+	first.deliver("room again", "alice")
+	session(t, dir).deliver("in a new session", "bob")
+	wantStored(t, dir, "alice", "before", "room again")
+	wantStored(t, dir, "bob", "in a new session")
+}
+
+// TestManyLargeMessages is R16: a hundred large messages at once take less than 64 MiB, so that the
+// kernel has no reason to kill the server where it may have no more. The program is one
+// without the race detector, which has a memory of its own.
+func TestManyLargeMessages(t *testing.T) {
+	const sessions, size, most = 100, 8 << 20, 64 << 10 // KiB
+	dir := place(t)
+	program := filepath.Join(dir, "program")
+	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "doorstep.toml"), []byte(plainConfig("")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := &server{dir: dir, cmd: exec.Command(program, "serve", "-c", "doorstep.toml")}
+	s.cmd.Stdout, s.cmd.Stderr = &s.out, &s.log
+	if err := s.start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.kill)
+	s.awaitLog(t, "msg=listening")
+
+	// Every message waits before its last line until all of them are there.
+	var there, sent sync.WaitGroup
+	there.Add(sessions)
+	for i := range sessions {
+		sent.Go(func() {
+			content := io.MultiReader(io.LimitReader(endless{}, size), &barrier{all: &there}, strings.NewReader(lastLine+"\r\n"))
+			if err := sendOne(t.Context(), dir, fmt.Sprintf("alice+%d@example.org", i), content); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	sent.Wait()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	peak, err := strconv.Atoi(string(regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(status)[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("at most %d KiB", peak)
+	if peak > most {
+		t.Errorf("%d messages of %d octets took %d KiB, want at most %d", sessions, size, peak, most)
+	}
+	if n := len(names(t, filepath.Join(maildir(dir, "alice"), "new"))); n != sessions {
+		t.Errorf("%d messages, want %d", n, sessions)
+	}
+	removeAll(t, dir)
+}
+
+func sendOne(ctx context.Context, dir, to string, content io.Reader) error {
+	c, err := client.Dial(ctx, "unix:"+filepath.Join(dir, "lmtp"), client.Options{Timeout: patience})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	r, err := c.Send(ctx, client.Message{From: "s@example.com", To: []string{to}, Content: content})
+	if err == nil && !r.Recipients[0].Delivered() {
+		err = fmt.Errorf("refused: %s", r.Recipients[0].Final)
+	}
+	return err
+}
+
+// endless is lines without an end.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	const line = "a line of sixty-four octets, which come again and again and on\r\n"
+	n := len(p) / len(line) * len(line)
+	for i := 0; i < n; i += len(line) {
+		copy(p[i:], line)
+	}
+	return n, nil
+}
+
+// A barrier is empty, once all have come to it.
+type barrier struct{ all *sync.WaitGroup }
+
+func (b *barrier) Read([]byte) (int, error) {
+	b.all.Done()
+	b.all.Wait()
+	return 0, io.EOF
+}
+
+// TestFiftyRecipients is R11: fifty recipients, each with a mailbox of its own trouble or of none, some
+// twice. Every one gets its own answer, in order, and the session goes on.
+func TestFiftyRecipients(t *testing.T) {
+	kinds := []struct {
+		reply string
+		spoil func(box string) error // nil: nothing is wrong
+	}{
+		{"250 2.0.0 ", nil},
+		{"451 4.2.0 ", func(box string) error { return os.WriteFile(box, nil, 0o600) }},
+		{"451 4.2.0 ", func(box string) error { return spoilt(box, "new", "") }},
+		{"451 4.2.0 ", func(box string) error { return spoilt(box, "tmp", "/nonexistent") }},
+		{"452 4.2.2 ", func(box string) error { return filled(box) }},
+	}
+	dir := place(t)
+	configuration := plainConfig("")
+	for i := range 40 {
+		configuration += fmt.Sprintf("[[user]]\naddress = \"u%02d@example.org\"\nquota = 1000\n", i)
+	}
+	serveConfig(t, dir, configuration)
+	var want []string
+	d := session(t, dir)
+	d.say("MAIL FROM:<s@example.com>", "250 ")
+	for i := range 50 {
+		// Of the last ten each is a mailbox that was named before.
+		local := fmt.Sprintf("u%02d", i*7%40)
+		kind := kinds[i*7%40%len(kinds)]
+		box := maildir(dir, local)
+		if i < 40 && kind.spoil != nil {
+			if err := os.MkdirAll(filepath.Dir(box), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := kind.spoil(box); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if strings.HasPrefix(kind.reply, "452") {
+			d.say("RCPT TO:<"+local+"@example.org>", kind.reply)
+			continue
+		}
+		d.say("RCPT TO:<"+local+"@example.org>", "250 ")
+		want = append(want, kind.reply)
+	}
+	d.say("DATA", "354 ")
+	d.send(message("to fifty") + ".\r\n")
+	for _, reply := range want {
+		d.want(reply)
+	}
+	d.deliver("the next", "alice")
+	for i := range 40 {
+		if kinds[i%len(kinds)].spoil == nil {
+			wantStored(t, dir, fmt.Sprintf("u%02d", i), "to fifty")
+		}
+	}
+}
+
+// spoilt makes a Maildir with something in the place of one of its directories: a link where there
+// is a target, else a file.
+func spoilt(box, name, target string) error {
+	for _, sub := range []string{"tmp", "new", "cur"} {
+		if sub == name {
+			continue
+		}
+		if err := os.MkdirAll(filepath.Join(box, sub), 0o700); err != nil {
+			return err
+		}
+	}
+	if target != "" {
+		return os.Symlink(target, filepath.Join(box, name))
+	}
+	return os.WriteFile(filepath.Join(box, name), nil, 0o600)
+}
+
+// filled makes a Maildir that is over its quota.
+func filled(box string) error {
+	if err := os.MkdirAll(filepath.Join(box, "cur"), 0o700); err != nil {
+		return err
+	}
+	for _, sub := range []string{"tmp", "new"} {
+		if err := os.Mkdir(filepath.Join(box, sub), 0o700); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(filepath.Join(box, "cur", "1.full,S=5000:2,S"), make([]byte, 5000), 0o600)
+}
