@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -30,9 +31,26 @@ func managementFlags(cmd *cobra.Command) management {
 	return management{configFlag(cmd), cmd.Flags().String("directory", "", "the `name` of the [[directory]], where there are several in SQLite")}
 }
 
-// listFlags adds them to a verb that lists, and --json.
-func listFlags(cmd *cobra.Command) (management, *bool) {
-	return managementFlags(cmd), cmd.Flags().Bool("json", false, "print JSON")
+// listVerb makes cmd a verb that lists what read finds in the database, as JSON or as a row each.
+func listVerb[T any](cmd *cobra.Command, read func(ctx context.Context, s managed, args []string) ([]T, error), row func(T) string) *cobra.Command {
+	m, asJSON := managementFlags(cmd), cmd.Flags().Bool("json", false, "print JSON")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return m.do(cmd, sqlite.Edit, func(s managed) error {
+			list, err := read(cmd.Context(), s, args)
+			if err != nil {
+				return err
+			}
+			if *asJSON {
+				return printJSON(cmd.OutOrStdout(), list)
+			}
+			table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			for _, item := range list {
+				fmt.Fprintln(table, row(item))
+			}
+			return table.Flush()
+		})
+	}
+	return cmd
 }
 
 // A storeOpener is sqlite.Create or sqlite.Edit.

@@ -21,6 +21,15 @@ type adminClient struct {
 	token string
 }
 
+// adminOf is the client for the server of a configuration.
+func adminOf(file string, stderr io.Writer) (*adminClient, error) {
+	c, err := loadConfig(file, stderr)
+	if err != nil {
+		return nil, err
+	}
+	return newAdminClient(c)
+}
+
 // newAdminClient knows from the configuration where the server listens.
 func newAdminClient(c *config.Config) (*adminClient, error) {
 	l := c.Admin.Socket

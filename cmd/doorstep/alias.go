@@ -1,11 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -95,25 +95,17 @@ type listedAlias struct {
 
 func aliasListCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "list [DOMAIN]", Short: "List aliases, of all domains or one", Args: atMostOneArgument}
-	m, asJSON := listFlags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return m.do(cmd, sqlite.Edit, func(s managed) error {
-			var list []listedAlias
-			for a, err := range s.Aliases(cmd.Context(), first(args)) {
-				if err != nil {
-					return err
-				}
-				list = append(list, listedAlias(a))
-			}
-			if *asJSON {
-				return printJSON(cmd.OutOrStdout(), list)
-			}
-			table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			for _, a := range list {
-				fmt.Fprintf(table, "%s\t→ %s\n", a.Address, strings.Join(a.Targets, ", "))
-			}
-			return table.Flush()
-		})
+	return listVerb(cmd, listAliases, func(a listedAlias) string {
+		return a.Address + "\t→ " + strings.Join(a.Targets, ", ")
+	})
+}
+
+func listAliases(ctx context.Context, s managed, args []string) (list []listedAlias, err error) {
+	for a, err := range s.Aliases(ctx, first(args)) {
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, listedAlias(a))
 	}
-	return cmd
+	return list, nil
 }

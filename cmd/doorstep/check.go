@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"log/slog"
 
@@ -32,7 +31,7 @@ func checkCommand() *cobra.Command {
 			problems = append(problems, checkBuilds(*path, c)...)
 		}
 		if *asJSON {
-			if err := json.NewEncoder(cmd.OutOrStdout()).Encode(append([]config.Problem{}, problems...)); err != nil {
+			if err := printJSON(cmd.OutOrStdout(), problems); err != nil {
 				return err
 			}
 		} else {

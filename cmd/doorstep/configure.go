@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -41,6 +40,13 @@ func textCommand(use, short string, text func() string) *cobra.Command {
 	}
 }
 
+// A shownSetting is a key in the JSON of config show.
+type shownSetting struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+	Where string `json:"where"` // "" for a default
+}
+
 // configShowCommand prints what is in force.
 func configShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -64,16 +70,11 @@ func configShowCommand() *cobra.Command {
 			settings = slices.DeleteFunc(settings, func(s config.Setting) bool { return s.Default })
 		}
 		if *asJSON {
-			type setting struct {
-				Key   string `json:"key"`
-				Value string `json:"value"`
-				Where string `json:"where"` // "" for a default
-			}
-			list := []setting{}
+			var list []shownSetting
 			for _, s := range settings {
-				list = append(list, setting{s.Key, s.Value, c.Where(s.Key)})
+				list = append(list, shownSetting{s.Key, s.Value, c.Where(s.Key)})
 			}
-			return json.NewEncoder(cmd.OutOrStdout()).Encode(list)
+			return printJSON(cmd.OutOrStdout(), list)
 		}
 		w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 		for _, s := range settings {

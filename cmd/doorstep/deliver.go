@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -43,15 +44,23 @@ func deliverCommand() *cobra.Command {
 		Annotations: map[string]string{sysexits: ""},
 	}
 	path := configFlag(cmd)
-	from := cmd.Flags().StringP("from", "f", "", "the reverse-path `address`; empty for the null path <>")
+	from := cmd.Flags().StringP("from", "f", "", "the reverse-path `address`; empty or <> for the null path")
 	dryRun := cmd.Flags().BoolP("dry-run", "n", false, "only say what each recipient would be answered")
+	asJSON := cmd.Flags().Bool("json", false, "with --dry-run: print the answers as JSON")
 	cmd.RunE = func(cmd *cobra.Command, to []string) error {
-		c, err := loadConfig(*path, cmd.ErrOrStderr())
+		if *asJSON && !*dryRun {
+			return mistake(cmd, errors.New("--json goes with --dry-run"), "a delivery tells by its exit status")
+		}
+		// Warnings are for doorstep check: getmail takes a word on standard error for a failure,
+		// and delivers again.
+		var problems strings.Builder
+		c, err := loadConfig(*path, &problems)
 		if err != nil {
+			fmt.Fprint(cmd.ErrOrStderr(), problems.String())
 			return err
 		}
 		if *dryRun {
-			return dryDelivery(cmd.Context(), c, to, cmd.OutOrStdout())
+			return dryDelivery(cmd.Context(), c, to, *asJSON, cmd.OutOrStdout())
 		}
 		if err := settleToDeliver(c.Store); err != nil {
 			return err
@@ -61,7 +70,7 @@ func deliverCommand() *cobra.Command {
 			return failed(err, "")
 		}
 		defer content.Close()
-		return deliver(cmd.Context(), c, *from, to, content, cmd.ErrOrStderr())
+		return deliver(cmd.Context(), c, bare(*from), to, content, cmd.ErrOrStderr())
 	}
 	return cmd
 }
@@ -73,23 +82,52 @@ func someRecipients(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// dryDelivery prints the reply that each recipient's RCPT would get, and touches no mail.
-func dryDelivery(ctx context.Context, c *config.Config, to []string, stdout io.Writer) error {
+// bare takes the angle brackets off a path: fetchmail names the null path "<>".
+func bare(path string) string {
+	if inner, ok := strings.CutPrefix(path, "<"); ok && strings.HasSuffix(inner, ">") {
+		return strings.TrimSuffix(inner, ">")
+	}
+	return path
+}
+
+// A dryAnswer is the reply that a recipient's RCPT would get.
+type dryAnswer struct {
+	Recipient string `json:"recipient"`
+	Reply     string `json:"reply"`
+	Accepted  bool   `json:"accepted"`
+}
+
+// dryDelivery tells the reply that each recipient's RCPT would get, and touches no mail.
+func dryDelivery(ctx context.Context, c *config.Config, to []string, asJSON bool, stdout io.Writer) error {
 	code := exitOK
+	var answers []dryAnswer
 	for _, recipient := range to {
 		found, err := lookup(ctx, c, recipient)
 		if err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintf(stdout, "%s: %s\n", recipient, found.Reply); err != nil {
-			return failed(err, "")
-		}
+		answers = append(answers, dryAnswer{recipient, found.Reply, found.Accepted})
 		var answer client.Reply
 		fmt.Sscanf(found.Reply, "%d %s", &answer.Code, &answer.Enhanced)
 		code = worse(code, sysexit(answer))
 	}
+	if err := printDry(stdout, answers, asJSON); err != nil {
+		return failed(err, "")
+	}
 	if code != exitOK {
 		return &failure{code: code}
+	}
+	return nil
+}
+
+func printDry(w io.Writer, answers []dryAnswer, asJSON bool) error {
+	if asJSON {
+		return printJSON(w, answers)
+	}
+	for _, a := range answers {
+		if _, err := fmt.Fprintf(w, "%s: %s\n", a.Recipient, a.Reply); err != nil {
+			return err
+		}
 	}
 	return nil
 }

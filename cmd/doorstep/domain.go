@@ -1,8 +1,8 @@
 package main
 
 import (
+	"context"
 	"fmt"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -68,32 +68,20 @@ type listedDomain struct {
 
 func domainListCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "list", Short: "List domains", Args: noArguments}
-	m, asJSON := listFlags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return m.do(cmd, sqlite.Edit, func(s managed) error {
-			found, err := s.Domains(cmd.Context())
-			if err != nil {
-				return err
-			}
-			var list []listedDomain
-			for _, d := range found {
-				list = append(list, listedDomain{d.Name, d.AliasOf, d.Accounts, d.Aliases})
-			}
-			if *asJSON {
-				return printJSON(cmd.OutOrStdout(), list)
-			}
-			table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			for _, d := range list {
-				what := count(d.Accounts, "account") + ", " + plural(d.Aliases, "alias", "aliases")
-				if d.AliasOf != "" {
-					what = "→ " + d.AliasOf
-				}
-				fmt.Fprintf(table, "%s\t%s\n", d.Name, what)
-			}
-			return table.Flush()
-		})
+	return listVerb(cmd, listDomains, func(d listedDomain) string {
+		if d.AliasOf != "" {
+			return d.Name + "\t→ " + d.AliasOf
+		}
+		return d.Name + "\t" + count(d.Accounts, "account") + ", " + plural(d.Aliases, "alias", "aliases")
+	})
+}
+
+func listDomains(ctx context.Context, s managed, _ []string) (list []listedDomain, err error) {
+	found, err := s.Domains(ctx)
+	for _, d := range found {
+		list = append(list, listedDomain{d.Name, d.AliasOf, d.Accounts, d.Aliases})
 	}
-	return cmd
+	return list, err
 }
 
 func plural(n int, one, many string) string {

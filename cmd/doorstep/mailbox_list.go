@@ -33,18 +33,25 @@ func mailboxListCommand() *cobra.Command {
 	file := configFlag(cmd)
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		var list []listedMailbox
-		err := eachMailbox(cmd, *file, args, func(s *mailbox.Store, m accountMailbox) error {
-			used, err := s.Usage(cmd.Context(), m.dest)
-			row, err := mailboxRow(m, used, err)
-			if err == nil {
-				list = append(list, row)
-			}
-			return err
+		return listMailboxes(cmd, *file, args, *asJSON, func(s *mailbox.Store, m accountMailbox) (mailbox.Usage, error) {
+			return s.Usage(cmd.Context(), m.dest)
 		})
-		return errors.Join(printMailboxes(cmd.OutOrStdout(), list, *asJSON), err)
 	}
 	return cmd
+}
+
+// listMailboxes prints mailboxes, with what they hold as used says.
+func listMailboxes(cmd *cobra.Command, file string, args []string, asJSON bool, used func(*mailbox.Store, accountMailbox) (mailbox.Usage, error)) error {
+	var list []listedMailbox
+	err := eachMailbox(cmd, file, args, func(s *mailbox.Store, m accountMailbox) error {
+		holds, err := used(s, m)
+		row, err := mailboxRow(m, holds, err)
+		if err == nil {
+			list = append(list, row)
+		}
+		return err
+	})
+	return errors.Join(printMailboxes(cmd.OutOrStdout(), list, asJSON), err)
 }
 
 // mailboxRow is the row of a mailbox of which it was asked what it holds. One that is not there yet holds

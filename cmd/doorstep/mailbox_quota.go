@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -28,22 +27,12 @@ func mailboxQuotaCommand() *cobra.Command {
 	recount := cmd.Flags().Bool("recount", false, "count the files, whatever maildirsize says")
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		var list []listedMailbox
-		err := eachMailbox(cmd, *file, args, func(s *mailbox.Store, m accountMailbox) error {
-			var used mailbox.Usage
-			var err error
+		return listMailboxes(cmd, *file, args, *asJSON, func(s *mailbox.Store, m accountMailbox) (mailbox.Usage, error) {
 			if *recount {
-				used, err = s.Recount(cmd.Context(), m.dest, progress(cmd.ErrOrStderr(), m.account.Address))
-			} else {
-				used, err = s.Usage(cmd.Context(), m.dest)
+				return s.Recount(cmd.Context(), m.dest, progress(cmd.ErrOrStderr(), m.account.Address))
 			}
-			row, err := mailboxRow(m, used, err)
-			if err == nil {
-				list = append(list, row)
-			}
-			return err
+			return s.Usage(cmd.Context(), m.dest)
 		})
-		return errors.Join(printMailboxes(cmd.OutOrStdout(), list, *asJSON), err)
 	}
 	return cmd
 }

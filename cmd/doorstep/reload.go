@@ -77,7 +77,7 @@ func (d *daemon) reload() reloadReport {
 	d.manager.reloading()
 	defer d.manager.ready("taking mail") // with one configuration or the other
 
-	var r reloadReport
+	r := reloadReport{Changed: []string{}, Restart: []string{}, Problems: []string{}} // [] for programs, not null
 	err := d.tryReload(&r)
 	d.watch.reloaded(err)
 	for _, p := range r.Problems {

@@ -29,11 +29,7 @@ func statusCommand() *cobra.Command {
 	asJSON := cmd.Flags().Bool("json", false, "print JSON, with all that is known")
 	again := cmd.Flags().Bool("watch", false, "show it anew every two seconds, until interrupted")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := loadConfig(*file, cmd.ErrOrStderr())
-		if err != nil {
-			return err
-		}
-		client, err := newAdminClient(c)
+		client, err := adminOf(*file, cmd.ErrOrStderr())
 		if err != nil {
 			return err
 		}

@@ -35,11 +35,7 @@ func traceCommand() *cobra.Command {
 		if _, err := trace.Parse(args[0]); err != nil {
 			return usage(err, "write an address, @domain, an IP address, a prefix, or unix")
 		}
-		c, err := loadConfig(*file, cmd.ErrOrStderr())
-		if err != nil {
-			return err
-		}
-		client, err := newAdminClient(c)
+		client, err := adminOf(*file, cmd.ErrOrStderr())
 		if err != nil {
 			return err
 		}

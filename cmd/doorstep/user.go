@@ -1,10 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -238,31 +238,23 @@ func userListCommand() *cobra.Command {
 		Short: "List accounts, of all domains or one",
 		Args:  atMostOneArgument,
 	}
-	m, asJSON := listFlags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return m.do(cmd, sqlite.Edit, func(s managed) error {
-			var list []listedUser
-			for a, err := range s.Accounts(cmd.Context(), first(args)) {
-				if err != nil {
-					return err
-				}
-				list = append(list, listUser(a))
-			}
-			if *asJSON {
-				return printJSON(cmd.OutOrStdout(), list)
-			}
-			table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			for _, u := range list {
-				fmt.Fprintf(table, "%s\t%s", u.Address, quotaText(u))
-				if u.Disabled != "" {
-					fmt.Fprintf(table, "\t%s", u.Disabled)
-				}
-				fmt.Fprintln(table)
-			}
-			return table.Flush()
-		})
+	return listVerb(cmd, listUsers, func(u listedUser) string {
+		row := u.Address + "\t" + quotaText(u)
+		if u.Disabled != "" {
+			row += "\t" + u.Disabled
+		}
+		return row
+	})
+}
+
+func listUsers(ctx context.Context, s managed, args []string) (list []listedUser, err error) {
+	for a, err := range s.Accounts(ctx, first(args)) {
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, listUser(a))
 	}
-	return cmd
+	return list, nil
 }
 
 // quotaText is a quota for people.

@@ -13,6 +13,15 @@ import (
 // version is set by the Makefile from the tag of a release.
 var version = "0.1.0-dev"
 
+// A build is what version prints as JSON.
+type build struct {
+	Version  string `json:"version"`
+	Revision string `json:"revision"` // "" where the build does not know it
+	Go       string `json:"go"`
+	OS       string `json:"os"`
+	Arch     string `json:"arch"`
+}
+
 // versionCommand says what this is.
 func versionCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -23,8 +32,8 @@ func versionCommand() *cobra.Command {
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *asJSON {
-			return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]string{
-				"version": version, "revision": strings.TrimSpace(revision()), "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH,
+			return json.NewEncoder(cmd.OutOrStdout()).Encode(build{
+				version, strings.TrimSpace(revision()), runtime.Version(), runtime.GOOS, runtime.GOARCH,
 			})
 		}
 		_, err := fmt.Fprintln(cmd.OutOrStdout(), versionText())

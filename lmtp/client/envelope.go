@@ -70,13 +70,9 @@ func (t *transaction) lockStep(ctx context.Context, commands []command) error {
 			continue
 		}
 		reply, err := t.client.exchange(ctx, cmd.line)
-		if err != nil {
-			return fmt.Errorf("reply to %s: %w", excerpt(cmd.line), err)
-		}
-		if err := t.client.inStep(ctx, cmd.line, reply, cmd.wants); err != nil {
+		if err := t.settle(ctx, cmd, reply, err); err != nil {
 			return err
 		}
-		cmd.take(reply)
 	}
 	return nil
 }
@@ -106,14 +102,22 @@ func (t *transaction) pipelined(ctx context.Context, commands []command) error {
 func (t *transaction) replies(ctx context.Context, commands []command) error {
 	for _, cmd := range commands {
 		reply, err := t.client.wire.readReply(ctx, t.client.options.timeout())
-		if err != nil {
-			return fmt.Errorf("reply to %s: %w", excerpt(cmd.line), err)
-		}
-		if err := t.client.inStep(ctx, cmd.line, reply, cmd.wants); err != nil {
+		if err := t.settle(ctx, cmd, reply, err); err != nil {
 			return err
 		}
-		cmd.take(reply)
 	}
+	return nil
+}
+
+// settle takes the reply to a command, unless there is none, or it is not one to this command.
+func (t *transaction) settle(ctx context.Context, cmd command, reply Reply, err error) error {
+	if err != nil {
+		return fmt.Errorf("reply to %s: %w", excerpt(cmd.line), err)
+	}
+	if err := t.client.inStep(ctx, cmd.line, reply, cmd.wants); err != nil {
+		return err
+	}
+	cmd.take(reply)
 	return nil
 }
 

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+
+	"github.com/doorstep-mail/doorstep/cmd/internal/status"
+	"github.com/doorstep-mail/doorstep/cmd/internal/trace"
+	"github.com/doorstep-mail/doorstep/config"
+)
+
+// jsonVerbs are the verbs that print JSON: how the test calls them, and what they print.
+var jsonVerbs = map[string]struct {
+	args   []string
+	form   any
+	status int
+}{
+	"alias list":    {form: []listedAlias{}},
+	"check":         {form: []config.Problem{}},
+	"config show":   {form: []shownSetting{}},
+	"deliver":       {form: []dryAnswer{}, args: []string{"--dry-run", "alice@example.org"}},
+	"domain list":   {form: []listedDomain{}},
+	"lookup":        {form: lookupResult{}, args: []string{"alice+lists@example.org"}},
+	"mailbox list":  {form: []listedMailbox{}},
+	"mailbox quota": {form: []listedMailbox{}},
+	"mailbox sweep": {form: []sweptMailbox{}},
+	"reload":        {form: reloadReport{}},
+	"send":          {form: loadReport{}, args: []string{"--server", "unix:lmtp", "--to", "alice@example.org", "--count", "3"}},
+	"status":        {form: status.Snapshot{}},
+	"trace":         {form: trace.Line{}, args: []string{"unix"}},
+	"upgrade":       {form: upgradeReport{}},
+	"user list":     {form: []listedUser{}},
+	"version":       {form: build{}},
+}
+
+// quietVerbs are those that have nothing to tell a program, besides their exit status.
+var quietVerbs = []string{
+	"alias add", "alias del", "completion bash", "completion fish", "completion powershell", "completion zsh", "config default",
+	"config reference", "config schema", "domain add", "domain del", "help", "man", "serve", "user add", "user del", "user set",
+}
+
+// TestEveryVerbIsKnownForJSON: a verb prints JSON, or is one of those that need not.
+func TestEveryVerbIsKnownForJSON(t *testing.T) {
+	var prints, quiet []string
+	var walk func(cmd *cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		for _, below := range cmd.Commands() {
+			walk(below)
+		}
+		name := strings.TrimPrefix(cmd.CommandPath(), "doorstep ")
+		switch {
+		case cmd.HasSubCommands():
+		case cmd.Flags().Lookup("json") != nil:
+			prints = append(prints, name)
+		default:
+			quiet = append(quiet, name)
+		}
+	}
+	root := rootCommand()
+	root.InitDefaultHelpCmd()
+	walk(root)
+	slices.Sort(prints)
+	slices.Sort(quiet)
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(jsonVerbs)), prints) + cmp.Diff(quietVerbs, quiet); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// TestQueriesPrintJSON runs every verb that has --json against a running server: what it prints has the keys that
+// docs/json.md has, and no other, and nothing else comes out with it.
+func TestQueriesPrintJSON(t *testing.T) {
+	dir := place(t)
+	configuration := plainConfig("") + adminConfig + "[control]\nsocket = \"control\"\n[[directory]]\ndriver = \"sqlite\"\nfile = \"accounts.db\"\n"
+	rewrite(t, dir, configuration)
+	for _, line := range []string{
+		"domain add example.net", "domain add --alias-of example.net example.com",
+		"user add carol@example.net --quota 2GiB --disabled defer --owner-since 2014-04-03", "alias add sales@example.net carol@example.net",
+	} {
+		verb := strings.Fields(line)
+		if out, errs, code := doorstep(t, dir, append(verb, "-c", "doorstep.toml")...); code != 0 {
+			t.Fatalf("%s: %s%s", line, out, errs)
+		}
+	}
+	serveConfig(t, dir, configuration)
+	session(t, dir).deliver("to look at", "alice", "bob")
+
+	documented := documentedKeys(t)
+	for _, verb := range slices.Sorted(maps.Keys(jsonVerbs)) {
+		v := jsonVerbs[verb]
+		t.Run(verb, func(t *testing.T) {
+			if diff := cmp.Diff(jsonKeys(reflect.TypeOf(v.form), ""), documented[verb]); diff != "" {
+				t.Errorf("docs/json.md (-is +documented)\n%s", diff)
+			}
+			args := append(strings.Fields(verb), v.args...)
+			args = append(args, "--json")
+			if verb != "send" && verb != "version" {
+				args = append(args, "-c", "doorstep.toml")
+			}
+			out := ""
+			if verb == "trace" {
+				out = traced(t, dir, args)
+			} else {
+				var errs string
+				var code int
+				if out, errs, code = doorstep(t, dir, args...); code != v.status {
+					t.Fatalf("exit status %d: %s", code, errs)
+				}
+			}
+			d := json.NewDecoder(strings.NewReader(out))
+			d.DisallowUnknownFields()
+			got := reflect.New(reflect.TypeOf(v.form))
+			if err := d.Decode(got.Interface()); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			if err := d.Decode(new(any)); err != io.EOF && verb != "trace" {
+				t.Errorf("more comes behind it: %s", out)
+			}
+			if got.Elem().IsZero() || regexp.MustCompile(`:\s*null`).MatchString(out) {
+				t.Errorf("nothing, or null: %s", out)
+			}
+		})
+	}
+}
+
+// traced is a line of a trace.
+func traced(t *testing.T, dir string, args []string) string {
+	t.Helper()
+	p, err := launch(dir, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.kill)
+	if err := p.log.await("watching"); err != nil {
+		t.Fatal(err)
+	}
+	session(t, dir).say("NOOP", "250 ")
+	if err := p.out.await("}\n"); err != nil {
+		t.Fatal(err)
+	}
+	p.signal(t, syscall.SIGTERM)
+	if code := p.exitCode(t); code != 0 {
+		t.Errorf("exit status %d", code)
+	}
+	line, _, _ := strings.Cut(p.out.String(), "\n")
+	return line
+}
+
+// jsonKeys are the keys of a form, those within another behind a dot.
+func jsonKeys(form reflect.Type, above string) (keys []string) {
+	for form.Kind() == reflect.Slice || form.Kind() == reflect.Pointer {
+		form = form.Elem()
+	}
+	if form.Kind() != reflect.Struct || form == reflect.TypeFor[time.Time]() {
+		return nil
+	}
+	for i := range form.NumField() {
+		field := form.Field(i)
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if field.Anonymous && name == "" {
+			keys = append(keys, jsonKeys(field.Type, above)...)
+			continue
+		}
+		if !field.IsExported() {
+			continue
+		}
+		keys = append(keys, above+name)
+		keys = append(keys, jsonKeys(field.Type, above+name+".")...)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// documentedKeys reads the table of docs/json.md.
+func documentedKeys(t *testing.T) map[string][]string {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join(root, "docs/json.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	verbs := map[string][]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z ]+)` \\|[^|]*\\|([^|]*)\\|$").FindAllStringSubmatch(string(page), -1) {
+		for _, key := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(row[2], -1) {
+			verbs[row[1]] = append(verbs[row[1]], key[1])
+		}
+		slices.Sort(verbs[row[1]])
+	}
+	return verbs
+}
