@@ -3,6 +3,7 @@ package mailbox
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -60,7 +61,7 @@ func TestTallyLines(t *testing.T) {
 }
 
 // Whatever is in the file, what is made of it can be written and read again, and a usable sum is
-// never negative.
+// never negative, and that of the lines, read in another way, unless it is too large.
 func FuzzTally(f *testing.F) {
 	for _, s := range []string{"1000S,5C\n90 2\n", "5C\n   0   0\n-1 -1\n", "\x00\n", "1S\n9223372036854775807 1\n1 1\n", "S\n1 1\n"} {
 		f.Add([]byte(s))
@@ -77,5 +78,26 @@ func FuzzTally(f *testing.F) {
 		if again.quota != got.quota || again.usage != got.usage || !again.fresh {
 			t.Errorf("%+v becomes %+v", got, again)
 		}
+		if want, ok := sumOf(string(b)); ok && want != got.usage {
+			t.Errorf("%+v, want %+v", got, want)
+		}
 	})
+}
+
+// sumOf adds the lines of a maildirsize up; not ok where that overflows.
+func sumOf(content string) (sum Usage, ok bool) {
+	var octets, messages float64
+	_, lines, _ := strings.Cut(content, "\n")
+	for line := range strings.Lines(lines) {
+		fields := strings.Fields(line)
+		if len(fields) != 2 {
+			return Usage{}, true // which is wrong for whatever was usable
+		}
+		var u Usage
+		u.Bytes, _ = strconv.ParseInt(fields[0], 10, 64) // so is a 0 for what is no number
+		u.Messages, _ = strconv.ParseInt(fields[1], 10, 64)
+		sum.Bytes, sum.Messages = sum.Bytes+u.Bytes, sum.Messages+u.Messages
+		octets, messages = octets+math.Abs(float64(u.Bytes)), messages+math.Abs(float64(u.Messages))
+	}
+	return sum, octets < math.MaxInt64/2 && messages < math.MaxInt64/2
 }
