@@ -38,6 +38,7 @@ done
 doorstep send --server unix:/run/doorstep/lmtp.sock --to postmaster@example.org || fail send
 ls /var/lib/doorstep/mail/example.org/postmaster/Maildir/new/* || fail delivery
 doorstep reload -c /tmp/doorstep.toml || fail reload
+doorstep status || fail status
 kill $server
 wait $server || fail 'exit status of the server'
 

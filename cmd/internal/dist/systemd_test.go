@@ -33,6 +33,7 @@ func testWithSystemd(t *testing.T, packages []string) {
 		test func(*testing.T, *machine)
 	}{
 		{"install", testInstall},
+		{"status", testStatus},
 		{"activation", testActivation},
 		{"journal", testJournal},
 		{"confinement", testConfinement},
@@ -70,6 +71,33 @@ func testInstall(t *testing.T, m *machine) {
 func send(t *testing.T, m *machine, to string) {
 	t.Helper()
 	m.run(t, "doorstep", "send", "--server", "unix:"+lmtp, "--to", to)
+}
+
+// testStatus: root can look at the server as it was installed, and no other user can, the MTA's included.
+func testStatus(t *testing.T, m *machine) {
+	if said := m.run(t, "doorstep", "status", "--json"); !strings.Contains(said, `"ready":true`) || !strings.Contains(said, "postmaster@example.org") {
+		t.Errorf("the status is\n%s", said)
+	}
+	if got := strings.TrimSpace(m.run(t, "stat", "-c", "%U:%G:%a", "/run/doorstep/admin.sock")); got != "doorstep:doorstep:600" {
+		t.Errorf("the socket is %s", got)
+	}
+	said := m.fail(t, "setpriv", "--reuid", "nobody", "--regid", "doorstep", "--clear-groups", "doorstep", "status")
+	if !strings.Contains(said, "permission denied") {
+		t.Errorf("nobody is told\n%s", said)
+	}
+
+	// As docs/monitoring.md says: a group that may ask.
+	const dropIn = "/etc/systemd/system/doorstep.service.d/admin.conf"
+	good := m.run(t, "cat", configuration)
+	m.write(t, configuration, strings.Replace(good, "[admin]\n", "[admin]\ngroup = \"adm\"\nmode = \"0660\"\n", 1))
+	m.write(t, dropIn, "[Service]\nSupplementaryGroups=adm\nSystemCallFilter=fchownat\n")
+	m.run(t, "systemctl", "daemon-reload")
+	m.run(t, "systemctl", "restart", "doorstep")
+	m.run(t, "setpriv", "--reuid", "nobody", "--regid", "adm", "--clear-groups", "doorstep", "status")
+	m.write(t, configuration, good)
+	m.run(t, "rm", dropIn)
+	m.run(t, "systemctl", "daemon-reload")
+	m.run(t, "systemctl", "restart", "doorstep")
 }
 
 // testActivation: a connection starts the service.
