@@ -26,6 +26,7 @@ const grace = 30 * time.Second
 type daemon struct {
 	path    string // of the configuration
 	log     *slog.Logger
+	endLog  func() // when nothing more is to be said
 	level   *slog.LevelVar
 	manager *manager
 	gate    *gate
@@ -56,6 +57,10 @@ func newDaemon(path string, c *config.Config, stderr io.Writer) *daemon {
 		replaced: make(chan struct{}), earlier: map[*generation]bool{},
 	}
 	d.watch.logs(output)
+	output.detach(func(lines int) {
+		log.Warn("lines of this log were lost before this one", "lines", lines, "hint", "its reader stalled, or the disk that it is on was full")
+	})
+	d.endLog = output.end
 	return d
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync/atomic"
 	"syscall"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -21,11 +22,28 @@ type logOutput struct {
 	json    bool
 	journal bool // w is the journal, which keeps the time itself and wants a priority before each line
 	lost    atomic.Int64
+	queue   *logQueue // nil where who logs waits for w
 }
 
 // newLogOutput looks whether w is the journal.
 func newLogOutput(w io.Writer, format config.LogFormat) *logOutput {
 	return &logOutput{w: w, json: format == config.LogJSON, journal: isJournal(w, os.Getenv("JOURNAL_STREAM"))}
+}
+
+// detach lets nobody who logs wait any more for a reader that stalls. found is told how many lines were
+// lost when one can be written again. Lines that wait are written by end.
+func (o *logOutput) detach(found func(lines int)) {
+	o.queue = newLogQueue(o.w, func() { o.lost.Add(1) }, found)
+	o.w = o.queue
+}
+
+// lastLines is how long the end of the program is put off for lines that wait for their reader.
+const lastLines = 2 * time.Second
+
+func (o *logOutput) end() {
+	if o.queue != nil {
+		o.queue.end(lastLines)
+	}
 }
 
 // isJournal reports whether w is the stream that systemd says is the journal (systemd.exec(5),

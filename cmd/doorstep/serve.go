@@ -75,6 +75,7 @@ func serve(ctx context.Context, path string, c *config.Config, stderr io.Writer,
 
 	useProcessors()
 	d := newDaemon(path, c, stderr)
+	defer d.endLog()
 	if c.Sandbox.Enabled { // without it a debugger of the same user can look in
 		if err := forbidCores(); err != nil {
 			d.log.Warn("core dumps cannot be forbidden", "error", err)
