@@ -130,27 +130,18 @@ func (l *ledger) close(fd int) error {
 }
 
 func (l *ledger) rename(fromDir int, from string, toDir int, to string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	err := l.kernel.rename(fromDir, from, toDir, to)
-	if err != nil {
-		return err
-	}
-	old, name := l.at(fromDir, from), l.at(toDir, to)
-	l.whole[name], l.names[name] = l.whole[old], false
-	if !l.whole[name] {
-		l.torn = append(l.torn, name)
-	}
-	delete(l.whole, old)
-	delete(l.names, old)
-	return nil
+	return l.move(l.kernel.rename, fromDir, from, toDir, to)
 }
 
 func (l *ledger) replace(fromDir int, from string, toDir int, to string) error {
+	return l.move(l.kernel.replace, fromDir, from, toDir, to)
+}
+
+// move notes that a file has another name, which is not durable yet.
+func (l *ledger) move(how func(int, string, int, string) error, fromDir int, from string, toDir int, to string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	err := l.kernel.replace(fromDir, from, toDir, to)
-	if err != nil {
+	if err := how(fromDir, from, toDir, to); err != nil {
 		return err
 	}
 	old, name := l.at(fromDir, from), l.at(toDir, to)

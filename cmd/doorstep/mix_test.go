@@ -163,3 +163,13 @@ func (s *site) checkFailed(t *testing.T, words ...string) {
 		}
 	}
 }
+
+// checkMix wants every recipient of the mix told apart, as MTAs tell that tell a full mailbox from one
+// that does not exist: delivered once, bounced with a report, deferred.
+func (s *site) checkMix(t *testing.T, list []peer.Delivery) {
+	t.Helper()
+	checkDeliveries(t, list, map[string]int{goodA: 1, goodB: 1, mixFrom: 1}, map[string]string{
+		unknownC: "bounced 550 5.1.1 no such mailbox here", fullD: "deferred 452 4.2.2 mailbox is full",
+	})
+	s.checkFailed(t, unknownC, "550 5.1.1 no such mailbox here")
+}

@@ -97,7 +97,7 @@ func TestManyLargeMessages(t *testing.T) {
 		t.Fatal(err)
 	}
 	kib := func(key string) int {
-		n, err := strconv.Atoi(string(regexp.MustCompile(key+`:\s+(\d+) kB`).FindSubmatch(status)[1]))
+		n, err := strconv.Atoi(string(regexp.MustCompile(key + `:\s+(\d+) kB`).FindSubmatch(status)[1]))
 		if err != nil {
 			t.Fatal(err)
 		}

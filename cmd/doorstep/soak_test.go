@@ -1,11 +1,7 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -46,19 +42,8 @@ func vitals(t *testing.T, dir string, pid int) (v vital) {
 		return n
 	}
 	v.resident, v.threads = number(string(status), `VmRSS:\s+(\d+)`), number(string(status), `Threads:\s+(\d+)`)
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(dir, "admin"))
-	}}}
-	r, err := client.Get("http://localhost/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Body.Close()
-	text, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	v.goroutines = number(string(text), `(?m)^go_goroutines (\d+)`)
+	_, text := ask(t, dir, "/metrics")
+	v.goroutines = number(text, `(?m)^go_goroutines (\d+)`)
 	return v
 }
 

@@ -14,15 +14,7 @@ import (
 // reports that to one sync alone, and a second would say that all is well; the recipient is told
 // 451, the others 250, and nothing of the copy is to be seen.
 func TestTransientError(t *testing.T) {
-	kinds := []powercut.FileSystem{powercut.Ext4}
-	if long {
-		kinds = powercut.FileSystems
-	}
-	powercut.Need(t, kinds...)
-	if !powercut.Alone(t) {
-		return
-	}
-	for _, kind := range kinds {
+	for _, kind := range fileSystems(t) {
 		t.Run("LMTP-08 "+kind.Name, func(t *testing.T) {
 			v := powercut.New(t, kind)
 			s := openSite(t, filepath.Join(v.Dir, "mail"), "")
@@ -76,15 +68,7 @@ func large(n int) messageID {
 // mounted again it takes mail without having been started again. What it had acknowledged is
 // there.
 func TestDiskGoesAway(t *testing.T) {
-	kinds := []powercut.FileSystem{powercut.Ext4}
-	if long {
-		kinds = powercut.FileSystems
-	}
-	powercut.Need(t, kinds...)
-	if !powercut.Alone(t) {
-		return
-	}
-	for _, kind := range kinds {
+	for _, kind := range fileSystems(t) {
 		t.Run(kind.Name, func(t *testing.T) {
 			v := powercut.New(t, kind)
 			s := openSite(t, filepath.Join(v.Dir, "mail"), "")
@@ -146,6 +130,21 @@ func TestReadOnly(t *testing.T) {
 		t.Errorf("there are %d messages, torn: %q", len(f.whole), f.torn)
 	}
 	stop(t, p)
+}
+
+// fileSystems are ext4, or all of them in a long run; none where the test is to run in another
+// process, alone.
+func fileSystems(t *testing.T) []powercut.FileSystem {
+	t.Helper()
+	kinds := []powercut.FileSystem{powercut.Ext4}
+	if long {
+		kinds = powercut.FileSystems
+	}
+	powercut.Need(t, kinds...)
+	if !powercut.Alone(t) {
+		return nil
+	}
+	return kinds
 }
 
 func await(t *testing.T, done <-chan struct{}, what string) {
