@@ -60,18 +60,15 @@ func (c *claim) publish(do func() error) error {
 	if err := do(); err != nil {
 		return err
 	}
-	c.meter.mu.Lock()
-	defer c.meter.mu.Unlock()
-	c.tell(c.size)
+	c.meter.tell(c.size, c.add)
 	c.counted = true
-	c.meter.due = c.meter.due.minus(c.size)
 	return nil
 }
 
-// tell adds to maildirsize. The mail is in its place already, so that this cannot fail: a file that
+// add adds to maildirsize. The mail is in its place already, so that this cannot fail: a file that
 // could not be added to is removed instead, and the next who asks counts. Where not even that can
 // be done the total is too low, until it is counted the next time.
-func (c *claim) tell(change Usage) {
+func (c *claim) add(change Usage) {
 	s := c.store
 	if err := s.as(c.to.Owner, func() error { return s.appendTally(c.home, change) }); err != nil {
 		_ = s.as(c.to.Owner, func() error { return s.sys.unlink(c.home, maildirsize) })
@@ -83,12 +80,10 @@ func (c *claim) withdraw() {
 	if c == nil || !c.granted {
 		return
 	}
-	c.meter.mu.Lock()
-	defer c.meter.mu.Unlock()
+	back := Usage{}.minus(c.size)
+	c.meter.claim(back)
 	if c.counted {
-		c.tell(Usage{}.minus(c.size))
-	} else {
-		c.meter.due = c.meter.due.minus(c.size)
+		c.meter.tell(back, c.add)
 	}
 	c.granted = false
 }

@@ -92,7 +92,9 @@ func cutUsage(b []byte) (u Usage, rest []byte, ok bool) {
 	if u.Messages, b, ok = cutNumber(b); !ok {
 		return Usage{}, nil, false
 	}
-	b = bytes.TrimLeft(b, " \t\r")
+	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t' || b[0] == '\r') {
+		b = b[1:]
+	}
 	if len(b) == 0 || b[0] != '\n' {
 		return Usage{}, nil, false
 	}
@@ -101,9 +103,14 @@ func cutUsage(b []byte) (u Usage, rest []byte, ok bool) {
 
 // cutNumber reads a number behind spaces, behind which there must be something.
 func cutNumber(b []byte) (n int64, rest []byte, ok bool) {
-	b = bytes.TrimLeft(b, " \t")
-	end := bytes.IndexFunc(b, func(r rune) bool { return r != '-' && (r < '0' || r > '9') })
-	if end <= 0 || end > len("-9223372036854775808") {
+	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
+		b = b[1:]
+	}
+	end := 0
+	for end < len(b) && (b[end] == '-' || '0' <= b[end] && b[end] <= '9') {
+		end++
+	}
+	if end == 0 || end == len(b) || end > len("-9223372036854775808") {
 		return 0, nil, false
 	}
 	n, err := strconv.ParseInt(string(b[:end]), 10, 64)

@@ -25,8 +25,47 @@ type meter struct {
 	// writing while all is counted: so that a count sees each copy of ours on one side only.
 	moving sync.RWMutex
 
-	mu  sync.Mutex // over a few system calls at most, and inside moving
-	due Usage      // copies that have their room and are not in maildirsize yet
+	// file is held over a few system calls while maildirsize is read or added to, inside moving.
+	file sync.Mutex
+
+	mu     sync.Mutex // inside file, and over no system call
+	due    Usage      // copies that have their room and are not in maildirsize yet
+	untold Usage      // of these, what is to be added there
+}
+
+// claim notes room that somebody gets, or with a negative size gives back.
+func (m *meter) claim(size Usage) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.due = m.due.plus(size)
+}
+
+// with is what a mailbox holds with all that is on its way.
+func (m *meter) with(held Usage) Usage {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return held.plus(m.due)
+}
+
+// tell has change, which is due, added to maildirsize, by add. It returns when that is done, by
+// whomever: who finds the file busy is told for by the next who gets at it, so that many copies at
+// once are one line.
+func (m *meter) tell(change Usage, add func(Usage)) {
+	m.mu.Lock()
+	m.untold = m.untold.plus(change)
+	m.mu.Unlock()
+
+	m.file.Lock()
+	defer m.file.Unlock()
+	m.mu.Lock()
+	all := m.untold
+	m.untold = Usage{}
+	m.mu.Unlock()
+	if all == (Usage{}) {
+		return
+	}
+	add(all)
+	m.claim(Usage{}.minus(all))
 }
 
 func (ms *meters) take(to Dest) *meter {
@@ -128,8 +167,8 @@ type asking struct {
 // ask looks whether there is room by what maildirsize says. What it does not say is that there is
 // none: then it is not done.
 func (s *Store) ask(a asking) (done bool, err error) {
-	a.meter.mu.Lock()
-	defer a.meter.mu.Unlock()
+	a.meter.file.Lock()
+	defer a.meter.file.Unlock()
 	t, err := s.tally(a.to, a.home)
 	if err != nil || !t.usable || t.quota != a.to.Quota {
 		return false, err
@@ -137,9 +176,11 @@ func (s *Store) ask(a asking) (done bool, err error) {
 	return s.grant(a, t.usage), nil
 }
 
-// grant gives room, if it is there in a mailbox that holds so much. meter.mu is held.
+// grant gives room, if it is there in a mailbox that holds so much. meter.file is held.
 func (s *Store) grant(a asking, held Usage) bool {
-	held = held.plus(a.meter.due)
+	a.meter.mu.Lock()
+	defer a.meter.mu.Unlock()
+	held = held.plus(a.meter.due) // nobody gets room in between
 	if !a.force && !a.to.Quota.takes(held, a.octets, s.opts.Grace) {
 		return false
 	}
@@ -152,10 +193,10 @@ func (s *Store) grant(a asking, held Usage) bool {
 // askSurely is ask for who will take a no: it counts first, unless that was just done, or the file
 // cannot be used. meter.moving is held for writing.
 func (s *Store) askSurely(ctx context.Context, a asking) error {
-	a.meter.mu.Lock()
+	a.meter.file.Lock()
 	t, err := s.tally(a.to, a.home)
 	granted := err == nil && t.usable && t.quota == a.to.Quota && s.grant(a, t.usage)
-	a.meter.mu.Unlock()
+	a.meter.file.Unlock()
 	if granted || err != nil {
 		return err
 	}
@@ -164,10 +205,10 @@ func (s *Store) askSurely(ctx context.Context, a asking) error {
 			return err
 		}
 	}
-	a.meter.mu.Lock()
-	defer a.meter.mu.Unlock()
+	a.meter.file.Lock()
+	defer a.meter.file.Unlock()
 	if !s.grant(a, t.usage) {
-		return overQuota(a.to, t.usage.plus(a.meter.due), a.octets)
+		return overQuota(a.to, a.meter.with(t.usage), a.octets)
 	}
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -363,6 +365,37 @@ func TestQuotaConcurrent(t *testing.T) {
 	}
 	if len(s.meters.at) != 0 {
 		t.Error("a meter is left")
+	}
+}
+
+// Copies that find maildirsize busy are told of together, by one of them, and nobody returns before.
+func TestTellTogether(t *testing.T) {
+	const copies = 10
+	m := new(meter)
+	m.claim(Usage{100 * (1 + copies), 1 + copies})
+	busy, goOn := make(chan struct{}), make(chan struct{})
+	var told []Usage
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		m.tell(Usage{100, 1}, func(all Usage) {
+			close(busy)
+			<-goOn
+			told = append(told, all)
+		})
+	})
+	<-busy
+	for range copies {
+		wg.Go(func() { m.tell(Usage{100, 1}, func(all Usage) { told = append(told, all) }) })
+	}
+	for waiting := int64(0); waiting < copies; runtime.Gosched() {
+		m.mu.Lock()
+		waiting = m.untold.Messages
+		m.mu.Unlock()
+	}
+	close(goOn)
+	wg.Wait()
+	if want := []Usage{{100, 1}, {100 * copies, copies}}; !slices.Equal(told, want) || m.due != (Usage{}) {
+		t.Errorf("told %+v, want %+v; %+v is due", told, want, m.due)
 	}
 }
 
