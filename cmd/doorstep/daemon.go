@@ -198,6 +198,7 @@ func (d *daemon) run(ctx context.Context, stop, ready func()) error {
 	watched, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go d.manager.watch(watched)
+	go newClockWatch(d.log).run(watched)
 	d.obey(watched)
 	if d.control != nil {
 		go d.control.serve()
