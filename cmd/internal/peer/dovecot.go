@@ -79,11 +79,7 @@ func StartDovecot(tb testing.TB, c DovecotConfig) *Dovecot {
 		tb.Fatal(err)
 	}
 	d.Process = Start(tb, exec.Command(program, "-F", "-c", d.path("dovecot.conf")))
-	tb.Cleanup(func() {
-		if tb.Failed() {
-			tb.Logf("log of Dovecot:\n%s", tail(d.Log()))
-		}
-	})
+	showLog(tb, "Dovecot", d.Log)
 	AwaitListener(tb, d.Process, "tcp", d.Addr)
 	return d
 }

@@ -46,11 +46,7 @@ func StartExim(tb testing.TB, c EximConfig) *Exim {
 	cmd := exec.Command(e.path("exim4"), "-C", e.path("exim.conf"), "-bdf", "-q1s")
 	cmd.Env = append(os.Environ(), "LD_LIBRARY_PATH="+e.path("lib"))
 	e.Process = Start(tb, cmd)
-	tb.Cleanup(func() {
-		if tb.Failed() {
-			tb.Logf("log of Exim:\n%s", tail(e.Log()))
-		}
-	})
+	showLog(tb, "Exim", e.Log)
 	AwaitListener(tb, e.Process, "tcp", e.Addr)
 	return e
 }
@@ -123,8 +119,7 @@ func (e *Exim) Deliveries() (list []Delivery) {
 // AwaitIdle waits until the queue is empty: everything is delivered or bounced.
 func (e *Exim) AwaitIdle(patience time.Duration) {
 	e.tb.Helper()
-	// As with Postfix: a bounce is queued before its cause is removed.
-	Await(e.tb, patience, "the queue of Exim to be empty", func() bool { return e.queued()+e.queued() == 0 })
+	awaitEmpty(e.tb, patience, "Exim", e.queued)
 }
 
 // queued counts the messages in the queue.

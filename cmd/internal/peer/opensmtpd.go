@@ -117,8 +117,7 @@ func (o *OpenSMTPD) Deliveries() (list []Delivery) {
 // AwaitIdle waits until the queue is empty: everything is delivered or bounced.
 func (o *OpenSMTPD) AwaitIdle(patience time.Duration) {
 	o.tb.Helper()
-	// As with Postfix: a bounce is queued before its cause is removed.
-	Await(o.tb, patience, "the queue of OpenSMTPD to be empty", func() bool { return o.queued()+o.queued() == 0 })
+	awaitEmpty(o.tb, patience, "OpenSMTPD", o.queued)
 }
 
 // queued counts the envelopes in the queue: a message is a directory, each of its recipients a

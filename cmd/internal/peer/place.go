@@ -95,6 +95,23 @@ func Await(tb testing.TB, patience time.Duration, what string, ready func() bool
 	}
 }
 
+// awaitEmpty waits until the queue of an MTA is empty. A bounce is queued before its cause is removed,
+// but behind the back of one look: two looks see it.
+func awaitEmpty(tb testing.TB, patience time.Duration, mta string, queued func() int) {
+	tb.Helper()
+	Await(tb, patience, "the queue of "+mta+" to be empty", func() bool { return queued()+queued() == 0 })
+}
+
+// showLog shows the log of a program when the test has failed.
+func showLog(tb testing.TB, program string, log func() string) {
+	tb.Helper()
+	tb.Cleanup(func() {
+		if tb.Failed() {
+			tb.Logf("log of %s:\n%s", program, tail(log()))
+		}
+	})
+}
+
 // AwaitListener waits until somebody accepts connections at the address, and fails at once when
 // the program that should has ended.
 func AwaitListener(tb testing.TB, p *Process, network, addr string) {

@@ -50,11 +50,7 @@ func StartPostfix(tb testing.TB, c PostfixConfig) *Postfix {
 	// signal of its parent's death (PR_SET_PDEATHSIG).
 	p.Process = Start(tb, exec.Command("sh", "-c", `"$@" & trap "kill $!" TERM; wait $!; wait $!`,
 		"sh", filepath.Join(daemons, "master"), "-c", p.path("etc"), "-s"))
-	tb.Cleanup(func() {
-		if tb.Failed() {
-			tb.Logf("log of Postfix:\n%s", tail(p.Log()))
-		}
-	})
+	showLog(tb, "Postfix", p.Log)
 	AwaitListener(tb, p.Process, "tcp", p.Addr)
 	return p
 }
@@ -107,9 +103,7 @@ func (p *Postfix) Flush() {
 // AwaitIdle waits until the queue is empty: everything is delivered or bounced.
 func (p *Postfix) AwaitIdle(patience time.Duration) {
 	p.tb.Helper()
-	// A bounce is queued before its cause is removed, but behind the back of one look: two
-	// looks see it.
-	Await(p.tb, patience, "the queue of Postfix to be empty", func() bool { return p.queued()+p.queued() == 0 })
+	awaitEmpty(p.tb, patience, "Postfix", p.queued)
 }
 
 // queued counts the messages in the queue, in the order in which they move through it.

@@ -58,11 +58,7 @@ func StartSendmail(tb testing.TB, c SendmailConfig) *Sendmail {
 	cmd.Env = s.environment()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS}
 	s.Process = Start(tb, cmd)
-	tb.Cleanup(func() {
-		if tb.Failed() {
-			tb.Logf("log of Sendmail:\n%s", tail(s.Log()))
-		}
-	})
+	showLog(tb, "Sendmail", s.Log)
 	AwaitListener(tb, s.Process, "tcp", s.Addr)
 	return s
 }
@@ -211,8 +207,7 @@ func (s *Sendmail) Deliveries() (list []Delivery) {
 // AwaitIdle waits until the queue is empty: everything is delivered or bounced.
 func (s *Sendmail) AwaitIdle(patience time.Duration) {
 	s.tb.Helper()
-	// As with Postfix: a bounce is queued before its cause is removed.
-	Await(s.tb, patience, "the queue of Sendmail to be empty", func() bool { return s.queued()+s.queued() == 0 })
+	awaitEmpty(s.tb, patience, "Sendmail", s.queued)
 }
 
 func (s *Sendmail) queued() int { return len(glob(s.tb, s.path("queue/*"))) }
