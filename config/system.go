@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -28,6 +29,8 @@ func (c *Config) CheckSystem() []Problem {
 			at.Hint = "make it, or write where it is"
 		case errors.Is(err, fs.ErrPermission):
 			at.Hint = "the user who runs the server must be allowed to"
+		case errors.Is(err, syscall.EROFS):
+			at.Hint = "mount it for writing; under systemd the service's ReadWritePaths= must name it too"
 		}
 		at.Warning = errors.As(err, new(caution))
 		found = append(found, at)

@@ -43,6 +43,7 @@ func testWithSystemd(t *testing.T, packages []string) {
 		{"upgrade of the package", testPackageUpgrade},
 		{"watchdog", testWatchdog},
 		{"broken configuration", testBrokenConfiguration},
+		{"read-only store", testReadOnlyStore},
 		{"owners", testOwners},
 		{"purge", testPurge},
 	} {
@@ -351,6 +352,29 @@ func testBrokenConfiguration(t *testing.T, m *machine) {
 	m.run(t, "systemctl", "start", "doorstep")
 	m.properties(t, socket, "ActiveState", "active")
 	send(t, m, "alice@example.org")
+}
+
+// testReadOnlyStore: a store that the unit does not let the service write to is told of at the start, once, and
+// costs its mail alone: the service runs, and says that it is not ready.
+func testReadOnlyStore(t *testing.T, m *machine) {
+	good := m.run(t, "cat", configuration)
+	m.run(t, "install", "-d", "-o", "doorstep", "/opt/mail")
+	m.write(t, configuration, strings.Replace(good, "/var/lib/doorstep/mail/", "/opt/mail/", 1))
+	m.run(t, "systemctl", "restart", "doorstep")
+	pid := m.property(t, service, "MainPID")
+	if said := m.fail(t, "doorstep", "send", "--server", "unix:"+lmtp, "--to", "alice@example.org"); !strings.Contains(said, ": 451 4.3.0 ") {
+		t.Errorf("the answer is\n%s", said)
+	}
+	if said := m.fail(t, "doorstep", "status"); !strings.Contains(said, "NOT READY") || !strings.Contains(said, "store /opt/mail cannot be written to: read-only file system") {
+		t.Errorf("the status is\n%s", said)
+	}
+	said := m.run(t, "journalctl", "--no-pager", "-q", "-o", "cat", "-u", "doorstep", "_PID="+pid)
+	if strings.Count(said, "does not fit this machine") != 1 || !strings.Contains(said, "ReadWritePaths=") || strings.Count(said, "level=WARN") != 2 {
+		t.Errorf("the journal says\n%s", said)
+	}
+	m.properties(t, service, "ActiveState", "active", "MainPID", pid)
+	m.write(t, configuration, good)
+	m.run(t, "systemctl", "restart", "doorstep")
 }
 
 // testOwners: with the drop-in mail belongs to the accounts' users; without it the service refuses to run.
