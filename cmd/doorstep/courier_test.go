@@ -68,7 +68,8 @@ func TestFoldersForCourier(t *testing.T) {
 			}
 		}
 	}
-	if err := errors.Join(c.Delete("INBOX.More"), c.Logout()); err != nil {
+	_, err := c.Select("INBOX") // a folder that is open cannot be deleted
+	if err := errors.Join(err, c.Delete("INBOX.More"), c.Logout()); err != nil {
 		t.Error(err)
 	}
 	made, err := filepath.Glob(filepath.Join(maildir, ".*", "maildirfolder"))
