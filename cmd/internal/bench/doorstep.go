@@ -110,7 +110,7 @@ func (u setup) giveAway(s site) error {
 	}
 	for i, box := range allBoxes() {
 		dir, id := s.maildir(box.name), firstOwner+i%owners
-		if err := errors.Join(os.Mkdir(dir, 0o700), os.Chown(dir, id, id)); err != nil {
+		if err := errors.Join(os.MkdirAll(dir, 0o700), os.Chown(dir, id, id)); err != nil { // of a case before
 			return err
 		}
 	}
