@@ -1,6 +1,7 @@
 package powercut
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -18,6 +19,7 @@ type FileSystem struct {
 	Name string // as test names have it
 	kind string // as mount has it
 	mkfs []string
+	size int64 // of its disk; 0 is diskSize
 	// AllOrNothing says that it takes a cut that keeps a part of the cache for damage of its own.
 	AllOrNothing bool
 }
@@ -37,7 +39,14 @@ var (
 	}
 )
 
-// FileSystems are all of them.
+// Ext4ForMany is ext4 with room for some hundred thousand small files, for measuring. Ext4 as it is made on a
+// small disk has an inode for every 16 KiB, which are used up before its blocks are.
+var Ext4ForMany = FileSystem{
+	Name: "ext4-many", kind: "ext4", size: 4 << 30,
+	mkfs: []string{"mkfs.ext4", "-q", "-F", "-E", "nodiscard", "-i", "4096"},
+}
+
+// FileSystems are those that must survive.
 var FileSystems = []FileSystem{Ext4, Ext4FastCommit, XFS, Btrfs}
 
 // diskSize is enough for xfs, which wants 300 MiB. Only what is written takes memory.
@@ -55,7 +64,7 @@ type Volume struct {
 // New makes a file system on a new disk and mounts it, until the test ends.
 func New(tb testing.TB, kind FileSystem) *Volume {
 	tb.Helper()
-	v := &Volume{Disk: NewDisk(diskSize), kind: kind}
+	v := &Volume{Disk: NewDisk(cmp.Or(kind.size, diskSize)), kind: kind}
 	v.makeDirs(tb)
 	v.connect(tb)
 	run(tb, kind.mkfs[0], append(kind.mkfs[1:], filepath.Join(v.diskDir, diskFile))...)

@@ -18,8 +18,8 @@ const slowFlush = 2 * time.Millisecond
 // of the power cut tests: a FUSE server in this process, whose processor time is nobody's.
 func slowDisk(h *host) (dir string, err error) {
 	err = h.launch(func() {
-		powercut.Need(h, powercut.Ext4)
-		v := powercut.New(h, powercut.Ext4)
+		powercut.Need(h, powercut.Ext4ForMany)
+		v := powercut.New(h, powercut.Ext4ForMany)
 		v.Disk.SlowFlush(slowFlush)
 		dir = v.Dir
 	})
