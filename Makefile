@@ -5,7 +5,8 @@
 # make crash    power cuts, kill -9 and failing disks, at length; needs root
 # make soak     reloads and upgrades under load, and ten minutes of it
 # make deb      the Debian package, in ./bin
-# make bench    Doorstep beside Dovecot and others, for half an hour; BENCH=-quick or BENCH="-within 12m" for less
+# make bench    Doorstep beside Dovecot and others, for half an hour; BENCH=-quick or BENCH="-within 12m" for less;
+#               then what it costs to look one of a million accounts up, in SQLite and PostgreSQL
 # make microbench  the Go benchmarks
 
 GO       ?= go
@@ -58,6 +59,7 @@ soak: peers
 
 bench:
 	$(GO) run ./cmd/internal/bench $(BENCH)
+	$(GO) test -run '^$$' -bench Lookup ./delivery/directory/sql/sqlite ./cmd/internal/hosting
 
 microbench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
