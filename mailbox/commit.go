@@ -191,5 +191,11 @@ func (f *mailfile) reveal(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("deliver to %s: %w", f.to, err)
 	}
-	return f.claim.publish(func() error { return f.store().committer.publish(ctx, f) })
+	return f.claim.publish(func() error {
+		err := f.store().committer.publish(ctx, f)
+		if errors.Is(err, errUnshared) {
+			return f.publishAlone(ctx)
+		}
+		return err
+	})
 }

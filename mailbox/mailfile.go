@@ -24,6 +24,7 @@ type mailfile struct {
 	fd      int
 	pending [2][]byte // what append has still to write
 	shared  bool      // others may be taking their name from this one's Maildir
+	source  *share    // the sealed file that is to be this copy; nil for a file of its own
 	at      stage
 	tmpName string // the name in tmp/, tried or taken
 	newName string // the name in new/, tried or taken
@@ -124,18 +125,18 @@ func (f *mailfile) close() error {
 	return nil
 }
 
-// publish moves the file into new/ under a name with its sizes, never over another file.
-func (f *mailfile) publish() error { return f.asOwner((*mailfile).rename) }
+// publish brings the file into new/ under a name with its sizes, never over another file.
+func (f *mailfile) publish() error { return f.asOwner((*mailfile).show) }
 
-func (f *mailfile) rename() error {
+func (f *mailfile) show() error {
 	s := f.store()
-	base := f.tmpName
+	base, move := f.tmpName, f.move
+	if f.source != nil {
+		base, move = s.names.next(s.sys.now()), f.share
+	}
 	for range nameTries {
 		f.newName = f.sized(base)
-		err := s.sys.rename(f.dir.tmp, f.tmpName, f.dir.new, f.newName)
-		if err == unix.ENOSYS || err == unix.EINVAL { // a file system without RENAME_NOREPLACE
-			err = f.publishByLink()
-		}
+		err := move()
 		switch {
 		case err == nil:
 			f.at, f.name = inNew, f.newName
@@ -147,6 +148,15 @@ func (f *mailfile) rename() error {
 	}
 	f.newName = "" // every name tried is another's
 	return f.failed("publish", unix.EEXIST)
+}
+
+// move moves the file from tmp/ into new/.
+func (f *mailfile) move() error {
+	err := f.store().sys.rename(f.dir.tmp, f.tmpName, f.dir.new, f.newName)
+	if err == unix.ENOSYS || err == unix.EINVAL { // a file system without RENAME_NOREPLACE
+		return f.publishByLink()
+	}
+	return err
 }
 
 // publishByLink publishes as Maildir always did. The name left in tmp/ when unlink fails is only

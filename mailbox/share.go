@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -10,8 +11,8 @@ import (
 
 // With Options.SingleCopy copies of a message that are the same octets, of one owner and on one
 // file system, are one file with several names (MDIR-16). The first of them whose Maildir is open
-// writes and syncs it; to the others it gives a name in their tmp/, and from there on they are
-// copies like any: each is published and has its own directory synced.
+// writes and syncs it. The others are sealed with it, and are published by a name in their new/: what
+// is whole and durable needs no way through tmp/. Each has its own directory synced.
 //
 // Nobody depends on the one that writes. When it fails, the next one writes; where there can be no
 // other name (EMLINK, EXDEV, EPERM, a reader that has moved the file), a copy is a file of its own.
@@ -85,29 +86,36 @@ func (f *mailfile) sealShared(ctx context.Context) error {
 		if !file.sealed {
 			continue
 		}
-		if f.at == nowhere && f.link(ctx, file) == nil {
+		if f.at == nowhere {
+			f.source = file
 			return nil
 		}
 		return f.store().committer.seal(ctx, f)
 	}
 }
 
-// link gives a sealed file a name in the copy's tmp/.
-func (f *mailfile) link(ctx context.Context, file *share) error {
-	s := f.store()
-	if err := s.gate.enter(ctx, f.dir.id.dev); err != nil {
+// errUnshared says that a sealed file could not be given another name.
+var errUnshared = errors.New("the file cannot be shared")
+
+// share gives the sealed file f.source a name in the copy's new/, never over another file.
+func (f *mailfile) share() error {
+	sys, file := f.store().sys, f.source
+	err := sys.link(file.dir.tmp, file.tmpName, f.dir.new, f.newName)
+	if err == unix.ENOENT { // it has been published meanwhile
+		err = sys.link(file.dir.new, file.newName, f.dir.new, f.newName)
+	}
+	if err == nil || err == unix.EEXIST {
 		return err
 	}
-	defer s.gate.leave(f.dir.id.dev)
-	return f.asOwner(func(f *mailfile) error {
-		name := s.names.next(s.sys.now())
-		err := s.sys.link(file.dir.tmp, file.tmpName, f.dir.tmp, name)
-		if err == unix.ENOENT { // it has been published meanwhile
-			err = s.sys.link(file.dir.new, file.newName, f.dir.tmp, name)
-		}
-		if err == nil {
-			f.tmpName, f.at = name, inTmp
-		}
+	_ = sys.unlink(f.dir.new, f.newName) // over the network a link can report an error and have happened
+	return fmt.Errorf("%w: %w", errUnshared, err)
+}
+
+// publishAlone publishes a copy that could not share a file, as a file of its own.
+func (f *mailfile) publishAlone(ctx context.Context) error {
+	f.source = nil
+	if err := f.store().committer.seal(ctx, f); err != nil {
 		return err
-	})
+	}
+	return f.store().committer.publish(ctx, f)
 }
