@@ -4,7 +4,9 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -67,19 +69,28 @@ func tail(log string) string {
 	return "…\n" + end
 }
 
-// FreePort finds a loopback TCP port that nobody listens on.
+// handedOut has the ports that FreePort gave, each once: the kernel may offer one again as soon as
+// it is closed, and a test that asks for two would listen twice on one.
+var handedOut sync.Map
+
+// FreePort finds a loopback TCP port that nobody listens on, another one at each call.
 func FreePort(tb testing.TB) string {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
+	for range 100 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			tb.Fatal(err)
+		}
+		port := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+		if err := l.Close(); err != nil {
+			tb.Fatal(err)
+		}
+		if _, again := handedOut.LoadOrStore(port, true); !again {
+			return port
+		}
 	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return port
+	tb.Fatal("no loopback port is free that was not handed out before")
+	return ""
 }
 
 // Await waits until ready says yes, looking every few milliseconds: other programs send no
