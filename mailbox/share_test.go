@@ -52,6 +52,7 @@ func TestSingleCopy(t *testing.T) {
 		{name: "too many links", sys: failing("link", unix.EMLINK), files: copies},
 		{name: "another file system", sys: failing("link", unix.EXDEV), files: copies},
 		{name: "links not allowed", sys: failing("link", unix.EPERM), files: copies},
+		{name: "a reader has moved it", sys: failing("link", unix.ENOENT), files: copies},
 		{name: "two devices", files: 2, sys: func(p *probe) {
 			p.device = func(path string) (uint64, bool) { return 1, filepath.Base(filepath.Dir(path)) == "u0" }
 		}},
