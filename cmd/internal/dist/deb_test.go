@@ -95,16 +95,16 @@ func testWithoutSystemd(t *testing.T, packages []string) {
 	}
 	cmd := exec.Command("sh", "-euc", `
 		mount -t tmpfs tmpfs "$1"
-		mkdir "$1/upper" "$1/work" "$1/root"
-		mount -t overlay overlay -o lowerdir=/,upperdir="$1/upper",workdir="$1/work" "$1/root"
-		mkdir -p "$1/root/proc" "$1/root/dev"
-		mount -t proc proc "$1/root/proc"
-		mount --rbind /dev "$1/root/dev"
-		mount -t tmpfs tmpfs "$1/root/run"
-		mount -t tmpfs tmpfs "$1/root/tmp"
-		cp "$2" "$1/root/tmp/a.deb"
-		cp "$3" "$1/root/tmp/b.deb"
-		exec chroot "$1/root" env PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive sh -c "$4" sh /tmp/a.deb /tmp/b.deb`,
+		mkdir "$1/upper" "$1/work" "$1/merged"
+		mount -t overlay overlay -o lowerdir=/,upperdir="$1/upper",workdir="$1/work" "$1/merged"
+		mkdir -p "$1/merged/proc" "$1/merged/dev"
+		mount -t proc proc "$1/merged/proc"
+		mount --rbind /dev "$1/merged/dev"
+		mount -t tmpfs tmpfs "$1/merged/run"
+		mount -t tmpfs tmpfs "$1/merged/tmp"
+		cp "$2" "$1/merged/tmp/a.deb"
+		cp "$3" "$1/merged/tmp/b.deb"
+		exec chroot "$1/merged" env PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive sh -c "$4" sh /tmp/a.deb /tmp/b.deb`,
 		"sh", machine, packages[0], packages[1], inside)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.CombinedOutput()
