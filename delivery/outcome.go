@@ -105,10 +105,10 @@ func (o *outcomes) done(copy int, err error) {
 		if !ok {
 			break
 		}
-		o.out <- err
 		for _, p := range r.parts {
 			o.t.logDone(r, p, o.of(r, p))
 		}
+		o.out <- err // only now: a server may be stopped as soon as its clients are answered
 		o.next++
 	}
 	if o.next == len(o.t.recipients) {
