@@ -30,7 +30,7 @@ func BenchmarkDeliver(b *testing.B) {
 			octets := slices.Concat(header, wire)
 			inSessions(b, sessions, func(n int64) error { return bareDelivery(dests[n%benchMaildirs], n, octets) })
 		})
-		for _, name := range []string{"group", "two beats", "each", "none"} {
+		for _, name := range []string{"group", "two beats", "journal", "each", "none"} {
 			b.Run(fmt.Sprintf("%s/%d", name, sessions), func(b *testing.B) {
 				dests := benchMailboxes(b, root)
 				s := open(b, Options{Create: true}, kernel{})
@@ -41,6 +41,11 @@ func BenchmarkDeliver(b *testing.B) {
 				}
 				if name == "two beats" {
 					s.committer = newTwoBeats()
+				}
+				if name == "journal" {
+					j := newJournal(b, root)
+					defer j.close(b)
+					s.committer = j
 				}
 				for _, d := range dests { // as after the first delivery to each
 					if err := send(b, s, "x\r\n", d)[0]; err != nil {

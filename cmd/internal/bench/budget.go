@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	// withinContenders is who takes part when time is short: those whom the targets compare.
-	withinContenders = "group,single,quota,owners,sqlite,dovecot,floor"
+	// withinContenders is who takes part when time is short: those whom the targets compare, and where they end.
+	withinContenders = "group,single,quota,owners,sqlite,dovecot,floor,none"
 	// shortestPeriod is the least that says something.
 	shortestPeriod = 300 * time.Millisecond
 	// startShare is the part of a case's time that is not measuring: starting, growing, settling.

@@ -12,33 +12,57 @@ type target struct {
 	unit func(float64) string
 	most bool // want is the most, not the least
 	of   func(r *Report) float64
+	// unsynced is the figure of the same server without a sync, which no durability can exceed; nil: it does not matter.
+	unsynced func(r *Report) float64
 }
 
 // targets are the aims of the project. What was not measured is left open.
 var targets = []target{
-	{"1 session, rate of Dovecot's", 3, times, false, against("many-1", "group", "dovecot", rate)},
-	{"16 sessions, rate of Dovecot's", 5, times, false, against("many-16", "group", "dovecot", rate)},
-	{"16 sessions, Dovecot's processor time of ours", 8, times, false, against("many-16", "dovecot", "group", cpu)},
-	{"64 sessions, rate of Dovecot's", 8, times, false, against("many-64", "group", "dovecot", rate)},
-	{"64 sessions, Dovecot's processor time of ours", 10, times, false, against("many-64", "dovecot", "group", cpu)},
-	{"64 sessions, Dovecot's memory of ours", 3, times, false, against("many-64", "dovecot", "group", memory)},
-	{"16 sessions into one mailbox, rate of Dovecot's", 12, times, false, against("one", "group", "dovecot", rate)},
-	{"50 recipients × 100 KiB, `single_copy`, rate of Dovecot's", 6, times, false, against("fanout", "single", "dovecot", rate)},
-	{"50 recipients × 100 KiB, rate of Dovecot's", 2, times, false, against("fanout", "group", "dovecot", rate)},
-	{"1 session, rate of the floor's", 0.6, times, false, against("many-1", "group", "floor", rate)},
-	{"16 sessions, rate of the floor's", 0.6, times, false, against("many-16", "group", "floor", rate)},
-	{"64 sessions, rate of the floor's", 0.6, times, false, against("many-64", "group", "floor", rate)},
-	{"slow disk, 1 session, rate of the floor's", 0.9, times, false, against("slow-1", "group", "floor", rate)},
-	{"slow disk, 16 sessions, rate of the floor's", 0.9, times, false, against("slow-16", "group", "floor", rate)},
-	{"slow disk, 64 sessions, rate of the floor's", 0.9, times, false, against("slow-64", "group", "floor", rate)},
-	{"16 sessions, with quotas, rate of that without", 0.9, times, false, against("many-16", "quota", "group", rate)},
-	{"16 sessions into one mailbox, with a quota, rate of that without", 0.9, times, false, against("one", "quota", "group", rate)},
-	{"16 sessions, accounts in SQLite, rate of those in the configuration", 0.9, times, false, against("many-16", "sqlite", "group", rate)},
-	{"16 sessions × 25 MiB, rate of the floor's", 0.8, times, false, against("bulk-16", "group", "floor", rate)},
-	{"16 sessions × 25 MiB, memory", 64 * mib, size, true, alone("bulk-16", "group", memory)},
-	{"10,000 idle connections, memory", 320 * mib, size, true, alone("idle-10000", "group", memory)},
-	{"mailbox of 1,000,000 files, rate of that with 1,000", 0.9, times, false, grownBy("grown-1000000", "grown-1000")},
-	{"4 KB message through `lmtp`, heap allocations", 9, plain, true, func(r *Report) float64 { return r.Allocations }},
+	overDovecot("1 session, rate of Dovecot's", 3, "many-1", rate),
+	overDovecot("16 sessions, rate of Dovecot's", 5, "many-16", rate),
+	underDovecot("16 sessions, Dovecot's processor time of ours", 8, "many-16", cpu),
+	overDovecot("64 sessions, rate of Dovecot's", 8, "many-64", rate),
+	underDovecot("64 sessions, Dovecot's processor time of ours", 10, "many-64", cpu),
+	underDovecot("64 sessions, Dovecot's memory of ours", 3, "many-64", memory),
+	overDovecot("16 sessions into one mailbox, rate of Dovecot's", 12, "one", rate),
+	atLeast("50 recipients × 100 KiB, `single_copy`, rate of Dovecot's", 6, against("fanout", "single", "dovecot", rate)),
+	overDovecot("50 recipients × 100 KiB, rate of Dovecot's", 2, "fanout", rate),
+	atLeast("1 session, rate of the floor's", 0.6, against("many-1", "group", "floor", rate)),
+	atLeast("16 sessions, rate of the floor's", 0.6, against("many-16", "group", "floor", rate)),
+	atLeast("64 sessions, rate of the floor's", 0.6, against("many-64", "group", "floor", rate)),
+	atLeast("slow disk, 1 session, rate of the floor's", 0.9, against("slow-1", "group", "floor", rate)),
+	atLeast("slow disk, 16 sessions, rate of the floor's", 0.9, against("slow-16", "group", "floor", rate)),
+	atLeast("slow disk, 64 sessions, rate of the floor's", 0.9, against("slow-64", "group", "floor", rate)),
+	atLeast("16 sessions, with quotas, rate of that without", 0.9, against("many-16", "quota", "group", rate)),
+	atLeast("16 sessions into one mailbox, with a quota, rate of that without", 0.9, against("one", "quota", "group", rate)),
+	atLeast("16 sessions, accounts in SQLite, rate of those in the configuration", 0.9, against("many-16", "sqlite", "group", rate)),
+	atLeast("16 sessions × 25 MiB, rate of the floor's", 0.8, against("bulk-16", "group", "floor", rate)),
+	atMost("16 sessions × 25 MiB, memory", 64*mib, size, alone("bulk-16", "group", memory)),
+	atMost("10,000 idle connections, memory", 320*mib, size, alone("idle-10000", "group", memory)),
+	atLeast("mailbox of 1,000,000 files, rate of that with 1,000", 0.9, grownBy("grown-1000000", "grown-1000")),
+	atMost("4 KB message through `lmtp`, heap allocations", 9, plain, func(r *Report) float64 { return r.Allocations }),
+}
+
+func atLeast(what string, want float64, of func(*Report) float64) target {
+	return target{what: what, want: want, unit: times, of: of}
+}
+
+func atMost(what string, want float64, unit func(float64) string, of func(*Report) float64) target {
+	return target{what: what, want: want, unit: unit, most: true, of: of}
+}
+
+// overDovecot holds a figure against Dovecot's in the same case.
+func overDovecot(what string, want float64, name string, figure func(*Result) float64) target {
+	t := atLeast(what, want, against(name, "group", "dovecot", figure))
+	t.unsynced = against(name, "none", "dovecot", figure)
+	return t
+}
+
+// underDovecot holds Dovecot's figure against ours, where less is better.
+func underDovecot(what string, want float64, name string, figure func(*Result) float64) target {
+	t := atLeast(what, want, against(name, "dovecot", "group", figure))
+	t.unsynced = against(name, "dovecot", "none", figure)
+	return t
 }
 
 func rate(r *Result) float64   { return r.Rate }
@@ -92,17 +116,25 @@ func (t target) met(figure float64) string {
 
 // targetTable holds what was measured against the targets.
 func targetTable(b *strings.Builder, r *Report) {
-	b.WriteString("\n### Targets\n\n| | target | measured | met |\n|---|--:|--:|---|\n")
+	b.WriteString("\n### Targets\n\n| | target | measured | met | without any sync |\n|---|--:|--:|---|--:|\n")
 	for _, t := range targets {
 		bound := "≥ "
 		if t.most {
 			bound = "≤ "
 		}
-		figure := t.of(r)
-		shown := "–"
-		if figure != 0 {
-			shown = t.unit(figure)
+		unsynced := ""
+		if t.unsynced != nil {
+			unsynced = t.shown(t.unsynced(r))
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", t.what, bound+t.unit(t.want), shown, t.met(figure))
+		figure := t.of(r)
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", t.what, bound+t.unit(t.want), t.shown(figure), t.met(figure), unsynced)
 	}
+}
+
+// shown is a figure in its unit.
+func (t target) shown(figure float64) string {
+	if figure == 0 {
+		return "–"
+	}
+	return t.unit(figure)
 }
