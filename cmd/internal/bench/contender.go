@@ -31,6 +31,7 @@ type subject interface {
 type sample struct {
 	took time.Duration
 	cpu  time.Duration // of the contender alone, in and outside the kernel
+	load time.Duration // processor time of the load generator, which has the same processors
 }
 
 // A detail is what the round of the details tells.

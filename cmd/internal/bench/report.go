@@ -43,19 +43,21 @@ type Result struct {
 	Rates     []float64 `json:"rates,omitempty"` // deliveries a second, by round
 	Rate      float64   `json:"rate,omitempty"`  // their median
 	CPU       float64   `json:"cpu_us,omitempty"`
-	Memory    int64     `json:"memory,omitempty"` // peak, octets
-	Before    int64     `json:"before,omitempty"` // of an Idle case: the memory without connections
+	Load      float64   `json:"load_us,omitempty"` // processor time of the load generator
+	Memory    int64     `json:"memory,omitempty"`  // peak, octets
+	Before    int64     `json:"before,omitempty"`  // of an Idle case: the memory without connections
 	P50       float64   `json:"p50_ms,omitempty"`
 	P99       float64   `json:"p99_ms,omitempty"`
 
-	cpus []float64
+	cpus, loads []float64
 }
 
 // add notes a round.
 func (r *Result) add(s sample, deliveries int) {
 	r.Rates = append(r.Rates, float64(deliveries)/s.took.Seconds())
 	r.cpus = append(r.cpus, float64(s.cpu.Microseconds())/float64(deliveries))
-	r.Rate, r.CPU = median(r.Rates), median(r.cpus)
+	r.loads = append(r.loads, float64(s.load.Microseconds())/float64(deliveries))
+	r.Rate, r.CPU, r.Load = median(r.Rates), median(r.cpus), median(r.loads)
 }
 
 func (r *Result) addDetail(d detail) {

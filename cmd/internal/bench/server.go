@@ -28,21 +28,24 @@ func (s *server) run(ctx context.Context, l Load, messages int) (sample, error) 
 	if err != nil {
 		return sample{}, err
 	}
+	var load time.Duration
 	begin := time.Now()
 	for left := messages; left > 0; {
 		now := min(left, mailboxes*aliases/l.Recipients)
-		if err := s.source(ctx, l, now); err != nil {
+		cpu, err := s.source(ctx, l, now)
+		if err != nil {
 			return sample{}, err
 		}
+		load += cpu
 		left -= now
 	}
 	took := time.Since(begin)
 	after, err := sessionCPU(s.process.Pid())
-	return sample{took: took, cpu: after - before}, err
+	return sample{took: took, cpu: after - before, load: load}, err
 }
 
-// source runs smtp-source once. -N counts up the addresses.
-func (s *server) source(ctx context.Context, l Load, messages int) error {
+// source runs smtp-source once, and gives the processor time that it used. -N counts up the addresses.
+func (s *server) source(ctx context.Context, l Load, messages int) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	args := []string{
@@ -57,9 +60,9 @@ func (s *server) source(ctx context.Context, l Load, messages int) error {
 	}
 	cmd := exec.CommandContext(ctx, smtpSource(), append(args, "unix:"+s.socket)...)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("smtp-source %s: %w: %s\n%s", strings.Join(args, " "), err, bytes.TrimSpace(out), lastLines(s.process.Output()))
+		return 0, fmt.Errorf("smtp-source %s: %w: %s\n%s", strings.Join(args, " "), err, bytes.TrimSpace(out), lastLines(s.process.Output()))
 	}
-	return nil
+	return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), nil
 }
 
 // smtpSource finds the program of Debian's package postfix.

@@ -41,14 +41,14 @@ func loadTable(b *strings.Builder, c CaseReport) {
 	if c.Bulk {
 		unit = "MiB/s"
 	}
-	fmt.Fprintf(b, "| | %s | of Dovecot | of the floor | CPU each | memory | p50 | p99 |\n|---|--:|--:|--:|--:|--:|--:|--:|\n", unit)
+	fmt.Fprintf(b, "| | %s | of Dovecot | of the floor | CPU each | the load's CPU | memory | p50 | p99 |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|\n", unit)
 	for _, r := range c.Results {
 		if r.Missing != "" {
-			fmt.Fprintf(b, "| %s | – %s | | | | | | |\n", r.Title, strings.ReplaceAll(firstLine(r.Missing), "|", "/"))
+			fmt.Fprintf(b, "| %s | – %s | | | | | | | |\n", r.Title, strings.ReplaceAll(firstLine(r.Missing), "|", "/"))
 			continue
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", bold(r.Contender, r.Title), c.speed(r),
-			times(c.ratio(r, "dovecot")), times(c.ratio(r, "floor")), micros(r.CPU), octets(r.Memory), millis(r.P50), millis(r.P99))
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", bold(r.Contender, r.Title), c.speed(r),
+			times(c.ratio(r, "dovecot")), times(c.ratio(r, "floor")), micros(r.CPU), micros(r.Load), octets(r.Memory), millis(r.P50), millis(r.P99))
 	}
 }
 
@@ -96,7 +96,10 @@ func times(ratio float64) string {
 }
 
 func micros(us float64) string {
-	if us >= 10_000 {
+	switch {
+	case us == 0:
+		return "–"
+	case us >= 10_000:
 		return fmt.Sprintf("%.0f ms", us/1000)
 	}
 	return fmt.Sprintf("%.0f µs", us)
