@@ -9,9 +9,10 @@ import (
 // A Load is what is put on a contender.
 type Load struct {
 	Sessions   int    `json:"sessions"`
-	Recipients int    `json:"recipients"` // of each message
-	Size       int    `json:"size"`       // octets of content, without the header
-	Box        string `json:"box"`        // the one mailbox for all, "" for all in turn
+	Recipients int    `json:"recipients"`        // of each message
+	Size       int    `json:"size"`              // octets of content, without the header
+	Box        string `json:"box"`               // the one mailbox for all, "" for all in turn
+	Sources    int    `json:"sources,omitempty"` // processes that it comes from, at most Sessions; 0: one
 }
 
 // A Case is a load, and how it is measured.
@@ -68,7 +69,7 @@ func plan(o options) []Case {
 		all = append(all, Case{
 			Name:  fmt.Sprintf("bulk-%d", sessions),
 			Title: fmt.Sprintf("%s × 25 MiB", count(sessions, "session")),
-			Load:  Load{Sessions: sessions, Recipients: 1, Size: 25 * mib}, Bulk: true,
+			Load:  Load{Sessions: sessions, Recipients: 1, Size: 25 * mib, Sources: min(sessions, 4)}, Bulk: true,
 		})
 	}
 	for _, sessions := range []int{1, 16, 64} {

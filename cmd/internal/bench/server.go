@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
@@ -22,7 +23,8 @@ type server struct {
 // patience bounds one run of a load; a disk that needs more is not for this.
 const patience = 10 * time.Minute
 
-// run puts smtp-source on it. With -d a session keeps its connection.
+// run puts smtp-source on it. With -d a session keeps its connection. smtp-source writes one message
+// at a time, whatever its sessions: of long ones several at once need several of it.
 func (s *server) run(ctx context.Context, l Load, messages int) (sample, error) {
 	before, err := sessionCPU(s.process.Pid())
 	if err != nil {
@@ -32,7 +34,7 @@ func (s *server) run(ctx context.Context, l Load, messages int) (sample, error) 
 	begin := time.Now()
 	for left := messages; left > 0; {
 		now := min(left, mailboxes*aliases/l.Recipients)
-		cpu, err := s.source(ctx, l, now)
+		cpu, err := s.sources(ctx, l, now)
 		if err != nil {
 			return sample{}, err
 		}
@@ -43,6 +45,23 @@ func (s *server) run(ctx context.Context, l Load, messages int) (sample, error) 
 	after, err := sessionCPU(s.process.Pid())
 	return sample{took: took, cpu: after - before, load: load}, err
 }
+
+// sources shares messages and sessions among as many smtp-source as the load is to come from.
+func (s *server) sources(ctx context.Context, l Load, messages int) (time.Duration, error) {
+	n := max(1, l.Sources)
+	var total atomic.Int64
+	_, err := inSessions(n, n, func(i int) error {
+		share := l
+		share.Sessions = portion(l.Sessions, n, i)
+		cpu, err := s.source(ctx, share, portion(messages, n, i))
+		total.Add(int64(cpu))
+		return err
+	})
+	return time.Duration(total.Load()), err
+}
+
+// portion is the share of the i-th of n.
+func portion(whole, n, i int) int { return whole*(i+1)/n - whole*i/n }
 
 // source runs smtp-source once, and gives the processor time that it used. -N counts up the addresses.
 func (s *server) source(ctx context.Context, l Load, messages int) (time.Duration, error) {
