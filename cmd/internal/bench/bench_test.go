@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
 )
 
 func TestMain(m *testing.M) {
@@ -203,8 +205,9 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// TestParts runs the two contenders that are part of the program, with a load of our own.
+// TestParts runs the two contenders that are part of the program, with a load of our own, and by smtp-source.
 func TestParts(t *testing.T) {
+	peer.Need(t, "smtp-source")
 	for _, who := range []contender{{"floor", "", startFloor}, {"go", "", goSMTP(false)}, {"go-synced", "", goSMTP(true)}} {
 		t.Run(who.name, func(t *testing.T) {
 			h := new(host)
@@ -229,8 +232,13 @@ func TestParts(t *testing.T) {
 					t.Fatalf("%+v, %v", d, err)
 				}
 			}
+			several := Load{Sessions: 3, Recipients: 1, Size: 200 * kib, Box: "one", Sources: 2}
+			got, err := running.run(t.Context(), several, 7)
+			if err != nil || got.took <= 0 || (got.load > 0) != (who.name != "floor") {
+				t.Errorf("%+v, %v", got, err)
+			}
 			files, err := filepath.Glob(s.mail() + "/*/new/*")
-			if err != nil || len(files) != 6*4+6 {
+			if err != nil || len(files) != 6*4+6+7 {
 				t.Errorf("%d files, %v", len(files), err)
 			}
 		})

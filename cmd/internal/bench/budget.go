@@ -6,7 +6,8 @@ import (
 )
 
 const (
-	// withinContenders is who takes part when time is short: those whom the targets compare, and where they end.
+	// withinContenders is who takes part when time is short: those whom the targets compare,
+	// and "none", which no durability can exceed.
 	withinContenders = "group,single,quota,owners,sqlite,dovecot,floor,none"
 	// shortestPeriod is the least that says something.
 	shortestPeriod = 300 * time.Millisecond
