@@ -42,9 +42,10 @@ func BenchmarkDeliver(b *testing.B) {
 				if name == "two beats" {
 					s.committer = newTwoBeats()
 				}
+				var behind []func()
 				if name == "journal" {
 					j := newJournal(b, root)
-					defer j.close(b)
+					behind = append(behind, func() { j.close(b) })
 					s.committer = j
 				}
 				for _, d := range dests { // as after the first delivery to each
@@ -60,7 +61,7 @@ func BenchmarkDeliver(b *testing.B) {
 					}
 					m.Commit(context.Background(), func(_ int, err error) { outcome = err })
 					return outcome
-				})
+				}, behind...)
 			})
 		}
 	}
@@ -115,8 +116,8 @@ func benchMailboxes(b *testing.B, root string) []Dest {
 	return dests
 }
 
-// inSessions shares b.N deliveries among so many goroutines.
-func inSessions(b *testing.B, sessions int, deliver func(n int64) error) {
+// inSessions shares b.N deliveries among so many goroutines. What is still to be done behind them counts too.
+func inSessions(b *testing.B, sessions int, deliver func(n int64) error, behind ...func()) {
 	b.ReportAllocs()
 	var next atomic.Int64
 	var wg sync.WaitGroup
@@ -133,6 +134,9 @@ func inSessions(b *testing.B, sessions int, deliver func(n int64) error) {
 		})
 	}
 	wg.Wait()
+	for _, finish := range behind {
+		finish()
+	}
 	b.ReportMetric(float64(b.N)/time.Since(begin).Seconds(), "mails/s")
 	b.ReportMetric(float64((cpuTime(b)-cpu).Microseconds())/float64(b.N), "cpu-µs/op")
 }
