@@ -8,6 +8,8 @@
 # make bench    Doorstep beside Dovecot and others, for half an hour; BENCH=-quick or BENCH="-within 12m" for less;
 #               then what it costs to look one of a million accounts up, in SQLite and PostgreSQL
 # make microbench  the Go benchmarks
+# make house    how far the files of each package depend on one another, and how large its parts are; HOUSE=-v for
+#               each long line
 
 GO       ?= go
 FUZZTIME ?= 60s
@@ -16,7 +18,7 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1
 # Tools at fixed versions, run through the module proxy: nothing to install by hand.
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: build test check peers unit fuzz crash soak bench microbench deb clean
+.PHONY: build test check peers unit fuzz crash soak bench microbench house deb clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o doorstep ./cmd/doorstep
@@ -63,6 +65,9 @@ bench:
 
 microbench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+house:
+	@$(GO) run ./cmd/internal/house/measure $(HOUSE)
 
 deb: build
 	dist/debian/build ./doorstep bin
