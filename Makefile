@@ -1,6 +1,7 @@
 # make          build ./doorstep
 # make test     everything a change must pass; installs the real peers where it can
-# make check    formatting, vet, staticcheck
+# make check    formatting, vet, staticcheck, spelling
+# make lint     golangci-lint, by .golangci.yml
 # make fuzz     each fuzz target for FUZZTIME
 # make crash    power cuts, kill -9 and failing disks, at length; needs root
 # make soak     reloads and upgrades under load, and ten minutes of it
@@ -17,8 +18,13 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1
 
 # Tools at fixed versions, run through the module proxy: nothing to install by hand.
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+MISSPELL    = github.com/golangci/misspell/cmd/misspell@v0.8.0
+GOLANGCI    = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build test check peers unit fuzz crash soak bench microbench house deb clean
+.PHONY: build test check lint peers unit fuzz crash soak bench microbench house deb clean
+
+# What is written by people; "dialogue" is one spelling of two.
+SPELLED = $$(git ls-files '*.go' '*.md' Makefile .ci dist | grep -v testdata)
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o doorstep ./cmd/doorstep
@@ -31,6 +37,10 @@ check:
 	$(GO) mod verify
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
+	$(GO) run $(MISSPELL) -locale US -i dialogue,dialogues,adress -error $(SPELLED)
+
+lint:
+	$(GO) run $(GOLANGCI) run ./...
 
 peers:
 	.ci/install-peers

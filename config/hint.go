@@ -44,7 +44,7 @@ const (
 )
 
 // distance is the cost of the letters to insert, delete, replace, or swap with their
-// neighbours to make b of a (optimal string alignment). A word cut short, or with something
+// neighbors to make b of a (optimal string alignment). A word cut short, or with something
 // behind it, is near.
 func distance(a, b string) int {
 	if min(len(a), len(b)) >= 3 && (strings.HasPrefix(a, b) || strings.HasPrefix(b, a)) && a != b {

@@ -13,7 +13,7 @@ type reader struct {
 	// said holds every value of a key of the table, by its path over all files.
 	said map[string]value
 	// doubt holds the paths of what a file got so wrong that nothing may be concluded from
-	// its absence: whole sections, and keys that were probably meant by a misspelt one.
+	// its absence: whole sections, and keys that were probably meant by a misspelled one.
 	doubt map[string]bool
 	// domains and mailboxes are the names given to Config.Domains and Config.Users, and where.
 	domains   []domainName

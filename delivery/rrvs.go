@@ -45,7 +45,7 @@ func isRole(local string) bool { return roles[strings.ToLower(local)] }
 
 const (
 	// maxSinceFields and maxSinceField bound what is kept of a header's fields. What is beyond
-	// is not honoured: their author is the only one to lose by it.
+	// is not honored: their author is the only one to lose by it.
 	maxSinceFields = 100
 	maxSinceField  = 1000
 )

@@ -48,7 +48,7 @@ var (
 	replyMechanism     = Reply{Code: 504, Enhanced: "5.5.4", Text: "mechanism not offered"}
 	replyAuthLong      = Reply{Code: 500, Enhanced: "5.5.6", Text: "authentication line too long"}
 	replyAuthEncoding  = Reply{Code: 501, Enhanced: "5.5.2", Text: "not base64"}
-	replyAuthCancelled = Reply{Code: 501, Enhanced: "5.7.0", Text: "authentication cancelled"}
+	replyAuthCancelled = Reply{Code: 501, Enhanced: "5.7.0", Text: "authentication canceled"}
 )
 
 // mechanisms are what is offered now.

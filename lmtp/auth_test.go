@@ -105,7 +105,7 @@ func TestAuth(t *testing.T) {
 		"AUTH-03 empty initial response":   {"AUTH WORD =", "535 5.7.8"},
 		"AUTH-03 empty response":           {"AUTH WORD", "334", "", "535 5.7.8"},
 		"AUTH-03 = is for the initial one": {"AUTH WORD", "334", "=", "501 5.5.2"},
-		"AUTH-03 cancelled":                {"AUTH WORD", "334", "*", "501 5.7.0", "AUTH WORD " + right, "235 2.7.0"},
+		"AUTH-03 canceled":                 {"AUTH WORD", "334", "*", "501 5.7.0", "AUTH WORD " + right, "235 2.7.0"},
 		"AUTH-03 * is no initial one":      {"AUTH WORD *", "501 5.5.2"},
 		"AUTH-03 misplaced =":              {"AUTH WORD AA=A", "501 5.5.2"},
 		"AUTH-03 no padding":               {"AUTH WORD Zg", "501 5.5.2"},

@@ -70,7 +70,7 @@ func TestAttributes(t *testing.T) {
 }
 
 // FuzzAttributes: whatever is said, nothing that is kept can end a header field, open a
-// comment or colour a terminal.
+// comment or color a terminal.
 func FuzzAttributes(f *testing.F) {
 	f.Add("NAME=a+0D+0Ab ADDR=IPV6:::1 PORT=25")
 	f.Add("LOGIN=a+b HELO=[UNAVAILABLE] SESSION=+2B")

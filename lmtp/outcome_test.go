@@ -242,10 +242,10 @@ func TestAbort(t *testing.T) {
 func TestClientLeavesBetweenReplies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		results := make(chan error, 3)
-		var cancelled time.Duration
+		var canceled time.Duration
 		h := &fakeHandler{onCommit: func(ctx context.Context, _ *fakeTx) <-chan error {
 			begun := time.Now()
-			context.AfterFunc(ctx, func() { cancelled = time.Since(begun) })
+			context.AfterFunc(ctx, func() { canceled = time.Since(begun) })
 			return results
 		}}
 		d := inData(t, &Server{Handler: h}, "u1", "u2", "u3")
@@ -256,8 +256,8 @@ func TestClientLeavesBetweenReplies(t *testing.T) {
 		results <- nil // true, and nobody there to hear it
 		<-d.served
 		synctest.Wait()
-		if cancelled > time.Second {
-			t.Errorf("context of the delivery ended after %v, want at once", cancelled)
+		if canceled > time.Second {
+			t.Errorf("context of the delivery ended after %v, want at once", canceled)
 		}
 		h.check(t)
 		if tx := h.only(t); tx.commits != 1 || len(tx.aborts) != 0 {

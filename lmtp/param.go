@@ -107,7 +107,7 @@ func findParam[T any](table []param[T], keyword string) *param[T] {
 	return nil
 }
 
-// unknownParam answers a parameter that is not recognised or not offered. It is 555, but 504
+// unknownParam answers a parameter that is not recognized or not offered. It is 555, but 504
 // for the two parameters whose standard says so (RFC 4141 §4.2, §5.2).
 func unknownParam(keyword string) Reply {
 	code := 555

@@ -119,14 +119,14 @@ func TestContext(t *testing.T) {
 				want = 1
 			}
 			if got := len(in(t, to.String(), "new")) - before; got != want {
-				t.Errorf("cancelled at %q: %d published, want %d", last, got, want)
+				t.Errorf("canceled at %q: %d published, want %d", last, got, want)
 			}
 			if (err == nil) != (want == 1) || err != nil && !errors.Is(err, context.Canceled) {
-				t.Errorf("cancelled at %q: %v", last, err)
+				t.Errorf("canceled at %q: %v", last, err)
 			}
 		})
 		if left := in(t, to.String(), "tmp"); left != nil {
-			t.Errorf("cancelled at %q: tmp/ has %q", last, left)
+			t.Errorf("canceled at %q: tmp/ has %q", last, left)
 		}
 		cancel()
 	}
@@ -155,14 +155,14 @@ func TestContextAll(t *testing.T) {
 		}
 		err := m.CommitAll(ctx)
 		if (err == nil) != (tt.want > 0) || err != nil && !errors.Is(err, context.Canceled) {
-			t.Errorf("cancelled at %s: %v", tt.last, err)
+			t.Errorf("canceled at %s: %v", tt.last, err)
 		}
 		got := 0
 		for i := range 3 {
 			got += len(in(t, root, fmt.Sprintf("u%d", i), "new"))
 		}
 		if got != tt.want {
-			t.Errorf("cancelled at %s: %d copies, want %d", tt.last, got, tt.want)
+			t.Errorf("canceled at %s: %d copies, want %d", tt.last, got, tt.want)
 		}
 		cancel()
 	}

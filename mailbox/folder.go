@@ -30,7 +30,7 @@ const (
 
 // Dir gives the directory, one component inside a Maildir, of the folder with this name in
 // UTF-8, whose levels dots separate: "Lists.Go" is in ".Lists.Go". The name is taken in
-// normalisation form C (RFC 5198 §3). The error wraps ErrFolderName: for a name with an empty
+// normalization form C (RFC 5198 §3). The error wraps ErrFolderName: for a name with an empty
 // level, "/", a control character, an octet that is not UTF-8, or too many octets, and for INBOX,
 // which is no folder but the Maildir itself.
 func (e FolderEncoding) Dir(name string) (string, error) {
@@ -84,7 +84,7 @@ func (e FolderEncoding) Name(dir string) (string, error) {
 func checkFolder(name string) error {
 	switch {
 	case len(name) > 4*255:
-		return folderError("too long") // before it is normalised and encoded
+		return folderError("too long") // before it is normalized and encoded
 	case !utf8.ValidString(name):
 		return folderError("not valid UTF-8")
 	case strings.ContainsFunc(name, unicode.IsControl):

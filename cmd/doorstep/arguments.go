@@ -79,7 +79,7 @@ func wrongFlag(cmd *cobra.Command, err error) error {
 	return mistake(cmd, err, hint)
 }
 
-// likeFlag gives the flag of cmd that a misspelt one may have meant, or "". Cobra can tell
+// likeFlag gives the flag of cmd that a misspelled one may have meant, or "". Cobra can tell
 // what verbs look like another, so the flags are shown to it as verbs.
 func likeFlag(cmd *cobra.Command, name string) string {
 	flags := &cobra.Command{SuggestionsMinimumDistance: 2}

@@ -116,7 +116,7 @@ func TestJournal(t *testing.T) {
 	stat := info.Sys().(*syscall.Stat_t)
 	stream := fmt.Sprintf("%d:%d", stat.Dev, stat.Ino)
 	if !isJournal(w, stream) || isJournal(w, stream+"0") || isJournal(w, "") || isJournal(&bytes.Buffer{}, stream) {
-		t.Error("the journal is not recognised by its device and inode")
+		t.Error("the journal is not recognized by its device and inode")
 	}
 	for _, format := range []config.LogFormat{config.LogText, config.LogJSON} {
 		var out bytes.Buffer

@@ -36,7 +36,7 @@ func DiskName(local string) string {
 	for i := 0; i < len(local); {
 		r, n := utf8.DecodeRuneInString(local[i:])
 		// A mark behind an escape would compose with its last hex digit on a file system
-		// that normalises.
+		// that normalizes.
 		escaped = i == 0 && r == '.' || isUnsafeName(r, n) || escaped && unicode.Is(unicode.M, r)
 		if escaped {
 			for _, c := range []byte(local[i : i+n]) {

@@ -159,7 +159,7 @@ func aLabel(label string) (string, error) {
 	return ace, nil
 }
 
-// bidiDomain reports whether every label of a domain fulfils the Bidi rule, which is asked
+// bidiDomain reports whether every label of a domain fulfills the Bidi rule, which is asked
 // only of a domain with a right-to-left label (RFC 5893 §2).
 func bidiDomain(domain string) bool {
 	if bidirule.DirectionString(domain) == bidi.LeftToRight {

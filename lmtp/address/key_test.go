@@ -96,7 +96,7 @@ func TestLocalKey(t *testing.T) {
 		{"EAI-09 full-width plus", fold, "jos\u00e9\uff0bx", "jos\u00e9\uff0bx"},
 		{"EAI-10 64 octets", fold, strings.Repeat("\u00fc", 32), strings.Repeat("\u00fc", 32)},
 		{"EAI-10 66 octets", fold, strings.Repeat("\u00fc", 33), ""},
-		{"EAI-10 grows when normalised", fold, strings.Repeat("\u0958", 11), ""},
+		{"EAI-10 grows when normalized", fold, strings.Repeat("\u0958", 11), ""},
 		{"EAI-10 grows in lower case", fold, strings.Repeat("\u023a", 32), ""},
 		{"UTF8-04 not UTF-8", fold, "jos\xe9", ""},
 		{"PATH-04 empty", fold, "", ""},

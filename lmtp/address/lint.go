@@ -41,7 +41,7 @@ func Warnings(a Address) []string {
 // precis applies to left-to-right names too: it would refuse 1é.
 var username = precis.NewIdentifier(precis.FoldWidth, precis.LowerCase())
 
-// isUsername reports whether local fulfils UsernameCaseMapped.
+// isUsername reports whether local fulfills UsernameCaseMapped.
 func isUsername(local string) bool {
 	_, err := username.String(local)
 	return err == nil && (bidirule.DirectionString(local) == bidi.LeftToRight || bidirule.ValidString(local))

@@ -15,7 +15,7 @@ import (
 var ErrNoKey = errors.New("local part cannot name a mailbox")
 
 // maxLocal is the longest local part that names a mailbox, in octets, as received and as
-// normalised (RFC 5321 §4.5.3.1.1).
+// normalized (RFC 5321 §4.5.3.1.1).
 const maxLocal = 64
 
 // A LocalPolicy says which spellings of a local part are one mailbox in a domain. The zero
@@ -51,22 +51,22 @@ func (p LocalPolicy) Key(local string) (string, error) {
 	if !utf8.ValidString(local) {
 		return "", noKey("not valid UTF-8")
 	}
-	key := p.normalise(local)
+	key := p.normalize(local)
 	switch {
 	case strings.ContainsFunc(local, isHidden) || strings.ContainsFunc(key, isHidden):
 		return "", noKey("invisible, private or unassigned code point")
 	case isASCII(key):
 		return "", noKey("non-ASCII spelling of an ASCII name") // the Kelvin sign is no k
 	case punctuation(key) > punctuation(local):
-		return "", noKey("normalises to ASCII punctuation")
+		return "", noKey("normalizes to ASCII punctuation")
 	case len(key) > maxLocal:
-		return "", noKey("length when normalised")
+		return "", noKey("length when normalized")
 	}
 	return key, nil
 }
 
-// normalise maps local to its key's form.
-func (p LocalPolicy) normalise(local string) string {
+// normalize maps local to its key's form.
+func (p LocalPolicy) normalize(local string) string {
 	form := norm.NFC
 	if p.NFKC {
 		form = norm.NFKC
@@ -79,7 +79,7 @@ func (p LocalPolicy) normalise(local string) string {
 }
 
 // SplitDetail splits an unquoted local part at the first of the ASCII delimiters, before
-// any normalisation: a full-width plus separates nothing. A delimiter at the beginning
+// any normalization: a full-width plus separates nothing. A delimiter at the beginning
 // does not split, since it would leave nobody. ok tells whether it was split; "u1+" is,
 // with an empty detail.
 func SplitDetail(local, delimiters string) (user, detail string, ok bool) {
@@ -104,7 +104,7 @@ func isHidden(r rune) bool {
 	return unicode.In(r, unicode.C, unicode.Zl, unicode.Zp)
 }
 
-// punctuation counts the ASCII octets that are neither letters nor digits. Normalisation
+// punctuation counts the ASCII octets that are neither letters nor digits. Normalization
 // must bring in none: one could be a delimiter, a path separator or a quote.
 func punctuation(s string) int {
 	n := 0

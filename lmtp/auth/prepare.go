@@ -36,7 +36,7 @@ func preparePassword(password string) (string, error) {
 	return precis.OpaqueString.String(password)
 }
 
-// sameName reports whether an authorisation identity is none, or the client's own: nobody acts for
+// sameName reports whether an authorization identity is none, or the client's own: nobody acts for
 // anybody else here.
 func sameName(wanted, own string) bool {
 	if wanted == "" {

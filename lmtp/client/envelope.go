@@ -9,7 +9,7 @@ import (
 // A command is one line of the envelope, with what its reply means to the transaction.
 type command struct {
 	line  string
-	wants int         // the class of the favourable reply: 2, or 3 for DATA
+	wants int         // the class of the favorable reply: 2, or 3 for DATA
 	take  func(Reply) // puts the reply where it belongs
 	skip  func() bool // lock-step only: nothing can come of it any more
 }
@@ -121,7 +121,7 @@ func (t *transaction) settle(ctx context.Context, cmd command, reply Reply, err 
 	return nil
 }
 
-// inStep fails when a reply cannot be one to the command: favourable, but of the wrong class.
+// inStep fails when a reply cannot be one to the command: favorable, but of the wrong class.
 // Server and client then disagree about where they are, and a wrong guess loses mail.
 func (c *Client) inStep(ctx context.Context, command string, reply Reply, wants int) error {
 	if class := reply.Code / 100; class == wants || class == 4 || class == 5 {

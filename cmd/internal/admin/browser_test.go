@@ -38,7 +38,7 @@ var looks = []struct {
 }
 
 // TestPageInBrowser looks at a busy hour in Chromium: the charts are drawn, nothing sticks out, on a
-// phone either, and the colours follow what the reader wants and can be read.
+// phone either, and the colors follow what the reader wants and can be read.
 func TestPageInBrowser(t *testing.T) {
 	web := httptest.NewServer(busy().Handler())
 	defer web.Close()
@@ -56,7 +56,7 @@ func TestPageInBrowser(t *testing.T) {
 		}
 		for _, words := range []string{"main", ".figures span", "figcaption span", "th", "td", ".default td", ".good", ".bad", ".scale li", "footer p"} {
 			ratio := contrast(
-				peer.Value[[]float64](b, colour(words, "color")), peer.Value[[]float64](b, ground(words)))
+				peer.Value[[]float64](b, color(words, "color")), peer.Value[[]float64](b, ground(words)))
 			if ratio < 4.5 { // WCAG 2.2 §1.4.3
 				t.Errorf("%s: contrast of %s is %.1f", look.name, words, ratio)
 			}
@@ -82,12 +82,12 @@ func TestPageInBrowser(t *testing.T) {
 	}
 }
 
-// colour gives a colour of an element as numbers.
-func colour(selector, property string) string {
+// color gives a color of an element as numbers.
+func color(selector, property string) string {
 	return `getComputedStyle(document.querySelector("` + selector + `")).` + property + `.match(/[\d.]+/g).slice(0, 3).map(Number)`
 }
 
-// ground gives the colour behind an element: the first that is not transparent, going outwards.
+// ground gives the color behind an element: the first that is not transparent, going outwards.
 func ground(selector string) string {
 	return `(e => { for (; e; e = e.parentElement) { const c = getComputedStyle(e).backgroundColor.match(/[\d.]+/g).map(Number); if (c.length == 3 || c[3] == 1) return c.slice(0, 3) } return [255, 255, 255] })(document.querySelector("` + selector + `"))`
 }

@@ -107,7 +107,7 @@ func TestRender(t *testing.T) {
 		}
 	}
 	if !strings.Contains(drawn, "not measured") || !strings.Contains(drawn, "prefers-color-scheme: dark") {
-		t.Error("the chart lacks what is missing, or its dark colours")
+		t.Error("the chart lacks what is missing, or its dark colors")
 	}
 	if got := strings.Count(table(r), "\n| Dovecot LMTP | – needs dovecot"); got != len(r.Cases) {
 		t.Errorf("%d rows of %d", got, len(r.Cases))

@@ -15,7 +15,7 @@ import (
 //	domain            the domain in A-labels
 //	domain_unicode    the domain in U-labels
 //
-// They are keys: in lower case where the domain folds case, in normalisation form C.
+// They are keys: in lower case where the domain folds case, in normalization form C.
 var Parameters = []string{"address", "address_unicode", "local", "domain", "domain_unicode"}
 
 // parameters are the values for one lookup, in the order of Parameters.
