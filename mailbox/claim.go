@@ -80,12 +80,12 @@ func (c *claim) withdraw() {
 	if c == nil || !c.granted {
 		return
 	}
+	c.granted = false
 	back := Usage{}.minus(c.size)
 	c.meter.claim(back)
 	if c.counted {
 		c.meter.tell(back, c.add)
 	}
-	c.granted = false
 }
 
 // leave ends the use of the mailbox.
@@ -93,7 +93,8 @@ func (c *claim) leave() {
 	if c == nil || c.meter == nil {
 		return
 	}
+	meter := c.meter
+	c.meter = nil // first: no descriptor may be closed twice, whatever panics
+	defer c.store.meters.giveBack(c.to, meter)
 	c.store.shut(c.home)
-	c.store.meters.giveBack(c.to, c.meter)
-	c.meter = nil
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+
+	"github.com/doorstep-mail/doorstep/internal/guard"
 )
 
 // copiesAtOnce bounds the copies of one message that are on their way at the same time. Each
@@ -19,6 +21,9 @@ var errEnded = errors.New("message has ended")
 // called exactly once for each copy, as soon as its outcome is known, possibly from several
 // goroutines: nil when the copy is durable, else why nothing of it stays.
 //
+// A panic on the way of a copy is the error of that copy, a *guard.Panic. One of done is raised again,
+// in the goroutine of the caller, when all copies have their outcome.
+//
 // When ctx ends, copies that are not in new/ yet fail. A system call that is running cannot be
 // cut short: on a file system that hangs, Commit hangs.
 func (m *Message) Commit(ctx context.Context, done func(copy int, err error)) {
@@ -29,17 +34,26 @@ func (m *Message) Commit(ctx context.Context, done func(copy int, err error)) {
 		return
 	}
 	ended := m.store.opts.Hooks.begin(len(m.files))
+	defer m.release()
 	if len(m.files) == 1 {
 		err := m.files[0].admitted(ctx, nil)
 		ended(err)
 		done(0, err)
-	} else {
-		m.deliverEach(ctx, func(i int, err error) {
+		return
+	}
+	panics := make([]error, len(m.files)) // of done
+	m.deliverEach(ctx, func(i int, err error) {
+		panics[i] = guard.Call(func() error {
 			ended(err)
 			done(i, err)
+			return nil
 		})
+	})
+	for _, p := range panics {
+		if p != nil {
+			panic(p)
+		}
 	}
-	m.release()
 }
 
 // deliverEach delivers each of several copies. Those to mailboxes that are busy wait aside, and are
@@ -67,30 +81,35 @@ func (m *Message) CommitAll(ctx context.Context) (err error) {
 	}
 	defer m.release()
 	ended := m.store.opts.Hooks.begin(len(m.files))
-	defer func() {
-		for range m.files {
-			ended(err)
-		}
-	}()
-	err = m.firstError()
-	var leave func()
-	if err == nil {
-		leave, err = m.enterAll(ctx)
-	}
-	if err == nil {
-		defer leave()
-		err = m.together(func(f *mailfile) error { return f.seal(ctx) })
-	}
-	if err == nil {
-		// No way back halfway: either ctx has ended before the first is seen, or all go.
-		err = ctx.Err()
-	}
-	if err == nil {
-		through := context.WithoutCancel(ctx)
-		err = m.together(func(f *mailfile) error { return f.reveal(through) })
-	}
+	err = guard.Call(func() error { return m.allOrNone(ctx) })
 	if err != nil {
 		m.fail(err)
+	}
+	for range m.files {
+		ended(err)
+	}
+	return err
+}
+
+// allOrNone is CommitAll, but for what has to be taken back after an error.
+func (m *Message) allOrNone(ctx context.Context) error {
+	if err := m.firstError(); err != nil {
+		return err
+	}
+	leave, err := m.enterAll(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if err := m.together(func(f *mailfile) error { return f.seal(ctx) }); err != nil {
+		return err
+	}
+	// No way back halfway: either ctx has ended before the first is seen, or all go.
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	through := context.WithoutCancel(ctx)
+	if err := m.together(func(f *mailfile) error { return f.reveal(through) }); err != nil {
 		return err
 	}
 	for _, f := range m.files {
@@ -105,7 +124,9 @@ func (m *Message) end() error {
 		return errEnded
 	}
 	m.ended = true
-	m.finish()
+	if err := guard.Call(m.finish); err != nil {
+		m.fail(err)
+	}
 	if m.spill.carrier != nil && len(m.files) > 1 {
 		m.spill.openSource() // copyTo tells those whom its failure concerns
 	}
@@ -119,7 +140,7 @@ func (m *Message) together(step func(*mailfile) error) error {
 		if failed.Load() {
 			return
 		}
-		if err := step(f); err != nil {
+		if err := guard.Call(func() error { return step(f) }); err != nil {
 			f.err = f.withdraw(err)
 			failed.Store(true)
 		}
@@ -150,20 +171,28 @@ func (m *Message) forEach(do func(i int, f *mailfile)) {
 	workers.Wait()
 }
 
-// deliver takes the copy all the way. After an error nothing of it stays.
+// deliver takes the copy all the way. After an error or a panic, which is an error here, nothing of it
+// stays.
 func (f *mailfile) deliver(ctx context.Context) error {
 	if f.err != nil {
 		return f.err
 	}
 	err := f.msg.dropped[f] // only now: another copy may be made from this one's file
 	if err == nil {
-		err = f.seal(ctx)
-	}
-	if err == nil {
-		err = f.reveal(ctx)
+		err = guard.Call(func() error { return f.sealAndReveal(ctx) })
 	}
 	if err != nil {
 		return f.withdraw(err)
+	}
+	return nil
+}
+
+func (f *mailfile) sealAndReveal(ctx context.Context) error {
+	if err := f.seal(ctx); err != nil {
+		return err
+	}
+	if err := f.reveal(ctx); err != nil {
+		return err
 	}
 	f.leave()
 	return nil

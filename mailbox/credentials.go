@@ -6,6 +6,8 @@ import (
 	"runtime"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/doorstep-mail/doorstep/internal/guard"
 )
 
 // On Linux credentials are a thread's, whatever the C library makes of that. Those for the file
@@ -39,7 +41,6 @@ func (kernel) as(o Owner, step func() error) error {
 // Go starts no thread from one that is locked to its goroutine, so that none inherits the change.
 func onThread(step, change, back func() error) error {
 	err := errUnfinished
-	var panicked any
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -51,25 +52,14 @@ func onThread(step, change, back func() error) error {
 		}()
 		if err = change(); err == nil {
 			err = errUnfinished
-			panicked, err = caught(step)
+			err = guard.Call(step)
 		}
 	}()
 	<-ended
-	if panicked != nil {
-		panic(panicked)
+	if p, ok := err.(*guard.Panic); ok {
+		panic(p) // it belongs to the caller
 	}
 	return err
-}
-
-// caught takes a step and gives its panic, which the caller's goroutine is to have.
-func caught(step func() error) (panicked any, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			stack := make([]byte, 16<<10)
-			panicked = fmt.Sprintf("%v\n%s", p, stack[:runtime.Stack(stack, false)])
-		}
-	}()
-	return nil, step()
 }
 
 // credentials are what the kernel goes by when a file is asked for.

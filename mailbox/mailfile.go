@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/doorstep-mail/doorstep/internal/guard"
 )
 
 // nameTries bounds the names tried for one file. One collision of 64 random bits will not be
@@ -171,25 +173,35 @@ func (f *mailfile) publishByLink() error {
 }
 
 // withdraw takes back whatever there is of the copy because of err, which it returns,
-// joined by what went wrong on the way.
+// joined by what went wrong on the way. It does not panic.
 func (f *mailfile) withdraw(err error) error {
-	f.store().shut(f.fd)
-	f.fd, f.name = -1, ""
-	if f.at != nowhere {
-		if gone := f.asOwner((*mailfile).remove); gone != nil && gone != unix.ENOENT {
-			err = errors.Join(err, f.failed("remove", gone))
-		}
+	if wrong := guard.Call(f.takeBack); wrong != nil {
+		return errors.Join(err, wrong)
 	}
-	f.claim.withdraw()
-	f.at = nowhere
-	f.leave()
 	return err
 }
 
+// takeBack is withdraw without regard to why. Its order is that after a panic none of it is missing
+// but the step that panicked.
+func (f *mailfile) takeBack() error {
+	defer f.leave()
+	defer f.claim.withdraw()
+	fd, at := f.fd, f.at
+	f.fd, f.at, f.name = -1, nowhere, ""
+	f.store().shut(fd)
+	if at == nowhere {
+		return nil
+	}
+	if gone := f.asOwner(func(f *mailfile) error { return f.remove(at) }); gone != nil && gone != unix.ENOENT {
+		return f.failed("remove", gone)
+	}
+	return nil
+}
+
 // remove removes the file from where it has a name.
-func (f *mailfile) remove() error {
+func (f *mailfile) remove(at stage) error {
 	sys := f.store().sys
-	if f.at == inNew {
+	if at == inNew {
 		return sys.unlink(f.dir.new, f.newName)
 	}
 	err := sys.unlink(f.dir.tmp, f.tmpName)
@@ -209,8 +221,9 @@ func (f *mailfile) leave() {
 	if f.shared {
 		return
 	}
-	f.store().leave(f.dir)
-	f.dir = noMaildir
+	dir := f.dir
+	f.dir = noMaildir // before they are closed: no descriptor may be closed twice, whatever panics
+	f.store().leave(dir)
 }
 
 // failed says what could not be done to which file.

@@ -83,15 +83,13 @@ func (m *Message) makeRoom() error {
 	return nil
 }
 
-// finish ends the content.
-func (m *Message) finish() {
+// finish ends the content. Its error is that no copy can take the content.
+func (m *Message) finish() error {
 	m.buf = m.ends.finish(m.buf)
 	if m.lost == nil && m.spilled() {
 		m.lost = m.flush()
 	}
-	if m.lost != nil {
-		m.fail(m.lost)
-	}
+	return m.lost
 }
 
 // fail fails every copy that has not failed yet.

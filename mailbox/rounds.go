@@ -3,6 +3,8 @@ package mailbox
 import (
 	"sync"
 	"time"
+
+	"github.com/doorstep-mail/doorstep/internal/guard"
 )
 
 // rounds shares directory syncs. A directory has at most one sync in flight; those who come
@@ -53,7 +55,9 @@ func (r *rounds) sync(dir directory) error {
 	}
 	r.gate.wait(id.dev)
 	r.begin(id)
-	mine.err = syncDirectoryFor(r.sys, dir, mine.copies, r.told) // nobody joins any more
+	mine.err = guard.Call(func() error { // a panic must not keep the others waiting
+		return syncDirectoryFor(r.sys, dir, mine.copies, r.told) // nobody joins any more
+	})
 	r.gate.leave(id.dev)
 	r.end(id)
 	mine.over.Done()

@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/doorstep-mail/doorstep/internal/guard"
 )
 
 // With Options.SingleCopy copies of a message that are the same octets, of one owner and on one
@@ -74,7 +76,7 @@ func (f *mailfile) sealShared(ctx context.Context) error {
 	for {
 		file, mine := f.msg.shares.join(key)
 		if mine {
-			err := f.store().committer.seal(ctx, f)
+			err := guard.Call(func() error { return f.store().committer.seal(ctx, f) })
 			f.msg.shares.tell(key, file, f, err)
 			return err
 		}

@@ -7,6 +7,8 @@ import (
 	"hash/crc32"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/doorstep-mail/doorstep/internal/guard"
 )
 
 // errChanged says that content read back is not what was written. The kernel does that after
@@ -50,7 +52,7 @@ func (m *Message) flush() error {
 				return err
 			}
 		}
-		err := m.spill.carrier.append(m.buf, nil)
+		err := guard.Call(func() error { return m.spill.carrier.append(m.buf, nil) })
 		if err == nil {
 			m.flushed()
 			return nil
@@ -74,7 +76,7 @@ func (m *Message) nextCarrier() error {
 			last = f.err
 			continue
 		}
-		err := m.load(f)
+		err := guard.Call(func() error { return m.load(f) })
 		if err == nil {
 			m.spill.carrier = f
 			m.spill.shut(m.store)
@@ -133,8 +135,9 @@ func (p *spill) openSource() {
 
 // shut closes the source.
 func (p *spill) shut(s *Store) {
-	s.shut(p.source)
+	source := p.source
 	p.source = -1
+	s.shut(source)
 }
 
 // copyTo writes f's header and the content read back, and makes sure that it is the content.

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/doorstep-mail/doorstep/internal/guard"
 )
 
 const (
@@ -77,7 +79,7 @@ func (s *Store) addTo(ctx context.Context, maildir int, list subscriptionList, f
 	if err != nil {
 		return err
 	}
-	err = s.replaceList(maildir, list, fd, folder)
+	err = guard.Call(func() error { return s.replaceList(maildir, list, fd, folder) })
 	if err != nil {
 		err = errors.Join(err, ignore(s.sys.unlink(maildir, lock), unix.ENOENT))
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/doorstep-mail/doorstep/internal/guard"
 )
 
 const (
@@ -84,7 +86,11 @@ func (s *Store) SweepBehind(ctx context.Context, swept func(to Dest, removed int
 			}
 			continue
 		}
-		removed, err := s.Sweep(ctx, to, SweepAge)
+		removed := 0
+		err := guard.Call(func() (err error) {
+			removed, err = s.Sweep(ctx, to, SweepAge)
+			return err
+		})
 		if ctx.Err() != nil {
 			return
 		}

@@ -30,20 +30,21 @@ var arrows = []struct {
 	from string
 	to   []string
 }{
-	{"cmd", []string{"cmd/internal", "config", "delivery", "lmtp", "mailbox"}},
+	{"cmd", []string{"cmd/internal", "config", "delivery", "internal", "lmtp", "mailbox"}},
 	{"config", []string{"lmtp/address", "lmtp/auth", "lmtp/keypair", "mailbox"}}, // which it asks about files, and folders' names
-	{"delivery/directory", []string{"delivery/directory", "lmtp/address"}},
-	{"delivery/warning", []string{"mailbox"}},
-	{"delivery", []string{"delivery/directory", "delivery/warning", "lmtp", "mailbox"}},
-	{"lmtp/client", []string{"lmtp/address"}},
+	{"delivery/directory", []string{"delivery/directory", "internal", "lmtp/address"}},
+	{"delivery/warning", []string{"internal", "mailbox"}},
+	{"delivery", []string{"delivery/directory", "delivery/warning", "internal", "lmtp", "mailbox"}},
+	{"internal", nil},
+	{"lmtp/client", []string{"internal", "lmtp/address"}},
 	{"lmtp/address", nil},
 	{"lmtp/lmtptest", nil},
 	{"lmtp/internal", nil},
 	{"lmtp/keypair", []string{"lmtp/internal"}},
 	{"lmtp/auth", []string{"lmtp", "lmtp/internal"}}, // it implements an interface of lmtp
-	{"lmtp", []string{"lmtp/address", "lmtp/internal"}},
+	{"lmtp", []string{"internal", "lmtp/address", "lmtp/internal"}},
 	{"mailbox/powercut", nil}, // for tests
-	{"mailbox", nil},
+	{"mailbox", []string{"internal"}},
 }
 
 // TestImportsRunOneWay: the protocol knows no files and no accounts, the mailboxes know no
