@@ -98,8 +98,17 @@ func (r *reader) checkMailboxes(domains map[string]int) map[account]mailbox {
 	return owners
 }
 
-// foreign says that a domain is none of ours.
+// foreign says that a domain is none of ours, where one of ours is named.
 func (r *reader) foreign(at place, domain string) {
+	r.foreignOr(at, domain, "write [[domain]] and name = "+quote(domain))
+}
+
+// notOurs is the hint for mail that is to go to a domain elsewhere. To make that domain one of ours, which is right
+// for an account, would keep all mail for it here.
+const notOurs = "Doorstep delivers to its own domains alone: forward this in the MTA, such as by virtual_alias_maps of Postfix"
+
+// foreignOr says that a domain is none of ours, with what to do where it is not a misspelled one.
+func (r *reader) foreignOr(at place, domain, hint string) {
 	if _, unlisted := r.config.Unlisted(); unlisted || r.doubt["domain"] || r.doubt["directory"] {
 		return
 	}
@@ -107,7 +116,6 @@ func (r *reader) foreign(at place, domain string) {
 	for _, d := range r.domains {
 		names = append(names, d.name)
 	}
-	hint := "write [[domain]] and name = " + quote(domain)
 	if meant := closest(domain, names); meant != "" {
 		hint = "did you mean " + meant + "?"
 	}
@@ -124,7 +132,7 @@ func (r *reader) checkExists(v value, a address.Address, domains map[string]int,
 	case err != nil:
 		r.problems.add(v.place(), quote(a.Raw)+" cannot be an account: "+cause(err), "")
 	case !ours:
-		r.foreign(v.place(), a.Domain)
+		r.foreignOr(v.place(), a.Domain, notOurs)
 	default:
 		if _, exists := owners[key]; !exists && !r.doubt["user"] && !r.hasDirectories() {
 			r.problems.add(v.place(), quote(a.Raw)+" is not the address of a [[user]] or an [[alias]]", "")

@@ -147,8 +147,8 @@ func (r *reader) unknown(table, v value, s *section, name string) {
 		if s.array && isName(meant) {
 			r.doubt[s.name] = true
 		}
-	} else if other := sectionWith(name); other != nil {
-		hint = "it belongs to " + other.header()
+	} else {
+		hint = whereTo(s, name)
 	}
 	r.problems.add(v.name(), "unknown key", hint)
 }

@@ -10,14 +10,15 @@ func sectionNamed(name string) *section {
 	return nil
 }
 
-// sectionWith returns the section that has a key of this name, or nil.
-func sectionWith(name string) *section {
+// sectionsWith returns how the sections begin that have a key of this name.
+func sectionsWith(name string) []string {
+	var headers []string
 	for i := range sections {
 		if sections[i].key(name) != nil {
-			return &sections[i]
+			headers = append(headers, sections[i].header())
 		}
 	}
-	return nil
+	return headers
 }
 
 // key returns the key of s, or nil.

@@ -50,7 +50,7 @@ func (a *Agent) Dest(found Resolution) (mailbox.Dest, Step, error) {
 	if err == nil {
 		can, err = a.Store.CanMakeFolder(folder)
 	}
-	switch {
+	switch err = missingHome(found.Account, inbox, err); {
 	case err != nil:
 		step.Result = err.Error()
 		return inbox, step, err

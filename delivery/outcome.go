@@ -98,7 +98,8 @@ func (o *outcomes) done(copy int, err error) {
 	if o.closed {
 		return // too late: it was answered for, and the client will try again
 	}
-	o.known[copy], o.errs[copy] = true, o.t.reply(err)
+	c := o.t.copies[copy]
+	o.known[copy], o.errs[copy] = true, o.t.reply(missingHome(c.account, c.dest, err))
 	for o.next < len(o.t.recipients) {
 		r := &o.t.recipients[o.next]
 		err, ok := o.outcome(r)

@@ -46,6 +46,17 @@ func (l Layout) root(a *directory.Account) (root, template string, err error) {
 	return path.Clean(root), template[len(root):], nil
 }
 
+// errNoHome says that it is one account that is not there, not the store of all.
+var errNoHome = errors.New("its home directory does not exist: make it, or correct the account's home")
+
+// missingHome tells, of a missing mail root, that it is the home directory of the account.
+func missingHome(a *directory.Account, dest mailbox.Dest, err error) error {
+	if !errors.Is(err, mailbox.ErrNoRoot) || a == nil || a.Home == "" || dest.Root != a.Home {
+		return err
+	}
+	return fmt.Errorf("%s: %w: %w", a.Address, errNoHome, err)
+}
+
 // said takes the path that a directory says: relative to the root, or below it.
 func said(root string, a *directory.Account) (mailbox.Dest, error) {
 	below := strings.TrimRight(a.Mailbox, "/") // as Postfix marks a Maildir

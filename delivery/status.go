@@ -23,6 +23,7 @@ type status struct {
 var statuses = []status{
 	{syscall.EDQUOT, 452, "4.2.2", "mailbox is full", "quota"},
 	{syscall.ENOSPC, 452, "4.3.1", "mail system is full", "disk"},
+	{errNoHome, 451, "4.2.0", "mailbox is not available", "maildir"},
 	{mailbox.ErrNoRoot, 451, "4.3.0", "mail store is not available", "store"},
 	{errAccount, 451, "4.3.0", "mailbox is not available", "broken_account"},
 	{mailbox.ErrOwner, 451, "4.3.0", "mailbox is not available", "owner"},

@@ -24,7 +24,7 @@ func checkCommand() *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, problems, err := config.Load(*path)
 		if err != nil {
-			return usage(err, "doorstep config default prints one to begin with")
+			return usage(err, unreadable(*path, err))
 		}
 		if !config.HasErrors(problems) {
 			problems = append(problems, c.CheckSystem()...)

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"path/filepath"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -22,13 +26,26 @@ func configFlag(cmd *cobra.Command) *string {
 func loadConfig(path string, stderr io.Writer) (*config.Config, error) {
 	c, problems, err := config.Load(path)
 	if err != nil {
-		return nil, usage(err, "doorstep config default prints one to begin with")
+		return nil, usage(err, unreadable(path, err))
 	}
 	printProblems(stderr, problems)
 	if config.HasErrors(problems) {
 		return nil, usage(fmt.Errorf("%s cannot be used", path), "doorstep check tells all that is wrong with it")
 	}
 	return c, nil
+}
+
+// unreadable is what can be done about a configuration that cannot be read.
+func unreadable(path string, err error) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "-c FILE says where it is; doorstep config default prints one to begin with"
+	case errors.Is(err, fs.ErrPermission):
+		return "do it as root, or as the user who runs the server, who must be able to read " + path
+	case errors.Is(err, syscall.EISDIR):
+		return "name the file in it, such as " + filepath.Join(path, filepath.Base(defaultConfig))
+	}
+	return "-c FILE says where the configuration is"
 }
 
 func printProblems(w io.Writer, problems []config.Problem) {

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestHints: what a hint tells to do helps against what was found, and makes nothing worse.
+func TestHints(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		old, new string
+		want     string
+		never    string
+	}{
+		{"an alias for an address elsewhere", "[store]", "[[alias]]\naddress = \"team@example.org\"\nto = [\"x@gmail.com\"]\n[store]", "forward this in the MTA", "[[domain]]"},
+		{"a catch-all elsewhere", domainTable, domainTable + "\ncatch_all = \"x@gmail.com\"", "forward this in the MTA", "[[domain]]"},
+		{"a misspelled domain of an alias", "[store]", "[[alias]]\naddress = \"team@example.org\"\nto = [\"bob@exmaple.org\"]\n[store]", "did you mean example.org?", "forward"},
+		{"an account of another domain", `"bob@example.org"`, `"bob@example.net.invalid"`, "write [[domain]]", "forward"},
+		{"a file for the log", "[store]", "[log]\nfile = \"/var/log/doorstep.log\"\n[store]", "standard error", "belongs"},
+		{"the path of a log", "[store]", "[log]\npath = \"/var/log/doorstep.log\"\n[store]", "standard error", "belongs"},
+		{"a user of the limits", "[store]", "[limits]\nuser = \"doorstep\"\n[store]", "doorstep config default shows the keys of [limits]", "belongs"},
+		{"a mode of the store", "[store]", "[store]\nmode = \"0600\"", "config default", "belongs"},
+		{"a path of the control socket", "[store]", "[control]\npath = \"control\"\n[store]", "[control] takes socket", "belongs"},
+		{"a key of one other table", "[store]", "[store]\nmessage_size = \"50MiB\"", "it belongs to [limits]", ""},
+		{"a key before all tables", "hostname =", "durability = \"group\"\nhostname =", "it belongs to [store]", ""},
+		{"no key of any", "hostname =", "zzzzzz = 1\nhostname =", "config default shows all keys", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := place(t)
+			configuration := plainConfig("")
+			if !strings.Contains(configuration, tt.old) {
+				t.Fatalf("nothing to replace: %q", tt.old)
+			}
+			rewrite(t, dir, strings.Replace(configuration, tt.old, tt.new, 1))
+			_, errs, _ := doorstep(t, dir, "check", "-c", "doorstep.toml")
+			if !strings.Contains(errs, tt.want) || tt.never != "" && strings.Contains(errs, tt.never) {
+				t.Errorf("want %q, never %q, in\n%s", tt.want, tt.never, errs)
+			}
+		})
+	}
+}
+
+// TestUnreadableConfiguration: a configuration that is there is not to be made anew.
+func TestUnreadableConfiguration(t *testing.T) {
+	dir := place(t)
+	rewrite(t, dir, plainConfig(""))
+	for _, verb := range [][]string{{"check"}, {"lookup", "alice@example.org"}, {"serve"}, {"mailbox", "list"}, {"config", "show"}} {
+		ask := func(file string) string {
+			_, errs, code := doorstep(t, dir, append(verb, "-c", file)...)
+			if code != exitUsage {
+				t.Errorf("%q: exit status %d: %s", verb, code, errs)
+			}
+			return errs
+		}
+		if said := ask("mail"); !strings.Contains(said, "mail/doorstep.toml") || strings.Contains(said, "config default") {
+			t.Errorf("%q of a directory: %s", verb, said)
+		}
+		if said := ask("nothing.toml"); !strings.Contains(said, "config default") {
+			t.Errorf("%q of nothing: %s", verb, said)
+		}
+		if err := os.Symlink("loop.toml", filepath.Join(dir, "loop.toml")); err != nil && !os.IsExist(err) {
+			t.Fatal(err)
+		}
+		if said := ask("loop.toml"); strings.Contains(said, "config default") {
+			t.Errorf("%q of a loop: %s", verb, said)
+		}
+	}
+	if hint := unreadable("x.toml", os.ErrPermission); strings.Contains(hint, "config default") || !strings.Contains(hint, "who runs the server") {
+		t.Error(hint)
+	}
+}
+
+// TestMissingHome: that one account has no home is not said of the whole store.
+func TestMissingHome(t *testing.T) {
+	dir := place(t)
+	configuration := strings.Replace(plainConfig(""), `"mail/{domain}/{local}/Maildir"`, `"{home}/Maildir"`, 1)
+	for _, user := range []string{"alice", "bob"} {
+		address := `address = "` + user + `@example.org"`
+		configuration = strings.Replace(configuration, address, address+"\nhome = \""+filepath.Join(dir, user)+`"`, 1)
+	}
+	s := serveConfig(t, dir, configuration)
+	c := session(t, dir)
+	c.say("MAIL FROM:<a@src.example>", "250 2.1.0")
+	c.say("RCPT TO:<bob@example.org>", "250")
+	c.say("DATA", "354")
+	c.say(message("x")+".", "451 4.2.0")
+	c.say("QUIT", "221")
+	if said := s.log.String(); strings.Contains(said, "store is not available") || !strings.Contains(said, "its home directory does not exist") {
+		t.Error(said)
+	}
+}
