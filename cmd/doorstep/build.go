@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -205,10 +206,10 @@ func buildQuotas(c config.Quota, log *slog.Logger) delivery.Quotas {
 }
 
 // closeAgent gives back what an agent holds but its store, and waits for the warnings that are
-// on their way.
-func closeAgent(a *delivery.Agent) (err error) {
+// on their way, until ctx ends.
+func closeAgent(ctx context.Context, a *delivery.Agent) (err error) {
 	if w, ok := a.Quotas.Warner.(*warning.Sender); ok {
-		w.Wait()
+		w.Close(ctx)
 	}
 	if err := closeDirectory(a.Resolver.Directory); err != nil {
 		return fmt.Errorf("close the directories: %w", err)

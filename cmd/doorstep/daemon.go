@@ -37,9 +37,15 @@ type daemon struct {
 	sandbox *sandbox   // nil: none
 	failed  chan error
 
-	order    sync.Mutex    // one reload or upgrade at a time
+	orders   turn          // one reload or upgrade at a time
 	replaced chan struct{} // closed when another process has taken over
 
+	// Generations are closed without mu: they wait for warnings, until patience ends, and for databases.
+	closing  sync.WaitGroup // of them, counted with mu held
+	patience context.Context
+	hurry    context.CancelFunc // ends patience
+
+	// mu is held for moments only: readyz, status, reload, upgrade and the stop all need it.
 	mu      sync.Mutex
 	started *config.Config // what was in force at the start
 	now     *generation
@@ -54,8 +60,9 @@ func newDaemon(path string, c *config.Config, stderr io.Writer) *daemon {
 	log := buildLog(c.Log, level, output)
 	d := &daemon{
 		path: path, log: log, level: level, manager: newManager(log), gate: &gate{}, started: c, watch: newWatch(c),
-		replaced: make(chan struct{}), earlier: map[*generation]bool{},
+		orders: newTurn(), replaced: make(chan struct{}), earlier: map[*generation]bool{},
 	}
+	d.patience, d.hurry = context.WithCancel(context.Background())
 	d.watch.logs(output)
 	output.detach(func(lines int) {
 		log.Warn("lines of this log were lost before this one", "lines", lines, "hint", "its reader stalled, or the disk that it is on was full")
@@ -135,10 +142,21 @@ func (d *daemon) shut() (err error) {
 // install puts g in force: from now on connections are its own. Should a socket fail, those that
 // were not turned yet stay with the generation before, which is still there.
 func (d *daemon) install(g *generation) error {
+	err := d.put(g)
+	if errors.Is(err, errLeaving) {
+		return errors.Join(err, g.close(d.patience, d.now))
+	}
+	return err
+}
+
+// errLeaving refuses a configuration that comes too late.
+var errLeaving = errors.New("the server is stopping")
+
+func (d *daemon) put(g *generation) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.leaving {
-		return errors.Join(errors.New("the server is stopping"), g.close(d.now))
+		return errLeaving
 	}
 	d.gate.set(g.config.Limits)
 	d.level.Set(g.config.Log.Level)
@@ -170,17 +188,22 @@ func (d *daemon) retire() {
 			continue
 		}
 		d.earlier[g] = true
-		go func() {
+		d.closing.Go(func() {
 			defer giveMemoryBack()
 			g.wait()
-			d.mu.Lock()
-			defer d.mu.Unlock()
-			delete(d.earlier, g)
-			if err := g.close(d.generations()...); err != nil {
+			if err := g.close(d.patience, d.without(g)...); err != nil {
 				d.log.Error("give back an earlier configuration", "error", err)
 			}
-		}()
+		})
 	}
+}
+
+// without forgets an earlier generation whose sessions have ended, and gives those that are left.
+func (d *daemon) without(g *generation) []*generation {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.earlier, g)
+	return d.generations()
 }
 
 // generations are those that may have sessions. d.mu is held.
@@ -216,6 +239,7 @@ func (d *daemon) run(ctx context.Context, stop, ready func()) error {
 		d.drain(ctx)
 		return d.stop(stop, nil)
 	}
+	d.refuse() // before anything that could take its time
 	d.manager.stopping()
 	if d.control != nil {
 		d.control.close()
@@ -275,9 +299,7 @@ func (d *daemon) stop(stop func(), cause error) error {
 	}
 	group.Wait()
 	d.admin.close()
-	if err := d.now.close(); err != nil {
-		d.log.Error("stop", "error", err)
-	}
+	d.giveBack()
 	d.log.Info("stopped", "pid", os.Getpid())
 	return cause
 }

@@ -157,7 +157,7 @@ func deliver(ctx context.Context, c *config.Config, from string, to []string, co
 	}()
 	outcomes, err := converse(ctx, near, from, to, content)
 	<-ended // what was begun is finished before the program ends
-	if err := errors.Join(err, closeAgent(agent), agent.Store.Close()); err != nil {
+	if err := errors.Join(err, closeAgent(context.WithoutCancel(ctx), agent), agent.Store.Close()); err != nil {
 		return failed(err, "")
 	}
 	return reportDelivery(outcomes, stderr)

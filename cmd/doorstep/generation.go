@@ -41,7 +41,7 @@ func newGeneration(c *config.Config, doors []*door, before *generation, secrets 
 	for _, d := range doors {
 		server, err := g.serverFor(d, gate, w, log)
 		if err != nil {
-			return nil, errors.Join(err, g.close(before))
+			return nil, errors.Join(err, g.close(context.Background(), before))
 		}
 		g.servers = append(g.servers, server)
 	}
@@ -81,9 +81,10 @@ func (g *generation) wait() {
 	}
 }
 
-// close gives back what g holds; its store only where none of others has the same.
-func (g *generation) close(others ...*generation) (err error) {
-	err = closeAgent(g.agent)
+// close gives back what g holds; its store only where none of others has the same. It waits for
+// warnings that are on their way until ctx ends, and for databases to hang up: call it without a lock.
+func (g *generation) close(ctx context.Context, others ...*generation) (err error) {
+	err = closeAgent(ctx, g.agent)
 	for _, o := range others {
 		if o != nil && o.agent.Store == g.agent.Store {
 			return err

@@ -71,7 +71,7 @@ func eachMailbox(cmd *cobra.Command, file string, addresses []string, do func(*m
 	} else {
 		err = allMailboxes(cmd.Context(), c, agent.Resolver, one)
 	}
-	err = errors.Join(err, closeAgent(agent), agent.Store.Close())
+	err = errors.Join(err, closeAgent(cmd.Context(), agent), agent.Store.Close())
 	if err == nil && failures > 0 {
 		err = &failure{code: exitFailure} // everything has been said
 	}

@@ -72,13 +72,14 @@ func (r reloadReport) String() string {
 // reload puts the file in force as it is now: all of it or, where anything is wrong, nothing. It
 // tells the log too.
 func (d *daemon) reload() reloadReport {
-	d.order.Lock()
-	defer d.order.Unlock()
-	d.manager.reloading()
-	defer d.manager.ready("taking mail") // with one configuration or the other
-
 	r := reloadReport{Changed: []string{}, Restart: []string{}, Problems: []string{}} // [] for programs, not null
-	err := d.tryReload(&r)
+	err := d.orders.take()
+	if err == nil {
+		defer d.orders.give()
+		d.manager.reloading()
+		defer d.manager.ready("taking mail") // with one configuration or the other
+		err = d.tryReload(&r)
+	}
 	d.watch.reloaded(err)
 	for _, p := range r.Problems {
 		d.log.Warn("problem of the configuration", "problem", p)

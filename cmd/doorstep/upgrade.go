@@ -67,9 +67,13 @@ const startPatience = time.Minute
 
 // upgrade starts the program anew and leaves it the sockets. It tells the log too.
 func (d *daemon) upgrade() upgradeReport {
-	d.order.Lock()
-	defer d.order.Unlock()
 	r := upgradeReport{Old: os.Getpid()}
+	if err := d.orders.take(); err != nil {
+		r.Error = err.Error()
+		d.log.Error("not upgraded, this process goes on", "error", err)
+		return r
+	}
+	defer d.orders.give()
 	d.mu.Lock()
 	leaving := d.leaving
 	d.mu.Unlock()

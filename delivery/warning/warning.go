@@ -49,13 +49,16 @@ type Sender struct {
 	places chan struct{} // as many as may wait
 	turns  chan struct{} // as many as are passed on
 	all    sync.WaitGroup
+	life   context.Context // until Close loses patience
+	end    context.CancelFunc
 }
 
 // New returns a Sender that runs command, unless it is empty, and posts to url, unless it is "". Each
 // may take so long.
 func New(command []string, url string, timeout time.Duration, log *slog.Logger) *Sender {
+	life, end := context.WithCancel(context.Background())
 	return &Sender{
-		command: command, url: url, timeout: timeout, log: log,
+		command: command, url: url, timeout: timeout, log: log, life: life, end: end,
 		client: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 		places: make(chan struct{}, waiting), turns: make(chan struct{}, atOnce),
 	}
@@ -70,15 +73,27 @@ func (s *Sender) Warn(w Warning) {
 		return
 	}
 	s.all.Go(func() {
-		s.turns <- struct{}{}
+		defer func() { <-s.places }()
+		select {
+		case s.turns <- struct{}{}:
+			defer func() { <-s.turns }()
+		case <-s.life.Done(): // send logs it
+		}
 		s.send(w)
-		<-s.turns
-		<-s.places
 	})
 }
 
-// Wait returns when all warnings have been passed on, or could not be.
-func (s *Sender) Wait() { s.all.Wait() }
+// Close returns when all warnings have been passed on, or could not be. When ctx ends before that, the
+// programs that run are killed with all that they started, posts are broken off, and what waits is not
+// passed on: the log names each.
+func (s *Sender) Close(ctx context.Context) {
+	defer s.end()
+	defer context.AfterFunc(ctx, s.end)()
+	s.all.Wait()
+}
+
+// errStopping says why a warning was broken off, or not begun.
+var errStopping = errors.New("the server stops")
 
 func (s *Sender) send(w Warning) {
 	log := s.log.With("mailbox", w.Mailbox, "of", w.Of, "percent", w.Percent)
@@ -94,9 +109,12 @@ func (s *Sender) send(w Warning) {
 		if !way.used {
 			continue
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), s.timeout)
+		ctx, cancel := context.WithTimeoutCause(s.life, s.timeout, fmt.Errorf("not finished after %s", s.timeout))
 		err := way.pass(ctx, w, body)
 		cancel()
+		if s.life.Err() != nil && err != nil {
+			err = errStopping
+		}
 		if err != nil {
 			log.Error("quota warning not passed on", "way", way.name, "error", err)
 		} else {
@@ -136,7 +154,7 @@ func (s *Sender) run(ctx context.Context, w Warning, body []byte) error {
 	c.WaitDelay = time.Second // for what has left the group and keeps the output open
 	if err := c.Run(); err != nil {
 		if ctx.Err() != nil {
-			err = fmt.Errorf("not finished after %s", s.timeout)
+			err = context.Cause(ctx)
 		}
 		if len(said.kept) > 0 {
 			err = fmt.Errorf("%w, saying %q", err, said.kept)

@@ -2,6 +2,7 @@ package warning
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"log/slog"
 	"net/http"
@@ -31,7 +32,7 @@ func passOn(command []string, url string, timeout time.Duration, warnings ...War
 	for _, w := range warnings {
 		s.Warn(w)
 	}
-	s.Wait()
+	s.Close(context.Background())
 	return log.String()
 }
 
@@ -132,7 +133,7 @@ func TestTooMany(t *testing.T) {
 		s.Warn(sample)
 	}
 	close(release)
-	s.Wait()
+	s.Close(t.Context())
 	if dropped := strings.Count(log.String(), "dropped"); dropped != 10 || posts != waiting {
 		t.Errorf("%d dropped, %d posted", dropped, posts)
 	}
