@@ -5,6 +5,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
@@ -98,4 +101,16 @@ func mailboxKey(s string, p address.LocalPolicy) (string, bool) {
 	}
 	local, err := p.Key(a.Local)
 	return local + "@" + domain, err == nil
+}
+
+// TestUnicodeVersionIsDocumented: the page says whose letters are assigned.
+func TestUnicodeVersionIsDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/smtputf8.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	version := strings.TrimSuffix(min(unicode.Version, norm.Version), ".0")
+	if want := "built with: " + version + " today"; !strings.Contains(string(page), want) {
+		t.Errorf("docs/smtputf8.md should say %q", want)
+	}
 }

@@ -23,6 +23,7 @@ func Warnings(a Address) []string {
 	if hasALabelAtom(a.Local) {
 		w = append(w, "local part: xn-- has no meaning outside a domain")
 	}
+	w = append(w, markWarnings(a.Local)...)
 	w = append(w, scriptWarnings("local part", a.Local)...)
 	if a.IsLiteral() {
 		return w
@@ -32,7 +33,23 @@ func Warnings(a Address) []string {
 		if err != nil {
 			u = label
 		}
+		if foldsTo(u[:min(len(u), 4)], "xn--") {
+			w = append(w, "domain label: "+u+" is no A-label of IDNA2008, such as one of an emoji: its Unicode form is refused")
+		}
 		w = append(w, scriptWarnings("domain label", u)...)
+	}
+	return w
+}
+
+// markWarnings finds marks that a reader of the name cannot see, or sees on the wrong letter.
+func markWarnings(local string) (w []string) {
+	if strings.ContainsFunc(local, func(r rune) bool { return unicode.Is(unicode.Variation_Selector, r) }) {
+		w = append(w, "local part: has a variation selector, which is not drawn; whoever types the name without it means another")
+	}
+	for atom := range strings.SplitSeq(local, ".") {
+		if first, _ := utf8.DecodeRuneInString(atom); unicode.Is(unicode.M, first) {
+			w = append(w, "local part: begins with a combining mark, which is drawn on what stands before (RFC 5891 §4.2.3.2)")
+		}
 	}
 	return w
 }

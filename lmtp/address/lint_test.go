@@ -34,6 +34,12 @@ func TestWarnings(t *testing.T) {
 		{"EAI-06 right-to-left behind left-to-right", "a\u05d0@dst.example", []string{"UsernameCaseMapped", "Latin, Hebrew"}},
 		{"EAI-11 A-label in the local part", "XN--jos-dma.x@dst.example", []string{"xn--"}},
 		{"literal", "u1@[192.0.2.1]", nil},
+		{"Persian with its non-joiner", "\u0646\u0627\u0645\u0647\u200c\u0627\u06cc@dst.example", nil},
+		{"variation selector", "\u2764\ufe0f@dst.example", []string{"UsernameCaseMapped", "variation selector"}},
+		{"leading combining mark", "\u0301x@dst.example", []string{"combining mark"}},
+		{"combining mark behind a dot", "a.\u0301x@dst.example", []string{"combining mark"}},
+		{"emoji domain", "u1@xn--i-7iq.example", []string{"no A-label"}},
+		{"A-label", "u1@XN--bcher-kva.example", nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -55,6 +55,8 @@ func (p LocalPolicy) Key(local string) (string, error) {
 	switch {
 	case strings.ContainsFunc(local, isHidden) || strings.ContainsFunc(key, isHidden):
 		return "", noKey("invisible, private or unassigned code point")
+	case !joinersFit(local) || !joinersFit(key):
+		return "", noKey("zero-width joiner or non-joiner that no script has there")
 	case isASCII(key):
 		return "", noKey("non-ASCII spelling of an ASCII name") // the Kelvin sign is no k
 	case punctuation(key) > punctuation(local):
@@ -98,10 +100,11 @@ func toLower(s string) string {
 }
 
 // isHidden reports whether r is a control, a format character (bidi controls, zero-width
-// characters, U+FEFF), a surrogate, private use, unassigned, or a line or paragraph
-// separator (RFC 6530 §10.1).
+// spaces, U+FEFF), a surrogate, private use, unassigned, a line or paragraph separator
+// (RFC 6530 §10.1), or a letter that nothing is drawn for, such as a Hangul filler (RFC 8264
+// §9.13). The zero-width joiners have rules of their own: joinersFit.
 func isHidden(r rune) bool {
-	return unicode.In(r, unicode.C, unicode.Zl, unicode.Zp)
+	return unicode.In(r, unicode.C, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point) && !isZeroWidth(r)
 }
 
 // punctuation counts the ASCII octets that are neither letters nor digits. Normalization
