@@ -44,9 +44,14 @@ type Quota struct {
 // An Owner is a user of the operating system.
 type Owner struct{ UID, GID uint32 }
 
-// Check says what of an account makes no sense: records are written by programs and by hand. The
-// error is that of Broken.
+// Check cleans the paths of an account, in which programs write "//" and a slash at the end, and says what
+// of it makes no sense: records are written by programs and by hand. The error is that of Broken.
 func (a *Account) Check() error {
+	for _, p := range []*string{&a.Home, &a.Mailbox} {
+		if *p != "" && isSafePath(*p) {
+			*p = path.Clean(*p)
+		}
+	}
 	switch {
 	case a.Key.Local == "" || a.Key.Domain == "":
 		return Broken(a.Address, "has no address")

@@ -56,6 +56,11 @@ type accounts struct {
 	broken map[directory.Key]error
 }
 
+// has reports whether some line of the file is that of an account.
+func (a *accounts) has(key directory.Key) bool {
+	return a.byKey[key] != nil || a.broken[key] != nil
+}
+
 // Open reads the file for the first time. That it is missing or half written is no error of Open:
 // it may come, and until then every lookup fails.
 func Open(o Options) *Directory {
@@ -158,10 +163,11 @@ func read(path string, info os.FileInfo) (text []byte, err error) {
 	return text, nil
 }
 
-// parse understands the lines. One that makes no sense costs its own account the mail, for now,
-// and no other's.
+// parse understands the lines. One that makes no sense costs its own account the mail, for now, and no
+// other's. Of two lines for an account the first counts, as with Dovecot.
 func (d *Directory) parse(text []byte) *accounts {
 	known := &accounts{byKey: map[directory.Key]*directory.Account{}, broken: map[directory.Key]error{}}
+	names := newOwners()
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	lines.Buffer(nil, maxFile)
 	for number := 1; lines.Scan(); number++ {
@@ -169,21 +175,18 @@ func (d *Directory) parse(text []byte) *accounts {
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		a, err := record(line, d.options.Key, d.options.DefaultDomain)
-		if err == nil {
-			if _, twice := known.byKey[a.Key]; twice || known.broken[a.Key] != nil {
-				err = directory.Broken(a.Address, "is there twice")
-			}
-		}
-		if err == nil {
+		a, err := record(line, d.options, names)
+		if err == nil && !known.has(a.Key) {
 			known.byKey[a.Key] = a
 			continue
 		}
+		if a != nil && known.has(a.Key) {
+			err = fmt.Errorf("account %q has an earlier line, which counts", a.Address)
+		}
 		err = fmt.Errorf("%s:%d: %w", d.options.Path, number, err)
 		d.options.Complain(err)
-		if a != nil {
+		if a != nil && !known.has(a.Key) {
 			known.broken[a.Key] = err
-			delete(known.byKey, a.Key)
 		}
 	}
 	return known

@@ -130,16 +130,18 @@ func TestBadLines(t *testing.T) {
 		"big@x.example:::::/h::userdb_quota_rule=*:storage=99999999999999T",
 		"mbox@x.example:::::/h::userdb_mail=mbox:~/mail",
 		"away@x.example:::::/h::userdb_mail=maildir:~/../other",
-		"twice@x.example:::::",
-		"TWICE@x.example:::::",
+		"nouser@x.example::no-such-user:1::/h",
+		"nogroup@x.example::root:no-such-group::/h",
+		"again@x.example::7:::/h",
+		"again@x.example:::::/h",
 		"two @x.example:::::",
 		":::::", "::", "@:::::",
 	}, "\n")+"\n")
 	d := passwdfile.Open(passwdfile.Options{Path: path, Key: directorytest.Key, Complain: func(err error) { complaints = append(complaints, err.Error()) }})
-	if len(complaints) != 13 {
+	if len(complaints) != 16 {
 		t.Errorf("%d complaints:\n%s", len(complaints), strings.Join(complaints, "\n"))
 	}
-	for _, who := range []string{"uid", "gid", "home", "quota", "big", "mbox", "away", "twice"} {
+	for _, who := range []string{"uid", "gid", "home", "quota", "big", "mbox", "away", "nouser", "nogroup", "again"} {
 		_, err := d.Lookup(t.Context(), directory.Key{Local: who, Domain: "x.example"})
 		if err == nil || errors.Is(err, directory.ErrNotFound) || !strings.Contains(err.Error(), path+":") {
 			t.Errorf("%s: %v", who, err)
@@ -147,6 +149,39 @@ func TestBadLines(t *testing.T) {
 	}
 	if _, err := d.Lookup(t.Context(), directory.Key{Local: "good", Domain: "x.example"}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestLinesOfOtherPrograms: what docker-mailserver and HestiaCP write, and Dovecot takes.
+func TestLinesOfOtherPrograms(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "users")
+	var complaints []string
+	write(t, path, strings.Join([]string{
+		"twice@x.example:::::/first",
+		"TWICE@x.example:::::/second",
+		"named@x.example::root:daemon::/home//admin/::userdb_quota_rule=*:storage=0M",
+		"paths@x.example:::::/srv/mail/x.example/paths//::userdb_mail=maildir:/srv//mail/x.example/paths/./Maildir/",
+	}, "\n")+"\n")
+	d := passwdfile.Open(passwdfile.Options{Path: path, Key: directorytest.Key, Complain: func(err error) { complaints = append(complaints, err.Error()) }})
+	find := func(local string) *directory.Account {
+		t.Helper()
+		e, err := d.Lookup(t.Context(), directory.Key{Local: local, Domain: "x.example"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e.Account
+	}
+	if a := find("twice"); a.Home != "/first" {
+		t.Errorf("of two lines %q counts, want the first", a.Home)
+	}
+	if a := find("named"); a.Owner == nil || *a.Owner != (directory.Owner{UID: 0, GID: 1}) || a.Home != "/home/admin" || a.Quota.Bytes != 0 {
+		t.Errorf("named: %+v, owner %+v", a, a.Owner)
+	}
+	if a := find("paths"); a.Home != "/srv/mail/x.example/paths" || a.Mailbox != "/srv/mail/x.example/paths/Maildir" {
+		t.Errorf("paths: home %q, mailbox %q", a.Home, a.Mailbox)
+	}
+	if len(complaints) != 1 || !strings.Contains(complaints[0], path+":2:") || !strings.Contains(complaints[0], "earlier line") {
+		t.Errorf("complaints: %q", complaints)
 	}
 }
 

@@ -15,22 +15,22 @@ import (
 //
 // Of these the password, gecos and the shell are others' business. Extra fields are separated by
 // spaces, each name=value or a name alone.
-func record(line string, key directory.Keyer, defaultDomain string) (*directory.Account, error) {
+func record(line string, o Options, names *owners) (*directory.Account, error) {
 	fields := strings.SplitN(line, ":", 8)
 	name := fields[0]
 	if !strings.Contains(name, "@") {
-		if defaultDomain == "" {
+		if o.DefaultDomain == "" {
 			return nil, fmt.Errorf("user %q has no domain, and there is no default_domain", name)
 		}
-		name += "@" + defaultDomain
+		name += "@" + o.DefaultDomain
 	}
-	k, err := key(name)
+	k, err := o.Key(name)
 	if err != nil {
 		return nil, fmt.Errorf("user %q: %w", name, err)
 	}
 	fields = append(fields, make([]string, 8-len(fields))...)
 	a := &directory.Account{Address: name, Key: k, Home: fields[5]}
-	if a.Owner, err = owner(fields[2], fields[3]); err != nil {
+	if a.Owner, err = names.owner(fields[2], fields[3]); err != nil {
 		return a, directory.Broken(name, "%v", err)
 	}
 	for extra := range strings.FieldsSeq(fields[7]) {
@@ -39,22 +39,6 @@ func record(line string, key directory.Keyer, defaultDomain string) (*directory.
 		}
 	}
 	return a, a.Check()
-}
-
-// owner understands uid and gid: both are there or neither.
-func owner(uid, gid string) (*directory.Owner, error) {
-	if uid == "" && gid == "" {
-		return nil, nil
-	}
-	u, err := strconv.ParseUint(uid, 10, 32)
-	if err != nil || u == math.MaxUint32 { // -1 says "leave it" to the kernel
-		return nil, fmt.Errorf("uid %q is no user's number", uid)
-	}
-	g, err := strconv.ParseUint(gid, 10, 32)
-	if err != nil || g == math.MaxUint32 {
-		return nil, fmt.Errorf("gid %q is no group's number", gid)
-	}
-	return &directory.Owner{UID: uint32(u), GID: uint32(g)}, nil
 }
 
 // extraField takes one of Dovecot's extra fields, with or without the prefix userdb_. Those that

@@ -46,7 +46,7 @@ func TestBadRows(t *testing.T) {
 	key := directory.Key{Local: "alice", Domain: "x.example"}
 	for name, r := range map[string]row{
 		"negative quota":         {"quota": int64(-5)},
-		"negative messages":      {"messages": "-1"},
+		"negative messages":      {"messages": "-2"},
 		"a quota that is none":   {"quota": []byte("lots")},
 		"a quota that overflows": {"quota": "99999999999999999999"},
 		"relative home":          {"home": "alice"},
@@ -82,6 +82,11 @@ func TestRows(t *testing.T) {
 		if a, err := (row{"address": "a@x.example", "active": no}).account(directory.Key{Local: "a", Domain: "x.example"}); err != nil || a.Disabled != "reject" {
 			t.Errorf("active %v: %+v, %v", no, a, err)
 		}
+	}
+	paths := row{"address": "a@x.example", "home": "/srv//mail/a/", "mailbox": "x.example//a/", "quota": int64(-1), "messages": "-1"}
+	if a, err := paths.account(directory.Key{Local: "a", Domain: "x.example"}); err != nil || a.Home != "/srv/mail/a" ||
+		a.Mailbox != "x.example/a" || a.Quota != (directory.Quota{}) {
+		t.Errorf("paths and quotas as panels write them: %+v, %v", a, err)
 	}
 	got, err := row{"target": "a@x.example, \"b,\\\"c\"@x.example,\n,d@x.example"}.targets()
 	if want := []string{"a@x.example", `"b,\"c"@x.example`, "d@x.example"}; err != nil || !slices.Equal(got, want) {

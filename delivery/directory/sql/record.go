@@ -17,7 +17,7 @@ var accountColumns = []string{
 // account understands a row of user_query.
 func (r row) account(key directory.Key) (*directory.Account, error) {
 	a := &directory.Account{
-		Address: r.text("address"), Key: key, Home: r.text("home"), Mailbox: strings.TrimSuffix(r.text("mailbox"), "/"), Disabled: r.text("disabled"),
+		Address: r.text("address"), Key: key, Home: r.text("home"), Mailbox: r.text("mailbox"), Disabled: r.text("disabled"),
 	}
 	active, err := r.yes("active", true)
 	if !active && a.Disabled == "" {
@@ -26,9 +26,9 @@ func (r row) account(key directory.Key) (*directory.Account, error) {
 	internationalized, e := r.yes("eai", true)
 	err = errors.Join(err, e)
 	a.ASCIIOnly = !internationalized
-	a.Quota.Bytes, e = r.number("quota")
+	a.Quota.Bytes, e = r.limit("quota")
 	err = errors.Join(err, e)
-	a.Quota.Messages, e = r.number("messages")
+	a.Quota.Messages, e = r.limit("messages")
 	err = errors.Join(err, e)
 	a.OwnerSince, e = r.moment("owner_since")
 	err = errors.Join(err, e)
@@ -46,6 +46,16 @@ func (r row) account(key directory.Key) (*directory.Account, error) {
 		a.Fields[name] = r.text(name)
 	}
 	return a, a.Check()
+}
+
+// limit understands a column of a quota. -1 is no limit, as 0 is: panels such as PostfixAdmin store it where
+// quotas are switched off.
+func (r row) limit(column string) (int64, error) {
+	n, err := r.number(column)
+	if n == -1 {
+		n = 0
+	}
+	return n, err
 }
 
 // owner understands uid and gid: both are there or neither.
