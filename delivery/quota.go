@@ -24,21 +24,22 @@ type Quotas struct {
 // A Warner passes warnings on. Mail waits for it: it returns at once.
 type Warner interface{ Warn(warning.Warning) }
 
-// full is the reply for a mailbox that has no room.
-func (q *Quotas) full(err error) error {
-	e := &lmtp.Error{Code: 452, Enhanced: "4.2.2", Text: "mailbox is full", Rule: "quota", Cause: err}
-	if q.Reject {
-		e.Code, e.Enhanced = 552, "5.2.2"
-	}
-	return e
-}
-
 // reply is the package's, with what the administrator decides of full mailboxes.
 func (t *transaction) reply(err error) error {
 	if errors.Is(err, mailbox.ErrOverQuota) {
-		return t.agent.Quotas.full(err)
+		return full(err, t.agent.Quotas.Reject)
 	}
 	return reply(err)
+}
+
+// full is the reply for a mailbox that has no room, be it by its quota or by the disk quota of its owner, which is
+// always temporary: one user may own all mailboxes.
+func full(cause error, reject bool) error {
+	e := &lmtp.Error{Code: 452, Enhanced: "4.2.2", Text: "mailbox is full", Rule: "quota", Cause: cause}
+	if reject {
+		e.Code, e.Enhanced = 552, "5.2.2"
+	}
+	return e
 }
 
 // overrides reports whether a recipient gets mail whatever the mailbox holds: a trusted peer wants it

@@ -73,3 +73,31 @@ func TestQuotaWarnings(t *testing.T) {
 		}
 	}
 }
+
+// TestQuotaInTheLog: whether a mailbox is full at RCPT or only for the content, for its inbox or a folder, the log says
+// the same of it: which mailbox, what it holds and may hold.
+func TestQuotaInTheLog(t *testing.T) {
+	for _, tt := range []struct{ name, session, want string }{
+		{"RCPT", "P1\nC: RCPT TO:<full@dst.example>\nS: 452 4.2.2\n", "full/Maildir holds 2 KiB of 1000 octets"},
+		{"SIZE", "P0\nC: MAIL FROM:<a@src.example> SIZE=9000\nS: 250 2.1.0\nC: RCPT TO:<small+Lists@dst.example>\nS: 452 4.2.2\n",
+			"small/Maildir holds 0 octets of 2 KiB, 0 of 10 messages, which leaves no room for 8.8 KiB"},
+		{"content", "P1\nC: RCPT TO:<small+Lists@dst.example>\nS: 250 2.1.5\nC: DATA\nS: 354\nC> " + strings.Repeat("y", 3000) +
+			"\\r\\n.\\r\\nS: 452 4.2.2\n", "small/Maildir holds 0 octets of 2 KiB, 0 of 10 messages, which leaves no room for 3.2 KiB"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFixture(t, "lmtp")
+			f.agent.Resolver.Domains["dst.example"].Details = delivery.DetailsCreate
+			f.agent.FolderLimit, f.agent.FolderLevels = 3, 2
+			script, err := lmtptest.Parse("session", strings.Replace(tt.session, "\\r\\nS:", "\\r\\n\nS:", 1))
+			must(t, err)
+			if err := script.Play(f.connect(t, "pipe"), lmtptest.LockStep); err != nil {
+				t.Fatalf("%v\n%s", err, f.log.String())
+			}
+			f.shutdown(t)
+			want := `reason="452 4.2.2 mailbox is full: ` + f.root + "/dst.example/" + tt.want + `"`
+			if log := f.log.String(); !strings.Contains(log, want) {
+				t.Errorf("no %s in\n%s", want, log)
+			}
+		})
+	}
+}

@@ -21,7 +21,6 @@ type status struct {
 
 // statuses holds the first match first.
 var statuses = []status{
-	{syscall.EDQUOT, 452, "4.2.2", "mailbox is full", "quota"},
 	{syscall.ENOSPC, 452, "4.3.1", "mail system is full", "disk"},
 	{errNoHome, 451, "4.2.0", "mailbox is not available", "maildir"},
 	{mailbox.ErrNoRoot, 451, "4.3.0", "mail store is not available", "store"},
@@ -45,6 +44,9 @@ func reply(err error) error {
 	}
 	if known := (*lmtp.Error)(nil); errors.As(err, &known) {
 		return err
+	}
+	if errors.Is(err, syscall.EDQUOT) {
+		return full(err, false)
 	}
 	for _, s := range statuses {
 		if errors.Is(err, s.cause) {

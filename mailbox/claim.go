@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -37,10 +38,10 @@ func (f *mailfile) claimRoom(ctx context.Context) error {
 		defer c.meter.moving.Unlock()
 		err = s.askSurely(ctx, ask)
 	}
-	if err != nil {
-		return fmt.Errorf("quota of %s: %w", f.to, err)
+	if err != nil && !errors.Is(err, ErrOverQuota) { // which names the mailbox
+		err = fmt.Errorf("quota of %s: %w", f.to.Inbox(), err)
 	}
-	return nil
+	return err
 }
 
 // got takes the room. meter.mu is held.

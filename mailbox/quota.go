@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
+	"strings"
 )
 
 // ErrOverQuota says that a message does not fit into its mailbox, which was counted and is really
@@ -48,10 +50,50 @@ func addBounded(a, b int64) int64 {
 	return a + b
 }
 
-// overQuota is the error of a message that does not fit.
+// overQuota is the error of a message of so many octets, 0 where that is not known, that does not fit. It names the
+// mailbox and not the folder that the message was for: the quota is that of all folders together.
 func overQuota(to Dest, u Usage, octets int64) error {
-	return fmt.Errorf("%s holds %d octets in %d messages of its %d in %d, for one of %d: %w",
-		to, u.Bytes, u.Messages, to.Quota.Bytes, to.Quota.Messages, octets, ErrOverQuota)
+	var holds []string
+	q := to.Quota
+	if q.Bytes > 0 {
+		holds = append(holds, sizeText(u.Bytes)+" of "+sizeText(q.Bytes))
+	}
+	if q.Messages == 1 {
+		holds = append(holds, fmt.Sprintf("%d of 1 message", u.Messages))
+	} else if q.Messages > 0 {
+		holds = append(holds, fmt.Sprintf("%d of %d messages", u.Messages, q.Messages))
+	}
+	text := to.Inbox().String() + " holds " + strings.Join(holds, ", ")
+	if q.Bytes > u.Bytes && octets > q.Bytes-u.Bytes {
+		text += ", which leaves no room for " + sizeText(octets)
+	}
+	return fullError(text)
+}
+
+// A fullError is ErrOverQuota, and says of which mailbox.
+type fullError string
+
+func (e fullError) Error() string { return string(e) }
+
+// Is says that it is ErrOverQuota.
+func (fullError) Is(target error) bool { return target == ErrOverQuota }
+
+// sizeText renders octets for people. It rounds up, so that what exceeds a bound does not look equal to it.
+func sizeText(octets int64) string {
+	if octets == 1 {
+		return "1 octet"
+	}
+	if octets < 1<<10 {
+		return strconv.FormatInt(octets, 10) + " octets"
+	}
+	tenths := float64(octets) / 1024 * 10
+	for _, unit := range []string{" KiB", " MiB", " GiB", " TiB"} {
+		if tenths = math.Ceil(tenths); tenths < 1024*10 || unit == " TiB" {
+			return strconv.FormatFloat(tenths/10, 'f', -1, 64) + unit
+		}
+		tenths /= 1024
+	}
+	panic("unreachable")
 }
 
 // trashFolder is the folder that Maildir++ does not count.

@@ -146,7 +146,9 @@ func (r *lookupResult) place(ctx context.Context, agent *delivery.Agent, found d
 		box.Owner = dest.Owner.String()
 	}
 	if dest.Quota != (mailbox.Quota{}) {
-		refused = agent.RefuseFull(ctx, to, dest)
+		if refused = agent.RefuseFull(ctx, to, dest); refused != nil {
+			r.note(delivery.Step{Rule: "quota", Input: found.Account.Address, Result: errors.Unwrap(refused).Error()})
+		}
 		used, err := agent.Store.Usage(ctx, dest)
 		if err == nil || errors.Is(err, mailbox.ErrNoMailbox) {
 			box.Used = &used
