@@ -37,7 +37,7 @@ func (f *mailfile) admitted(ctx context.Context, turns *turnstile[struct{}]) err
 // enterAll enters the mailboxes of all copies, each once, and always in the same order: two messages
 // that wait for one another's would wait for ever. It gives what leaves them again.
 func (m *Message) enterAll(ctx context.Context) (leave func(), err error) {
-	busy := m.store.busy
+	busy := m.store().busy
 	places := make([]mailboxPlace, 0, len(m.files))
 	for _, f := range m.files {
 		places = append(places, f.place())

@@ -28,7 +28,7 @@ func (f *mailfile) claimRoom(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	octets := f.sizes.plus(f.msg.ends.sizes).disk
+	octets := f.sizes.plus(f.msg.content.ends.sizes).disk
 	c := &claim{store: s, to: f.to, home: home, meter: s.meters.take(f.to), size: Usage{octets, 1}}
 	f.claim = c // leave gives it back, whatever happens
 	ask := asking{to: c.to, home: home, meter: c.meter, octets: octets, force: f.ignoreQuota, got: c.got}

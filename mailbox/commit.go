@@ -33,7 +33,7 @@ func (m *Message) Commit(ctx context.Context, done func(copy int, err error)) {
 		}
 		return
 	}
-	ended := m.store.opts.Hooks.begin(len(m.files))
+	ended := m.store().opts.Hooks.begin(len(m.files))
 	defer m.release()
 	if len(m.files) == 1 {
 		err := m.files[0].admitted(ctx, nil)
@@ -62,8 +62,8 @@ func (m *Message) deliverEach(ctx context.Context, done func(copy int, err error
 	var late sync.WaitGroup
 	turns := newTurnstile[struct{}](copiesAtOnce)
 	m.forEach(func(i int, f *mailfile) {
-		if m.store.busy.tryEnter(f.place()) {
-			defer m.store.busy.leave(f.place())
+		if m.store().busy.tryEnter(f.place()) {
+			defer m.store().busy.leave(f.place())
 			done(i, f.deliver(ctx))
 			return
 		}
@@ -80,7 +80,7 @@ func (m *Message) CommitAll(ctx context.Context) (err error) {
 		return err
 	}
 	defer m.release()
-	ended := m.store.opts.Hooks.begin(len(m.files))
+	ended := m.store().opts.Hooks.begin(len(m.files))
 	err = guard.Call(func() error { return m.allOrNone(ctx) })
 	if err != nil {
 		m.fail(err)
@@ -124,11 +124,12 @@ func (m *Message) end() error {
 		return errEnded
 	}
 	m.ended = true
-	if err := guard.Call(m.finish); err != nil {
+	c := m.content
+	if err := guard.Call(c.finish); err != nil {
 		m.fail(err)
 	}
-	if m.spill.carrier != nil && len(m.files) > 1 {
-		m.spill.openSource() // copyTo tells those whom its failure concerns
+	if c.spill.carrier != nil && len(m.files) > 1 {
+		c.spill.openSource() // copyTo tells those whom its failure concerns
 	}
 	return nil
 }

@@ -23,13 +23,19 @@ func Example() {
 	defer store.Close()
 
 	users := []string{"ann", "björn"}
-	m := store.NewMessage()
+	content := store.NewContent()
+	defer content.Close()
+	if _, err := content.Write([]byte("Subject: hello\r\n\r\nworld\r\n")); err != nil {
+		fmt.Println(err) // each outcome says so too
+	}
+	var copies []mailbox.Copy
 	for _, user := range users {
-		m.Add(mailbox.Dest{Root: root, Path: "example.org/" + user}, []byte("Delivered-To: "+user+"\r\n"))
+		copies = append(copies, mailbox.Copy{
+			To:     mailbox.Dest{Root: root, Path: "example.org/" + user},
+			Header: []byte("Delivered-To: " + user + "\r\n"),
+		})
 	}
-	if _, err := m.Write([]byte("Subject: hello\r\n\r\nworld\r\n")); err != nil {
-		fmt.Println(err) // no copy can take it; each outcome says why
-	}
+	m := content.Deliver(copies...)
 	outcomes := make([]error, len(users))
 	m.Commit(context.Background(), func(i int, err error) { outcomes[i] = err })
 

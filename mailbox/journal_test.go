@@ -79,8 +79,8 @@ func (j *journal) seal(ctx context.Context, f *mailfile) error {
 	if err := (&none{j.gate}).seal(ctx, f); err != nil {
 		return err
 	}
-	record := [][]byte{f.header, f.msg.buf}
-	if _, err := unix.Pwritev(j.file, record, j.reserve(int64(len(f.header)+len(f.msg.buf)))); err != nil {
+	record := [][]byte{f.header, f.msg.content.buf}
+	if _, err := unix.Pwritev(j.file, record, j.reserve(int64(len(f.header)+len(f.msg.content.buf)))); err != nil {
 		return err
 	}
 	return j.syncs.sync(directory{id: fileID{dev: f.dir.id.dev}})

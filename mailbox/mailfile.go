@@ -46,7 +46,7 @@ const (
 	inNew
 )
 
-func (f *mailfile) store() *Store { return f.msg.store }
+func (f *mailfile) store() *Store { return f.msg.content.store }
 
 // open opens the Maildir, unless that was done.
 func (f *mailfile) open(ctx context.Context) (err error) {
@@ -94,10 +94,10 @@ func (f *mailfile) stage() error {
 	if err := f.create(); err != nil {
 		return err
 	}
-	if f.msg.spilled() {
-		return f.msg.spill.copyTo(f)
+	if f.msg.content.spilled() {
+		return f.msg.content.copyTo(f)
 	}
-	return f.append(f.header, f.msg.buf)
+	return f.append(f.header, f.msg.content.buf)
 }
 
 // append writes a and then b at the end of the file, in one call unless the kernel takes less.
@@ -213,7 +213,9 @@ func (f *mailfile) remove(at stage) error {
 }
 
 // sized is the name in new/ of a file with that name in tmp/.
-func (f *mailfile) sized(name string) string { return withSizes(name, f.sizes.plus(f.msg.ends.sizes)) }
+func (f *mailfile) sized(name string) string {
+	return withSizes(name, f.sizes.plus(f.msg.content.ends.sizes))
+}
 
 // leave closes the Maildir; where others may look for a file in it, release does.
 func (f *mailfile) leave() {

@@ -21,15 +21,16 @@ var errNoCopy = errors.New("message has no copy to be written to")
 // castagnoli is the polynomial processors have an instruction for.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// A spill is content too large for memory. It goes straight into the file of one copy, the
-// carrier; the others read it back from there. Should the carrier fail, only it fails: the
+// A spill is content too large for memory. When its copies are named by then it goes straight into the file of
+// one of them, the carrier; the others read it back from there. Should the carrier fail, only it fails: the
 // next copy takes over with the content so far.
 //
-// Copies of several owners have no carrier: its owner could change what the others are to get.
-// Their content goes into a file of the process's own.
+// Content whose copies are not named yet, and that of several owners, has no carrier: its owner could change what
+// the others are to get. It goes into a file of the process's own, as it was sent.
 type spill struct {
+	streams bool // into a carrier, as on disk
 	carrier *mailfile
-	written int64  // octets of content in the carrier's file
+	written int64  // octets of content on the disk
 	sum     uint32 // their checksum
 
 	source    int   // reads the content back; -1 until needed
@@ -38,48 +39,56 @@ type spill struct {
 }
 
 // spilled reports whether content has gone to the disk.
-func (m *Message) spilled() bool { return m.spill.written > 0 }
+func (c *Content) spilled() bool { return c.spill.written > 0 }
 
-// flush moves the content in memory into the carrier, and looks for another carrier when
-// that fails. After an error no copy can take the content.
-func (m *Message) flush() error {
-	if m.ownersDiffer() {
-		return m.spool()
+// flush moves the content in memory to the disk. After an error no copy can take the content.
+func (c *Content) flush() error {
+	if !c.spilled() && len(c.message.files) > 0 && !c.message.ownersDiffer() && !c.spill.streams {
+		c.spill.streams = true
+		c.buf = c.ends.put(c.buf[:0], c.buf)
 	}
+	if c.spill.streams {
+		return c.stream()
+	}
+	return c.spool()
+}
+
+// stream moves the content in memory into the carrier, and looks for another carrier when that fails.
+func (c *Content) stream() error {
 	for {
-		if m.spill.carrier == nil {
-			if err := m.nextCarrier(); err != nil {
+		if c.spill.carrier == nil {
+			if err := c.nextCarrier(); err != nil {
 				return err
 			}
 		}
-		err := guard.Call(func() error { return m.spill.carrier.append(m.buf, nil) })
+		err := guard.Call(func() error { return c.spill.carrier.append(c.buf, nil) })
 		if err == nil {
-			m.flushed()
+			c.flushed()
 			return nil
 		}
-		m.dropCarrier(err)
+		c.dropCarrier(err)
 	}
 }
 
 // flushed notes that the content in memory has gone to the disk.
-func (m *Message) flushed() {
-	m.spill.sum = crc32.Update(m.spill.sum, castagnoli, m.buf)
-	m.spill.written += int64(len(m.buf))
-	m.buf = m.buf[:0]
+func (c *Content) flushed() {
+	c.spill.sum = crc32.Update(c.spill.sum, castagnoli, c.buf)
+	c.spill.written += int64(len(c.buf))
+	c.buf = c.buf[:0]
 }
 
 // nextCarrier makes the first copy that works the carrier.
-func (m *Message) nextCarrier() error {
+func (c *Content) nextCarrier() error {
 	last := errNoCopy
-	for _, f := range m.files {
+	for _, f := range c.message.files {
 		if f.err != nil {
 			last = f.err
 			continue
 		}
-		err := guard.Call(func() error { return m.load(f) })
+		err := guard.Call(func() error { return c.load(f) })
 		if err == nil {
-			m.spill.carrier = f
-			m.spill.shut(m.store)
+			c.spill.carrier = f
+			c.spill.shut(c.store)
 			return nil
 		}
 		f.err = f.withdraw(err)
@@ -89,28 +98,28 @@ func (m *Message) nextCarrier() error {
 }
 
 // load brings a copy to where the carrier is: header and content so far.
-func (m *Message) load(f *mailfile) error {
+func (c *Content) load(f *mailfile) error {
 	if err := f.open(context.Background()); err != nil {
 		return err
 	}
 	if err := f.create(); err != nil {
 		return err
 	}
-	if m.spilled() {
-		return m.spill.copyTo(f)
+	if c.spilled() {
+		return c.copyTo(f)
 	}
 	return f.append(f.header, nil)
 }
 
 // dropCarrier fails the carrier because of err, keeping what it holds within reach. Where that
 // fails, copyTo says so to all who are left.
-func (m *Message) dropCarrier(err error) {
-	f := m.spill.carrier
-	if m.spilled() {
-		m.spill.openSource()
+func (c *Content) dropCarrier(err error) {
+	f := c.spill.carrier
+	if c.spilled() {
+		c.spill.openSource()
 	}
 	f.err = f.withdraw(err)
-	m.spill.carrier = nil
+	c.spill.carrier = nil
 }
 
 // openSource opens the carrier's file for reading. It stays readable when the carrier is
@@ -119,12 +128,15 @@ func (p *spill) openSource() {
 	f := p.carrier
 	sys := f.store().sys
 	fd := -1
-	err := f.asOwner(func(f *mailfile) (err error) {
+	open := func() (int, error) {
 		// Not to wait, should something else stand there by now: a FIFO.
-		fd, err = uninterrupted(func() (int, error) {
-			return sys.openat(f.dir.tmp, f.tmpName, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+		return sys.openat(f.dir.tmp, f.tmpName, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	}
+	err := guard.Call(func() error {
+		return f.asOwner(func(f *mailfile) (err error) {
+			fd, err = uninterrupted(open)
+			return err
 		})
-		return err
 	})
 	if err != nil {
 		p.sourceErr = f.failed("read back", err)
@@ -141,34 +153,48 @@ func (p *spill) shut(s *Store) {
 }
 
 // copyTo writes f's header and the content read back, and makes sure that it is the content.
-func (p *spill) copyTo(f *mailfile) error {
-	if p.sourceErr != nil {
-		return p.sourceErr
+func (c *Content) copyTo(f *mailfile) error {
+	if c.spill.sourceErr != nil {
+		return c.spill.sourceErr
 	}
 	if err := f.append(f.header, nil); err != nil {
 		return err
 	}
-	s := f.store()
-	buf := s.buffers.getLarge()
-	defer s.buffers.put(buf)
-	sum := uint32(0)
-	for done := int64(0); done < p.written; {
-		piece := buf[:min(largeBuffer, p.written-done)]
-		n, err := uninterrupted(func() (int, error) { return s.sys.pread(p.source, piece, p.offset+done) })
+	buf := c.store.buffers.getLarge()
+	defer c.store.buffers.put(buf)
+	ends, sum := lineEnder{crlf: c.ends.crlf}, uint32(0)
+	for done := int64(0); done < c.spill.written; {
+		piece, err := c.readBack(buf, done)
 		if err != nil {
 			return fmt.Errorf("read back for %s: %w: %w", f.to, errChanged, err)
 		}
-		if n == 0 {
+		if len(piece) == 0 {
 			break
 		}
-		sum = crc32.Update(sum, castagnoli, piece[:n])
-		if err := f.append(piece[:n], nil); err != nil {
+		sum = crc32.Update(sum, castagnoli, piece)
+		if done += int64(len(piece)); !c.spill.streams {
+			piece = ends.put(buf[:0], piece)
+		}
+		if done == c.spill.written && !c.spill.streams {
+			piece = ends.finish(piece)
+		}
+		if err := f.append(piece, nil); err != nil {
 			return err
 		}
-		done += int64(n)
 	}
-	if sum != p.sum {
+	if sum != c.spill.sum {
 		return fmt.Errorf("read back for %s: %w", f.to, errChanged)
 	}
 	return nil
+}
+
+// readBack reads content on the disk from an offset on into buf, with room for an octet before it and for the end
+// of the content after it, so that it can be converted in its place.
+func (c *Content) readBack(buf []byte, from int64) ([]byte, error) {
+	piece := buf[1:min(int64(cap(buf)-finalOctets), 1+c.spill.written-from)]
+	n, err := uninterrupted(func() (int, error) { return c.store.sys.pread(c.spill.source, piece, c.spill.offset+from) })
+	if err != nil {
+		return nil, err
+	}
+	return piece[:n], nil
 }

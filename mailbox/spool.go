@@ -20,21 +20,23 @@ func (m *Message) ownersDiffer() bool {
 	return false
 }
 
-// spool moves the content in memory into a file that has no name and that only the process can
+// spool moves the content in memory, as it was sent, into a file that has no name and that only the process can
 // write to. Every copy reads it back from there.
-func (m *Message) spool() error {
-	sys := m.store.sys
-	if m.spill.source < 0 {
-		fd, err := sys.nameless(m.store.opts.Spool)
+func (c *Content) spool() error {
+	sys, dir := c.store.sys, c.store.opts.Spool
+	if c.spill.source < 0 {
+		fd, err := sys.nameless(dir)
 		if err != nil {
-			return fmt.Errorf("make a file for large content in %s: %w", m.store.opts.Spool, err)
+			return fmt.Errorf("make a file for large content in %s: %w", dir, err)
 		}
-		m.spill.source = fd
+		c.spill.source = fd
 	}
-	if err := writeAll(sys, m.spill.source, [][]byte{m.buf}); err != nil {
-		return fmt.Errorf("write large content in %s: %w", m.store.opts.Spool, err)
+	if err := writeAll(sys, c.spill.source, [][]byte{c.buf}); err != nil {
+		return fmt.Errorf("write large content in %s: %w", dir, err)
 	}
-	m.flushed()
+	sent := c.buf
+	c.flushed()
+	c.ends.put(sent[:0], sent) // for the sizes
 	return nil
 }
 
