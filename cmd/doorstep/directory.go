@@ -61,10 +61,14 @@ func buildDirectory(c *config.Config, accounts *static.Directory, domains *deliv
 		if closer, ok := opened.(io.Closer); ok {
 			chain.closers = append(chain.closers, closer)
 		}
+		var epoch func() uint64
+		if file, ok := opened.(interface{ Epoch() uint64 }); ok {
+			epoch = file.Epoch
+		}
 		opened = observe.watch(d.Name, opened) // behind the cache: that is how the backend is
 		if d.IsCached() {
 			opened = directory.NewCache(opened, directory.CacheOptions{
-				TTL: d.CacheTTL, NegativeTTL: d.NegativeTTL, Stale: d.Stale, Timeout: d.Timeout,
+				TTL: d.CacheTTL, NegativeTTL: d.NegativeTTL, Stale: d.Stale, Timeout: d.Timeout, Epoch: epoch,
 			})
 		}
 		yields := d.ClaimedTwice == config.FirstCounts

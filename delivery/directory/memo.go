@@ -31,6 +31,7 @@ type answer[V any] struct {
 	value V
 	err   error // nil or ErrNotFound
 	at    time.Time
+	epoch uint64
 }
 
 func newMemo[K comparable, V any](o CacheOptions, ask func(context.Context, K) (V, error)) *memo[K, V] {
@@ -41,6 +42,9 @@ func newMemo[K comparable, V any](o CacheOptions, ask func(context.Context, K) (
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Epoch == nil {
+		o.Epoch = func() uint64 { return 0 }
+	}
 	answers, err := lru.New[K, answer[V]](o.Size)
 	if err != nil {
 		panic(err) // only for a size of 0
@@ -50,7 +54,7 @@ func newMemo[K comparable, V any](o CacheOptions, ask func(context.Context, K) (
 
 // get answers from memory while the answer counts, and else asks.
 func (m *memo[K, V]) get(ctx context.Context, key K) (V, error) {
-	if a, ok := m.answers.Get(key); ok && m.age(a) < m.lifetime(a) {
+	if a, ok := m.answers.Get(key); ok && m.age(a) < m.lifetime(a) && a.epoch == m.options.Epoch() {
 		return a.value, a.err
 	}
 	// The question belongs to all who wait for its answer: none of them ends it for the others.
@@ -75,12 +79,15 @@ func (m *memo[K, V]) refresh(ctx context.Context, key K) (value V, err error) {
 			err = fmt.Errorf("panic in a lookup: %v\n%s", p, debug.Stack())
 		}
 	}()
+	epoch := m.options.Epoch() // before: an answer of two epochs is one of the first
 	value, err = m.ask(ctx, key)
 	if err == nil || errors.Is(err, ErrNotFound) {
-		m.answers.Add(key, answer[V]{value, err, m.options.Now()})
+		m.answers.Add(key, answer[V]{value, err, m.options.Now(), epoch})
 		return value, err
 	}
-	if old, ok := m.answers.Peek(key); ok && old.err == nil && m.age(old) < m.options.TTL+m.options.Stale {
+	old, ok := m.answers.Peek(key)
+	ok = ok && old.err == nil && m.age(old) < m.options.TTL+m.options.Stale
+	if ok && (m.options.Stale > 0 || old.epoch == m.options.Epoch()) {
 		return old.value, nil
 	}
 	return value, err

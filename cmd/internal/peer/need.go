@@ -48,6 +48,7 @@ var programs = map[string]struct {
 	"promtool":           {pkg: "prometheus", aside: "prometheus/usr/bin/promtool"},
 	"chromium":           {pkg: "chromium"},
 	"smtp-source":        {pkg: "postfix"},
+	"sqlite3":            {pkg: "sqlite3"},
 	"git":                {pkg: "git"},
 	"man":                {pkg: "man-db"},
 	"dpkg-deb":           {pkg: "dpkg"},

@@ -23,7 +23,7 @@ func TestConformance(t *testing.T) {
 }
 
 // open opens a database for lookups.
-func open(tb testing.TB, path string) *sql.Directory {
+func open(tb testing.TB, path string) *sqlite.Directory {
 	tb.Helper()
 	queries, _ := sql.Preset("doorstep")
 	d, err := sqlite.Open(sqlite.Options{Path: path, Queries: queries, Ours: true, Key: directorytest.Key})

@@ -36,9 +36,18 @@ type Options struct {
 	Timeout time.Duration
 }
 
-// Open opens a database for lookups. That the file is not there is an error of each lookup until
-// it is.
-func Open(o Options) (*sql.Directory, error) {
+// Open prepares lookups in a database. That the file is not there is an error of each lookup until
+// it is; an error of Open is a mistake in a query.
+func Open(o Options) (*Directory, error) {
+	prepared, err := connect(o)
+	if err != nil {
+		return nil, err
+	}
+	return &Directory{options: o}, prepared.Close() // each state of the file has connections of its own
+}
+
+// connect prepares connections to the file that is there when they are made, which is at a question.
+func connect(o Options) (*sql.Directory, error) {
 	database, err := open(o.Path, "rw", "query_only(1)")
 	if err != nil {
 		return nil, err

@@ -62,6 +62,11 @@ func Edit(ctx context.Context, o StoreOptions) (*Store, error) {
 	} else if err := f.Close(); err != nil {
 		return nil, err
 	}
+	if found, err := find(o.Path, ""); err != nil {
+		return nil, err
+	} else if err := found.fits(nil); err != nil {
+		return nil, err
+	}
 	// WAL lets a server read meanwhile; synchronous(FULL) makes each change durable.
 	database, err := open(o.Path, "rw", "journal_mode(WAL)", "synchronous(FULL)")
 	if err != nil {
