@@ -78,7 +78,7 @@ var mistakes = []slip{
 	onTheLine("no configuration", `read configuration: open nothing.toml: no such file`, "check", "-c", "nothing.toml"),
 	onTheLine("a directory", `read mail: is a directory`, "check", "-c", "mail"),
 	{name: "no message", args: []string{"send", "--to", "a@example.org", "nothing.eml"}, what: `nothing.eml: no such file`, code: exitFailure},
-	{name: "no server", args: []string{"send", "--server", "unix:nothing", "--to", "a@example.org"}, what: `nothing: connect: no such file`, code: exitFailure},
+	{name: "no server", args: []string{"send", "--server", "unix:nothing", "--wait", "0", "--to", "a@example.org"}, what: `nothing: connect: no such file`, code: exitFailure},
 	{name: "nobody answers", args: []string{"reload", "-c", "doorstep.toml"}, what: `reload: no server answers: dial unix .*control`, code: exitFailure},
 	// TOML.
 	inConfig("no TOML", "hostname =", "hostname", `doorstep.toml:1:\d+: `),

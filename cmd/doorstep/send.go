@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,7 +25,7 @@ type sendRequest struct {
 	from                    string
 	to                      []string
 	body, utf8              string
-	timeout                 time.Duration
+	timeout, wait           time.Duration
 	verbose                 bool
 	security                sendSecurity
 	load                    sendLoad
@@ -60,6 +59,7 @@ func sendCommand() *cobra.Command {
 	r.security.flags(flags)
 	r.load.flags(flags)
 	flags.DurationVar(&r.timeout, "timeout", 5*time.Minute, "how long to wait for each answer")
+	flags.DurationVar(&r.wait, "wait", 5*time.Second, "how long to wait for a server that does not listen yet; 0 to give up at once")
 	flags.BoolVarP(&r.verbose, "verbose", "v", false, "print the dialogue")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := r.check(); err != nil {
@@ -85,6 +85,9 @@ func sendCommand() *cobra.Command {
 func (r *sendRequest) check() error {
 	if len(r.to) == 0 {
 		return usage(errors.New("send: no recipient"), "doorstep send --to alice@example.org")
+	}
+	if r.wait < 0 {
+		return usage(fmt.Errorf("send: --wait %v is negative", r.wait), "0 to give up at once")
 	}
 	if _, _, err := client.ParseTarget(r.server); err != nil {
 		return usage(fmt.Errorf("send: %w", err), "--server unix:PATH or tcp:HOST:PORT")
@@ -117,7 +120,7 @@ func (r *sendRequest) send(ctx context.Context, content io.ReadSeeker, stdout, s
 	if err != nil {
 		return err
 	}
-	c, err := client.Dial(ctx, r.server, options)
+	c, err := r.dial(ctx, options, stderr)
 	if err != nil {
 		return failed(err, dialHint(err))
 	}
@@ -161,7 +164,7 @@ func dialHint(err error) string {
 		return "the server is there, but takes no mail from here now: its log tells why"
 	case errors.Is(err, fs.ErrPermission):
 		return "the socket's owner, group and mode say who may connect"
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+	case isAbsent(err):
 		return "is a server running there? doorstep serve --dev starts one"
 	}
 	return ""

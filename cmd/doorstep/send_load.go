@@ -94,7 +94,7 @@ func (r *sendRequest) sendMany(ctx context.Context, content io.ReadSeeker, stdou
 	if run.options, err = r.clientOptions(stderr); err != nil {
 		return err
 	}
-	first, err := client.Dial(ctx, r.server, run.options) // one error rather than as many as messages
+	first, err := r.dial(ctx, run.options, stderr) // one error rather than as many as messages
 	if err != nil {
 		return failed(err, dialHint(err))
 	}

@@ -38,7 +38,7 @@ func TestSendLoad(t *testing.T) {
 		!strings.Contains(out, "3 times: 550 5.1.1") || !strings.Contains(errs, "3 of 3 messages not delivered") {
 		t.Errorf("%q, %q, exit status %d", out, errs, code)
 	}
-	_, errs, code = doorstep(t, dir, "send", "--server", "unix:nothing", "--count", "3", "--to", "alice@example.org")
+	_, errs, code = doorstep(t, dir, "send", "--server", "unix:nothing", "--wait", "0", "--count", "3", "--to", "alice@example.org")
 	if code != exitFailure || !strings.Contains(errs, "hint: is a server running there?") {
 		t.Errorf("%q, exit status %d", errs, code)
 	}

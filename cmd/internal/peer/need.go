@@ -47,6 +47,8 @@ var programs = map[string]struct {
 	"fail2ban":           {pkg: "fail2ban", path: "/usr/bin/fail2ban-regex"},
 	"promtool":           {pkg: "prometheus", aside: "prometheus/usr/bin/promtool"},
 	"chromium":           {pkg: "chromium"},
+	"bash":               {pkg: "bash"},
+	"dash":               {pkg: "dash"},
 	"smtp-source":        {pkg: "postfix"},
 	"sqlite3":            {pkg: "sqlite3"},
 	"git":                {pkg: "git"},
