@@ -1,196 +1,259 @@
 package config
 
 import (
-	"slices"
-	"strings"
-
+	"github.com/doorstep-mail/doorstep/config/internal/hint"
+	"github.com/doorstep-mail/doorstep/config/internal/table"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
 
-// An account is a mailbox's name for comparison: the key of the domain's first name, and of
-// the local part by that domain's policy.
-type account struct{ domain, local string }
+// Accounts are the domains and accounts of a configuration, and where further ones are.
+type Accounts struct {
+	Domains []Domain
+	Users   []User
+	Aliases []Alias
+	// Directories are asked after Users, in order.
+	Directories []Directory
+}
 
-// checkAccounts checks what domains and users say of one another.
-func (r *reader) checkAccounts(file *document) {
-	domains := r.checkDomains(file)
-	owners := r.checkMailboxes(domains)
-
-	if len(r.config.Users) == 0 && !r.doubt["user"] && !r.hasDirectories() {
-		r.problems.warn(place{file, -1, "user"}, "no [[user]] table and no [[directory]]: every recipient is refused", "")
-	}
-	for i := range r.config.Domains {
-		path := "domain[" + itoa(i) + "].catch_all"
-		if v, said := r.said[path]; said {
-			r.checkExists(v, r.config.Domains[i].CatchAll, domains, owners)
+// Unlisted returns the rules for domains that only a directory knows: those of the first directory that knows any.
+// It returns false if none does.
+func (a *Accounts) Unlisted() (Domain, bool) {
+	for _, d := range a.Directories {
+		if d.KnowsDomains() {
+			return d.Domains, true
 		}
 	}
-	if v, said := r.said["postmaster"]; said {
-		r.checkExists(v, r.config.Postmaster, domains, owners)
-	} else {
-		r.findPostmaster(file, domains, owners)
+	return Domain{Policy: address.LocalPolicy{Fold: true}}, false
+}
+
+// names are the domains and addresses that the configuration itself has, for what refers to them.
+type names struct {
+	in       *table.Input
+	accounts *Accounts
+	// unlisted is set if a directory may have domains that no [[domain]] names.
+	unlisted bool
+
+	domains   map[string]int // index of each domain by its keys
+	mailboxes []mailbox
+	owners    map[account]mailbox
+}
+
+// An account is a mailbox's name for comparison: the key of the domain's first name, and of the local part by that
+// domain's policy.
+type account struct{ domain, local string }
+
+func (a account) String() string { return a.local + "@" + a.domain }
+
+// A mailbox is an address of a user or an alias, and where the file says it.
+type mailbox struct {
+	at      *table.Value
+	address address.Address
+	user    int // index in Accounts.Users, noUser for an [[alias]]
+}
+
+// noUser is the user of an address that stands for others.
+const noUser = -1
+
+// checkNames checks domains, users and aliases, and what they say of one another.
+func checkNames(in *table.Input, a *Accounts) *names {
+	_, unlisted := a.Unlisted()
+	n := &names{in: in, accounts: a, unlisted: unlisted, domains: map[string]int{}, owners: map[account]mailbox{}}
+	n.checkDomains()
+	n.checkMailboxes()
+	if len(a.Users) == 0 && !in.Suspect("user") && !n.hasDirectories() {
+		in.Warn("user", "no [[user]] table and no [[directory]]: every recipient is refused", "")
 	}
-	r.checkAliases(domains, owners)
-	r.checkMaildirs(domains, owners)
+	for i, d := range a.Domains {
+		if v := in.Element("domain", i).Value("catch_all"); v != nil {
+			n.checkExists(v, d.CatchAll)
+		}
+	}
+	n.checkAliases()
+	return n
 }
 
 // hasDirectories reports whether there may be accounts that the configuration does not name.
-func (r *reader) hasDirectories() bool { return len(r.config.Directories) > 0 || r.doubt["directory"] }
-
-// checkDomains finds domains that are there twice, in whichever spelling, and returns the
-// index of each domain by its keys.
-func (r *reader) checkDomains(file *document) map[string]int {
-	if _, unlisted := r.config.Unlisted(); len(r.config.Domains) == 0 && !unlisted && !r.doubt["domain"] && !r.doubt["directory"] {
-		r.problems.add(place{file, -1, "domain"}, "no [[domain]] table", `write [[domain]] and name = "example.org"`)
-	}
-	first := map[string]domainName{}
-	index := map[string]int{}
-	for _, name := range r.domains {
-		if before, twice := first[name.key]; twice {
-			r.problems.add(name.place, quote(name.name)+" is already "+before.place.key+" at "+before.place.String(), "")
-			continue
-		}
-		first[name.key] = name
-		index[name.key] = name.domain
-		r.warnDomain(name)
-	}
-	return index
+func (n *names) hasDirectories() bool {
+	return len(n.accounts.Directories) > 0 || n.in.Suspect("directory")
 }
 
-// account returns the name for comparison of a, and false where a's domain is none of ours.
-func (r *reader) account(a address.Address, domains map[string]int) (account, bool, error) {
+// checkDomains finds domains that are there twice, in whichever spelling.
+func (n *names) checkDomains() {
+	if len(n.accounts.Domains) == 0 && !n.hasUnknownDomains() {
+		n.in.Add("domain", "no [[domain]] table", `write [[domain]] and name = "example.org"`)
+	}
+	first := map[string]*table.Value{}
+	for i, d := range n.accounts.Domains {
+		t := n.in.Element("domain", i)
+		spellings := t.Elements("aliases")
+		if d.Name != "" {
+			spellings = append([]*table.Value{t.Value("name")}, spellings...)
+		}
+		for j, v := range spellings {
+			name := v.Data.(string)
+			if before := first[d.Keys[j]]; before != nil {
+				v.Add(hint.Quote(name)+" is already "+before.Key+" at "+before.Where(), "")
+				continue
+			}
+			first[d.Keys[j]] = v
+			n.domains[d.Keys[j]] = i
+			warnDomain(v, name)
+		}
+	}
+}
+
+// hasUnknownDomains reports whether there may be domains that the configuration does not name.
+func (n *names) hasUnknownDomains() bool {
+	return n.unlisted || n.in.Suspect("domain") || n.in.Suspect("directory")
+}
+
+// hasDomain reports whether a [[domain]] has a name, in whichever spelling.
+func (n *names) hasDomain(name string) bool {
+	key, err := address.DomainKey(name)
+	_, ours := n.domains[key]
+	return err == nil && ours
+}
+
+// account returns the name of a for comparison, and false if a's domain is none of ours.
+func (n *names) account(a address.Address) (account, bool, error) {
 	key, err := address.DomainKey(a.Domain)
 	if err != nil {
 		return account{}, false, err
 	}
-	i, ours := domains[key]
-	if !ours || len(r.config.Domains[i].Keys) == 0 {
+	i, ours := n.domains[key]
+	if !ours {
 		return account{}, false, nil
 	}
-	domain := r.config.Domains[i]
+	domain := n.accounts.Domains[i]
 	local, err := domain.Policy.Key(a.Local)
 	return account{domain.Keys[0], local}, true, err
 }
 
-// checkMailboxes finds addresses outside our domains and addresses that are there twice. It
-// returns which user has an account.
-func (r *reader) checkMailboxes(domains map[string]int) map[account]mailbox {
-	owners := map[account]mailbox{}
-	// Where an alias has the address of a user, it is the alias that is wrong.
-	slices.SortStableFunc(r.mailboxes, func(a, b mailbox) int { return min(b.user, 0) - min(a.user, 0) })
-	for _, m := range r.mailboxes {
-		key, ours, err := r.account(m.address, domains)
+// listMailboxes collects the addresses of users, and then of aliases: of two that are equal, the later is wrong.
+func (n *names) listMailboxes() {
+	add := func(v *table.Value, a address.Address, user int) {
+		if v != nil && !a.IsNull() {
+			n.mailboxes = append(n.mailboxes, mailbox{v, a, user})
+		}
+	}
+	for i, u := range n.accounts.Users {
+		t := n.in.Element("user", i)
+		add(t.Value("address"), u.Address, i)
+		for j, v := range t.Elements("aliases") {
+			add(v, u.Aliases[j], i)
+		}
+	}
+	for i, a := range n.accounts.Aliases {
+		add(n.in.Element("alias", i).Value("address"), a.Address, noUser)
+	}
+}
+
+// checkMailboxes finds addresses outside our domains and addresses that are there twice.
+func (n *names) checkMailboxes() {
+	n.listMailboxes()
+	for _, m := range n.mailboxes {
+		key, ours, err := n.account(m.address)
 		switch {
 		case err != nil:
-			r.problems.add(m.place, quote(m.address.Raw)+" cannot be an account: "+cause(err), "")
+			m.at.Add(hint.Quote(m.address.Raw)+" cannot be an account: "+cause(err), "")
 			continue
 		case !ours:
-			r.foreign(m.place, m.address.Domain)
+			n.refuseForeign(m.at, m.address.Domain, writeDomain+hint.Quote(m.address.Domain))
 			continue
 		}
-		if before, twice := owners[key]; twice {
-			r.problems.add(m.place, quote(m.address.Raw)+" is already "+before.place.key+" at "+before.place.String(), "")
+		if before, taken := n.owners[key]; taken {
+			m.at.Add(hint.Quote(m.address.Raw)+" is already "+before.at.Key+" at "+before.at.Where(), "")
 			continue
 		}
-		owners[key] = m
-		r.warnMailbox(m, r.config.Domains[domains[key.domain]])
+		n.owners[key] = m
+		n.warnMailbox(m, n.accounts.Domains[n.domains[key.domain]])
 	}
-	return owners
 }
 
-// foreign says that a domain is none of ours, where one of ours is named.
-func (r *reader) foreign(at place, domain string) {
-	r.foreignOr(at, domain, "write [[domain]] and name = "+quote(domain))
+// isAccount reports whether m is the address of a user itself, and no alias.
+func (n *names) isAccount(m mailbox) bool {
+	return m.user != noUser && m.address == n.accounts.Users[m.user].Address
 }
 
-// notOurs is the hint for mail that is to go to a domain elsewhere. To make that domain one of ours, which is right
-// for an account, would keep all mail for it here.
-const notOurs = "Doorstep delivers to its own domains alone: forward this in the MTA, such as by virtual_alias_maps of Postfix"
+// What to do about a domain that is none of ours. An account's can become one. Mail that is to go elsewhere must not
+// make it one, as that would keep all mail for it here.
+const (
+	writeDomain = "write [[domain]] and name = "
+	notOurs     = "Doorstep delivers to its own domains alone: forward this in the MTA, " +
+		"such as by virtual_alias_maps of Postfix"
+)
 
-// foreignOr says that a domain is none of ours, with what to do where it is not a misspelled one.
-func (r *reader) foreignOr(at place, domain, hint string) {
-	if _, unlisted := r.config.Unlisted(); unlisted || r.doubt["domain"] || r.doubt["directory"] {
+// refuseForeign says that a domain is none of ours. suggestion is for one that is not misspelled.
+func (n *names) refuseForeign(v *table.Value, domain, suggestion string) {
+	if n.hasUnknownDomains() {
 		return
 	}
-	var names []string
-	for _, d := range r.domains {
-		names = append(names, d.name)
+	var known []string
+	for _, d := range n.accounts.Domains {
+		if d.Name != "" {
+			known = append(known, d.Name)
+		}
+		known = append(known, d.Aliases...)
 	}
-	if meant := closest(domain, names); meant != "" {
-		hint = "did you mean " + meant + "?"
+	if meant := hint.Closest(domain, known); meant != "" {
+		suggestion = "did you mean " + meant + "?"
 	}
-	r.problems.add(at, quote(domain)+" is not one of the domains", hint)
+	v.Add(hint.Quote(domain)+" is not one of the domains", suggestion)
 }
 
-// checkExists checks that a is the address of a user.
-func (r *reader) checkExists(v value, a address.Address, domains map[string]int, owners map[account]mailbox) {
+// checkExists checks that a is the address of an account.
+func (n *names) checkExists(v *table.Value, a address.Address) {
 	if a.IsNull() {
 		return // a problem already
 	}
-	key, ours, err := r.account(a, domains)
+	key, ours, err := n.account(a)
 	switch {
 	case err != nil:
-		r.problems.add(v.place(), quote(a.Raw)+" cannot be an account: "+cause(err), "")
+		v.Add(hint.Quote(a.Raw)+" cannot be an account: "+cause(err), "")
 	case !ours:
-		r.foreignOr(v.place(), a.Domain, notOurs)
+		n.refuseForeign(v, a.Domain, notOurs)
 	default:
-		if _, exists := owners[key]; !exists && !r.doubt["user"] && !r.hasDirectories() {
-			r.problems.add(v.place(), quote(a.Raw)+" is not the address of a [[user]] or an [[alias]]", "")
+		if _, exists := n.owners[key]; !exists && !n.in.Suspect("user") && !n.hasDirectories() {
+			v.Add(hint.Quote(a.Raw)+" is not the address of a [[user]] or an [[alias]]", "")
 		}
 	}
 }
 
-// findPostmaster gives Config.Postmaster its default.
-func (r *reader) findPostmaster(file *document, domains map[string]int, owners map[account]mailbox) {
-	if r.doubt["domain"] || r.doubt["user"] {
-		return
-	}
-	if len(r.config.Domains) == 0 {
-		if _, unlisted := r.config.Unlisted(); unlisted {
-			r.problems.warn(place{file, -1, "postmaster"}, "nobody takes mail for the postmaster, who must have a mailbox (RFC 5321 §4.5.1)",
-				`write postmaster = "postmaster@example.org", with an address that the directory has`)
+// checkSystemDomains checks that each domain of system accounts is one of ours.
+func (n *names) checkSystemDomains() {
+	for i, d := range n.accounts.Directories {
+		if d.Driver != SystemAccounts {
+			continue
 		}
-		return
-	}
-	first := r.config.Domains[0]
-	postmaster := address.Address{Raw: "postmaster@" + first.Name, Local: "postmaster", Domain: first.Name}
-	if key, ours, err := r.account(postmaster, domains); err == nil && ours {
-		if _, exists := owners[key]; exists {
-			r.config.Postmaster = postmaster
-			return
+		for j, v := range n.in.Element("directory", i).Elements("domains") {
+			if name := d.System.Domains[j]; !n.hasDomain(name) {
+				n.refuseForeign(v, name, writeDomain+hint.Quote(name))
+			}
 		}
-	}
-	if first.CatchAll.IsNull() && r.hasDirectories() {
-		r.config.Postmaster = postmaster // a directory may have it
-		return
-	}
-	r.config.Postmaster = first.CatchAll
-	if first.CatchAll.IsNull() {
-		r.problems.warn(place{file, -1, "postmaster"}, "nobody takes mail for the postmaster, who must have a mailbox (RFC 5321 §4.5.1)",
-			"give a user the alias "+quote(postmaster.Raw))
 	}
 }
 
-// checkMaildirs finds users whose mail the template of the store would put together.
-func (r *reader) checkMaildirs(domains map[string]int, owners map[account]mailbox) {
-	template := r.config.Store.Path
-	if template == "" {
+// checkMaildirs finds users that would share a Maildir by the template of the store, or have none.
+func (n *names) checkMaildirs(s Store) {
+	if s.Path == "" {
 		return // a problem already
 	}
 	first := map[string]mailbox{}
-	for _, m := range r.mailboxes {
-		key, ours, err := r.account(m.address, domains)
-		if err != nil || !ours || owners[key] != m || !r.isAccount(m) {
+	for _, m := range n.mailboxes {
+		key, ours, err := n.account(m.address)
+		if err != nil || !ours || n.owners[key] != m || !n.isAccount(m) {
 			continue // no account, a problem already, or an alias
 		}
-		home := r.config.Users[m.user].Home
-		if strings.Contains(template, "{home}") && home == "" {
-			r.checkHome(m)
+		home := n.accounts.Users[m.user].Home
+		if s.needsHome() && home == "" {
+			if !n.in.Element("user", m.user).Sets("home") { // else a problem already
+				m.at.Add("has no home, which store.path needs", `write home = "/home/…"`)
+			}
 			continue
 		}
-		path := strings.NewReplacer("{domain}", key.domain, "{local}", address.DiskName(key.local), "{home}", home).Replace(template)
-		if before, twice := first[path]; twice {
-			r.problems.add(m.place, quote(m.address.Raw)+" has the same Maildir as "+before.place.key+" at "+before.place.String(),
+		path := s.maildir(key.domain, address.DiskName(key.local), home)
+		if before, taken := first[path]; taken {
+			m.at.Add(hint.Quote(m.address.Raw)+" has the same Maildir as "+before.at.Key+" at "+before.at.Where(),
 				"store.path tells them apart with {domain} and {local}")
 			continue
 		}
@@ -198,10 +261,28 @@ func (r *reader) checkMaildirs(domains map[string]int, owners map[account]mailbo
 	}
 }
 
-// checkHome says that a user has no home directory where the store needs one, unless what
-// the file says for it is a problem already.
-func (r *reader) checkHome(m mailbox) {
-	if _, said := r.said["user["+itoa(m.user)+"].home"]; !said {
-		r.problems.add(m.place, "has no home, which store.path needs", `write home = "/home/…"`)
+// Warnings are about names that work, but that other systems refuse or that pass for others. They do not matter at
+// delivery, when an address exists or does not.
+
+func warnDomain(v *table.Value, name string) {
+	// The local part is one that nothing is wrong with.
+	for _, what := range address.Warnings(address.Address{Local: "u", Domain: name}) {
+		v.Warn(hint.Quote(name)+": "+what, "")
+	}
+}
+
+// warnMailbox warns of the local part of an account or alias.
+func (n *names) warnMailbox(m mailbox, domain Domain) {
+	name := hint.Quote(m.address.Raw)
+	for _, what := range address.Warnings(address.Address{Local: m.address.Local}) {
+		m.at.Warn(name+": "+what, "")
+	}
+	if !n.isAccount(m) {
+		return // an alias with a detail is how one detail goes elsewhere
+	}
+	if user, detail, split := address.SplitDetail(m.address.Local, domain.Subaddress); split {
+		delimiter := hint.Quote(m.address.Local[len(user) : len(m.address.Local)-len(detail)])
+		m.at.Warn(name+" has the delimiter "+delimiter+" of its domain in it: with a detail behind, it is the detail of "+
+			hint.Quote(user), "leave "+delimiter+" out of subaddress, or choose another name")
 	}
 }

@@ -4,123 +4,105 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"net"
-	"net/netip"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/doorstep-mail/doorstep/config/internal/hint"
+	"github.com/doorstep-mail/doorstep/config/internal/table"
 )
 
 // An Admin is the [admin] table: the listener for those who look after the server.
 type Admin struct {
-	// Socket is where it listens: Network, Address, Mode, Owner and Group count. Its Network is ""
-	// where there is no such listener.
+	// Socket is where it listens. Only Network, Address, Mode, Owner and Group are set; Network is "" if there is no
+	// such listener.
 	Socket Listen
-	// TokenFile holds what clients must show, an absolute path; "" where the socket decides.
+	// TokenFile holds what clients must show, an absolute path; "" if the socket decides.
 	TokenFile string
 }
 
-// leastToken is how many characters a token must have: it is all that keeps others out.
-const leastToken = 16
-
-// maxToken is more than any token has.
-const maxToken = 4096
-
-// ofAdmin makes a key of a listener one of the admin listener, which is a socket like others.
-func ofAdmin(k kind) kind {
-	return kind{k.takes, k.schema, func(r *reader, v value) {
-		defer func(before *Listen) { r.listen = before }(r.listen)
-		r.listen = &r.config.Admin.Socket
-		k.read(r, v)
-	}}
+var adminSection = table.Section[Admin]{
+	Name: "admin",
+	Doc: "A listener for those who look after the server: metrics for Prometheus, health, a status page, and what " +
+		"doorstep status and doorstep trace ask. See monitoring.md.",
+	Keys: slices.Concat(table.Of(func(a *Admin) *Listen { return &a.Socket }, adminSocketKeys...), []table.Key[Admin]{
+		{Name: "token_file", Example: `"admin-token"`, Restart: true,
+			Kind: table.OptionalPath(func(a *Admin) *string { return &a.TokenFile }),
+			Doc: "A file with the word that clients must show, as a bearer token or as the password of any user; 16 " +
+				"characters at least. Others than the owner and the group must not be able to read it. Only /healthz is told " +
+				"to all. Default: the socket alone decides; \"\" says that this is meant, where a loopback address lets every " +
+				"user of the machine ask."},
+	}),
 }
 
-// readTokenFile takes a path; "" says that none is wanted.
-func readTokenFile(r *reader, v value, s string) {
-	if s == "" {
-		return
-	}
-	if path, ok := r.absolute(v, s); ok {
-		r.config.Admin.TokenFile = path
-	}
+var adminSocketKeys = []table.Key[Listen]{
+	{Name: "address", Example: `"unix:/run/doorstep/admin.sock"`, Restart: true,
+		Kind: table.Text("unix:PATH or tcp:HOST:PORT", setSocketAddress),
+		Doc: "Where to listen: on a Unix socket or a loopback address, and elsewhere only with token_file. Default: " +
+			"nowhere."},
+	{Name: "mode", Kind: table.Mode(func(l *Listen) *fs.FileMode { return &l.Mode }), Example: `"0660"`, Restart: true,
+		Doc: "Unix sockets: the mode of the socket file. Default: 0600."},
+	{Name: "owner", Example: `"doorstep"`, Restart: true,
+		Kind: table.Parsed("a user", parsePrincipal, func(l *Listen) *string { return &l.Owner }),
+		Doc:  "Unix sockets: the owner of the socket file. Default: the user who runs the server."},
+	{Name: "group", Example: `"adm"`, Restart: true,
+		Kind: table.Parsed("a group", parsePrincipal, func(l *Listen) *string { return &l.Group }),
+		Doc:  "Unix sockets: the group of the socket file. Default: the group that runs the server."},
 }
 
-// checkAdmin checks what the keys of [admin] say of one another, and of the listeners.
-func (r *reader) checkAdmin() {
-	l := &r.config.Admin.Socket
-	v := r.said["admin.address"]
+// check checks what the keys of [admin] say of one another, and of the listeners.
+func (a *Admin) check(in *table.Input, listeners []Listen) {
+	l, t := &a.Socket, in.Table("admin")
+	v := t.Value("address")
 	if l.Network == "" {
 		return
 	}
-	for i := range r.config.Listen {
-		other := &r.config.Listen[i]
-		if other.Network == l.Network && canonical(other) == canonical(l) {
-			at := r.said["listen["+itoa(i)+"].address"]
-			r.problems.add(v.place(), "already listened on by "+at.key+" at "+at.place().String(), "")
+	for i := range listeners {
+		other := &listeners[i]
+		if other.Network == l.Network && canonicalAddress(other) == canonicalAddress(l) {
+			at := in.Element("listen", i).Value("address")
+			v.Add("already listened on by "+at.Key+" at "+at.Where(), "")
 		}
 	}
-	if l.Network == "systemd" {
-		r.problems.add(v.place(), "is for [[listen]] only", `write "unix:/run/doorstep/admin.sock"`)
-		return
-	}
-	if l.Network == "unix" {
+	switch l.Network {
+	case "systemd":
+		v.Add("is for [[listen]] only", `write "unix:/run/doorstep/admin.sock"`)
+	case "unix":
 		if l.Mode == 0 {
 			l.Mode = 0o600
 		}
-		return
-	}
-	for _, name := range []string{"mode", "owner", "group"} {
-		if v, said := r.said["admin."+name]; said {
-			r.problems.add(v.name(), "is for Unix sockets only", "")
+	default:
+		for _, name := range []string{"mode", "owner", "group"} {
+			if v := t.Value(name); v != nil {
+				v.AddKey("is for Unix sockets only", "")
+			}
 		}
-	}
-	if r.config.Admin.TokenFile != "" || r.doubt["admin.token_file"] {
-		return
-	}
-	if l.IsLoopback() {
-		if _, meant := r.said["admin.token_file"]; meant {
-			return
-		}
-		r.problems.warn(v.place(), "every user of this machine may read what the admin listener tells", `write "unix:/run/doorstep/admin.sock", or set admin.token_file`)
-		return
-	}
-	r.problems.add(v.place(), "whoever reaches this address could read what the admin listener tells", "use 127.0.0.1 or a Unix socket, or set admin.token_file")
-}
-
-// IsLoopback reports whether a TCP listener can only be reached from this machine.
-func (l Listen) IsLoopback() bool {
-	host, _, err := net.SplitHostPort(canonical(&l))
-	if l.Network != "tcp" || err != nil {
-		return false
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback() || host == "localhost"
-}
-
-// checkAdminFiles checks the socket and the token of [admin].
-func (c *Config) checkAdminFiles(report func(path string, err error)) {
-	l := c.Admin.Socket
-	if l.Network == "" {
-		return
-	}
-	if l.Network == "unix" {
-		report("admin.address", c.checkSocket(l.Address))
-	}
-	if l.Owner != "" {
-		_, err := UserID(l.Owner)
-		report("admin.owner", err)
-	}
-	if l.Group != "" {
-		_, err := GroupID(l.Group)
-		report("admin.group", err)
-	}
-	if c.Admin.TokenFile != "" {
-		_, err := ReadToken(c.Admin.TokenFile)
-		report("admin.token_file", err)
+		a.checkExposed(t)
 	}
 }
 
-// ReadToken reads the token of the admin listener. A file that others may read is refused: who can
-// read it can use it.
+// checkExposed checks that a TCP listener has a token.
+func (a *Admin) checkExposed(t table.Table) {
+	v, meant := t.Value("address"), t.Sets("token_file")
+	switch {
+	case a.TokenFile != "" || t.Suspect("token_file"):
+	case !isLoopback(&a.Socket):
+		v.Add("whoever reaches this address could read what the admin listener tells",
+			"use 127.0.0.1 or a Unix socket, or set admin.token_file")
+	case !meant:
+		v.Warn("every user of this machine may read what the admin listener tells",
+			`write "unix:/run/doorstep/admin.sock", or set admin.token_file`)
+	}
+}
+
+const (
+	minToken = 16   // characters: the token is all that keeps others out
+	maxToken = 4096 // octets of the file, more than any token has
+)
+
+// ReadToken reads the token of the admin listener. It refuses a file that every user of the machine may read: whoever
+// reads the token can use it.
 func ReadToken(path string) (token string, err error) {
 	if err := checkSecret(path); err != nil {
 		return "", err
@@ -135,21 +117,21 @@ func ReadToken(path string) (token string, err error) {
 		return "", err
 	}
 	token = strings.TrimSpace(string(b))
-	const hint = "openssl rand -hex 32 makes one"
+	const write = "openssl rand -hex 32 makes one"
 	switch {
 	case len(b) > maxToken || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return "", fault{quote(path) + " is not one word of ASCII", hint}
-	case len(token) < leastToken:
-		return "", fault{quote(path) + " has a token of less than " + itoa(leastToken) + " characters", hint}
+		return "", hint.New(hint.Quote(path)+" is not one word of ASCII", write)
+	case len(token) < minToken:
+		return "", hint.New(hint.Quote(path)+" has a token of less than "+strconv.Itoa(minToken)+" characters", write)
 	}
 	return token, nil
 }
 
-// Hint is what can be done about an error of this package, "" where it says nothing of that.
+// Hint returns what can be done about an error of this package, or "".
 func Hint(err error) string {
-	var f fault
-	if errors.As(err, &f) {
-		return f.hint
+	var e hint.Error
+	if errors.As(err, &e) {
+		return e.Hint
 	}
 	if errors.Is(err, fs.ErrPermission) {
 		return "the user who runs this must be able to read it"

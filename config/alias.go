@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/doorstep-mail/doorstep/config/internal/table"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
 
@@ -13,77 +14,52 @@ type Alias struct {
 	To      []address.Address
 }
 
-func beginAlias(r *reader) int {
-	r.config.Aliases = append(r.config.Aliases, Alias{})
-	last := len(r.config.Aliases) - 1
-	r.alias = &r.config.Aliases[last]
-	return last
+var aliasSection = table.Section[Alias]{
+	Name: "alias",
+	Doc: "An address that stands for several accounts, or for other aliases. It has one answer: 250 when everybody " +
+		"has the message.",
+	Keys: []table.Key[Alias]{
+		{Name: "address", Example: `"team@example.org"`, Required: true,
+			Kind: table.Parsed("an address", parseAddress, func(a *Alias) *address.Address { return &a.Address }),
+			Doc:  "The address. In other words than those of an account's aliases it is no name of a mailbox."},
+		{Name: "to", Kind: table.ParsedList("addresses",
+			table.NotEmpty("stands for nobody", "name an address, or leave the alias out"),
+			parseAddress, func(a *Alias) *[]address.Address { return &a.To }),
+			Example: `["alice@example.org", "bob@example.org"]`, Required: true,
+			Doc: "Whom it stands for: addresses in our domains. Nothing is sent elsewhere. Mail for the alias with a detail " +
+				"goes to each with that detail."},
+	},
+	Sample: []string{`address = "team@example.org"`, `to = ["postmaster@example.org"]`},
 }
 
-// aliasSection describes [[alias]].
-func aliasSection() section {
-	return section{
-		name: "alias", array: true, begin: beginAlias,
-		doc: "An address that stands for several accounts, or for other aliases. It has one answer: 250 when everybody has the message.",
-		keys: []key{
-			{
-				name: "address", kind: text("an address", readAliasAddress), example: `"team@example.org"`, required: true,
-				doc: "The address. In other words than those of an account's aliases it is no name of a mailbox.",
-			},
-			{
-				name: "to", kind: list("addresses", beginTargets, readTarget), example: `["alice@example.org", "bob@example.org"]`, required: true,
-				doc: "Whom it stands for: addresses in our domains. Nothing is sent elsewhere. Mail for the alias with a detail goes to each with that detail.",
-			},
-		},
-		sample: []string{`address = "team@example.org"`, `to = ["postmaster@example.org"]`},
-	}
-}
-
-func readAliasAddress(r *reader, v value, s string) {
-	if r.readAddress(v, s, &r.alias.Address) {
-		r.mailboxes = append(r.mailboxes, mailbox{v.place(), r.alias.Address, noUser})
-	}
-}
-
-func beginTargets(r *reader, v value, length int) {
-	if length == 0 {
-		r.problems.add(v.place(), "stands for nobody", "name an address, or leave the alias out")
-	}
-}
-
-func readTarget(r *reader, v value, s string) {
-	var to address.Address
-	r.readAddress(v, s, &to)
-	r.alias.To = append(r.alias.To, to)
-}
-
-// checkAliases checks that aliases lead to accounts, and in no circle.
-func (r *reader) checkAliases(domains map[string]int, owners map[account]mailbox) {
+// checkAliases checks that aliases lead to accounts, and not in a circle.
+func (n *names) checkAliases() {
 	leads := map[account][]account{}
-	for i, a := range r.config.Aliases {
-		from, ours, err := r.account(a.Address, domains)
+	for i, a := range n.accounts.Aliases {
+		from, ours, err := n.account(a.Address)
 		if err != nil || !ours {
 			continue // a problem already
 		}
-		for j, to := range a.To {
-			r.checkExists(r.said["alias["+itoa(i)+"].to["+itoa(j)+"]"], to, domains, owners)
-			if target, ours, err := r.account(to, domains); err == nil && ours {
+		for j, v := range n.in.Element("alias", i).Elements("to") {
+			n.checkExists(v, a.To[j])
+			if target, ours, err := n.account(a.To[j]); err == nil && ours {
 				leads[from] = append(leads[from], target)
 			}
 		}
 	}
-	for i, a := range r.config.Aliases {
-		from, ours, err := r.account(a.Address, domains)
+	for i, a := range n.accounts.Aliases {
+		from, ours, err := n.account(a.Address)
 		if err != nil || !ours {
 			continue
 		}
 		if circle := findCircle(leads, from); circle != nil {
-			r.problems.add(r.said["alias["+itoa(i)+"].address"].place(), "leads in a circle: "+strings.Join(circle, ", "), "")
+			v := n.in.Element("alias", i).Value("address")
+			v.Add("leads in a circle: "+strings.Join(circle, ", "), "")
 		}
 	}
 }
 
-// findCircle gives the way from an alias back to itself, nil when there is none.
+// findCircle returns the way from an alias back to itself, nil if there is none.
 func findCircle(leads map[account][]account, start account) []string {
 	came := map[account]account{}
 	queue := []account{start}
@@ -108,5 +84,3 @@ func findCircle(leads map[account][]account, start account) []string {
 	}
 	return nil
 }
-
-func (a account) String() string { return a.local + "@" + a.domain }

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/doorstep-mail/doorstep/config/internal/table"
 )
 
 // A Change is something that two configurations say differently.
@@ -19,27 +21,24 @@ type Change struct {
 // Changes says in what the files of c and of a later configuration differ, sorted. Elements of
 // arrays are told apart by the key that names them, wherever they stand.
 func (c *Config) Changes(after *Config) (list []Change) {
-	before, now := byTable(c.said), byTable(after.said)
+	before, now := byTable(c.origin.texts), byTable(after.origin.texts)
 	for t := range union(before, now) {
 		s := sectionNamed(t.section)
-		if s == nil {
-			s = &sections[0]
-		}
 		_, was := before[t]
 		_, is := now[t]
 		switch {
 		case t.element != "" && !was:
-			list = append(list, Change{t.String() + " (new)", s.named().restart})
+			list = append(list, Change{t.String() + " (new)", s.Naming().Restart})
 		case t.element != "" && !is:
-			list = append(list, Change{t.String() + " (gone)", s.named().restart})
+			list = append(list, Change{t.String() + " (gone)", s.Naming().Restart})
 		default:
 			for name := range union(before[t], now[t]) {
 				if before[t][name] == now[t][name] {
 					continue
 				}
 				what := strings.TrimPrefix(t.String()+"."+name, ".")
-				k := s.key(name)
-				list = append(list, Change{what, k != nil && k.restart})
+				k := s.Row(name)
+				list = append(list, Change{what, k != nil && k.Restart})
 			}
 		}
 	}
@@ -47,22 +46,22 @@ func (c *Config) Changes(after *Config) (list []Change) {
 	return list
 }
 
-// A table is what keys stand in: the document, a section, or an element of an array of tables.
-type table struct{ section, element string }
+// A place is what keys stand in: the document, a section, or an element of an array of tables.
+type place struct{ section, element string }
 
-func (t table) String() string { return strings.TrimSuffix(t.section+" "+t.element, " ") }
+func (t place) String() string { return strings.TrimSuffix(t.section+" "+t.element, " ") }
 
 // byTable sorts what the files say, by its path, into tables.
-func byTable(said map[string]string) map[table]map[string]string {
-	tables := map[table]map[string]string{}
-	labels := labels(said)
-	for path, text := range said {
-		var t table
+func byTable(texts map[string]string) map[place]map[string]string {
+	tables := map[place]map[string]string{}
+	labels := labels(texts)
+	for path, text := range texts {
+		var t place
 		element, name, isElement := strings.Cut(path, "].")
 		section, _, _ := strings.Cut(element, "[")
 		switch {
 		case isElement:
-			t = table{section, labels[element]}
+			t = place{section, labels[element]}
 		case strings.Contains(path, "."):
 			t.section, name, _ = strings.Cut(path, ".")
 		default:
@@ -78,22 +77,22 @@ func byTable(said map[string]string) map[table]map[string]string {
 
 // labels are the names of the elements of arrays, by their path without its last bracket. Those that
 // have the same name, such as directories with one driver, are numbered too.
-func labels(said map[string]string) map[string]string {
-	names, twice := map[string]string{}, map[string]int{}
-	for path := range said {
+func labels(texts map[string]string) map[string]string {
+	names, count := map[string]string{}, map[string]int{}
+	for path := range texts {
 		element, _, isElement := strings.Cut(path, "].")
 		if !isElement || names[element] != "" {
 			continue
 		}
 		section, index, _ := strings.Cut(element, "[")
 		names[element] = "#" + index
-		if s := sectionNamed(section); s != nil && said[element+"]."+s.named().name] != "" {
-			names[element] = said[element+"]."+s.named().name]
+		if name := texts[element+"]."+sectionNamed(section).Naming().Name]; name != "" {
+			names[element] = name
 		}
-		twice[section+names[element]]++
+		count[section+names[element]]++
 	}
 	for element, name := range names {
-		if section, index, _ := strings.Cut(element, "["); twice[section+name] > 1 {
+		if section, index, _ := strings.Cut(element, "["); count[section+name] > 1 {
 			names[element] = name + " #" + index
 		}
 	}
@@ -109,12 +108,12 @@ func union[K comparable, V any](a, b map[K]V) map[K]V {
 	return all
 }
 
-// named is the key that names an element of s; the zero key where none does.
-func (s *section) named() key {
-	for _, k := range s.keys {
-		if k.required {
-			return k
+// sectionNamed returns the section of a name; the document itself if there is none.
+func sectionNamed(name string) *table.Description {
+	for i := range sections {
+		if sections[i].Name == name {
+			return &sections[i].Description
 		}
 	}
-	return key{}
+	return &sections[0].Description
 }

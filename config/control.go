@@ -1,19 +1,35 @@
 package config
 
-import "strconv"
+import (
+	"github.com/doorstep-mail/doorstep/config/internal/table"
+)
 
-// readControlSocket takes the path of the control socket; "" is none.
-func readControlSocket(r *reader, v value, s string) {
+// A Control is the [control] table.
+type Control struct {
+	// Socket is the path of the socket on which the server takes orders, absolute, or "".
+	Socket string
+}
+
+var controlSection = table.Section[Control]{
+	Name: "control",
+	Doc:  "The socket on which the running server takes orders: doorstep reload, doorstep upgrade.",
+	Keys: []table.Key[Control]{
+		{Name: "socket", Default: `"/run/doorstep/control.sock"`, Restart: true,
+			Kind: table.Text("a path", setControlSocket),
+			Doc: "Its path. Only root and the user who runs the server may use it. \"\" for none. Where it cannot be made " +
+				"the server runs without."},
+	},
+}
+
+// setControlSocket takes the path of the control socket; "" is none.
+func setControlSocket(c *Control, v *table.Value, s string) error {
 	if s == "" {
-		r.config.Control.Socket = ""
-		return
+		c.Socket = ""
+		return nil
 	}
-	path, ok := r.absolute(v, s)
-	switch {
-	case !ok:
-	case len(path) > maxUnixPath:
-		r.problems.add(v.place(), "the path of the socket has "+strconv.Itoa(len(path))+" octets; the kernel takes "+strconv.Itoa(maxUnixPath), "")
-	default:
-		r.config.Control.Socket = path
+	path, err := socketPath(v, s)
+	if err == nil {
+		c.Socket = path
 	}
+	return err
 }

@@ -1,30 +1,15 @@
 package config
 
 import (
-	"cmp"
 	"errors"
 	"io/fs"
-	"os"
-	"slices"
+	"strconv"
 	"strings"
 	"time"
 
-	"github.com/doorstep-mail/doorstep/lmtp/address"
+	"github.com/doorstep-mail/doorstep/config/internal/hint"
+	"github.com/doorstep-mail/doorstep/config/internal/table"
 	"github.com/doorstep-mail/doorstep/lmtp/keypair"
-)
-
-// A Driver is what a directory keeps its accounts in.
-type Driver string
-
-// The drivers.
-const (
-	PasswdFile Driver = "passwd-file"
-	SQLite     Driver = "sqlite"
-	Postgres   Driver = "postgres"
-	MySQL      Driver = "mysql"
-	// LDAPDriver is for accounts in LDAP, SystemAccounts for those of the operating system.
-	LDAPDriver     Driver = "ldap"
-	SystemAccounts Driver = "system"
 )
 
 // A ClaimedTwice says what becomes of mail for an address that two directories have.
@@ -36,8 +21,7 @@ const (
 	FirstCounts ClaimedTwice = "first"
 )
 
-// A Directory is one [[directory]] table: a database of accounts. Its drivers read what they
-// need of it.
+// A Directory is one [[directory]] table: a database of accounts. Its drivers read what they need of it.
 type Directory struct {
 	Driver Driver
 	// Name is what the log calls it, the driver's by default.
@@ -46,12 +30,12 @@ type Directory struct {
 	File string
 	// DefaultDomain is the domain of accounts that are named without one; "" for none.
 	DefaultDomain string
-	// CacheTTL, NegativeTTL and Stale are how long answers count: of accounts, of their absence,
-	// and of accounts while the database is down.
+	// CacheTTL, NegativeTTL and Stale are how long answers count: of accounts, of their absence, and of accounts while
+	// the database is down.
 	CacheTTL, NegativeTTL, Stale time.Duration
 	// Timeout bounds one question.
 	Timeout time.Duration
-	// ClaimedTwice is what becomes of an address that one before it has too.
+	// ClaimedTwice is what becomes of an address that a directory before this one has too.
 	ClaimedTwice ClaimedTwice
 	// Domains are the rules for the domains that only the database knows.
 	Domains Domain
@@ -64,214 +48,186 @@ type Directory struct {
 
 // KnowsDomains reports whether the directory may have domains that no [[domain]] names.
 func (d Directory) KnowsDomains() bool {
-	if d.Driver == LDAPDriver {
+	switch {
+	case d.Driver == LDAPDriver:
 		return d.isIRedMail() || d.LDAP.Filters["domain_filter"] != ""
-	}
-	if d.Database.UserQuery != "" {
+	case d.Database.UserQuery != "":
 		return d.Database.DomainQuery != ""
 	}
-	return slices.Contains(domainDrivers, d.Driver)
+	return d.Driver.has(knowsDomains)
 }
 
 // KnowsOwners reports whether the directory may say since when an account has its owner.
 func (d Directory) KnowsOwners() bool {
-	return slices.Contains(sqlDrivers, d.Driver) && (d.Database.UserQuery != "" || d.Database.Schema == schemas[0])
+	return d.Driver.has(sqlBased) && (d.Database.UserQuery != "" || d.Database.Schema == ownSchema)
 }
 
-// IsCached reports whether answers of the directory are remembered: it is asked over a wire, or
-// reads a disk.
-func (d Directory) IsCached() bool { return slices.Contains(databaseDrivers, d.Driver) }
+// IsCached reports whether answers of the directory are remembered: it is asked over a network, or reads a disk.
+func (d Directory) IsCached() bool { return d.Driver.has(cached) }
 
-// domainDrivers are the drivers that know domains, databaseDrivers those that are not in memory.
-var (
-	domainDrivers   = []Driver{SQLite, Postgres, MySQL, LDAPDriver}
-	databaseDrivers = []Driver{SQLite, Postgres, MySQL, LDAPDriver, SystemAccounts}
-)
-
-func beginDirectory(r *reader) int {
-	r.config.Directories = append(r.config.Directories, Directory{})
-	last := len(r.config.Directories) - 1
-	r.directory = &r.config.Directories[last]
-	r.domain = &r.directory.Domains // the keys of a [[domain]] that can stand here are read into it
-	return last
+var directorySection = table.Section[Directory]{
+	Name: "directory",
+	Doc: "A database of accounts. Several are asked in order, behind the accounts of this file, and an address belongs " +
+		"in one of them. One that cannot answer defers the mail.",
+	Sample: []string{`driver = "sqlite"`, `file = "/var/lib/doorstep/accounts.db"`},
+	Keys:   directoryKeys(),
 }
 
-// forDrivers marks a key that only some drivers read.
-func forDrivers(k key, drivers ...Driver) key {
-	k.drivers = drivers
-	return k
-}
-
-// forEach is forDrivers for several keys.
-func forEach(keys []key, drivers ...Driver) []key {
-	for i := range keys {
-		keys[i] = forDrivers(keys[i], drivers...)
+func directoryKeys() (keys []table.Key[Directory]) {
+	for _, g := range directoryGroups {
+		keys = append(keys, g.keys...)
 	}
 	return keys
 }
 
-// directorySection describes [[directory]].
-func directorySection() section {
-	return section{
-		name: "directory", array: true, begin: beginDirectory,
-		doc: "A database of accounts. Several are asked in order, behind the accounts of this file, and an address belongs in one of them. One that cannot answer defers the mail.",
-		keys: append([]key{
-			{
-				name: "driver", kind: choice(func(r *reader) *Driver { return &r.directory.Driver }, option[Driver]{"passwd-file", PasswdFile}, option[Driver]{"sqlite", SQLite},
-					option[Driver]{"postgres", Postgres}, option[Driver]{"mysql", MySQL},
-					option[Driver]{"ldap", LDAPDriver}, option[Driver]{"system", SystemAccounts}),
-				example: `"sqlite"`, required: true,
-				doc: "What kind of database it is.",
-			},
-			{
-				name: "name", kind: text("a name", readDirectoryName), example: `"accounts"`,
-				doc: "What the log calls it. Default: the driver's name.",
-			},
-			forDrivers(key{
-				name: "cache_ttl", kind: duration(0, 24*time.Hour, func(r *reader) *time.Duration { return &r.directory.CacheTTL }), fallback: `"1m"`,
-				doc: "How long an account is remembered, and a change of it may stay unseen. \"0s\" asks each time.",
-			}, databaseDrivers...),
-			forDrivers(key{
-				name: "negative_ttl", kind: duration(0, 24*time.Hour, func(r *reader) *time.Duration { return &r.directory.NegativeTTL }), fallback: `"10s"`,
-				doc: "How long it is remembered that there is no such account, and a new one must wait.",
-			}, databaseDrivers...),
-			forDrivers(key{
-				name: "stale", kind: duration(0, 7*24*time.Hour, func(r *reader) *time.Duration { return &r.directory.Stale }), fallback: `"0s"`,
-				doc: "For how much longer a remembered account counts while the database does not answer. Default: its mail is deferred.",
-			}, databaseDrivers...),
-			forDrivers(key{
-				name: "timeout", kind: duration(100*time.Millisecond, 5*time.Minute, func(r *reader) *time.Duration { return &r.directory.Timeout }), fallback: `"5s"`,
-				doc: "How long one question may take.",
-			}, databaseDrivers...),
-			{
-				name: "claimed_twice", fallback: `"defer"`,
-				kind: choice(func(r *reader) *ClaimedTwice { return &r.directory.ClaimedTwice }, option[ClaimedTwice]{"defer", DeferTwice}, option[ClaimedTwice]{"first", FirstCounts}),
-				doc:  "What becomes of mail for an address that this directory has, and so has one before it: defer until it is in one of them only, or leave it to the first, such as while mailboxes are moved from this directory to that one. See sqlite.md.",
-			},
-			forDrivers(key{
-				name: "file", kind: file(func(r *reader) *string { return &r.directory.File }), example: `"/etc/dovecot/users"`,
-				examples: map[Driver]string{SQLite: `"/var/lib/doorstep/accounts.db"`},
-				doc:      "passwd-file: the file. It is read again when it has changed and has been left alone for a second. sqlite: the database. doorstep domain add makes it. system: a file such as /etc/passwd, instead of asking getent.",
-			}, PasswdFile, SQLite, SystemAccounts),
-			forDrivers(key{
-				name: "default_domain", kind: text("a domain", readDefaultDomain), example: `"example.org"`,
-				doc: "The domain of accounts that are named without one. Default: such accounts are not used.",
-			}, PasswdFile),
-		}, slices.Concat(databaseKeys(), ldapKeys(), systemKeys(), forEach(domainRules(), domainDrivers...))...),
-		sample: []string{`driver = "sqlite"`, `file = "/var/lib/doorstep/accounts.db"`},
-	}
+// directoryGroups are the keys of a [[directory]], by what a driver must have to read them.
+var directoryGroups = []struct {
+	needs trait
+	keys  []table.Key[Directory]
+}{
+	{0, directoryNameKeys},
+	{cached, cacheKeys},
+	{0, claimKeys},
+	{fileBased, fileKeys},
+	{localNames, defaultDomainKeys},
+	{serverBased, table.Of(database, serverKeys...)},
+	{networked, table.Of(database, networkKeys...)},
+	{withSchema, table.Of(database, schemaKeys...)},
+	{sqlBased, table.Of(database, queryKeys...)},
+	{ldapBased, table.Of(func(d *Directory) *LDAP { return &d.LDAP }, ldapKeys()...)},
+	{systemBased, table.Of(func(d *Directory) *System { return &d.System }, systemKeys...)},
+	{knowsDomains, table.Of(func(d *Directory) *Domain { return &d.Domains }, domainRules...)},
 }
 
-func readDirectoryName(r *reader, v value, s string) {
+func database(d *Directory) *Database { return &d.Database }
+
+var directoryNameKeys = []table.Key[Directory]{
+	{Name: "driver", Kind: table.Word(func(d *Directory) *Driver { return &d.Driver }, driverNames()...),
+		Example: `"sqlite"`, Required: true,
+		Doc: "What kind of database it is."},
+	{Name: "name", Example: `"accounts"`,
+		Kind: table.Parsed("a name", parseDirectoryName, func(d *Directory) *string { return &d.Name }),
+		Doc:  "What the log calls it. Default: the driver's name."},
+}
+
+var cacheKeys = []table.Key[Directory]{
+	{Name: "cache_ttl", Default: `"1m"`,
+		Kind: table.Duration(0, 24*time.Hour, func(d *Directory) *time.Duration { return &d.CacheTTL }),
+		Doc:  "How long an account is remembered, and a change of it may stay unseen. \"0s\" asks each time."},
+	{Name: "negative_ttl", Default: `"10s"`,
+		Kind: table.Duration(0, 24*time.Hour, func(d *Directory) *time.Duration { return &d.NegativeTTL }),
+		Doc:  "How long it is remembered that there is no such account, and a new one must wait."},
+	{Name: "stale", Default: `"0s"`,
+		Kind: table.Duration(0, 7*24*time.Hour, func(d *Directory) *time.Duration { return &d.Stale }),
+		Doc: "For how much longer a remembered account counts while the database does not answer. Default: its mail is " +
+			"deferred."},
+	{Name: "timeout", Default: `"5s"`,
+		Kind: table.Duration(100*time.Millisecond, 5*time.Minute, func(d *Directory) *time.Duration { return &d.Timeout }),
+		Doc:  "How long one question may take."},
+}
+
+var claimKeys = []table.Key[Directory]{
+	{Name: "claimed_twice", Default: `"defer"`,
+		Kind: table.Word(func(d *Directory) *ClaimedTwice { return &d.ClaimedTwice }, DeferTwice, FirstCounts),
+		Doc: "What becomes of mail for an address that this directory has, and so has one before it: defer until it is " +
+			"in one of them only, or leave it to the first, such as while mailboxes are moved from this directory to that " +
+			"one. See sqlite.md."},
+}
+
+var fileKeys = []table.Key[Directory]{
+	{Name: "file", Kind: table.Path(func(d *Directory) *string { return &d.File }), Example: `"/etc/dovecot/users"`,
+		Doc: "passwd-file: the file. It is read again when it has changed and has been left alone for a second. sqlite: " +
+			"the database. doorstep domain add makes it. system: a file such as /etc/passwd, instead of asking getent."},
+}
+
+var defaultDomainKeys = []table.Key[Directory]{
+	{Name: "default_domain", Example: `"example.org"`,
+		Kind: table.Parsed("a domain", parseDomainName, func(d *Directory) *string { return &d.DefaultDomain }),
+		Doc:  "The domain of accounts that are named without one. Default: such accounts are not used."},
+}
+
+func parseDirectoryName(s string) (string, error) {
 	if s == "" || strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c > '~' }) {
-		r.problems.add(v.place(), "must be printable ASCII without spaces", "")
-		return
+		return "", hint.New("must be printable ASCII without spaces", "")
 	}
-	r.directory.Name = s
+	return s, nil
 }
 
-func readDefaultDomain(r *reader, v value, s string) {
-	if _, ok := r.readDomain(v, s); ok {
-		r.directory.DefaultDomain = s
-	}
-}
-
-// checkDirectories checks what the keys of each directory say of one another.
-func (r *reader) checkDirectories() {
+// checkDirectories checks what the keys of each directory say of one another, and of other sections.
+func checkDirectories(in *table.Input, directories []Directory) {
 	first := map[string]int{}
-	for i := range r.config.Directories {
-		d := &r.config.Directories[i]
+	for i := range directories {
+		d, t := &directories[i], in.Element("directory", i)
 		if d.Driver == "" {
 			continue // a problem already
 		}
-		path := "directory[" + itoa(i) + "]"
-		r.checkDriver(d, path)
-		r.checkDatabase(d, path)
-		r.checkLDAP(d, path)
-		r.checkSystemAccounts(d, path)
+		d.checkKeys(t)
+		d.checkQueries(t)
+		if check := d.Driver.row().check; check != nil {
+			check(d, t)
+		}
 		if d.Name == "" {
 			d.Name = string(d.Driver)
 		}
-		if before, twice := first[d.Name]; twice {
-			v := r.said[path]
-			if said, ok := r.said[path+".name"]; ok {
-				v = said
+		if before, taken := first[d.Name]; taken {
+			v := t.Value("name")
+			if v == nil {
+				v = t.Self()
 			}
-			r.problems.add(v.place(), quote(d.Name)+" is already the name of directory["+itoa(before)+"]", `give one of them another name`)
+			v.Add(hint.Quote(d.Name)+" is already the name of directory["+strconv.Itoa(before)+"]",
+				"give one of them another name")
 			continue
 		}
 		first[d.Name] = i
 	}
 }
 
-// checkDriver finds keys that the driver does not read, and those it needs.
-func (r *reader) checkDriver(d *Directory, path string) {
-	for _, k := range sectionNamed("directory").keys {
-		v, said := r.said[path+"."+k.name]
-		switch {
-		case said && k.drivers != nil && !slices.Contains(k.drivers, d.Driver):
-			r.problems.add(v.name(), "is not for driver "+quote(string(d.Driver)), "")
-		case !said && slices.Contains(neededKeys[d.Driver], k.name) && !r.doubt[path+"."+k.name]:
-			r.problems.add(r.said[path].name(), k.name+" is missing, which driver "+quote(string(d.Driver))+" needs", "write "+k.name+" = "+cmp.Or(k.examples[d.Driver], k.example))
-		}
-	}
-}
-
-// neededKeys are the keys without which a driver cannot be used.
-var neededKeys = map[Driver][]string{
-	PasswdFile:     {"file"},
-	SQLite:         {"file"},
-	Postgres:       {"database", "user"},
-	MySQL:          {"database", "user"},
-	LDAPDriver:     {"servers", "base"},
-	SystemAccounts: {"domains"},
-}
-
-// Unlisted are the rules for domains that only a directory knows: those of the first that
-// knows any; false where none does.
-func (c *Config) Unlisted() (Domain, bool) {
-	for _, d := range c.Directories {
-		if d.KnowsDomains() {
-			return d.Domains, true
-		}
-	}
-	return Domain{Policy: address.LocalPolicy{Fold: true}}, false
-}
-
-// checkDirectoryFiles checks the files of the directories. report takes what is wrong with the
-// value at a path.
-func (c *Config) checkDirectoryFiles(report func(path string, err error)) {
-	for i, d := range c.Directories {
-		path := "directory[" + itoa(i) + "]."
-		if d.File != "" {
-			err := checkReadable(d.File)
-			if d.Driver == SQLite && errors.Is(err, fs.ErrNotExist) {
-				err = fault{"there is no " + quote(d.File), "doorstep domain add NAME makes it, with its first domain"}
+// checkKeys finds keys that the driver does not read, and those that it needs.
+func (d *Directory) checkKeys(t table.Table) {
+	driver := hint.Quote(string(d.Driver))
+	for _, g := range directoryGroups {
+		for _, k := range g.keys {
+			if v := t.Value(k.Name); v != nil && !d.Driver.has(g.needs) {
+				v.AddKey("is not for driver "+driver, "")
 			}
-			report(path+"file", err)
 		}
-		if d.Database.PasswordFile != "" {
-			report(path+"password_file", checkSecret(d.Database.PasswordFile))
+	}
+	for i, key := range d.Driver.row().needs {
+		if t.Sets(key) || t.Suspect(key) {
+			continue
 		}
-		if d.Database.TLSCA != "" {
-			_, err := keypair.Authorities(d.Database.TLSCA)
-			report(path+"tls_ca", err)
+		example := d.Driver.row().example
+		if i > 0 || example == "" {
+			example = directoryExample(key)
 		}
+		t.Self().AddKey(key+" is missing, which driver "+driver+" needs", "write "+key+" = "+example)
 	}
 }
 
-// checkReadable checks that a file is there and can be read.
-func checkReadable(path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
+// directoryExample returns the example of a key.
+func directoryExample(key string) string {
+	for _, k := range directoryKeys() {
+		if k.Name == key {
+			return k.Example
+		}
 	}
-	if !info.Mode().IsRegular() {
-		return errors.New(quote(path) + " is not a regular file") // to open a pipe could take for ever
+	return ""
+}
+
+// checkFiles checks the files of a directory. report takes what is wrong with the value of a key.
+func (d *Directory) checkFiles(report func(key string, err error)) {
+	if d.File != "" {
+		err := checkReadable(d.File)
+		if d.Driver == SQLite && errors.Is(err, fs.ErrNotExist) {
+			err = hint.New("there is no "+hint.Quote(d.File), "doorstep domain add NAME makes it, with its first domain")
+		}
+		report("file", err)
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
+	if d.Database.PasswordFile != "" {
+		report("password_file", checkSecret(d.Database.PasswordFile))
 	}
-	return f.Close()
+	if d.Database.TLSCA != "" {
+		_, err := keypair.Authorities(d.Database.TLSCA)
+		report("tls_ca", err)
+	}
 }

@@ -7,135 +7,274 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/doorstep-mail/doorstep/lmtp/address"
+	"github.com/doorstep-mail/doorstep/config/internal/hint"
+	"github.com/doorstep-mail/doorstep/config/internal/table"
+	"github.com/doorstep-mail/doorstep/lmtp/auth"
 )
 
-// maxUnixPath is the longest path of a Unix socket: sun_path without its final NUL.
-const maxUnixPath = 107
+// A Listen is one [[listen]] table.
+type Listen struct {
+	// Network and Address are what net.Listen takes: "unix" and an absolute path, or "tcp" and host:port. With
+	// "systemd", Address is the name of the sockets that systemd opened.
+	Network, Address string
+	Protocol         Protocol
 
-func beginListen(r *reader) int {
-	r.config.Listen = append(r.config.Listen, Listen{})
-	last := len(r.config.Listen) - 1
-	r.listen = &r.config.Listen[last]
-	return last
+	// Mode, Owner and Group are those of the socket file; zero on tcp. Owner and Group are names or numbers (UserID,
+	// GroupID), "" to leave them as they are created.
+	Mode         fs.FileMode
+	Owner, Group string
+	// Peers are the users who may connect, by SO_PEERCRED; nil leaves it to Mode.
+	Peers []string
+
+	// TLS says when TLS begins; always TLSOff on unix.
+	TLS TLSMode
+	// RequireCertificate takes mail only from clients whose certificate is accepted.
+	RequireCertificate bool
+	// Auth are the mechanisms to offer (package auth); nil for none.
+	Auth []string
+	// RequireAuth takes mail only from clients that have authenticated.
+	RequireAuth bool
+
+	// Connections is the limit of this listener, never 0.
+	Connections int
+	BareLF      BareLF
+	BareCR      BareCR
+	// Lenient8BitLocalPart takes local parts in UTF-8 without SMTPUTF8.
+	Lenient8BitLocalPart bool
+
+	// TrustedNets, on tcp, and TrustedUsers, on unix, are the peers that may speak for others.
+	TrustedNets  []netip.Prefix
+	TrustedUsers []string
+	// ProxyProtocol demands the PROXY header from trusted peers, and refuses all others.
+	ProxyProtocol bool
+	// MTPriority offers MT-PRIORITY (RFC 6710).
+	MTPriority bool
 }
 
-func readListenAddress(r *reader, v value, s string) {
-	network, rest, found := strings.Cut(s, ":")
-	switch {
-	case network == "unix" && found:
-		r.readUnix(v, rest)
-	case network == "tcp" && found:
-		if err := checkTCP(rest); err != nil {
-			r.problems.refuse(v.place(), err)
-			return
+// A Protocol is what a listener speaks.
+type Protocol string
+
+// The protocols of a listener.
+const (
+	LMTP  Protocol = "lmtp"
+	ESMTP Protocol = "esmtp"
+)
+
+// A BareLF says what happens to a line feed without its carriage return in content.
+type BareLF string
+
+// What to do with a bare LF.
+const (
+	RejectLF    BareLF = "reject"
+	NormalizeLF BareLF = "normalize"
+)
+
+// A BareCR says what happens to a carriage return without its line feed in content.
+type BareCR string
+
+// What to do with a bare CR.
+const (
+	KeepCR   BareCR = "keep"
+	RejectCR BareCR = "reject"
+)
+
+var listenSection = table.Section[Listen]{
+	Name: "listen",
+	Doc:  "A socket to take mail on. At least one is needed.",
+	Keys: []table.Key[Listen]{
+		{Name: "address", Kind: table.Text("unix:PATH, tcp:HOST:PORT or systemd:NAME", setSocketAddress),
+			Example: `"unix:/run/doorstep/lmtp.sock"`, Required: true, Restart: true,
+			Doc: "Where to listen. systemd:NAME takes the sockets that systemd opened and gave that name " +
+				"(FileDescriptorName of a socket unit)."},
+		{Name: "protocol", Default: `"lmtp"`,
+			Kind: table.Word(func(l *Listen) *Protocol { return &l.Protocol }, LMTP, ESMTP),
+			Doc: "LMTP answers for each recipient on its own; prefer it where the sender speaks it. LMTP is refused on TCP " +
+				"port 25 (RFC 2033 §5)."},
+		{Name: "mode", Kind: table.Mode(func(l *Listen) *fs.FileMode { return &l.Mode }), Default: `"0660"`, Restart: true,
+			Doc: "Unix sockets: the mode of the socket file."},
+		{Name: "owner", Example: `"doorstep"`, Restart: true,
+			Kind: table.Parsed("a user", parsePrincipal, func(l *Listen) *string { return &l.Owner }),
+			Doc:  "Unix sockets: the owner of the socket file. Default: the user who runs the server."},
+		{Name: "group", Example: `"postfix"`, Restart: true,
+			Kind: table.Parsed("a group", parsePrincipal, func(l *Listen) *string { return &l.Group }),
+			Doc:  "Unix sockets: the group of the socket file. Default: the group that runs the server."},
+		{Name: "peers", Kind: table.ParsedList("users",
+			table.NotEmpty("nobody could connect", "leave it out to let in whom the mode lets in"),
+			parsePrincipal, func(l *Listen) *[]string { return &l.Peers }),
+			Example: `["postfix", "root"]`,
+			Doc: "Unix sockets: the users who may connect, as the kernel tells (SO_PEERCRED). Default: whom the mode " +
+				"lets in."},
+		{Name: "connections", Example: "1000",
+			Kind: table.Count(1, 1_000_000, func(l *Listen) *int { return &l.Connections }),
+			Doc:  "Connections open at once on this socket. Default: limits.connections."},
+		{Name: "bare_lf", Default: `"reject"`,
+			Kind: table.Word(func(l *Listen) *BareLF { return &l.BareLF }, RejectLF, NormalizeLF),
+			Doc:  "A line feed without carriage return in a message: reject it with 554 5.6.0, or normalize it to a line end."},
+		{Name: "bare_cr", Default: `"keep"`,
+			Kind: table.Word(func(l *Listen) *BareCR { return &l.BareCR }, KeepCR, RejectCR),
+			Doc:  "A carriage return without line feed in a message: keep it as data, or reject it with 554 5.6.0."},
+		{Name: "lenient_8bit_localpart", Default: "false",
+			Kind: table.Toggle(func(l *Listen) *bool { return &l.Lenient8BitLocalPart }),
+			Doc: "Take local parts in UTF-8 from clients that did not ask for SMTPUTF8, against RFC 6531 §3.5. Postfix " +
+				"hands on such addresses of senders that never asked; without this they are refused with 5.6.7. See " +
+				"smtputf8.md."},
+		{Name: "trusted", Example: `["postfix"]`,
+			Kind: table.List("addresses and prefixes, or users",
+				table.NotEmpty("nobody would be trusted", "leave it out"), addTrusted),
+			Doc: "Who may say whom it speaks for (XCLIENT, XFORWARD), ask for more than usual priority, and send the PROXY " +
+				"header: on TCP addresses and prefixes such as \"10.0.0.0/8\", on Unix sockets users, as the kernel tells. " +
+				"What they say is logged and grants nothing. Default: nobody."},
+		{Name: "proxy_protocol", Kind: table.Toggle(func(l *Listen) *bool { return &l.ProxyProtocol }), Default: "false",
+			Doc: "Demand the PROXY header of HAProxy, version 1 or 2, at the beginning of each connection, and from trusted " +
+				"peers only. The address in it is then the client's, also for trusted and limits.connections_per_peer."},
+		{Name: "mt_priority", Kind: table.Toggle(func(l *Listen) *bool { return &l.MTPriority }), Default: "false",
+			Doc: "Offer MT-PRIORITY (RFC 6710): priorities are logged and written into the trace field."},
+		{Name: "tls", Default: `"off"`,
+			Kind: table.Word(func(l *Listen) *TLSMode { return &l.TLS }, TLSOff, TLSStart, TLSRequired, TLSImplicit),
+			Doc: "TCP: starttls offers STARTTLS, required takes no mail before it, implicit begins with TLS. Needs [tls]. " +
+				"See tls-and-auth.md."},
+		{Name: "require_certificate", Default: "false",
+			Kind: table.Toggle(func(l *Listen) *bool { return &l.RequireCertificate }),
+			Doc:  "TLS: take mail only from clients with a certificate that tls.client_ca vouches for."},
+		{Name: "auth", Kind: table.List("mechanisms out of "+hint.AnyOf(auth.Mechanisms),
+			table.NotEmpty("no mechanism is no authentication", "leave it out"), addMechanism),
+			Example: `["SCRAM-SHA-256", "PLAIN"]`,
+			Doc: "Offer AUTH. PLAIN is offered under TLS and on Unix sockets only; EXTERNAL to clients with a certificate, " +
+				"and on Unix sockets to the user whom the kernel tells. All but EXTERNAL need auth.passwd_file. Default: no " +
+				"AUTH."},
+		{Name: "require_auth", Kind: table.Toggle(func(l *Listen) *bool { return &l.RequireAuth }), Default: "false",
+			Doc: "Take mail only from clients that have authenticated."},
+	},
+}
+
+// addTrusted takes an address, a prefix, or the name of a user. Which of them it may be on this listener checkTrusted
+// says.
+func addTrusted(l *Listen, _ *table.Value, s string) error {
+	if addr, err := netip.ParseAddr(s); err == nil {
+		if addr.Zone() != "" {
+			return hint.New(hint.Quote(s)+" has a zone, which addresses of peers are compared without", "")
 		}
-		r.listen.Network, r.listen.Address = "tcp", rest
-	case network == "systemd" && found:
-		r.readSystemd(v, rest)
-	case strings.HasPrefix(s, "/"):
-		r.problems.add(v.place(), quote(s)+" says no network", "write "+quote("unix:"+s))
-	case checkTCP(s) == nil:
-		r.problems.add(v.place(), quote(s)+" says no network", "write "+quote("tcp:"+s))
-	default:
-		r.problems.add(v.place(), quote(s)+" is neither unix:PATH nor tcp:HOST:PORT nor systemd:NAME", "")
-	}
-}
-
-func (r *reader) readUnix(v value, path string) {
-	if strings.HasPrefix(path, "@") {
-		r.problems.add(v.place(), "abstract sockets are open to everybody on the machine", "write unix:/PATH")
-		return
-	}
-	path, ok := r.absolute(v, path)
-	if !ok {
-		return
-	}
-	if len(path) > maxUnixPath {
-		r.problems.add(v.place(), "the path of the socket has "+strconv.Itoa(len(path))+" octets; the kernel takes "+strconv.Itoa(maxUnixPath), "")
-		return
-	}
-	r.listen.Network, r.listen.Address = "unix", path
-}
-
-// readSystemd takes the name of sockets that systemd opens (sd_listen_fds_with_names(3)).
-func (r *reader) readSystemd(v value, name string) {
-	printable := strings.IndexFunc(name, func(c rune) bool { return c <= ' ' || c > '~' || c == ':' }) < 0
-	if name == "" || len(name) > 255 || !printable {
-		r.problems.add(v.place(), quote(name)+" is not a name of sockets", "write what FileDescriptorName says in the socket unit, or the unit's name")
-		return
-	}
-	r.listen.Network, r.listen.Address = "systemd", name
-}
-
-// checkTCP checks HOST:PORT.
-func checkTCP(s string) error {
-	host, port, err := net.SplitHostPort(s)
-	if err != nil {
-		hint := "write tcp:HOST:PORT"
-		if last := strings.LastIndexByte(s, ':'); last > 0 {
-			if ip, err := netip.ParseAddr(s[:last]); err == nil {
-				hint = "write tcp:" + net.JoinHostPort(ip.String(), s[last+1:])
-			}
-		}
-		return fault{quote(s) + " is not HOST:PORT", hint}
-	}
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil || !isDigits(port) {
-		return fault{quote(port) + " is not a port", "1 to 65535"}
-	}
-	if host == "" || host == "*" {
-		return fault{"the host is missing", "0.0.0.0 or [::] is every address of the machine"}
-	}
-	if _, err := netip.ParseAddr(host); err == nil {
+		addr = addr.Unmap()
+		l.TrustedNets = append(l.TrustedNets, netip.PrefixFrom(addr, addr.BitLen()))
 		return nil
 	}
-	if _, err := address.DomainKey(host); err != nil || strings.Trim(host, "0123456789.") == "" {
-		return fault{quote(host) + " is neither an IP address nor a host name", ""}
-	}
-	return nil
-}
-
-// mode is the permissions of a file, in octal and in quotes: TOML knows 0660 neither as an
-// octal number nor as any other.
-func mode(at func(r *reader) *fs.FileMode) kind {
-	return kind{"an octal mode in quotes", schema{"type": "string", "pattern": "^[0-7]{3,4}$"}, func(r *reader, v value) {
-		s, _ := v.data.(string)
-		bits, err := strconv.ParseUint(s, 8, 32)
+	if strings.Contains(s, "/") {
+		prefix, err := netip.ParsePrefix(s)
 		switch {
-		case s == "":
-			r.problems.add(v.place(), "must be a mode in quotes", `write "0660"`)
-		case err != nil || !isDigits(s) || len(s) < 3 || len(s) > 4 || bits > 0o777:
-			r.problems.add(v.place(), quote(s)+" is not a mode", `write "0660"`)
-		default:
-			*at(r) = fs.FileMode(bits)
+		case err != nil || prefix.Addr().Is4In6():
+			return hint.New(hint.Quote(s)+" is not a prefix of addresses", `write "10.0.0.0/8"`)
+		case prefix != prefix.Masked():
+			return hint.New(hint.Quote(s)+" has bits beyond its length", "write "+hint.Quote(prefix.Masked().String()))
 		}
-	}}
+		l.TrustedNets = append(l.TrustedNets, prefix)
+		return nil
+	}
+	user, err := parsePrincipal(s)
+	if err == nil {
+		l.TrustedUsers = append(l.TrustedUsers, user)
+	}
+	return err
 }
 
-func readOwner(r *reader, v value, s string) { r.readPrincipal(v, s, &r.listen.Owner) }
+// A listener is a [[listen]] table, with what the files say in it.
+type listener struct {
+	*Listen
+	table.Table
+}
 
-func readGroup(r *reader, v value, s string) { r.readPrincipal(v, s, &r.listen.Group) }
-
-func beginPeers(r *reader, v value, length int) {
-	if length == 0 {
-		r.problems.add(v.place(), "nobody could connect", "leave it out to let in whom the mode lets in")
+// checkListeners checks what the keys of the listeners say of one another, and of other sections.
+func checkListeners(in *table.Input, listeners []Listen, limits Limits, tls TLS, a Auth) {
+	if len(listeners) == 0 && !in.Suspect("listen") {
+		in.Add("listen", "no [[listen]] table", `write [[listen]] and address = "unix:/run/doorstep/lmtp.sock"`)
+	}
+	first := map[string]*table.Value{}
+	for i := range listeners {
+		l := listener{&listeners[i], in.Element("listen", i)}
+		if l.Network == "" {
+			continue // a problem already
+		}
+		l.checkAddress(first)
+		switch l.Network {
+		case "tcp":
+			l.checkTCP()
+		case "systemd":
+			l.refuseFileKeys("is for the socket unit to say", "write SocketMode, SocketUser or SocketGroup there",
+				"mode", "owner", "group")
+		}
+		l.checkConnections(limits)
+		l.checkTrusted()
+		l.checkTLS(in, tls)
+		l.checkAuth(in, tls, a)
 	}
 }
 
-func readPeer(r *reader, v value, s string) {
-	var peer string
-	if r.readPrincipal(v, s, &peer) {
-		r.listen.Peers = append(r.listen.Peers, peer)
+// checkAddress refuses an address that a listener before it has. first are the addresses so far.
+func (l listener) checkAddress(first map[string]*table.Value) {
+	v, key := l.Value("address"), l.Network+":"+canonicalAddress(l.Listen)
+	before := first[key]
+	switch {
+	case l.Network == "tcp" && strings.HasSuffix(key, ":0"):
+		v.Warn("port 0 is another port at each start", "")
+	case before != nil:
+		v.Add("already listened on by "+before.Key+" at "+before.Where(), "")
+	default:
+		first[key] = v
 	}
 }
 
-// readPrincipal takes the name or number of a user or group. Whether there is one of that
-// name CheckSystem asks.
-func (r *reader) readPrincipal(v value, s string, to *string) bool {
-	if s == "" || len(s) > 256 || strings.ContainsAny(s, ":, \t\r\n\x00/") {
-		r.problems.add(v.place(), quote(s)+" is not a name", "")
-		return false
+// checkTCP refuses what makes no sense for TCP, and LMTP where it does harm.
+func (l listener) checkTCP() {
+	l.refuseFileKeys("is for Unix sockets only", "", "mode", "owner", "group", "peers")
+	host, port, err := net.SplitHostPort(canonicalAddress(l.Listen))
+	if l.Protocol != LMTP || err != nil {
+		return
 	}
-	*to = s
-	return true
+	if port == "25" {
+		l.Value("address").Add("LMTP must not be on port 25 (RFC 2033 §5)", `write another port, or protocol = "esmtp"`)
+		return
+	}
+	if ip, err := netip.ParseAddr(host); isThisMachine(host) || err == nil && (ip.IsPrivate() || ip.IsLinkLocalUnicast()) {
+		return
+	}
+	l.Value("address").Warn("LMTP is not for wide area networks (RFC 2033 §1), and this address is not known to be "+
+		"loopback or private", "")
+}
+
+// refuseFileKeys refuses keys about the file of a socket if the server makes none.
+func (l listener) refuseFileKeys(text, suggestion string, names ...string) {
+	for _, name := range names {
+		if v := l.Value(name); v != nil {
+			v.AddKey(text, suggestion)
+		}
+	}
+	l.Mode = 0
+}
+
+// checkConnections sets a listener's limit to its default.
+func (l listener) checkConnections(limits Limits) {
+	v := l.Value("connections")
+	if v == nil {
+		l.Connections = limits.Connections
+		return
+	}
+	if limits.Connections > 0 && l.Connections > limits.Connections {
+		v.Warn("is more than limits.connections, "+strconv.Itoa(limits.Connections)+
+			", which holds for all listeners together", "")
+	}
+}
+
+// checkTrusted checks that trusted peers can be known on this kind of socket, and that there are some if they are
+// needed.
+func (l listener) checkTrusted() {
+	v := l.Value("trusted")
+	switch {
+	case v != nil && l.Network == "tcp" && len(l.TrustedUsers) > 0:
+		v.Add("users can be told on Unix sockets only: "+hint.Quote(l.TrustedUsers[0]),
+			`write addresses, such as "127.0.0.1"`)
+	case v != nil && l.Network == "unix" && len(l.TrustedNets) > 0:
+		v.Add("a Unix socket has no addresses: "+l.TrustedNets[0].String(), `write users, such as "postfix"`)
+	}
+	if header := l.Value("proxy_protocol"); header != nil && l.ProxyProtocol && v == nil {
+		header.AddKey("needs trusted: nobody else may send the header", `write trusted = ["127.0.0.1"]`)
+	}
 }

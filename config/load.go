@@ -8,15 +8,18 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/doorstep-mail/doorstep/config/internal/table"
 )
 
-// Load reads the configuration file at path and the conf.d/*.toml beside it, in the order
-// of their names. Arrays of tables add up over the files; a key that is no part of an array
-// is said once.
+// maxFile bounds one configuration file, in octets.
+const maxFile = 4 << 20
+
+// Load reads the configuration file at path and the conf.d/*.toml beside it, in the order of their names. Arrays of
+// tables add up over the files; a key that is no part of an array is set once.
 //
-// All problems come back at once, in reading order (at most 1000 of them). The Config can
-// be used only where none of them is more than a warning (HasErrors). The error says that
-// the file itself cannot be read.
+// All problems come back at once, in reading order (at most 1000 of them). The Config can be used only if none of them
+// is more than a warning (HasErrors). The error says that the file itself cannot be read.
 func Load(path string) (*Config, []Problem, error) {
 	text, err := readFile(path)
 	if err != nil {
@@ -26,8 +29,8 @@ func Load(path string) (*Config, []Problem, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("resolve %s: %w", path, err)
 	}
-	r := newReader()
-	main, whole := r.load(path, directory, text)
+	r := table.NewReader(sections)
+	whole := r.Read(path, directory, text)
 	files := []string{path}
 
 	parts, err := filepath.Glob(filepath.Join(escapeGlob(filepath.Dir(path)), "conf.d", "*.toml"))
@@ -39,85 +42,44 @@ func Load(path string) (*Config, []Problem, error) {
 		files = append(files, part)
 		text, err := readPart(part)
 		if err != nil {
-			r.problems.add(place{&document{file: part}, -1, ""}, err.Error(), "")
+			r.AddFile(part, err)
 			whole = false
 			continue
 		}
-		_, ok := r.load(part, filepath.Join(directory, "conf.d"), text)
-		whole = whole && ok
+		whole = r.Read(part, filepath.Join(directory, "conf.d"), text) && whole
 	}
-	// Nothing can be concluded from what is missing where a file could not be read.
+	// Nothing can be concluded from what is missing if a file could not be read.
 	if whole {
-		r.check(main)
+		r.ApplyDefaults()
+		r.Config.check(&r.Input)
 	}
-	r.config.settings = r.settings()
-	r.config.files = files
-	r.config.places = r.systemPlaces(main)
-	r.config.said, r.config.from = r.sayings()
-	c := r.config // without the reader, which still knows every octet of the files
-	return &c, r.problems.inOrder(files), nil
-}
-
-// load reads the text of one file, and reports whether its syntax is right.
-func (r *reader) load(file, directory, text string) (*document, bool) {
-	d, values := parse(file, text, &r.problems)
-	d.directory = directory
-	if values == nil {
-		return d, false
-	}
-	r.document(d, values)
-	return d, true
+	c := r.Config // without the reader, which still has every octet of the files
+	c.origin = newOrigin(&r.Input, files)
+	return &c, problemsInOrder(r.Problems, files), nil
 }
 
 // check completes the configuration and checks what its parts say of one another.
-func (r *reader) check(main *document) {
-	r.defaults()
-	r.machine(main)
-	for _, p := range r.problems {
-		r.doubtNames(p)
+func (c *Config) check(in *table.Input) {
+	c.findHostname(in)
+	checkListeners(in, c.Listen, c.Limits, c.TLS, c.Auth)
+	c.Admin.check(in, c.Listen)
+	c.TLS.check(in)
+	c.Store.check(in.Table("store"))
+	checkDirectories(in, c.Directories)
+	names := checkNames(in, &c.Accounts)
+	names.checkSystemDomains()
+	names.checkMaildirs(c.Store)
+	c.checkPostmaster(names)
+	checkRules(names, c.Rules, c.Store.Folders)
+	for i := range c.Domains {
+		c.Domains[i].checkDetails(in.Element("domain", i), c.Store)
 	}
-	r.checkListeners(main)
-	r.checkAdmin()
-	r.checkTLS()
-	r.checkDirectories()
-	r.checkAccounts(main)
-	r.checkRules()
-	r.checkDetails()
-	r.checkOwners()
-}
-
-// doubtNames notes the sections where a name could not be read: that another refers to it
-// in vain is no problem of its own.
-func (r *reader) doubtNames(p Problem) {
-	section, rest, element := strings.Cut(p.Key, "[")
-	if p.Warning || !element {
-		return
+	for i := range c.Directories {
+		c.Directories[i].Domains.checkDetails(in.Element("directory", i), c.Store)
 	}
-	_, name, _ := strings.Cut(rest, "].")
-	name, _, _ = strings.Cut(name, "[")
-	if s := sectionNamed(section); s != nil && (name == "" || isName(name)) {
-		r.doubt[section] = true
+	for i := range c.Users {
+		c.Users[i].checkOwner(in.Element("user", i), c.Store)
 	}
-}
-
-// checkedOnSystem are the beginnings of the keys that CheckSystem checks.
-var checkedOnSystem = []string{"quota.", "listen[", "tls.", "auth.", "store.", "user[", "directory[", "admin."}
-
-// systemPlaces returns where the values stand that CheckSystem checks.
-func (r *reader) systemPlaces(main *document) map[string]Problem {
-	places := map[string]Problem{}
-	for _, key := range []string{"store.path", "store.user", "store.group"} { // whether said or not
-		places[key] = place{main, -1, key}.problem()
-	}
-	for path, v := range r.said {
-		if strings.HasPrefix(path, "user[") && strings.HasSuffix(path, "]") {
-			continue // an alias: there may be many, and no machine has a say in them
-		}
-		if slices.ContainsFunc(checkedOnSystem, func(prefix string) bool { return strings.HasPrefix(path, prefix) }) {
-			places[path] = v.place().problem()
-		}
-	}
-	return places
 }
 
 // readFile reads a file of bounded size.
@@ -132,7 +94,7 @@ func readFile(path string) (text string, err error) {
 		return "", err
 	}
 	if len(b) > maxFile {
-		return "", fmt.Errorf("%s is larger than %s", path, formatSize(maxFile))
+		return "", fmt.Errorf("%s is larger than %s", path, table.FormatSize(maxFile))
 	}
 	return string(b), nil
 }

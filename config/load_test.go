@@ -64,8 +64,7 @@ func TestEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &config.Config{
-		Hostname:   "mail.bücher.example",
-		Postmaster: mail(t, "admin@example.org"),
+		Server: config.Server{Hostname: "mail.bücher.example", Postmaster: mail(t, "admin@example.org")},
 		Listen: []config.Listen{
 			{
 				Network: "unix", Address: here + "/lmtp.sock", Protocol: config.LMTP,
@@ -103,20 +102,20 @@ func TestEverything(t *testing.T) {
 			Reject: true, Grace: 0, CountTrash: true, WarnAt: []int{50, 90}, WarnCommand: []string{"/bin/true", "a b"},
 			WarnURL: "http://127.0.0.1:8080/quota", WarnTimeout: 5 * time.Second,
 		},
-		Domains: []config.Domain{{
+		Accounts: config.Accounts{Domains: []config.Domain{{
 			Name: "bücher.example", Aliases: []string{"example.org"},
 			Keys:     []string{"xn--bcher-kva.example", "example.org"},
 			CatchAll: mail(t, "admin@xn--bcher-kva.example"), Subaddress: "+-",
 			Policy: address.LocalPolicy{NFKC: true}, Details: config.DetailsFolder,
 		}},
-		Users: []config.User{{
-			Address: mail(t, "Admin@example.org"),
-			Aliases: []address.Address{
-				mail(t, "admin@example.org"), mail(t, "用户@bücher.example"), mail(t, `"a.b"@example.org`),
-			},
-			Quota: 2 << 30, QuotaMessages: 100_000, Disabled: "defer", Home: here + "/home/admin", Owner: "admin", GID: 100,
-			OwnerSince: time.Date(2014, 4, 3, 21, 1, 0, 0, time.UTC),
-		}},
+			Users: []config.User{{
+				Address: mail(t, "Admin@example.org"),
+				Aliases: []address.Address{
+					mail(t, "admin@example.org"), mail(t, "用户@bücher.example"), mail(t, `"a.b"@example.org`),
+				},
+				Quota: 2 << 30, QuotaMessages: 100_000, Disabled: "defer", Home: here + "/home/admin", Owner: "admin", GID: 100,
+				OwnerSince: time.Date(2014, 4, 3, 21, 1, 0, 0, time.UTC),
+			}}},
 		Log:     config.Log{Level: slog.LevelDebug, Format: config.LogJSON},
 		Control: config.Control{Socket: "/run/doorstep/control.sock"},
 		Sandbox: config.Sandbox{Enabled: true},
@@ -137,8 +136,7 @@ func TestDefaultsApply(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &config.Config{
-		Hostname:   machine,
-		Postmaster: mail(t, "postmaster@example.org"),
+		Server: config.Server{Hostname: machine, Postmaster: mail(t, "postmaster@example.org")},
 		Listen: []config.Listen{{
 			Network: "unix", Address: "/run/doorstep/lmtp.sock", Protocol: config.LMTP, Mode: 0o660, TLS: config.TLSOff,
 			Connections: 1000, BareLF: config.RejectLF, BareCR: config.KeepCR,
@@ -152,11 +150,11 @@ func TestDefaultsApply(t *testing.T) {
 			FirstUID: 500, FirstGID: 1,
 		},
 		Quota: config.Quota{Grace: 10 << 20, WarnAt: []int{80, 95}, WarnTimeout: 30 * time.Second},
-		Domains: []config.Domain{{
+		Accounts: config.Accounts{Domains: []config.Domain{{
 			Name: "example.org", Keys: []string{"example.org"}, Subaddress: "+", Policy: address.LocalPolicy{Fold: true},
 			Details: config.DetailsInbox,
 		}},
-		Users:   []config.User{{Address: mail(t, "postmaster@example.org"), EAI: true}},
+			Users: []config.User{{Address: mail(t, "postmaster@example.org"), EAI: true}}},
 		Log:     config.Log{Level: slog.LevelInfo, Format: config.LogText},
 		Control: config.Control{Socket: "/run/doorstep/control.sock"},
 		Sandbox: config.Sandbox{Enabled: true},

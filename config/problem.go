@@ -2,25 +2,23 @@ package config
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-)
 
-// maxProblems bounds what Load reports: a file of another kind is wrong in every line.
-const maxProblems = 1000
+	"github.com/doorstep-mail/doorstep/config/internal/table"
+	"github.com/doorstep-mail/doorstep/config/internal/tomlpos"
+)
 
 // A Problem is one thing that is wrong, or looks wrong, in a configuration.
 type Problem struct {
 	File string `json:"file"`
-	// Line and Column count from 1, Column in characters. Both are 0 where the whole file
-	// is meant.
+	// Line and Column count from 1, Column in characters. Both are 0 if the whole file is meant.
 	Line   int `json:"line,omitempty"`
 	Column int `json:"column,omitempty"`
 	// Key is the path of the key, with indexes from 0: listen[2].protocol.
 	Key string `json:"key,omitempty"`
-	// Text says what is wrong, Hint what to do about it where that is known.
+	// Text says what is wrong, Hint what to do about it if that is known.
 	Text string `json:"text"`
 	Hint string `json:"hint,omitempty"`
 	// Warning marks what does not keep the configuration from being used.
@@ -47,47 +45,20 @@ func (p Problem) String() string {
 	return b.String()
 }
 
-// HasErrors reports whether problems has one that is more than a warning: the
-// configuration cannot be used.
+// HasErrors reports whether problems has one that is more than a warning: the configuration cannot be used.
 func HasErrors(problems []Problem) bool {
 	return slices.ContainsFunc(problems, func(p Problem) bool { return !p.Warning })
 }
 
-// A fault is an error with a hint: what a parser of values says is wrong.
-type fault struct{ text, hint string }
-
-func (f fault) Error() string { return f.text }
-
-// problems collects what is wrong.
-type problems []Problem
-
-func (ps *problems) add(at place, text, hint string) {
-	ps.append(at, Problem{Text: text, Hint: hint})
-}
-
-func (ps *problems) warn(at place, text, hint string) {
-	ps.append(at, Problem{Text: text, Hint: hint, Warning: true})
-}
-
-// refuse adds err, which may be a fault.
-func (ps *problems) refuse(at place, err error) {
-	var f fault
-	errors.As(err, &f)
-	ps.add(at, err.Error(), f.hint)
-}
-
-func (ps *problems) append(at place, p Problem) {
-	if len(*ps) == maxProblems {
-		return
+// problemsInOrder returns the problems in reading order: files as they were read, then by position.
+func problemsInOrder(found []table.Problem, files []string) []Problem {
+	var list []Problem
+	for _, f := range found {
+		p := problemAt(f.Place)
+		p.Text, p.Hint, p.Warning = f.Text, f.Hint, f.Warning
+		list = append(list, p)
 	}
-	where := at.problem()
-	p.File, p.Line, p.Column, p.Key = where.File, where.Line, where.Column, where.Key
-	*ps = append(*ps, p)
-}
-
-// inOrder returns the problems in reading order: files as they were read, then by position.
-func (ps problems) inOrder(files []string) []Problem {
-	slices.SortStableFunc(ps, func(a, b Problem) int {
+	slices.SortStableFunc(list, func(a, b Problem) int {
 		return cmp.Or(
 			cmp.Compare(slices.Index(files, a.File), slices.Index(files, b.File)),
 			cmp.Compare(a.Line, b.Line),
@@ -96,5 +67,12 @@ func (ps problems) inOrder(files []string) []Problem {
 			cmp.Compare(a.Text, b.Text),
 		)
 	})
-	return ps
+	return list
+}
+
+// problemAt returns a Problem of a place, which has no text yet.
+func problemAt(at tomlpos.Place) Problem {
+	p := Problem{File: at.Document.File, Key: at.Key}
+	p.Line, p.Column = at.Position()
+	return p
 }

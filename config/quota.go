@@ -7,10 +7,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/doorstep-mail/doorstep/config/internal/hint"
+	"github.com/doorstep-mail/doorstep/config/internal/table"
 )
 
-// A Quota is the [quota] table: what is done about mailboxes that fill up. What each may hold is
-// the account's.
+// A Quota is the [quota] table: what is done about mailboxes that fill up. What each may hold is the account's.
 type Quota struct {
 	// Reject refuses mail for full mailboxes for good.
 	Reject bool
@@ -31,93 +33,84 @@ type Quota struct {
 // maxThresholds bounds the shares at which to warn.
 const maxThresholds = 10
 
-// quotaSection describes [quota].
-func quotaSection() section {
-	return section{
-		name: "quota",
-		doc:  "Mailboxes that fill up. What each may hold is said with its account. See quota.md.",
-		keys: []key{
-			{
-				name: "over_quota", fallback: `"defer"`,
-				kind: choice(func(r *reader) *bool { return &r.config.Quota.Reject }, option[bool]{"defer", false}, option[bool]{"reject", true}),
-				doc:  "What mail for a full mailbox is told: defer has the sender try again (452 4.2.2), reject has it come back at once (552 5.2.2).",
-			},
-			{
-				name: "grace", kind: size(0, 1<<40, func(r *reader) *int64 { return &r.config.Quota.Grace }), fallback: `"10MiB"`,
-				doc: "By how much the last message may go over the quota. A mailbox that is full takes no more.",
-			},
-			{
-				name: "trash", fallback: `"ignore"`,
-				kind: choice(func(r *reader) *bool { return &r.config.Quota.CountTrash }, option[bool]{"ignore", false}, option[bool]{"count", true}),
-				doc:  "Whether what is in the folder Trash counts: ignore as Maildir++ says and Courier does, so that throwing away makes room at once; count as Dovecot does without the rule Trash:ignore.",
-			},
-			{
-				name: "warn_at", kind: list("percentages", beginWarnAt, readWarnAt), fallback: `["80%", "95%"]`,
-				doc: "The shares of a quota at which to warn, once when a message reaches them.",
-			},
-			{
-				name: "warn_command", kind: list("a program and its arguments", ignoreLength, readWarnCommand), example: `["/usr/local/bin/quota-warning"]`,
-				doc: "A program to run for each warning. It gets no shell, the warning as JSON on standard input, and in its environment. Default: none.",
-			},
-			{
-				name: "warn_url", kind: text("a URL", readWarnURL), example: `"https://admin.example.org/quota"`,
-				doc: "Where to post each warning to, as JSON. Default: nowhere.",
-			},
-			{
-				name: "warn_timeout", kind: duration(time.Second, 10*time.Minute, func(r *reader) *time.Duration { return &r.config.Quota.WarnTimeout }), fallback: `"30s"`,
-				doc: "How long the program may run, or the post may take.",
-			},
-		},
-	}
+var quotaSection = table.Section[Quota]{
+	Name: "quota",
+	Doc:  "Mailboxes that fill up. What each may hold is said with its account. See quota.md.",
+	Keys: []table.Key[Quota]{
+		{Name: "over_quota", Default: `"defer"`,
+			Kind: table.Choice(func(q *Quota) *bool { return &q.Reject },
+				table.Option[bool]{Word: "defer"}, table.Option[bool]{Word: "reject", Means: true}),
+			Doc: "What mail for a full mailbox is told: defer has the sender try again (452 4.2.2), reject has it come back " +
+				"at once (552 5.2.2)."},
+		{Name: "grace", Kind: table.Size(0, 1<<40, func(q *Quota) *int64 { return &q.Grace }), Default: `"10MiB"`,
+			Doc: "By how much the last message may go over the quota. A mailbox that is full takes no more."},
+		{Name: "trash", Default: `"ignore"`,
+			Kind: table.Choice(func(q *Quota) *bool { return &q.CountTrash },
+				table.Option[bool]{Word: "ignore"}, table.Option[bool]{Word: "count", Means: true}),
+			Doc: "Whether what is in the folder Trash counts: ignore as Maildir++ says and Courier does, so that throwing " +
+				"away makes room at once; count as Dovecot does without the rule Trash:ignore."},
+		{Name: "warn_at", Kind: table.List("percentages", checkWarnLength, addWarnAt), Default: `["80%", "95%"]`,
+			Doc: "The shares of a quota at which to warn, once when a message reaches them."},
+		{Name: "warn_command", Example: `["/usr/local/bin/quota-warning"]`,
+			Kind: table.List("a program and its arguments", nil, addToWarnCommand),
+			Doc: "A program to run for each warning. It gets no shell, the warning as JSON on standard input, and in its " +
+				"environment. Default: none."},
+		{Name: "warn_url", Example: `"https://admin.example.org/quota"`,
+			Kind: table.Parsed("a URL", parseHTTP, func(q *Quota) *string { return &q.WarnURL }),
+			Doc:  "Where to post each warning to, as JSON. Default: nowhere."},
+		{Name: "warn_timeout", Default: `"30s"`,
+			Kind: table.Duration(time.Second, 10*time.Minute, func(q *Quota) *time.Duration { return &q.WarnTimeout }),
+			Doc:  "How long the program may run, or the post may take."},
+	},
 }
 
-func beginWarnAt(r *reader, v value, length int) {
+func checkWarnLength(length int) error {
 	if length > maxThresholds {
-		r.problems.add(v.place(), "must be at most "+itoa(maxThresholds)+" percentages", "")
+		return hint.New("must be at most "+strconv.Itoa(maxThresholds)+" percentages", "")
 	}
+	return nil
 }
 
-func readWarnAt(r *reader, v value, s string) {
+func addWarnAt(q *Quota, _ *table.Value, s string) error {
 	digits, isPercent := strings.CutSuffix(s, "%")
 	n, err := strconv.Atoi(digits)
-	switch at := &r.config.Quota.WarnAt; {
-	case !isPercent || !isDigits(digits) || err != nil:
-		hint := ""
-		if isDigits(s) {
-			hint = "write " + quote(s+"%")
-		}
-		r.problems.add(v.place(), quote(s)+" is not a percentage", hint)
-	case n < 1 || n > 100:
-		r.problems.add(v.place(), "must be 1% to 100%", "")
-	case slices.Contains(*at, n):
-		r.problems.add(v.place(), quote(s)+" is there twice", "")
-	default:
-		*at = append(*at, n)
-		slices.Sort(*at)
-	}
-}
-
-func readWarnCommand(r *reader, v value, s string) {
-	command := &r.config.Quota.WarnCommand
 	switch {
-	case strings.Contains(s, "\x00"):
-		r.problems.add(v.place(), "must not contain NUL", "")
-		return
-	case len(*command) == 0 && !filepath.IsAbs(s):
-		hint := "write the whole path of the program"
-		if strings.Contains(s, " ") {
-			hint = "write the program and each of its arguments as a string of its own"
+	case !isPercent || !isDigits(digits) || err != nil:
+		suggestion := ""
+		if isDigits(s) {
+			suggestion = "write " + hint.Quote(s+"%")
 		}
-		r.problems.add(v.place(), quote(s)+" is not an absolute path", hint)
+		return hint.New(hint.Quote(s)+" is not a percentage", suggestion)
+	case n < 1 || n > 100:
+		return hint.New("must be 1% to 100%", "")
+	case slices.Contains(q.WarnAt, n):
+		return hint.New(hint.Quote(s)+" is there twice", "")
 	}
-	*command = append(*command, s)
+	q.WarnAt = append(q.WarnAt, n)
+	slices.Sort(q.WarnAt)
+	return nil
 }
 
-func readWarnURL(r *reader, v value, s string) {
+func addToWarnCommand(q *Quota, _ *table.Value, s string) error {
+	if strings.Contains(s, "\x00") {
+		return hint.New("must not contain NUL", "")
+	}
+	q.WarnCommand = append(q.WarnCommand, s)
+	if len(q.WarnCommand) == 1 && !filepath.IsAbs(s) {
+		suggestion := "write the whole path of the program"
+		if strings.Contains(s, " ") {
+			suggestion = "write the program and each of its arguments as a string of its own"
+		}
+		return hint.New(hint.Quote(s)+" is not an absolute path", suggestion)
+	}
+	return nil
+}
+
+// parseHTTP takes a URL to post to.
+func parseHTTP(s string) (string, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		r.problems.add(v.place(), quote(s)+" is not a URL of http or https", "")
-		return
+		return "", hint.New(hint.Quote(s)+" is not a URL of http or https", "")
 	}
-	r.config.Quota.WarnURL = s
+	return s, nil
 }

@@ -1,36 +1,33 @@
 package config
 
 import (
-	"path/filepath"
-	"slices"
+	"github.com/doorstep-mail/doorstep/config/internal/table"
 )
 
-func readSandboxPath(r *reader, v value, s string) {
-	if path, ok := r.absolute(v, s); ok {
-		r.config.Sandbox.Paths = append(r.config.Sandbox.Paths, path)
-	}
+// A Sandbox is the [sandbox] table: what the server may still touch when it has started.
+type Sandbox struct {
+	Enabled bool
+	Paths   []string // more directories to write to, absolute
 }
 
-// Files are the files that the configuration was read from and those that it names, for what a server
-// must be able to read.
-func (c *Config) Files() []string {
-	files := slices.Clone(c.files)
-	for _, file := range []string{c.TLS.Certificate, c.TLS.Key, c.TLS.ClientCA, c.Auth.PasswdFile, c.Admin.TokenFile} {
-		if file != "" {
-			files = append(files, file)
-		}
+var sandboxSection = table.Section[Sandbox]{
+	Name: "sandbox",
+	Doc: "What the server gives up when it has started (Landlock): it then writes only below the directory that the " +
+		"store is in, and where its sockets are, and reads only there, in /etc, and what the configuration names. " +
+		"Without it on kernels that have no Landlock. See security.md.",
+	Keys: []table.Key[Sandbox]{
+		{Name: "enabled", Kind: table.Toggle(func(s *Sandbox) *bool { return &s.Enabled }), Default: "true", Restart: true,
+			Doc: "Whether, and whether core dumps and debuggers are kept out. There is no sandbox either where nobody can " +
+				"tell beforehand where mailboxes are, with {home} in store.path or with a [[directory]], unless paths says so."},
+		{Name: "paths", Kind: table.List("directories", nil, addSandboxPath), Example: `["/home"]`, Restart: true,
+			Doc: "More directories to write to. Default: none."},
+	},
+}
+
+func addSandboxPath(s *Sandbox, v *table.Value, path string) error {
+	path, err := v.Absolute(path)
+	if err == nil {
+		s.Paths = append(s.Paths, path)
 	}
-	for _, d := range c.Directories {
-		for _, file := range []string{d.File, d.Database.PasswordFile, d.Database.TLSCA} {
-			if file != "" {
-				files = append(files, file)
-			}
-		}
-	}
-	for i, file := range files {
-		if absolute, err := filepath.Abs(file); err == nil {
-			files[i] = absolute
-		}
-	}
-	return files
+	return err
 }

@@ -1,65 +1,49 @@
 package config
 
-// sectionNamed returns the section, or nil.
-func sectionNamed(name string) *section {
-	for i := range sections[1:] {
-		if s := &sections[1+i]; s.name == name {
-			return s
-		}
-	}
-	return nil
+import (
+	"time"
+
+	"github.com/doorstep-mail/doorstep/config/internal/reference"
+	"github.com/doorstep-mail/doorstep/config/internal/table"
+)
+
+// sections is the description of the configuration file. The first is the document itself.
+var sections = []table.Part[Config]{
+	table.One(func(c *Config) *Server { return &c.Server }, serverSection),
+	table.Many(func(c *Config) *[]Listen { return &c.Listen }, listenSection),
+	table.One(func(c *Config) *TLS { return &c.TLS }, tlsSection),
+	table.One(func(c *Config) *Auth { return &c.Auth }, authSection),
+	table.One(func(c *Config) *Limits { return &c.Limits }, limitsSection),
+	table.One(func(c *Config) *Store { return &c.Store }, storeSection),
+	table.One(func(c *Config) *Quota { return &c.Quota }, quotaSection),
+	table.Many(func(c *Config) *[]Domain { return &c.Domains }, domainSection),
+	table.Many(func(c *Config) *[]User { return &c.Users }, userSection),
+	table.Many(func(c *Config) *[]Alias { return &c.Aliases }, aliasSection),
+	table.Many(func(c *Config) *[]Directory { return &c.Directories }, directorySection),
+	table.Many(func(c *Config) *[]Rule { return &c.Rules }, ruleSection),
+	table.One(func(c *Config) *Control { return &c.Control }, controlSection),
+	table.One(func(c *Config) *Admin { return &c.Admin }, adminSection),
+	table.One(func(c *Config) *Sandbox { return &c.Sandbox }, sandboxSection),
+	table.One(func(c *Config) *Log { return &c.Log }, logSection),
 }
 
-// sectionsWith returns how the sections begin that have a key of this name.
-func sectionsWith(name string) []string {
-	var headers []string
-	for i := range sections {
-		if sections[i].key(name) != nil {
-			headers = append(headers, sections[i].header())
-		}
-	}
-	return headers
+// Default returns the default configuration, with comments. It is a configuration that loads.
+func Default() string { return reference.Default(table.Descriptions(sections)) }
+
+// Reference returns the description of all keys, in Markdown.
+func Reference() string { return reference.Markdown(table.Descriptions(sections)) }
+
+// Schema returns a JSON Schema of the configuration, for editors that help to write TOML. It has the form of each key;
+// whether a value makes sense only Load tells.
+func Schema() string { return reference.Schema(table.Descriptions(sections)) }
+
+// Man returns the man page doorstep.toml(5), in the man macros. source names the program and its version.
+func Man(source string, date time.Time) string {
+	return reference.Man(table.Descriptions(sections), source, date)
 }
 
-// key returns the key of s, or nil.
-func (s *section) key(name string) *key {
-	for i := range s.keys {
-		if s.keys[i].name == name {
-			return &s.keys[i]
-		}
-	}
-	return nil
-}
+// ParseSize reads a size as the configuration has them, "50MiB" or plain octets.
+func ParseSize(s string) (int64, error) { return table.ParseSize(s) }
 
-// names are the keys that can stand in s; in the document itself also the sections.
-func (s *section) names() []string {
-	var names []string
-	for _, k := range s.keys {
-		names = append(names, k.name)
-	}
-	if s.name == "" {
-		for _, below := range sections[1:] {
-			names = append(names, below.name)
-		}
-	}
-	return names
-}
-
-// path returns the path of a key of s, which is no array.
-func (s *section) path(k key) string {
-	if s.name == "" {
-		return k.name
-	}
-	return s.name + "." + k.name
-}
-
-// header returns how s begins in a file.
-func (s *section) header() string {
-	switch {
-	case s.name == "":
-		return "the beginning of the file"
-	case s.array:
-		return "[[" + s.name + "]]"
-	}
-	return "[" + s.name + "]"
-}
+// FormatSize renders octets in the largest unit that is exact.
+func FormatSize(octets int64) string { return table.FormatSize(octets) }

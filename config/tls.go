@@ -1,10 +1,13 @@
 package config
 
 import (
-	"slices"
-	"strings"
+	"crypto/x509"
+	"os"
+	"time"
 
-	"github.com/doorstep-mail/doorstep/lmtp/auth"
+	"github.com/doorstep-mail/doorstep/config/internal/hint"
+	"github.com/doorstep-mail/doorstep/config/internal/table"
+	"github.com/doorstep-mail/doorstep/lmtp/keypair"
 )
 
 // A TLSMode says when TLS begins on a listener.
@@ -20,140 +23,107 @@ const (
 
 // A TLS is the [tls] table. Paths are absolute, or "" where there is none.
 type TLS struct {
-	Certificate, Key string // PEM; the chain stands behind the certificate
-	// ClientCA vouches for the certificates of clients.
+	Certificate, Key string // PEM; the certificate is followed by its chain
+	// ClientCA has the authorities for the certificates of clients.
 	ClientCA string
 }
 
-// An Auth is the [auth] table.
-type Auth struct {
-	// PasswdFile is the path of the password file, absolute, or "".
-	PasswdFile string
+var tlsSection = table.Section[TLS]{
+	Name: "tls",
+	Doc:  "Files for TLS, in PEM. Certificate and key are read again when they change.",
+	Keys: []table.Key[TLS]{
+		{Name: "certificate", Kind: table.Path(func(t *TLS) *string { return &t.Certificate }), Example: `"cert.pem"`,
+			Doc: "The certificate of the server, and behind it those that lead to its authority."},
+		{Name: "key", Kind: table.Path(func(t *TLS) *string { return &t.Key }), Example: `"key.pem"`,
+			Doc: "Its key. Others than the owner and the group must not be able to read it."},
+		{Name: "client_ca", Kind: table.Path(func(t *TLS) *string { return &t.ClientCA }), Example: `"clients.pem"`,
+			Doc: "Certificates of the authorities that vouch for clients. Default: clients are not asked for a certificate."},
+	},
 }
 
-// file is a path to a file.
-func file(at func(r *reader) *string) kind {
-	return text("a path", func(r *reader, v value, s string) {
-		if path, ok := r.absolute(v, s); ok {
-			*at(r) = path
-		}
-	})
-}
+// What to say if clients cannot be known by their certificates.
+const (
+	noClientCA    = "nobody vouches for the certificates of clients"
+	writeClientCA = `write client_ca = "clients.pem" in [tls]`
+)
 
-func beginMechanisms(r *reader, v value, length int) {
-	if length == 0 {
-		r.problems.add(v.place(), "no mechanism is no authentication", "leave it out")
+// check checks that a certificate and its key come together.
+func (c TLS) check(in *table.Input) {
+	if c == (TLS{}) || c.isBroken(in) {
+		return
+	}
+	v := in.Table("tls").Self()
+	if c.Certificate == "" {
+		v.AddKey("certificate is missing", `write certificate = "cert.pem"`)
+	} else if c.Key == "" {
+		v.AddKey("key is missing", `write key = "key.pem"`)
 	}
 }
 
-func readMechanism(r *reader, v value, s string) {
+// isBroken reports whether a problem says already why a path of [tls] is not known.
+func (TLS) isBroken(in *table.Input) bool {
+	t := in.Table("tls")
+	return t.HasProblems() || t.Suspect("certificate") || t.Suspect("key")
+}
+
+// checkTLS checks that TLS is possible on a listener if it is wanted, and certificates of clients if they are.
+func (l listener) checkTLS(in *table.Input, c TLS) {
+	hasTLS := c != TLS{} || c.isBroken(in) // what is missing of it is a problem already
+	if v := l.Value("tls"); v != nil && l.TLS != TLSOff {
+		if l.Network == "unix" {
+			v.Add("there is no TLS on a Unix socket: the kernel keeps others from listening", "leave it out")
+		} else if !hasTLS {
+			v.Add("needs a certificate", `write [tls] and certificate = "cert.pem", key = "key.pem"`)
+		}
+	}
+	v := l.Value("require_certificate")
 	switch {
-	case !slices.Contains(auth.Mechanisms, s):
-		hint := didYouMean(s, auth.Mechanisms)
-		if s == "LOGIN" {
-			hint = "clients that know LOGIN know PLAIN"
-		}
-		r.problems.add(v.place(), quote(s)+" is not "+anyOf(auth.Mechanisms), hint)
-	case slices.Contains(r.listen.Auth, s):
-		r.problems.add(v.place(), quote(s)+" is there twice", "")
-	default:
-		r.listen.Auth = append(r.listen.Auth, s)
-	}
-}
-
-// checkTLS checks what the keys of TLS say of one another, and that there is what a listener needs
-// of [tls] and [auth].
-func (r *reader) checkTLS() {
-	c := &r.config
-	switch v := r.said["tls"]; {
-	case r.badTLS():
-	case c.TLS.Certificate == "" && c.TLS != TLS{}:
-		r.problems.add(v.name(), "certificate is missing", `write certificate = "cert.pem"`)
-	case c.TLS.Key == "" && c.TLS != TLS{}:
-		r.problems.add(v.name(), "key is missing", `write key = "key.pem"`)
-	}
-	for i := range c.Listen {
-		if l := &c.Listen[i]; l.Network != "" {
-			r.checkListenTLS("listen["+itoa(i)+"].", l)
-			r.checkListenAuth("listen["+itoa(i)+"].", l)
-		}
-	}
-}
-
-// badTLS reports whether a problem says already why a path of [tls] is not known.
-func (r *reader) badTLS() bool {
-	for _, p := range r.problems {
-		if strings.HasPrefix(p.Key, "tls.") && !p.Warning {
-			return true
-		}
-	}
-	return r.doubt["tls.certificate"] || r.doubt["tls.key"]
-}
-
-func (r *reader) checkListenTLS(path string, l *Listen) {
-	hasTLS := r.config.TLS != TLS{} || r.badTLS() // what is missing of it is a problem already
-	if v, said := r.said[path+"tls"]; said && l.TLS != TLSOff {
-		switch {
-		case l.Network == "unix":
-			r.problems.add(v.place(), "there is no TLS on a Unix socket: the kernel keeps others from listening", "leave it out")
-		case !hasTLS:
-			r.problems.add(v.place(), "needs a certificate", `write [tls] and certificate = "cert.pem", key = "key.pem"`)
-		}
-	}
-	v, said := r.said[path+"require_certificate"]
-	switch {
-	case !said || !l.RequireCertificate:
+	case v == nil || !l.RequireCertificate:
 	case l.TLS != TLSRequired && l.TLS != TLSImplicit:
-		r.problems.add(v.place(), "clients need not even use TLS here", `write tls = "required"`)
-	case hasTLS && r.config.TLS.ClientCA == "" && !r.badTLS():
-		r.problems.add(v.place(), "nobody vouches for the certificates of clients", `write client_ca = "clients.pem" in [tls]`)
+		v.Add("clients need not even use TLS here", `write tls = "required"`)
+	case hasTLS && c.ClientCA == "" && !c.isBroken(in):
+		v.Add(noClientCA, writeClientCA)
 	}
 }
 
-func (r *reader) checkListenAuth(path string, l *Listen) {
-	if v, said := r.said[path+"require_auth"]; said && l.RequireAuth {
-		if _, offered := r.said[path+"auth"]; !offered {
-			r.problems.add(v.place(), "no way to authenticate is offered", `write auth = ["SCRAM-SHA-256"]`)
-		}
+// checkFiles checks the files of [tls]. report takes what is wrong with the value of a key.
+func (c TLS) checkFiles(report func(key string, err error)) {
+	if c.Certificate != "" && c.Key != "" {
+		report("key", checkSecret(c.Key))
+		report("certificate", checkCertificate(c.Certificate, c.Key, time.Now()))
 	}
-	left := slices.Clone(l.Auth)
-	for i := 0; ; i++ {
-		v, said := r.said[path+"auth["+itoa(i)+"]"]
-		if !said {
-			return
-		}
-		// What is left out here is a problem already: no mechanism, or there twice.
-		name, _ := v.data.(string)
-		n := slices.Index(left, name)
-		if n < 0 {
-			continue
-		}
-		left = slices.Delete(left, n, n+1)
-		if text, hint := r.mechanismLacks(l, name); text != "" {
-			r.problems.add(v.place(), text, hint)
-		}
+	if c.ClientCA != "" {
+		_, err := keypair.Authorities(c.ClientCA)
+		report("client_ca", err)
 	}
 }
 
-// mechanismLacks says why a mechanism could never be offered on a listener; "" where it can.
-func (r *reader) mechanismLacks(l *Listen, mechanism string) (text, hint string) {
-	secure := l.TLS != TLSOff && l.TLS != ""
-	tcp := l.Network == "tcp" // of what systemd opens the server sees when it starts
+// expiresSoon is how long before its end a certificate is warned of.
+const expiresSoon = 7 * 24 * time.Hour
+
+// checkCertificate checks that a certificate and its key can be used now.
+func checkCertificate(certificate, key string, now time.Time) error {
+	if _, err := os.ReadFile(key); err != nil {
+		return nil // the key's own problem
+	}
+	pair, err := keypair.Load(certificate, key)
+	if err != nil {
+		return err
+	}
+	leaf := pair.Leaf
+	if leaf == nil {
+		if leaf, err = x509.ParseCertificate(pair.Certificate[0]); err != nil {
+			return err
+		}
+	}
 	switch {
-	case mechanism == auth.ScramPlus && l.Network == "unix":
-		return mechanism + " binds to TLS, which there is none of on a Unix socket", `write "SCRAM-SHA-256"`
-	case mechanism == auth.ScramPlus && tcp && !secure:
-		return mechanism + " binds to TLS, which there is none of here", `write tls = "required"`
-	case mechanism == auth.Plain && tcp && !secure:
-		return "PLAIN would let passwords travel in the clear", `write tls = "required"`
-	case mechanism == auth.External && tcp && !secure:
-		return "EXTERNAL needs TLS, with certificates of clients", `write tls = "required", and client_ca in [tls]`
-	case mechanism == auth.External && tcp && r.config.TLS.ClientCA == "" && !r.badTLS():
-		return "nobody vouches for the certificates of clients", `write client_ca = "clients.pem" in [tls]`
-	case mechanism != auth.External && r.config.Auth.PasswdFile == "" && !r.doubt["auth.passwd_file"]:
-		if _, said := r.said["auth.passwd_file"]; !said {
-			return mechanism + " needs a password file", `write [auth] and passwd_file = "users"`
-		}
+	case now.After(leaf.NotAfter):
+		return hint.New("the certificate has expired on "+leaf.NotAfter.UTC().Format(time.DateOnly), "renew it")
+	case now.Before(leaf.NotBefore):
+		return hint.New("the certificate is valid only from "+leaf.NotBefore.UTC().Format(time.DateTime)+" UTC",
+			"is the machine's clock right?")
+	case now.Add(expiresSoon).After(leaf.NotAfter):
+		return hint.Warning("the certificate expires on "+leaf.NotAfter.UTC().Format(time.DateOnly), "renew it")
 	}
-	return "", ""
+	return nil
 }

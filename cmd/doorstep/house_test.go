@@ -31,7 +31,8 @@ var arrows = []struct {
 	to   []string
 }{
 	{"cmd", []string{"cmd/internal", "config", "delivery", "internal", "lmtp", "mailbox"}},
-	{"config", []string{"lmtp/address", "lmtp/auth", "lmtp/keypair", "mailbox"}}, // which it asks about files, and folders' names
+	{"config/internal", []string{"config/internal"}},
+	{"config", []string{"config/internal", "lmtp/address", "lmtp/auth", "lmtp/keypair", "mailbox"}}, // which it asks about files, and folders' names
 	{"delivery/directory", []string{"delivery/directory", "internal", "lmtp/address"}},
 	{"delivery/warning", []string{"internal", "mailbox"}},
 	{"delivery", []string{"delivery/directory", "delivery/warning", "internal", "lmtp", "mailbox"}},

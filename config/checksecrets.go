@@ -1,0 +1,36 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/doorstep-mail/doorstep/config/internal/hint"
+)
+
+// CheckSecrets checks that only those read the secrets of the configuration who should: keys, passwords, and the files
+// of the configuration themselves if they have a secret in them. A server must not start if this finds something.
+func (c *Config) CheckSecrets() error {
+	files := map[string]bool{c.TLS.Key: true, c.Auth.PasswdFile: true}
+	for _, d := range c.Directories {
+		files[d.Database.PasswordFile] = true
+	}
+	for path := range c.origin.texts {
+		if isSecret(path[strings.LastIndexByte(path, '.')+1:]) {
+			file, _, _ := strings.Cut(c.origin.where[path], ":")
+			files[file] = true
+		}
+	}
+	for _, file := range slices.Sorted(maps.Keys(files)) {
+		if file == "" {
+			continue
+		}
+		var e hint.Error
+		if err := checkSecret(file); errors.As(err, &e) { // what cannot be read is found by its reader
+			return fmt.Errorf("%w; %s", err, e.Hint)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,71 @@
+package config
+
+import (
+	"time"
+
+	"github.com/doorstep-mail/doorstep/config/internal/table"
+)
+
+// Limits are the [limits] of the whole server.
+type Limits struct {
+	MessageSize int64 // octets of content
+	Recipients  int   // per transaction, at least 100 (RFC 5321 §4.5.3.1.8)
+	Connections int   // open at once, over all listeners
+
+	DeliveriesPerMailbox int // at the same time; others wait
+
+	ConnectionsPerPeer int // open at once from one IP address, 0 for any number
+	Transactions       int // of one session, 0 for any number
+
+	// Folders bounds the folders of a mailbox that may be created by details, and FolderLevels their levels.
+	Folders, FolderLevels int
+
+	IdleTimeout        time.Duration // between commands
+	DataTimeout        time.Duration // between two reads of content
+	TransferTimeout    time.Duration // for the whole content
+	TransactionTimeout time.Duration // from the end of the content to its last reply
+}
+
+var limitsSection = table.Section[Limits]{
+	Name: "limits",
+	Doc:  "Bounds of the whole server.",
+	Keys: []table.Key[Limits]{
+		{Name: "message_size", Default: `"50MiB"`,
+			Kind: table.Size(64<<10, 1<<40, func(l *Limits) *int64 { return &l.MessageSize }),
+			Doc:  "The largest message, announced as SIZE."},
+		{Name: "recipients", Kind: table.Count(100, 999_999, func(l *Limits) *int { return &l.Recipients }), Default: "1000",
+			Doc: "Recipients of one message. Not under 100 (RFC 5321 §4.5.3.1.8)."},
+		{Name: "connections", Default: "1000",
+			Kind: table.Count(1, 1_000_000, func(l *Limits) *int { return &l.Connections }),
+			Doc:  "Connections open at once, over all sockets."},
+		{Name: "connections_per_peer", Default: "0",
+			Kind: table.Count(0, 1_000_000, func(l *Limits) *int { return &l.ConnectionsPerPeer }),
+			Doc:  "Connections open at once from one IP address, over all TCP sockets; 0 for no limit. More are told 421."},
+		{Name: "deliveries_per_mailbox", Default: "16",
+			Kind: table.Count(1, 1000, func(l *Limits) *int { return &l.DeliveriesPerMailbox }),
+			Doc: "Deliveries into one mailbox at the same time. More wait for their turn, no longer than " +
+				"transaction_timeout, and hold up no other mailbox."},
+		{Name: "transactions", Kind: table.Count(0, 999_999, func(l *Limits) *int { return &l.Transactions }), Default: "0",
+			Doc: "Messages of one session, announced as LIMITS MAILMAX; 0 for no limit. The session is ended with 421 4.7.0 " +
+				"at the next."},
+		{Name: "folders", Kind: table.Count(0, 10_000, func(l *Limits) *int { return &l.Folders }), Default: "100",
+			Doc: "Folders of one mailbox. Where a domain says detail = \"create\", strangers can make more until it has so " +
+				"many; what has no folder then goes to the inbox."},
+		{Name: "folder_levels", Kind: table.Count(1, 30, func(l *Limits) *int { return &l.FolderLevels }), Default: "2",
+			Doc: "Levels of a folder that a detail makes: alice+lists.go@example.org has two."},
+		{Name: "idle_timeout", Default: `"5m"`,
+			Kind: table.Duration(time.Second, 24*time.Hour, func(l *Limits) *time.Duration { return &l.IdleTimeout }),
+			Doc:  "How long a client may be silent between commands. Under 5m is against RFC 5321 §4.5.3.2.7."},
+		{Name: "data_timeout", Default: `"5m"`,
+			Kind: table.Duration(time.Second, 24*time.Hour, func(l *Limits) *time.Duration { return &l.DataTimeout }),
+			Doc:  "How long a client may be silent within a message."},
+		{Name: "transfer_timeout", Default: `"1h"`,
+			Kind: table.Duration(time.Second, 24*time.Hour, func(l *Limits) *time.Duration { return &l.TransferTimeout }),
+			Doc:  "How long the whole of a message may take to come, however steadily it does."},
+		{Name: "transaction_timeout", Default: `"8m"`,
+			Kind: table.Duration(time.Second, 10*time.Minute-time.Second,
+				func(l *Limits) *time.Duration { return &l.TransactionTimeout }),
+			Doc: "How long delivery may take once a message has been received; recipients not finished by then get 451. " +
+				"Clients wait 10m (RFC 5321 §4.5.3.2.6)."},
+	},
+}
