@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/doorstep-mail/doorstep/config/internal/hint"
+	"github.com/doorstep-mail/doorstep/internal/guard"
 )
 
 // A runner is the user that the server will run as.
@@ -59,15 +60,18 @@ func (w runner) can(path string, mode uint32) error {
 	go func() {
 		defer close(asked)
 		runtime.LockOSThread() // and never unlocked: the thread ends with what it has become
-		if err = unix.Setgroups(w.groups); err == nil {
-			err = unix.Setfsgid(w.gid)
-		}
-		if err == nil {
-			err = unix.Setfsuid(w.uid)
-		}
-		if err == nil {
-			err = ask() // the kernel goes by what was just set
-		}
+		err = guard.Call(func() error {
+			if err := unix.Setgroups(w.groups); err != nil {
+				return err
+			}
+			if err := unix.Setfsgid(w.gid); err != nil {
+				return err
+			}
+			if err := unix.Setfsuid(w.uid); err != nil {
+				return err
+			}
+			return ask() // the kernel goes by what was just set
+		})
 	}()
 	<-asked
 	return err

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/doorstep-mail/doorstep/internal/guard"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/mailbox"
@@ -57,6 +58,7 @@ func (t *transaction) log(what string, err error, recipient ...slog.Attr) {
 	attrs = append(attrs, originAttrs(t.session, t.envelope)...)
 	attrs = append(attrs, recipient...)
 	if err != nil {
+		guard.Report(t.agent.Log.With("transaction", t.envelope.ID), "delivery", err)
 		attrs = append(attrs, slog.String("rule", lmtp.RuleOf(err)), slog.String("reason", err.Error()))
 	}
 	attrs = append(attrs,

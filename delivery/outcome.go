@@ -2,9 +2,9 @@ package delivery
 
 import (
 	"context"
-	"runtime/debug"
 	"sync"
 
+	"github.com/doorstep-mail/doorstep/internal/guard"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/mailbox"
 )
@@ -35,9 +35,12 @@ func (t *transaction) Commit(ctx context.Context) <-chan error {
 	}
 	t.refuseByHeader() // again, by fields that did not come in time for that
 	o.mu.Lock()
-	o.expiry = context.AfterFunc(ctx, func() { o.expire(context.Cause(ctx)) })
+	log := t.agent.Log.With("transaction", t.envelope.ID)
+	o.expiry = context.AfterFunc(ctx, func() {
+		guard.Run(log, "delivery", func() { o.expire(context.Cause(ctx)) })
+	})
 	o.mu.Unlock()
-	go o.deliver(ctx, message)
+	go guard.Run(log, "delivery", func() { o.deliver(ctx, message) })
 	return o.out
 }
 
@@ -58,12 +61,7 @@ type outcomes struct {
 
 // deliver delivers the copies, and tells of each as soon as it can.
 func (o *outcomes) deliver(ctx context.Context, message *mailbox.Message) {
-	defer func() {
-		if p := recover(); p != nil {
-			o.t.agent.Log.Error("panic in a delivery", "transaction", o.t.envelope.ID, "panic", p, "stack", string(debug.Stack()))
-			o.end() // who has no outcome yet is told 451
-		}
-	}()
+	defer o.end() // after a panic, who has no outcome yet is told 451
 	if o.t.session.Protocol == lmtp.ESMTP && !o.t.envelope.PRDR {
 		if refused := o.t.firstRefused(); refused != nil {
 			message.Abort()

@@ -1,12 +1,16 @@
 package lmtp
 
-import "net"
+import (
+	"net"
+
+	"github.com/doorstep-mail/doorstep/internal/guard"
+)
 
 // admit asks Server.Admit about a client. A panic in it, or in what it gives to be called at
 // the end, costs this connection only.
 func (c *conn) admit(client net.Conn) (release func(), err error) {
 	var given func()
-	err = guard(func() (err error) {
+	err = guard.Call(func() (err error) {
 		given, err = c.server.Admit(client)
 		return err
 	})
@@ -14,9 +18,7 @@ func (c *conn) admit(client net.Conn) (release func(), err error) {
 		if given == nil {
 			return
 		}
-		if err := guard(func() error { given(); return nil }); err != nil {
-			c.log.Error("release connection", "error", err)
-		}
+		guard.Run(c.log, "listener", given)
 	}, err
 }
 

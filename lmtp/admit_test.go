@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/doorstep-mail/doorstep/internal/guard/guardtest"
 )
 
 func TestAdmit(t *testing.T) {
@@ -98,7 +100,7 @@ func (temporaryError) Temporary() bool { return true }
 // Errors of Accept that pass are waited out, ever longer, up to a second; success begins anew.
 func TestAcceptErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &Server{Handler: nullHandler{}}
+		s := &Server{Handler: nullHandler{}, Log: guardtest.Log(t)}
 		l := newPipeListener()
 		served := make(chan error)
 		go func() { served <- s.Serve(l) }()
@@ -133,7 +135,7 @@ func TestAcceptErrors(t *testing.T) {
 // An error that does not pass ends Serve, and the listener with it.
 func TestAcceptFails(t *testing.T) {
 	broken := errors.New("accept: invalid argument")
-	s := &Server{Handler: nullHandler{}}
+	s := &Server{Handler: nullHandler{}, Log: guardtest.Log(t)}
 	l := newPipeListener()
 	served := make(chan error)
 	go func() { served <- s.Serve(l) }()

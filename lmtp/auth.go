@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/doorstep-mail/doorstep/internal/guard"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
 
@@ -104,7 +105,7 @@ func (c *conn) exchange(mechanism string, response []byte) Reply {
 	for range maxAuthSteps {
 		var challenge []byte
 		var done bool
-		err := guard(func() (err error) {
+		err := guard.Call(func() (err error) {
 			challenge, done, err = x.Next(response)
 			return err
 		})

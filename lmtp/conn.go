@@ -3,13 +3,13 @@ package lmtp
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"os"
-	"runtime/debug"
 	"sync"
 	"time"
+
+	"github.com/doorstep-mail/doorstep/internal/guard"
 )
 
 const (
@@ -100,8 +100,8 @@ func (c *conn) serve() {
 		defer func() { hook(c.session) }()
 	}
 	defer c.in.release()
+	defer c.abort(nil)
 	err := c.run()
-	c.abort(nil)
 	switch {
 	case errors.Is(err, errHangUp) || isGone(err):
 		c.log.Debug("session ends", "reason", err)
@@ -110,19 +110,22 @@ func (c *conn) serve() {
 	}
 }
 
-// run gives the greeting and then answers commands. It turns a panic into an error: one
-// session must never end the server.
-func (c *conn) run() (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v", p)
-			c.log.Error("panic in a session", "panic", p, "stack", string(debug.Stack()))
-			c.out.write(replyBroken)
-		}
-		if flushed := c.out.flush(); err == nil {
-			err = flushed
-		}
-	}()
+// run is the session from its greeting on. A panic in it is its error: one session must never end the
+// server.
+func (c *conn) run() error {
+	err := guard.Call(c.answer)
+	if p := (*guard.Panic)(nil); errors.As(err, &p) {
+		guard.Report(c.log, "session", err)
+		c.out.write(replyBroken)
+	}
+	if flushed := c.out.flush(); err == nil {
+		err = flushed
+	}
+	return err
+}
+
+// answer gives the greeting and then answers commands.
+func (c *conn) answer() error {
 	if c.server.ImplicitTLS {
 		if err := c.handshake(); err != nil {
 			return err
@@ -320,9 +323,7 @@ func (c *conn) drop(why error) {
 	}
 	tx := c.tx
 	c.tx = nil
-	if err := guard(func() error { tx.Abort(why); return nil }); err != nil {
-		c.log.Error("abort", "error", err)
-	}
+	guard.Run(c.log, "handler", func() { tx.Abort(why) })
 }
 
 // endTransaction makes the session ready for the next MAIL.
@@ -336,17 +337,6 @@ func (c *conn) endTransaction() {
 	if c.state > stateReady {
 		c.state = stateReady
 	}
-}
-
-// guard calls into the Handler and turns a panic there into an error with its stack: it
-// costs one transaction, not the session.
-func guard(call func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return call()
 }
 
 // context is that of the work for this session.

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io"
 	"time"
+
+	"github.com/doorstep-mail/doorstep/internal/guard"
 )
 
 // abuseFactor is how many times the message size limit a client may send before it is cut
@@ -48,7 +50,7 @@ func (t *content) write(p []byte) {
 		r := t.c.tooLarge()
 		t.err = &Error{Code: r.Code, Enhanced: r.Enhanced, Text: r.Text, Rule: "message_size"}
 	default:
-		t.err = guard(func() error {
+		t.err = guard.Call(func() error {
 			n, err := t.c.tx.Write(p)
 			if err == nil && n != len(p) {
 				err = io.ErrShortWrite // a 250 would be for part of the message

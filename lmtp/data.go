@@ -54,7 +54,11 @@ func (c *conn) receiveData() error {
 // lostData ends a session that broke off in the middle of content: what comes next on the
 // connection would be content too.
 func (c *conn) lostData(err error) error {
-	c.log.Info("content lost", "transaction", c.envelope.ID, "error", err)
+	log := c.log
+	if c.envelope != nil { // else it was a chunk out of sequence
+		log = log.With("transaction", c.envelope.ID)
+	}
+	log.Info("content lost", "error", err)
 	switch {
 	case errors.Is(err, errTooMuch):
 		c.out.write(replyTooMuch)

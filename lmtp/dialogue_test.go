@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/doorstep-mail/doorstep/internal/guard/guardtest"
 	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 )
 
@@ -29,6 +30,9 @@ func talk(t testing.TB, s *Server) *dialogue {
 
 // talkOver is talk over a connection that has these two ends.
 func talkOver(t testing.TB, s *Server, client, server net.Conn) *dialogue {
+	if log := guardtest.Watch(t, s.Log); log != s.Log { // else other sessions of s may be running
+		s.Log = log
+	}
 	d := &dialogue{
 		t:       t,
 		nc:      client,

@@ -21,8 +21,13 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%d %s %s", e.Code, e.Enhanced, e.Text)
 }
 
-// Unwrap gives the cause.
-func (e *Error) Unwrap() error { return e.Cause }
+// Unwrap gives the cause. It bears a nil *Error, which is an error that is not nil.
+func (e *Error) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Cause
+}
 
 // RuleInternal is the rule of errors that name none: a defect or trouble of ours.
 const RuleInternal = "internal"

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/doorstep-mail/doorstep/internal/guard/guardtest"
 	"github.com/doorstep-mail/doorstep/lmtp"
 )
 
@@ -38,7 +39,7 @@ func (l *hookLog) hooks() lmtp.Hooks {
 func talk(t *testing.T, s *lmtp.Server, input string) []string {
 	t.Helper()
 	log := &hookLog{}
-	s.Hooks = log.hooks()
+	s.Hooks, s.Log = log.hooks(), guardtest.Watch(t, s.Log)
 	client, server := net.Pipe()
 	ended := make(chan struct{})
 	go func() { s.ServeConn(server); close(ended) }()

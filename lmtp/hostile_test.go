@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/doorstep-mail/doorstep/internal/guard/guardtest"
 	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 )
 
@@ -63,6 +64,7 @@ func overTCP(t *testing.T, s *Server) (nc *net.TCPConn, end func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.Log = guardtest.Watch(t, s.Log)
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
@@ -173,7 +175,7 @@ func TestManyRecipientsPipelined(t *testing.T) {
 // PIPE-06: who does not read is not read either, holds up nobody else, and is cut off.
 func TestClientThatNeverReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &Server{Handler: nullHandler{}}
+		s := &Server{Handler: nullHandler{}, Log: guardtest.Log(t)}
 		client, server := net.Pipe()
 		served := make(chan struct{})
 		go func() {

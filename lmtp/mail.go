@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/doorstep-mail/doorstep/internal/guard"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
 
@@ -53,7 +54,7 @@ func (c *conn) mail(args string) Reply {
 	env.ID, c.success = c.session.nextID()
 
 	var tx Transaction
-	err = guard(func() (err error) {
+	err = guard.Call(func() (err error) {
 		tx, err = c.server.Handler.Mail(c.context(), c.session, env)
 		if err == nil && tx == nil {
 			err = errors.New("handler began no transaction")

@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
+
+	"github.com/doorstep-mail/doorstep/internal/guard"
 )
 
 // finish ends a transaction whose content has been read: it is delivered, or refused for
@@ -43,9 +44,9 @@ func (c *conn) finish(refused error) error {
 
 // commit has the Transaction deliver.
 func (c *conn) commit(ctx context.Context) (outcomes <-chan error) {
-	err := guard(func() error { outcomes = c.tx.Commit(ctx); return nil })
+	err := guard.Call(func() error { outcomes = c.tx.Commit(ctx); return nil })
 	if err != nil {
-		c.log.Error("panic in a delivery", "transaction", c.envelope.ID, "error", err)
+		guard.Report(c.log.With("transaction", c.envelope.ID), "delivery", err)
 		return sameOutcome(logged(err), c.accepted)
 	}
 	return outcomes
@@ -167,10 +168,10 @@ func sameOutcome(err error, n int) <-chan error {
 // logRefusal writes a refusal to the log: one that says nothing of itself is our defect or
 // trouble, the others are ordinary.
 func (c *conn) logRefusal(err error, args ...any) {
+	guard.Report(c.log.With(args...), "handler", err)
 	if known := knownError(err); known != nil {
 		c.log.Debug("refused", append(args, "reply", strconv.Itoa(known.Code)+" "+known.Enhanced, "rule", RuleOf(err), "error", err)...)
 		return
 	}
-	text, stack, _ := strings.Cut(fmt.Sprint(err), "\n") // Sprint bears a nil *Error
-	c.log.Error("refused for an unexpected error", append(args, "error", text, "stack", stack)...)
+	c.log.Error("refused for an unexpected error", append(args, "error", fmt.Sprint(err))...) // Sprint bears a nil *Error
 }

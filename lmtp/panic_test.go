@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+
+	"github.com/doorstep-mail/doorstep/internal/guard/guardtest"
 )
 
 // A panic in a Handler costs what it was asked about, never the session and never the
@@ -59,7 +61,7 @@ func TestPanicInHandler(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var log syncBuffer
-			d := opened(t, &Server{Handler: tt.h, Log: slog.New(slog.NewTextHandler(&log, nil))})
+			d := opened(t, &Server{Handler: tt.h, Log: guardtest.Expect(slog.New(slog.NewTextHandler(&log, nil)))})
 			d.say(tt.say...)
 			for _, want := range tt.want {
 				if r := d.expect(want); strings.Contains(r.String(), "index") {
@@ -104,15 +106,16 @@ func TestNilOutcomes(t *testing.T) {
 
 // A panic in Admit, or in what it gave to be called at the end, ends one connection.
 func TestPanicInAdmit(t *testing.T) {
+	quiet := guardtest.Expect(slog.New(slog.DiscardHandler))
 	t.Run("Admit", func(t *testing.T) {
-		s := &Server{Handler: nullHandler{}, Admit: func(net.Conn) (func(), error) { panic("no such user") }}
+		s := &Server{Log: quiet, Handler: nullHandler{}, Admit: func(net.Conn) (func(), error) { panic("no such user") }}
 		d := talk(t, s)
 		d.expect("421 4.3.0")
 		d.expectClosed()
 		expectIdle(t, s)
 	})
 	t.Run("release", func(t *testing.T) {
-		s := &Server{Handler: nullHandler{}, Admit: func(net.Conn) (func(), error) { return func() { panic("twice") }, nil }}
+		s := &Server{Log: quiet, Handler: nullHandler{}, Admit: func(net.Conn) (func(), error) { return func() { panic("twice") }, nil }}
 		d := opened(t, s)
 		d.quit()
 		expectIdle(t, s)

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/doorstep-mail/doorstep/internal/guard"
 )
 
 // The PROXY protocol of HAProxy tells a server behind a load balancer whom it serves. On a
@@ -59,7 +61,7 @@ func (c *conn) meet() (net.Conn, error) {
 	}
 	c.wholeBy = time.Now().Add(proxyTimeout)
 	var remote net.Addr
-	err := guard(func() (err error) {
+	err := guard.Call(func() (err error) {
 		remote, err = c.in.readProxyHeader()
 		return err
 	})

@@ -3,6 +3,7 @@ package lmtp
 import (
 	"errors"
 
+	"github.com/doorstep-mail/doorstep/internal/guard"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
 
@@ -43,7 +44,7 @@ func (c *conn) rcpt(args string) Reply {
 		return c.refuseArgument("RCPT", args, replyBadForwardPath, err)
 	}
 	rcpt.To = to
-	err = guard(func() error { return c.tx.Rcpt(c.context(), rcpt) })
+	err = guard.Call(func() error { return c.tx.Rcpt(c.context(), rcpt) })
 	if err != nil {
 		c.logRefusal(err, "command", "RCPT", "transaction", c.envelope.ID)
 		return refusal(err, c.envelope.ID)

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/doorstep-mail/doorstep/internal/guard"
 )
 
 // ErrServerClosed is what Serve returns after Shutdown.
@@ -113,7 +115,7 @@ type Server struct {
 	inside    int           // calls of Serve, and connections from the moment they are accepted
 	empty     chan struct{} // closed when the last of them leaves a closing server
 
-	sessions sync.WaitGroup // of Serve
+	sessions guard.Group // of Serve
 }
 
 // init fills in the defaults.
@@ -172,7 +174,7 @@ func (s *Server) Serve(l net.Listener) error {
 			s.enter()
 			s.sessions.Go(func() {
 				defer s.leave()
-				s.serveConn(nc)
+				guard.Run(s.Log, "session", func() { s.serveConn(nc) })
 			})
 			continue
 		}
@@ -207,13 +209,18 @@ func (s *Server) ServeConn(nc net.Conn) {
 }
 
 func (s *Server) serveConn(nc net.Conn) {
-	c := newConn(s, nc)
+	var c *conn
 	defer func() {
+		if c == nil { // what was asked about the client panicked
+			nc.Close()
+			return
+		}
 		// The peer may have gone first; there is nobody left to tell.
 		if err := c.net.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			c.log.Debug("close connection", "error", err)
 		}
 	}()
+	c = newConn(s, nc)
 	if refused, ok := s.addConn(c); !ok {
 		c.refuse(refused)
 		return

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/doorstep-mail/doorstep/internal/guard/guardtest"
 	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 )
 
@@ -47,7 +48,7 @@ var starts = [...]struct {
 }
 
 // played is a whole session: what was said, and what the Handler saw.
-func played(protocol Protocol, wire, cuts []byte) (string, *fakeHandler) {
+func played(t *testing.T, protocol Protocol, wire, cuts []byte) (string, *fakeHandler) {
 	h := &fakeHandler{onRcpt: func(to string) error {
 		if strings.HasPrefix(to, "nx") {
 			return errGone
@@ -55,7 +56,7 @@ func played(protocol Protocol, wire, cuts []byte) (string, *fakeHandler) {
 		return nil
 	}}
 	nc := &recording{blockReader: blockReader{cutAt(wire, cuts)}}
-	s := &Server{Handler: h, Protocol: protocol, MaxMessageSize: 10000, Hostname: "mx.dst.example"}
+	s := &Server{Handler: h, Protocol: protocol, MaxMessageSize: 10000, Hostname: "mx.dst.example", Log: guardtest.Log(t)}
 	s.ServeConn(nc)
 	return nc.said.String(), h
 }
@@ -122,7 +123,7 @@ func TestSentences(t *testing.T) {
 // checkSession plays a session as a whole and in blocks.
 func checkSession(t *testing.T, protocol Protocol, wire, cuts []byte) {
 	t.Helper()
-	said, h := played(protocol, wire, nil)
+	said, h := played(t, protocol, wire, nil)
 	h.check(t)
 	checkReplies(t, protocol, said, h, bytes.Contains(bytes.ToUpper(wire), []byte("BDAT")))
 	for _, tx := range h.txs {
@@ -130,7 +131,7 @@ func checkSession(t *testing.T, protocol Protocol, wire, cuts []byte) {
 			t.Errorf("committed %q, which was not sent so in %q", tx.content.String(), wire)
 		}
 	}
-	again, h2 := played(protocol, wire, cuts)
+	again, h2 := played(t, protocol, wire, cuts)
 	h2.check(t)
 	if got, want := nameless(again), nameless(said); got != want && len(wire) < maxSkipped {
 		t.Errorf("%.2000q cut by %v: server said\n%s\nand in one piece\n%s", wire, cuts, got, want)

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/doorstep-mail/doorstep/internal/guard/guardtest"
 )
 
 // A bubble ends only when all its goroutines have, so each of these tests is also one for
@@ -163,7 +165,7 @@ func TestShutdownWithoutPatience(t *testing.T) {
 	})
 	t.Run("CMD-16 a client that does not read", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			s := &Server{Handler: nullHandler{}}
+			s := &Server{Handler: nullHandler{}, Log: guardtest.Log(t)}
 			d := opened(t, s)
 			d.say("NOOP")
 			synctest.Wait()
@@ -198,7 +200,7 @@ func TestShutdownWithoutPatience(t *testing.T) {
 
 func TestServe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &Server{Handler: nullHandler{}}
+		s := &Server{Handler: nullHandler{}, Log: guardtest.Log(t)}
 		served := make(chan error, 3)
 		first, second := newPipeListener(), newPipeListener()
 		go func() { served <- s.Serve(first) }()
@@ -270,7 +272,7 @@ func TestShutdownAcceptsLast(t *testing.T) {
 		client, server := net.Pipe()
 		l := &lateListener{conn: make(chan net.Conn, 1), closed: make(chan struct{})}
 		l.conn <- server
-		s := &Server{Handler: nullHandler{}}
+		s := &Server{Handler: nullHandler{}, Log: guardtest.Log(t)}
 		go s.Serve(l)
 		synctest.Wait()
 		down := stopping(s, time.Hour)

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/doorstep-mail/doorstep/internal/guard/guardtest"
 )
 
 // secure puts TLS under the dialogue, from the client's side.
@@ -259,7 +261,7 @@ func TestImplicitTLS(t *testing.T) {
 	})
 	t.Run("TLS-07 behind a PROXY header", func(t *testing.T) {
 		s := a.server()
-		s.ImplicitTLS, s.ProxyProtocol = true, true
+		s.ImplicitTLS, s.ProxyProtocol, s.Log = true, true, guardtest.Log(t)
 		s.Trusted = func(net.Conn) bool { return true }
 		client, server := net.Pipe()
 		served := make(chan struct{})

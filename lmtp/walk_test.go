@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/doorstep-mail/doorstep/internal/guard/guardtest"
 	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 )
 
@@ -209,7 +210,7 @@ func walk(t *testing.T, p Protocol, steps int, random func(int) int) {
 	}
 	cuts := []byte{byte(random(256)), byte(random(256)), byte(random(4))}
 	nc := &recording{blockReader: blockReader{cutAt([]byte(w.wire.String()), cuts)}}
-	(&Server{Handler: h, Protocol: p, MaxMessageSize: walkLimit}).ServeConn(nc)
+	(&Server{Handler: h, Protocol: p, MaxMessageSize: walkLimit, Log: guardtest.Log(t)}).ServeConn(nc)
 	h.check(t)
 
 	replies := bufio.NewReader(&nc.said)

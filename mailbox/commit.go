@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 
 	"github.com/doorstep-mail/doorstep/internal/guard"
@@ -59,7 +58,7 @@ func (m *Message) Commit(ctx context.Context, done func(copy int, err error)) {
 // deliverEach delivers each of several copies. Those to mailboxes that are busy wait aside, and are
 // no more at once than the others when their turn comes.
 func (m *Message) deliverEach(ctx context.Context, done func(copy int, err error)) {
-	var late sync.WaitGroup
+	var late guard.Group
 	turns := newTurnstile[struct{}](copiesAtOnce)
 	m.forEach(func(i int, f *mailfile) {
 		if m.store().busy.tryEnter(f.place()) {
@@ -160,7 +159,7 @@ func (m *Message) firstError() error {
 
 // forEach calls do for every copy, several at once, and returns when all are done.
 func (m *Message) forEach(do func(i int, f *mailfile)) {
-	var workers sync.WaitGroup
+	var workers guard.Group
 	var next atomic.Int64
 	for range min(len(m.files), copiesAtOnce) {
 		workers.Go(func() {

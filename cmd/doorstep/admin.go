@@ -15,6 +15,7 @@ import (
 	"github.com/doorstep-mail/doorstep/cmd/internal/status"
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery"
+	"github.com/doorstep-mail/doorstep/internal/guard"
 )
 
 // An adminDoor is the open admin listener; a nil one is none.
@@ -48,18 +49,18 @@ func (a *adminDoor) begin(d *daemon) {
 	if a == nil {
 		return
 	}
-	h := &health{inForce: d.inForce}
+	h := &health{inForce: d.inForce, log: d.log}
 	d.watch.watchHealth(h)
-	d.watch.metrics.Func("tls_certificate_expiry_timestamp_seconds", "When the certificate that clients are presented now ceases to be valid; 0 without TLS.", d.certificateEnds)
+	d.watch.value("tls_certificate_expiry_timestamp_seconds", "When the certificate that clients are presented now ceases to be valid; 0 without TLS.", d.certificateEnds)
 	a.server.Metrics = promhttp.HandlerFor(d.watch.metrics.Registry(), promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelError)})
 	a.server.Status = func(ctx context.Context) *status.Snapshot { return d.watch.snapshot(ctx, h) }
 	a.server.Ready, a.server.Trace = h.problems, d.watch.trace
 	d.log.Info("admin listener", "address", a.socket.Addr().Network()+":"+a.socket.Addr().String(), "token", a.server.Token != "")
-	go func() {
+	go guard.Run(d.log, "admin listener", func() {
 		if err := a.server.Serve(a.socket); err != nil {
 			d.log.Error("the admin listener failed", "error", err)
 		}
-	}()
+	})
 }
 
 // listenAdmin opens the socket, or takes it over, behind a token that is fit to be one.
@@ -126,7 +127,7 @@ func (d *daemon) certificateEnds() float64 {
 
 // watchHealth adds what is found out when somebody looks.
 func (w *watch) watchHealth(h *health) {
-	w.metrics.Func("ready", "1 where mail can be taken: the store can be written to, and directories answer.", func() float64 {
+	w.value("ready", "1 where mail can be taken: the store can be written to, and directories answer.", func() float64 {
 		if len(h.problems(context.Background())) > 0 {
 			return 0
 		}
@@ -140,10 +141,10 @@ func (w *watch) watchHealth(h *health) {
 			return 0
 		}
 	}
-	w.metrics.Func("store_free_bytes", "Room on the file system of the store; 0 also where it does not answer.", disk(func(d *status.Disk) uint64 { return d.Free }))
-	w.metrics.Func("store_size_bytes", "Size of the file system of the store.", disk(func(d *status.Disk) uint64 { return d.Size }))
-	w.metrics.Func("store_free_inodes", "Files that can still be made there.", disk(func(d *status.Disk) uint64 { return d.FreeInodes }))
-	w.metrics.Func("store_inodes", "Files that it can hold; 0 where the file system does not count them.", disk(func(d *status.Disk) uint64 { return d.Inodes }))
+	w.value("store_free_bytes", "Room on the file system of the store; 0 also where it does not answer.", disk(func(d *status.Disk) uint64 { return d.Free }))
+	w.value("store_size_bytes", "Size of the file system of the store.", disk(func(d *status.Disk) uint64 { return d.Size }))
+	w.value("store_free_inodes", "Files that can still be made there.", disk(func(d *status.Disk) uint64 { return d.FreeInodes }))
+	w.value("store_inodes", "Files that it can hold; 0 where the file system does not count them.", disk(func(d *status.Disk) uint64 { return d.Inodes }))
 }
 
 // snapshot is all that the status page shows.
@@ -154,6 +155,7 @@ func (w *watch) snapshot(ctx context.Context, h *health) *status.Snapshot {
 	s.Problems = h.problems(ctx)
 	s.Ready = len(s.Problems) == 0
 	s.Disk = h.disk(ctx)
+	s.Panics = w.output.panics.Load()
 	s.Settings = inForceSettings(c)
 	return s
 }

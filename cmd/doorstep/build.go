@@ -11,6 +11,7 @@ import (
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/directory/static"
 	"github.com/doorstep-mail/doorstep/delivery/warning"
+	"github.com/doorstep-mail/doorstep/internal/guard"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/mailbox"
 )
@@ -19,10 +20,11 @@ import (
 
 // buildLog makes a log whose level may change while it is used.
 func buildLog(c config.Log, level slog.Leveler, output *logOutput) *slog.Logger {
+	var handler slog.Handler = slog.NewTextHandler(output, output.options(level))
 	if c.Format == config.LogJSON {
-		return slog.New(slog.NewJSONHandler(output, output.options(level)))
+		handler = slog.NewJSONHandler(output, output.options(level))
 	}
-	return slog.New(slog.NewTextHandler(output, output.options(level)))
+	return slog.New(guard.NewHandler(handler, func(slog.Record) { output.panics.Add(1) }))
 }
 
 // buildDomains gives the domains with their rules, and no accounts.

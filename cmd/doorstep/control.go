@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/internal/guard"
 )
 
 // A control is the socket on which a running server takes orders, one a connection: a line with the
@@ -68,12 +69,12 @@ func (c *control) serve() {
 			}
 			return
 		}
-		go func() {
+		go guard.Run(c.log, "control socket", func() {
 			defer conn.Close()
 			if err := c.take(conn); err != nil {
 				c.log.Warn("order refused", "error", err)
 			}
-		}()
+		})
 	}
 }
 

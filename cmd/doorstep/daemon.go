@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/internal/guard"
 	"github.com/doorstep-mail/doorstep/lmtp"
 )
 
@@ -41,7 +42,7 @@ type daemon struct {
 	replaced chan struct{} // closed when another process has taken over
 
 	// Generations are closed without mu: they wait for warnings, until patience ends, and for databases.
-	closing  sync.WaitGroup // of them, counted with mu held
+	closing  guard.Group // of them, counted with mu held
 	patience context.Context
 	hurry    context.CancelFunc // ends patience
 
@@ -63,7 +64,7 @@ func newDaemon(path string, c *config.Config, stderr io.Writer) *daemon {
 		orders: newTurn(), replaced: make(chan struct{}), earlier: map[*generation]bool{},
 	}
 	d.patience, d.hurry = context.WithCancel(context.Background())
-	d.watch.logs(output)
+	d.watch.logs(output, log)
 	output.detach(func(lines int) {
 		log.Warn("lines of this log were lost before this one", "lines", lines, "hint", "its reader stalled, or the disk that it is on was full")
 	})
@@ -188,7 +189,7 @@ func (d *daemon) retire() {
 			continue
 		}
 		d.earlier[g] = true
-		d.closing.Go(func() {
+		d.beside("reload", func() {
 			defer giveMemoryBack()
 			g.wait()
 			if err := g.close(d.patience, d.without(g)...); err != nil {
@@ -220,11 +221,11 @@ func (d *daemon) generations() []*generation {
 func (d *daemon) run(ctx context.Context, stop, ready func()) error {
 	watched, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go d.manager.watch(watched)
-	go newClockWatch(d.log).run(watched)
+	go guard.Run(d.log, "watchdog", func() { d.manager.watch(watched) })
+	go guard.Run(d.log, "clock watch", func() { newClockWatch(d.log).run(watched) })
 	d.obey(watched)
 	if d.control != nil {
-		go d.control.serve()
+		go guard.Run(d.log, "control socket", d.control.serve)
 	}
 	d.manager.ready("taking mail")
 	ready()
@@ -252,20 +253,24 @@ func (d *daemon) run(ctx context.Context, stop, ready func()) error {
 func (d *daemon) obey(ctx context.Context) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGUSR2)
-	go func() {
+	go guard.Run(d.log, "signals", func() {
 		for {
 			select {
 			case s := <-signals:
-				if s == syscall.SIGHUP {
-					d.reload()
-				} else {
-					d.upgrade()
-				}
+				guard.Run(d.log, "signal", func() { d.follow(s) })
 			case <-ctx.Done():
 				return // they stay ignored: the program ends as it was asked to
 			}
 		}
-	}()
+	})
+}
+
+func (d *daemon) follow(s os.Signal) {
+	if s == syscall.SIGHUP {
+		d.reload()
+	} else {
+		d.upgrade()
+	}
 }
 
 // stop ends all sessions: idle ones are told, deliveries may finish.
@@ -286,15 +291,17 @@ func (d *daemon) stop(stop func(), cause error) error {
 
 	patience, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
-	var group sync.WaitGroup
+	var group guard.Group
 	for _, s := range servers {
 		if s == nil {
 			continue
 		}
 		group.Go(func() {
-			if err := s.Shutdown(patience); err != nil {
-				d.log.Warn("stopped with deliveries under way", "error", err)
-			}
+			guard.Run(d.log, "stop", func() {
+				if err := s.Shutdown(patience); err != nil {
+					d.log.Warn("stopped with deliveries under way", "error", err)
+				}
+			})
 		})
 	}
 	group.Wait()
@@ -313,12 +320,12 @@ func (d *daemon) drain(ctx context.Context) {
 	d.mu.Unlock()
 	d.log.Info("another process has taken over, finishing the sessions", "patience", patience.String())
 	done := make(chan struct{})
-	go func() {
+	go guard.Run(d.log, "upgrade", func() {
+		defer close(done)
 		for _, g := range all {
 			g.wait()
 		}
-		close(done)
-	}()
+	})
 	select {
 	case <-done:
 	case <-ctx.Done():

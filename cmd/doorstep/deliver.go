@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/internal/guard"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/client"
 )
@@ -152,8 +153,8 @@ func deliver(ctx context.Context, c *config.Config, from string, to []string, co
 	near, far := net.Pipe()
 	ended := make(chan struct{})
 	go func() {
-		server.ServeConn(far)
-		close(ended)
+		defer close(ended)
+		guard.Run(log, "delivery", func() { server.ServeConn(far) })
 	}()
 	outcomes, err := converse(ctx, near, from, to, content)
 	<-ended // what was begun is finished before the program ends

@@ -15,6 +15,7 @@ import (
 	"github.com/doorstep-mail/doorstep/delivery/directory/sql/mysql"
 	"github.com/doorstep-mail/doorstep/delivery/directory/sql/postgres"
 	"github.com/doorstep-mail/doorstep/delivery/directory/static"
+	"github.com/doorstep-mail/doorstep/internal/guard"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
 
@@ -36,18 +37,21 @@ var openers = map[config.Driver]opener{
 // An observer is told of each question to a backend; nil is not.
 type observer func(backend string, took time.Duration, err error)
 
-// watch is d, and tells the observer.
-func (o observer) watch(backend string, d directory.Directory) directory.Directory {
-	if o == nil {
-		return d
-	}
-	return directory.Watch(d, func(took time.Duration, err error) { o(backend, took, err) })
+// watch is d, and tells the observer. A panic of d is an error, and in the log: the answer may come from
+// a cache all the same.
+func (o observer) watch(backend string, d directory.Directory, log *slog.Logger) directory.Directory {
+	return directory.Watch(d, func(took time.Duration, err error) {
+		guard.Report(log.With("directory", backend), "lookup", err)
+		if o != nil {
+			o(backend, took, err)
+		}
+	})
 }
 
 // buildDirectory is the chain of all directories: the accounts of the configuration, and then each
 // [[directory]] behind its cache.
 func buildDirectory(c *config.Config, accounts *static.Directory, domains *delivery.Resolver, observe observer, log *slog.Logger) (*chain, error) {
-	chain := &chain{Chain: directory.Chain{Backends: []directory.Backend{{Name: "users", Directory: observe.watch("users", accounts)}}}}
+	chain := &chain{Chain: directory.Chain{Backends: []directory.Backend{{Name: "users", Directory: observe.watch("users", accounts, log)}}}}
 	key := keyer(domains)
 	for _, d := range c.Directories {
 		open, ok := openers[d.Driver]
@@ -65,7 +69,7 @@ func buildDirectory(c *config.Config, accounts *static.Directory, domains *deliv
 		if file, ok := opened.(interface{ Epoch() uint64 }); ok {
 			epoch = file.Epoch
 		}
-		opened = observe.watch(d.Name, opened) // behind the cache: that is how the backend is
+		opened = observe.watch(d.Name, opened, log) // behind the cache: that is how the backend is
 		if d.IsCached() {
 			opened = directory.NewCache(opened, directory.CacheOptions{
 				TTL: d.CacheTTL, NegativeTTL: d.NegativeTTL, Stale: d.Stale, Timeout: d.Timeout, Epoch: epoch,
@@ -75,7 +79,7 @@ func buildDirectory(c *config.Config, accounts *static.Directory, domains *deliv
 		chain.yields = chain.yields || yields
 		chain.Backends = append(chain.Backends, directory.Backend{Name: d.Name, Directory: opened, Yields: yields})
 	}
-	chain.overlaps = directory.NewOverlaps(&chain.Chain, func(o directory.Overlap) { logOverlap(log, o) })
+	chain.overlaps = directory.NewOverlaps(&chain.Chain, log, func(o directory.Overlap) { logOverlap(log, o) })
 	return chain, nil
 }
 

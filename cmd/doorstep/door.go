@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/internal/guard"
 	"github.com/doorstep-mail/doorstep/lmtp"
 )
 
@@ -37,7 +38,9 @@ func (d *door) begin(server *lmtp.Server) {
 	d.shift = s
 	go func() {
 		defer close(s.ended)
-		if err := server.Serve(s); err != nil && !s.over.Load() && !errors.Is(err, lmtp.ErrServerClosed) {
+		err := guard.Call(func() error { return server.Serve(s) })
+		guard.Report(server.Log, "listener", err)
+		if err != nil && !s.over.Load() && !errors.Is(err, lmtp.ErrServerClosed) {
 			d.failed <- fmt.Errorf("serve %s: %w", d.name(), err)
 		}
 	}()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery"
+	"github.com/doorstep-mail/doorstep/internal/guard"
 	"github.com/doorstep-mail/doorstep/lmtp"
 )
 
@@ -32,7 +33,8 @@ func newGeneration(c *config.Config, doors []*door, before *generation, secrets 
 	} else {
 		g.agent, err = buildAgent(c, w, log)
 		if err == nil {
-			go g.agent.Store.SweepBehind(context.Background(), tellSwept(log)) // until the store is closed
+			store := g.agent.Store
+			go guard.Run(log, "sweeper", func() { store.SweepBehind(context.Background(), tellSwept(log)) }) // until the store is closed
 		}
 	}
 	if err != nil {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"time"
+
+	"github.com/doorstep-mail/doorstep/internal/guard"
 )
 
 const (
@@ -18,25 +20,33 @@ const (
 // end in time is left: the kernel closes it with the process.
 func (d *daemon) giveBack() {
 	d.mu.Lock()
-	d.closing.Go(func() {
+	d.beside("stop", func() {
 		if err := d.now.close(d.patience); err != nil {
 			d.log.Error("stop", "error", err)
 		}
 	})
 	for g, waited := range d.earlier {
 		if !waited { // a socket that failed to go over left it in force
-			d.closing.Go(func() { _ = g.close(d.patience, d.now) }) // what d.now.close says is enough
+			d.beside("stop", func() { _ = g.close(d.patience, d.now) }) // what d.now.close says is enough
 		}
 	}
 	d.mu.Unlock()
 	defer time.AfterFunc(lastWarnings, d.hurry).Stop()
 	closed := make(chan struct{})
-	go func() { d.closing.Wait(); close(closed) }()
+	go guard.Run(d.log, "stop", func() {
+		defer close(closed)
+		d.closing.Wait()
+	})
 	select {
 	case <-closed:
 	case <-time.After(lastWarnings + lastCloses):
 		d.log.Warn("stopped with something left that did not end: a warning's program, or a connection to a directory")
 	}
+}
+
+// beside closes something in a goroutine that giveBack waits for. d.mu is held.
+func (d *daemon) beside(job string, end func()) {
+	d.closing.Go(func() { guard.Run(d.log, job, end) })
 }
 
 // refuse closes the sockets: nobody is greeted any more, whatever has to be waited for before the servers

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
+	"github.com/doorstep-mail/doorstep/internal/guard"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
 
@@ -24,6 +26,7 @@ type health struct {
 	// inForce gives the configuration and the agent in force, and false while the server stops.
 	inForce func() (*config.Config, *delivery.Agent, bool)
 	store   probe
+	log     *slog.Logger
 }
 
 // problems are the reasons why mail cannot be taken; none where all is well.
@@ -36,6 +39,7 @@ func (h *health) problems(ctx context.Context) []string {
 	defer cancel()
 	var problems []string
 	for _, err := range []error{h.storeProblem(ctx, c), directoryProblem(ctx, c, agent)} {
+		guard.Report(h.log, "health check", err)
 		if err != nil {
 			problems = append(problems, address.Escape(err.Error()))
 		}
@@ -84,6 +88,8 @@ func (h *health) disk(ctx context.Context) *status.Disk {
 // A probe asks a file system how it is. One that hangs keeps one goroutine, however often it is
 // asked: the others wait for the same answer.
 type probe struct {
+	look func(root string) (*status.Disk, error) // default probeStore
+
 	mu      sync.Mutex
 	running *probed
 }
@@ -100,8 +106,15 @@ func (p *probe) ask(ctx context.Context, root string) (*status.Disk, error) {
 	if r == nil {
 		r = &probed{done: make(chan struct{})}
 		p.running = r
+		look := p.look
+		if look == nil {
+			look = probeStore
+		}
 		go func() {
-			r.disk, r.err = probeStore(root)
+			r.err = guard.Call(func() (err error) {
+				r.disk, err = look(root)
+				return err
+			})
 			p.mu.Lock()
 			p.running = nil
 			p.mu.Unlock()

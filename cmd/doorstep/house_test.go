@@ -32,11 +32,11 @@ var arrows = []struct {
 }{
 	{"cmd", []string{"cmd/internal", "config", "delivery", "internal", "lmtp", "mailbox"}},
 	{"config/internal", []string{"config/internal"}},
-	{"config", []string{"config/internal", "lmtp/address", "lmtp/auth", "lmtp/keypair", "mailbox"}}, // which it asks about files, and folders' names
+	{"config", []string{"config/internal", "internal", "lmtp/address", "lmtp/auth", "lmtp/keypair", "mailbox"}}, // which it asks about files, and folders' names
 	{"delivery/directory", []string{"delivery/directory", "internal", "lmtp/address"}},
 	{"delivery/warning", []string{"internal", "mailbox"}},
 	{"delivery", []string{"delivery/directory", "delivery/warning", "internal", "lmtp", "mailbox"}},
-	{"internal", nil},
+	{"internal", []string{"internal"}},
 	{"lmtp/client", []string{"internal", "lmtp/address"}},
 	{"lmtp/address", nil},
 	{"lmtp/lmtptest", nil},

@@ -22,7 +22,8 @@ type logOutput struct {
 	json    bool
 	journal bool // w is the journal, which keeps the time itself and wants a priority before each line
 	lost    atomic.Int64
-	queue   *logQueue // nil where who logs waits for w
+	panics  atomic.Int64 // that were logged
+	queue   *logQueue    // nil where who logs waits for w
 }
 
 // newLogOutput looks whether w is the journal.

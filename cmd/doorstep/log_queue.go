@@ -5,6 +5,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"github.com/doorstep-mail/doorstep/internal/guard"
 )
 
 const (
@@ -78,10 +80,15 @@ func (q *logQueue) run() {
 			return
 		}
 		stall.Reset(stalledAfter)
-		_, err := q.w.Write(line)
+		err := guard.Call(func() error { // a line whose writer panics is one that could not be written
+			_, err := q.w.Write(line)
+			return err
+		})
 		stall.Stop()
 		if missing := q.wrote(len(line), err); missing > 0 {
-			go q.found(missing) // which will log
+			go func() { // which will log, and where else could a panic of that be told of
+				_ = guard.Call(func() error { q.found(missing); return nil })
+			}()
 		}
 	}
 }

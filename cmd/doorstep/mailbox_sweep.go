@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/doorstep-mail/doorstep/internal/guard"
 	"github.com/doorstep-mail/doorstep/mailbox"
 )
 
@@ -75,6 +76,7 @@ func printSwept(w io.Writer, list []sweptMailbox, asJSON bool) error {
 // tellSwept logs what the server's own sweeping finds: what it removed, and what went wrong.
 func tellSwept(log *slog.Logger) func(mailbox.Dest, int, error) {
 	return func(to mailbox.Dest, removed int, err error) {
+		guard.Report(log.With("maildir", to.String()), "sweeper", err)
 		switch {
 		case err != nil:
 			log.Warn("sweep", "maildir", to.String(), "removed", removed, "error", err)

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/internal/guard"
 )
 
 // reloadCommand makes a running server read its configuration again.
@@ -78,7 +79,8 @@ func (d *daemon) reload() reloadReport {
 		defer d.orders.give()
 		d.manager.reloading()
 		defer d.manager.ready("taking mail") // with one configuration or the other
-		err = d.tryReload(&r)
+		err = guard.Call(func() error { return d.tryReload(&r) })
+		guard.Report(d.log, "reload", err)
 	}
 	d.watch.reloaded(err)
 	for _, p := range r.Problems {

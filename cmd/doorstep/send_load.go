@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/doorstep-mail/doorstep/internal/guard"
 	"github.com/doorstep-mail/doorstep/lmtp/client"
 )
 
@@ -98,7 +99,7 @@ func (r *sendRequest) sendMany(ctx context.Context, content io.ReadSeeker, stdou
 	if err != nil {
 		return failed(err, dialHint(err))
 	}
-	var group sync.WaitGroup
+	var group guard.Group
 	for n := range min(r.load.sessions, r.load.count) {
 		group.Go(func() {
 			if n == 0 {
@@ -109,11 +110,15 @@ func (r *sendRequest) sendMany(ctx context.Context, content io.ReadSeeker, stdou
 		})
 	}
 	done := make(chan struct{})
+	var broken error
 	go func() {
-		group.Wait()
-		close(done)
+		defer close(done)
+		broken = guard.Call(func() error { group.Wait(); return nil })
 	}()
 	run.progress(done, stderr)
+	if broken != nil {
+		return failed(fmt.Errorf("send: %w", broken), "this is a bug of doorstep")
+	}
 	return run.report(time.Since(run.began), stdout)
 }
 

@@ -15,6 +15,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
+
+	"github.com/doorstep-mail/doorstep/internal/guard"
 )
 
 // upgradeCommand makes a running server give way to a new process.
@@ -81,7 +83,12 @@ func (d *daemon) upgrade() upgradeReport {
 		r.Error = "the server is stopping"
 		return r
 	}
-	pid, err := d.startSuccessor()
+	var pid int
+	err := guard.Call(func() (err error) {
+		pid, err = d.startSuccessor()
+		return err
+	})
+	guard.Report(d.log, "upgrade", err)
 	if err != nil {
 		r.Error = "not upgraded, the old process goes on: " + err.Error()
 		d.log.Error("not upgraded, this process goes on", "error", err)
@@ -141,7 +148,7 @@ func (d *daemon) startSuccessor() (pid int, err error) {
 		_ = cmd.Wait()         // how it ended says nothing more
 		return 0, fmt.Errorf("the new process did not become ready: %w", err)
 	}
-	go func() { _ = cmd.Wait() }() // for as long as both live, unless it is the manager's child
+	go guard.Run(d.log, "upgrade", func() { _ = cmd.Wait() }) // for as long as both live, unless it is the manager's child
 	return cmd.Process.Pid, nil
 }
 

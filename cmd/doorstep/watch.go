@@ -1,6 +1,8 @@
 package main
 
 import (
+	"log/slog"
+	"math"
 	"time"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/metrics"
@@ -8,6 +10,7 @@ import (
 	"github.com/doorstep-mail/doorstep/cmd/internal/trace"
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery"
+	"github.com/doorstep-mail/doorstep/internal/guard"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/mailbox"
 )
@@ -18,6 +21,8 @@ type watch struct {
 	metrics *metrics.Metrics
 	board   *status.Board
 	trace   *trace.Hub
+	output  *logOutput
+	log     *slog.Logger
 }
 
 // newWatch gives a watch where the configuration has a listener that shows it, and else nil.
@@ -106,9 +111,22 @@ func (w *watch) reloaded(err error) {
 	w.board.Reloaded(err)
 }
 
-// logs counts the lines that are lost on their way.
-func (w *watch) logs(output *logOutput) {
-	if w != nil {
-		w.metrics.LinesLost(output.lost.Load)
+// logs counts the lines that are lost on their way, and the panics among those that were logged.
+func (w *watch) logs(output *logOutput, log *slog.Logger) {
+	if w == nil {
+		return
 	}
+	w.output, w.log = output, log
+	w.metrics.LinesLost(output.lost.Load)
+	w.metrics.Panics(output.panics.Load)
+}
+
+// value adds a gauge that is asked at each scrape. The registry asks in goroutines of its own, where a
+// panic would end the program: it is logged, and there is no value.
+func (w *watch) value(name, help string, ask func() float64) {
+	w.metrics.Func(name, help, func() float64 {
+		value := math.NaN()
+		guard.Run(w.log, "metric "+name, func() { value = ask() })
+		return value
+	})
 }

@@ -5,11 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
+
+	"github.com/doorstep-mail/doorstep/internal/guard"
 )
 
 // memoSize is the default of CacheOptions.Size.
@@ -73,14 +74,12 @@ func (m *memo[K, V]) get(ctx context.Context, key K) (V, error) {
 func (m *memo[K, V]) refresh(ctx context.Context, key K) (value V, err error) {
 	ctx, cancel := context.WithTimeout(ctx, m.options.Timeout)
 	defer cancel()
-	defer func() {
-		// Here is nobody above who could catch it, as there is in a session.
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic in a lookup: %v\n%s", p, debug.Stack())
-		}
-	}()
 	epoch := m.options.Epoch() // before: an answer of two epochs is one of the first
-	value, err = m.ask(ctx, key)
+	// Here is nobody above who could catch a panic, as there is in a session.
+	err = guard.Call(func() (err error) {
+		value, err = m.ask(ctx, key)
+		return err
+	})
 	if err == nil || errors.Is(err, ErrNotFound) {
 		m.answers.Add(key, answer[V]{value, err, m.options.Now(), epoch})
 		return value, err

@@ -3,10 +3,13 @@ package directory
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/doorstep-mail/doorstep/internal/guard"
 )
 
 // claimTimeout bounds the question to a directory whether it has an address that another one has: mail
@@ -66,18 +69,19 @@ func (c *Chain) Claims(ctx context.Context, key Key) (names []string) {
 // at a time.
 type Overlaps struct {
 	chain *Chain
+	log   *slog.Logger
 	found func(Overlap)
 	known *lru.Cache[Key, struct{}]
 	turn  chan struct{}
 }
 
-// NewOverlaps has found told of each.
-func NewOverlaps(c *Chain, found func(Overlap)) *Overlaps {
+// NewOverlaps has found told of each. log gets panics of the question, which nobody waits for.
+func NewOverlaps(c *Chain, log *slog.Logger, found func(Overlap)) *Overlaps {
 	known, err := lru.New[Key, struct{}](memoSize)
 	if err != nil {
 		panic(err) // only for a size of 0
 	}
-	return &Overlaps{chain: c, found: found, known: known, turn: make(chan struct{}, 1)}
+	return &Overlaps{chain: c, log: log, found: found, known: known, turn: make(chan struct{}, 1)}
 }
 
 // Tell tells of an overlap that a lookup met with.
@@ -99,10 +103,10 @@ func (o *Overlaps) Look(key Key) {
 		return
 	}
 	o.known.Add(key, struct{}{})
-	go func() {
+	go guard.Run(o.log, "lookup", func() {
 		defer func() { <-o.turn }()
 		if names := o.chain.Claims(context.Background(), key); len(names) > 1 {
 			o.found(Overlap{Key: key, Backends: names})
 		}
-	}()
+	})
 }

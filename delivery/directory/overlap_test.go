@@ -2,6 +2,7 @@ package directory_test
 
 import (
 	"errors"
+	"log/slog"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -86,7 +87,7 @@ func TestOverlaps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, _, chain := pair(true)
 		var told []directory.Overlap
-		o := directory.NewOverlaps(chain, func(overlap directory.Overlap) { told = append(told, overlap) })
+		o := directory.NewOverlaps(chain, slog.New(slog.DiscardHandler), func(overlap directory.Overlap) { told = append(told, overlap) })
 		for range 3 {
 			o.Look(alice)
 			o.Look(nobody) // alice's turn has not ended yet

@@ -3,6 +3,8 @@ package directory
 import (
 	"context"
 	"time"
+
+	"github.com/doorstep-mail/doorstep/internal/guard"
 )
 
 // Watch gives d, and has told called with the time and the outcome of each question: an error
@@ -24,7 +26,11 @@ type watched struct {
 // Lookup asks for an address.
 func (w watched) Lookup(ctx context.Context, key Key) (Entry, error) {
 	begun := time.Now()
-	entry, err := w.Directory.Lookup(ctx, key)
+	var entry Entry
+	err := guard.Call(func() (err error) {
+		entry, err = w.Directory.Lookup(ctx, key)
+		return err
+	})
 	w.told(time.Since(begun), err)
 	return entry, err
 }
@@ -38,7 +44,11 @@ type watchedDomains struct {
 // Domain asks for a domain.
 func (w watchedDomains) Domain(ctx context.Context, key string) (Domain, error) {
 	begun := time.Now()
-	domain, err := w.knower.Domain(ctx, key)
+	var domain Domain
+	err := guard.Call(func() (err error) {
+		domain, err = w.knower.Domain(ctx, key)
+		return err
+	})
 	w.told(time.Since(begun), err)
 	return domain, err
 }

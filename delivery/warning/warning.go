@@ -12,10 +12,10 @@ import (
 	"net/http"
 	"os/exec"
 	"strconv"
-	"sync"
 	"syscall"
 	"time"
 
+	"github.com/doorstep-mail/doorstep/internal/guard"
 	"github.com/doorstep-mail/doorstep/mailbox"
 )
 
@@ -48,7 +48,7 @@ type Sender struct {
 
 	places chan struct{} // as many as may wait
 	turns  chan struct{} // as many as are passed on
-	all    sync.WaitGroup
+	all    guard.Group
 	life   context.Context // until Close loses patience
 	end    context.CancelFunc
 }
@@ -79,7 +79,7 @@ func (s *Sender) Warn(w Warning) {
 			defer func() { <-s.turns }()
 		case <-s.life.Done(): // send logs it
 		}
-		s.send(w)
+		guard.Run(s.log.With("mailbox", w.Mailbox), "quota warning", func() { s.send(w) })
 	})
 }
 

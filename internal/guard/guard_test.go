@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -53,4 +54,43 @@ func TestReport(t *testing.T) {
 		!strings.Contains(got, `msg="panic in a delivery"`) || !strings.Contains(got, `msg="panic in a sweeper"`) {
 		t.Errorf("log:\n%s", got)
 	}
+}
+
+// The handler finds what Report logs, and nothing else, also where no line is written.
+func TestHandler(t *testing.T) {
+	var text bytes.Buffer
+	for _, next := range []slog.Handler{slog.DiscardHandler, slog.NewTextHandler(&text, nil)} {
+		found := 0
+		log := slog.New(NewHandler(next, func(slog.Record) { found++ })).With("session", "x").WithGroup("g")
+		log.Error("disk", "error", "panic")
+		log.Info("debug", Key, "not an error")
+		Run(log, "sweeper", explode)
+		if found != 1 {
+			t.Errorf("%T: found %d panics, want 1", next, found)
+		}
+	}
+	if lines := strings.Count(text.String(), "\n"); lines != 3 {
+		t.Errorf("%d lines:\n%s", lines, text.String())
+	}
+}
+
+// A group raises the panic of one of its goroutines where it is waited for.
+func TestGroup(t *testing.T) {
+	var g Group
+	var done atomic.Int32
+	for i := range 10 {
+		g.Go(func() {
+			if i == 3 {
+				explode()
+			}
+			done.Add(1)
+		})
+	}
+	err := Call(func() error { g.Wait(); return nil })
+	var p *Panic
+	if !errors.As(err, &p) || !strings.Contains(string(p.Stack), "explode") || done.Load() != 9 {
+		t.Errorf("Wait ends with %v, %d are done", err, done.Load())
+	}
+	g.Go(func() {})
+	g.Wait() // it was raised
 }

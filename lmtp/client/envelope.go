@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/doorstep-mail/doorstep/internal/guard"
 )
 
 // A command is one line of the envelope, with what its reply means to the transaction.
@@ -89,7 +91,9 @@ func (t *transaction) pipelined(ctx context.Context, commands []command) error {
 		c.group.WriteString("\r\n")
 	}
 	sent := make(chan error, 1)
-	go func() { sent <- c.wire.write(ctx, c.group.Bytes()) }()
+	go func() {
+		sent <- guard.Call(func() error { return c.wire.write(ctx, c.group.Bytes()) })
+	}()
 	err := t.replies(ctx, commands)
 	// A failed read has closed the connection, and with it the write.
 	if werr := <-sent; err == nil && !errors.Is(werr, errHungUp) {

@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/doorstep-mail/doorstep/internal/guard/guardtest"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/auth"
 	"github.com/doorstep-mail/doorstep/lmtp/client"
@@ -75,7 +76,7 @@ func serve(t *testing.T, s *lmtp.Server, users string, mechanisms ...string) (ad
 		t.Fatal(err)
 	}
 	sessions = make(chan *lmtp.Session, 1)
-	s.Handler, s.AuthDelay = who{sessions}, time.Nanosecond
+	s.Handler, s.AuthDelay, s.Log = who{sessions}, time.Nanosecond, guardtest.Watch(t, s.Log)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"github.com/doorstep-mail/doorstep/internal/guard"
 )
 
 // safe keeps browsers from doing with an answer what it is not for.
@@ -24,7 +26,10 @@ func (s *Server) safe(next http.Handler) http.Handler {
 			say(w, http.StatusMisdirectedRequest, "ask by a loopback address, not as "+safeHost(r.Host))
 			return
 		}
-		next.ServeHTTP(w, r)
+		// net/http would recover a panic too, and say nothing of it where anybody looks.
+		if !guard.Run(s.Log, "admin request", func() { next.ServeHTTP(w, r) }) {
+			panic(http.ErrAbortHandler) // an answer that has begun must not look whole
+		}
 	})
 }
 

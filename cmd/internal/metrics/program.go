@@ -31,6 +31,13 @@ func (m *Metrics) Reloaded(err error, at time.Time) {
 	m.lastGood.Set(float64(at.UnixMilli()) / 1000)
 }
 
+// Panics counts the panics that were recovered.
+func (m *Metrics) Panics(so func() int64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Namespace: namespace, Name: "panics_total", Help: "Bugs that cost a delivery, a session or a job, and not the server: the log has each with its stack.",
+	}, func() float64 { return float64(so()) }))
+}
+
 // LinesLost counts the lines of the log that nobody will read.
 func (m *Metrics) LinesLost(so func() int64) {
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{

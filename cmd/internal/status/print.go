@@ -27,6 +27,9 @@ func (s *Snapshot) printHead(b *strings.Builder) {
 	for _, p := range s.Problems {
 		fmt.Fprintf(b, "  %s\n", p)
 	}
+	if s.Panics > 0 {
+		fmt.Fprintf(b, "  %s\n", s.PanicNotice())
+	}
 	if s.Reload.Error != "" {
 		fmt.Fprintf(b, "  the configuration was not reloaded, the old one is in force: %s\n", s.Reload.Error)
 	}
@@ -37,6 +40,17 @@ func (s *Snapshot) printHead(b *strings.Builder) {
 	fmt.Fprintf(b, "last hour  %s\n", s.Hour)
 	fmt.Fprintf(b, "           median %s, 99 %% within %s\n", Took(s.P50), Took(s.P99))
 	fmt.Fprintf(b, "in all     %s\n", s.Total)
+}
+
+// PanicNotice says that there were panics, "" without any.
+func (s *Snapshot) PanicNotice() string {
+	switch s.Panics {
+	case 0:
+		return ""
+	case 1:
+		return "1 panic since the start: a bug of doorstep, please report its stack from the log"
+	}
+	return fmt.Sprintf("%d panics since the start: a bug of doorstep, please report their stacks from the log", s.Panics)
 }
 
 // String gives the counts in words.

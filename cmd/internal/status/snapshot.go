@@ -15,6 +15,7 @@ type Snapshot struct {
 
 	Ready    bool     `json:"ready"`
 	Problems []string `json:"problems,omitempty"` // why not
+	Panics   int64    `json:"panics"`             // bugs since the server began that cost a delivery, a session or a job
 
 	Sessions int    `json:"sessions"`  // open
 	InFlight int    `json:"in_flight"` // copies on their way to the disk

@@ -13,6 +13,7 @@ import (
 
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/directory/sql"
+	"github.com/doorstep-mail/doorstep/internal/guard"
 )
 
 // lookEvery is how often at most Epoch looks at the file.
@@ -215,7 +216,7 @@ func (d *Directory) finish(p *pool) {
 	}
 	p.closing = true
 	go func() { // it reads and writes
-		p.err = p.Directory.Close()
+		p.err = guard.Call(p.Directory.Close)
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.pool = nil
@@ -254,7 +255,11 @@ func (d *Directory) Epoch() uint64 {
 	}
 	seen := make(chan uint64, 1)
 	go func() {
-		now, _, err := d.look()
+		var now files
+		err := guard.Call(func() (err error) {
+			now, _, err = d.look()
+			return err
+		})
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.compare(now, err)
