@@ -17,9 +17,9 @@ func (c *Config) CheckSecrets() error {
 	for _, d := range c.Directories {
 		files[d.Database.PasswordFile] = true
 	}
-	for path := range c.origin.texts {
-		if isSecret(path[strings.LastIndexByte(path, '.')+1:]) {
-			file, _, _ := strings.Cut(c.origin.where[path], ":")
+	for _, e := range c.origin.entries {
+		if isSecret(e.row.Name) {
+			file, _, _ := strings.Cut(c.origin.where[e.Key], ":")
 			files[file] = true
 		}
 	}

@@ -54,7 +54,7 @@ func Load(path string) (*Config, []Problem, error) {
 		r.Config.check(&r.Input)
 	}
 	c := r.Config // without the reader, which still has every octet of the files
-	c.origin = newOrigin(&r.Input, files)
+	c.origin = newOrigin(r, files)
 	return &c, problemsInOrder(r.Problems, files), nil
 }
 

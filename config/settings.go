@@ -14,42 +14,64 @@ import (
 
 // An origin is where a configuration comes from.
 type origin struct {
-	files    []string // that were read
-	settings []Setting
-	texts    map[string]string  // what the files set, by path, for Changes
-	where    map[string]string  // as file:line
-	places   map[string]Problem // of the values that CheckSystem checks
+	files   []string // that were read
+	entries []entry
+	where   map[string]string  // file:line of the keys that files set
+	places  map[string]Problem // of the values that CheckSystem checks
 }
 
-// newOrigin remembers what later questions need of the input, which has every octet of the files.
-func newOrigin(in *table.Input, files []string) origin {
-	o := origin{files: files, texts: map[string]string{}, where: map[string]string{}}
-	o.settings = settings(in)
-	o.places = systemPlaces(in)
-	for path, v := range in.Values() {
-		if text, ok := textOf(path, v); ok {
-			o.texts[path], o.where[path] = text, v.Where()
+// An entry is a key that is in force.
+type entry struct {
+	Setting
+	section *table.Description
+	index   int // of the table in an array
+	row     *table.Row
+	text    string // what the file says, in full; "" for a default
+}
+
+// newOrigin remembers what later questions need of the input.
+func newOrigin(r *table.Reader[Config], files []string) origin {
+	o := origin{files: files, where: map[string]string{}, places: systemPlaces(&r.Input)}
+	for _, e := range r.Entries() {
+		kept := entry{section: e.Section, index: e.Index, row: e.Row} // but not the Value, which has every octet of a file
+		switch v := e.Value; {
+		case v != nil:
+			kept.Setting = Setting{Key: e.Path, Value: redacted}
+			if !isSecret(e.Row.Name) {
+				kept.Value = literal(v.Data, hint.Quote)
+			}
+			kept.text = literal(v.Data, strconv.Quote)
+			o.where[e.Path] = v.Where()
+		case e.Row.Default != "":
+			kept.Setting = Setting{Key: e.Path, Value: e.Row.Default, Default: true}
+		default:
+			continue
 		}
+		o.entries = append(o.entries, kept)
 	}
 	return o
 }
 
-// textOf returns the value of a key as text; false for a table, and for an element of a list, which counts as a whole.
-func textOf(path string, v *table.Value) (string, bool) {
-	switch data := v.Data.(type) {
-	case map[string]any, []map[string]any:
-		return "", false
+// redacted stands in place of a secret.
+const redacted = `"(not shown)"`
+
+// literal writes a value in TOML.
+func literal(data any, quote func(string) string) string {
+	switch data := data.(type) {
 	case string:
-		return strconv.Quote(data), !strings.HasSuffix(path, "]")
+		return quote(data)
 	case []any:
-		items := make([]string, len(data))
-		for i, item := range data {
-			items[i] = fmt.Sprintf("%q", fmt.Sprint(item))
+		var parts []string
+		for _, element := range data {
+			parts = append(parts, literal(element, quote))
 		}
-		return "[" + strings.Join(items, ", ") + "]", true
-	default:
-		return fmt.Sprint(data), true
+		return "[" + strings.Join(parts, ", ") + "]"
+	case time.Time:
+		return data.Format(time.RFC3339)
+	case map[string]any, []map[string]any:
+		return "{…}"
 	}
+	return fmt.Sprint(data)
 }
 
 // Where returns the file and line that set a key, named as Settings does; "" for a default.
@@ -82,41 +104,11 @@ type Setting struct {
 
 // Settings are all keys in force in the order of the reference: those that files set, and the defaults of the others.
 // Secrets are left out.
-func (c *Config) Settings() []Setting { return slices.Clone(c.origin.settings) }
-
-// settings collects what was set, and the defaults.
-func settings(in *table.Input) (list []Setting) {
-	for _, s := range sections {
-		if !s.Array {
-			for _, k := range s.Rows {
-				list = append(list, setting(s.Path(k.Name), k, in.Value(s.Path(k.Name)))...)
-			}
-			continue
-		}
-		for i := 0; in.Element(s.Name, i).Self() != nil; i++ {
-			t := in.Element(s.Name, i)
-			for _, k := range s.Rows {
-				list = append(list, setting(t.Path+"."+k.Name, k, t.Value(k.Name))...)
-			}
-		}
+func (c *Config) Settings() (list []Setting) {
+	for _, e := range c.origin.entries {
+		list = append(list, e.Setting)
 	}
 	return list
-}
-
-// redacted stands in place of a secret.
-const redacted = `"(not shown)"`
-
-// setting is what counts for a key, or nothing if it is not set and has no default.
-func setting(path string, k table.Row, v *table.Value) []Setting {
-	switch {
-	case v != nil && isSecret(k.Name):
-		return []Setting{{Key: path, Value: redacted}}
-	case v != nil:
-		return []Setting{{Key: path, Value: literal(v.Data)}}
-	case k.Default != "":
-		return []Setting{{Key: path, Value: k.Default, Default: true}}
-	}
-	return nil
 }
 
 // isSecret tells by the name of a key: what holds a secret is called so, or may have one in it, as the address of a
@@ -128,23 +120,4 @@ func isSecret(key string) bool {
 	return slices.ContainsFunc(strings.Split(key, "_"), func(word string) bool { // max_connections is none
 		return slices.Contains([]string{"password", "secret", "token", "dsn", "url", "uri", "connect"}, word)
 	})
-}
-
-// literal writes a value in TOML.
-func literal(data any) string {
-	switch data := data.(type) {
-	case string:
-		return hint.Quote(data)
-	case []any:
-		var parts []string
-		for _, element := range data {
-			parts = append(parts, literal(element))
-		}
-		return "[" + strings.Join(parts, ", ") + "]"
-	case time.Time:
-		return data.Format(time.RFC3339)
-	case map[string]any, []map[string]any:
-		return "{…}"
-	}
-	return fmt.Sprint(data)
 }

@@ -157,6 +157,36 @@ func (r *Reader[C]) applyDefault(p *Part[C], row int, read func(int, *Value)) {
 	}
 }
 
+// An Entry is a key in a table that occurs, or in a section that is not an array.
+type Entry struct {
+	Section *Description
+	Index   int // of the table in an array
+	Row     *Row
+	Path    string
+	Value   *Value // what was set, or nil
+}
+
+// Entries returns all keys in the order of their rows.
+func (r *Reader[C]) Entries() (list []Entry) {
+	for i := range r.parts {
+		s := &r.parts[i].Description
+		add := func(index int, path func(key string) string) {
+			for j := range s.Rows {
+				p := path(s.Rows[j].Name)
+				list = append(list, Entry{s, index, &s.Rows[j], p, r.values[p]})
+			}
+		}
+		if !s.Array {
+			add(0, s.Path)
+			continue
+		}
+		for n := 0; r.Element(s.Name, n).Self() != nil; n++ {
+			add(n, r.Element(s.Name, n).Self().Below)
+		}
+	}
+	return list
+}
+
 // part returns the section of a name, or nil.
 func (r *Reader[C]) part(name string) *Part[C] {
 	for i := range r.parts[1:] {
