@@ -34,8 +34,8 @@ type names struct {
 	unlisted bool
 
 	domains   map[string]int // index of each domain by its keys
-	mailboxes []mailbox
-	owners    map[account]mailbox
+	addresses []ownAddress
+	owners    map[account]ownAddress
 }
 
 // An account is a mailbox's name for comparison: the key of the domain's first name, and of the local part by that
@@ -44,8 +44,8 @@ type account struct{ domain, local string }
 
 func (a account) String() string { return a.local + "@" + a.domain }
 
-// A mailbox is an address of a user or an alias, and where the file says it.
-type mailbox struct {
+// An ownAddress is an address of a user or an alias, and where the file says it.
+type ownAddress struct {
 	at      *table.Value
 	address address.Address
 	user    int // index in Accounts.Users, noUser for an [[alias]]
@@ -57,9 +57,9 @@ const noUser = -1
 // checkNames checks domains, users and aliases, and what they say of one another.
 func checkNames(in *table.Input, a *Accounts) *names {
 	_, unlisted := a.Unlisted()
-	n := &names{in: in, accounts: a, unlisted: unlisted, domains: map[string]int{}, owners: map[account]mailbox{}}
+	n := &names{in: in, accounts: a, unlisted: unlisted, domains: map[string]int{}, owners: map[account]ownAddress{}}
 	n.checkDomains()
-	n.checkMailboxes()
+	n.checkAddresses()
 	if len(a.Users) == 0 && !in.Suspect("user") && !n.hasDirectories() {
 		in.Warn("user", "no [[user]] table and no [[directory]]: every recipient is refused", "")
 	}
@@ -129,11 +129,11 @@ func (n *names) account(a address.Address) (account, bool, error) {
 	return account{domain.Keys[0], local}, true, err
 }
 
-// listMailboxes collects the addresses of users, and then of aliases: of two that are equal, the later is wrong.
-func (n *names) listMailboxes() {
+// listAddresses collects the addresses of users, and then of aliases: of two that are equal, the later is wrong.
+func (n *names) listAddresses() {
 	add := func(v *table.Value, a address.Address, user int) {
 		if v != nil && !a.IsNull() {
-			n.mailboxes = append(n.mailboxes, mailbox{v, a, user})
+			n.addresses = append(n.addresses, ownAddress{v, a, user})
 		}
 	}
 	for i, u := range n.accounts.Users {
@@ -148,10 +148,10 @@ func (n *names) listMailboxes() {
 	}
 }
 
-// checkMailboxes finds addresses outside our domains and addresses that are there twice.
-func (n *names) checkMailboxes() {
-	n.listMailboxes()
-	for _, m := range n.mailboxes {
+// checkAddresses finds addresses outside our domains and addresses that are there twice.
+func (n *names) checkAddresses() {
+	n.listAddresses()
+	for _, m := range n.addresses {
 		key, ours, err := n.account(m.address)
 		switch {
 		case err != nil:
@@ -166,12 +166,12 @@ func (n *names) checkMailboxes() {
 			continue
 		}
 		n.owners[key] = m
-		n.warnMailbox(m, n.accounts.Domains[n.domains[key.domain]])
+		n.warnAddress(m, n.accounts.Domains[n.domains[key.domain]])
 	}
 }
 
 // isAccount reports whether m is the address of a user itself, and no alias.
-func (n *names) isAccount(m mailbox) bool {
+func (n *names) isAccount(m ownAddress) bool {
 	return m.user != noUser && m.address == n.accounts.Users[m.user].Address
 }
 
@@ -238,8 +238,8 @@ func (n *names) checkMaildirs(s Store) {
 	if s.Path == "" {
 		return // a problem already
 	}
-	first := map[string]mailbox{}
-	for _, m := range n.mailboxes {
+	first := map[string]ownAddress{}
+	for _, m := range n.addresses {
 		key, ours, err := n.account(m.address)
 		if err != nil || !ours || n.owners[key] != m || !n.isAccount(m) {
 			continue // no account, a problem already, or an alias
@@ -271,8 +271,8 @@ func warnDomain(v *table.Value, name string) {
 	}
 }
 
-// warnMailbox warns of the local part of an account or alias.
-func (n *names) warnMailbox(m mailbox, domain Domain) {
+// warnAddress warns of the local part of an account or alias.
+func (n *names) warnAddress(m ownAddress, domain Domain) {
 	name := hint.Quote(m.address.Raw)
 	for _, what := range address.Warnings(address.Address{Local: m.address.Local}) {
 		m.at.Warn(name+": "+what, "")

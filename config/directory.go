@@ -12,15 +12,6 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp/keypair"
 )
 
-// A ClaimedTwice says what becomes of mail for an address that two directories have.
-type ClaimedTwice string
-
-// What becomes of it.
-const (
-	DeferTwice  ClaimedTwice = "defer"
-	FirstCounts ClaimedTwice = "first"
-)
-
 // A Directory is one [[directory]] table: a database of accounts. Its drivers read what they need of it.
 type Directory struct {
 	Driver Driver
@@ -35,8 +26,8 @@ type Directory struct {
 	CacheTTL, NegativeTTL, Stale time.Duration
 	// Timeout bounds one question.
 	Timeout time.Duration
-	// ClaimedTwice is what becomes of an address that a directory before this one has too.
-	ClaimedTwice ClaimedTwice
+	// FirstCounts leaves an address that a directory before this one has too to that one. Otherwise its mail is deferred.
+	FirstCounts bool
 	// Domains are the rules for the domains that only the database knows.
 	Domains Domain
 	// Database is for drivers of SQL.
@@ -128,7 +119,7 @@ var cacheKeys = []table.Key[Directory]{
 
 var claimKeys = []table.Key[Directory]{
 	{Name: "claimed_twice", Default: `"defer"`,
-		Kind: table.Word(func(d *Directory) *ClaimedTwice { return &d.ClaimedTwice }, DeferTwice, FirstCounts),
+		Kind: table.Either(func(d *Directory) *bool { return &d.FirstCounts }, "defer", "first"),
 		Doc: "What becomes of mail for an address that this directory has, and so has one before it: defer until it is " +
 			"in one of them only, or leave it to the first, such as while mailboxes are moved from this directory to that " +
 			"one. See sqlite.md."},

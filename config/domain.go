@@ -65,8 +65,7 @@ var domainRules = []table.Key[Domain]{
 			table.Option[bool]{Word: "fold", Means: true}, table.Option[bool]{Word: "exact"}),
 		Doc: "Whether Alice and alice are the same account: fold says yes, exact no."},
 	{Name: "normalize", Default: `"nfc"`,
-		Kind: table.Choice(func(d *Domain) *bool { return &d.Policy.NFKC },
-			table.Option[bool]{Word: "nfc"}, table.Option[bool]{Word: "nfkc", Means: true}),
+		Kind: table.Either(func(d *Domain) *bool { return &d.Policy.NFKC }, "nfc", "nfkc"),
 		Doc: "Which spellings in Unicode are the same account: nfc unites composed and decomposed letters, nfkc also " +
 			"full-width and other compatibility forms."},
 }

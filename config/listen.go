@@ -37,8 +37,10 @@ type Listen struct {
 
 	// Connections is the limit of this listener, never 0.
 	Connections int
-	BareLF      BareLF
-	BareCR      BareCR
+	// NormalizeBareLF makes a line end of a bare line feed in content, which is refused otherwise.
+	NormalizeBareLF bool
+	// RefuseBareCR refuses content with a bare carriage return, which is kept otherwise.
+	RefuseBareCR bool
 	// Lenient8BitLocalPart takes local parts in UTF-8 without SMTPUTF8.
 	Lenient8BitLocalPart bool
 
@@ -58,24 +60,6 @@ type Protocol string
 const (
 	LMTP  Protocol = "lmtp"
 	ESMTP Protocol = "esmtp"
-)
-
-// A BareLF says what happens to a line feed without its carriage return in content.
-type BareLF string
-
-// What to do with a bare LF.
-const (
-	RejectLF    BareLF = "reject"
-	NormalizeLF BareLF = "normalize"
-)
-
-// A BareCR says what happens to a carriage return without its line feed in content.
-type BareCR string
-
-// What to do with a bare CR.
-const (
-	KeepCR   BareCR = "keep"
-	RejectCR BareCR = "reject"
 )
 
 var listenSection = table.Section[Listen]{
@@ -108,10 +92,10 @@ var listenSection = table.Section[Listen]{
 			Kind: table.Count(1, 1_000_000, func(l *Listen) *int { return &l.Connections }),
 			Doc:  "Connections open at once on this socket. Default: limits.connections."},
 		{Name: "bare_lf", Default: `"reject"`,
-			Kind: table.Word(func(l *Listen) *BareLF { return &l.BareLF }, RejectLF, NormalizeLF),
+			Kind: table.Either(func(l *Listen) *bool { return &l.NormalizeBareLF }, "reject", "normalize"),
 			Doc:  "A line feed without carriage return in a message: reject it with 554 5.6.0, or normalize it to a line end."},
 		{Name: "bare_cr", Default: `"keep"`,
-			Kind: table.Word(func(l *Listen) *BareCR { return &l.BareCR }, KeepCR, RejectCR),
+			Kind: table.Either(func(l *Listen) *bool { return &l.RefuseBareCR }, "keep", "reject"),
 			Doc:  "A carriage return without line feed in a message: keep it as data, or reject it with 554 5.6.0."},
 		{Name: "lenient_8bit_localpart", Default: "false",
 			Kind: table.Toggle(func(l *Listen) *bool { return &l.Lenient8BitLocalPart }),

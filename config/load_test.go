@@ -14,6 +14,7 @@ import (
 
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
+	"github.com/doorstep-mail/doorstep/mailbox"
 )
 
 // ours ignores what a Config keeps for itself.
@@ -69,12 +70,12 @@ func TestEverything(t *testing.T) {
 			{
 				Network: "unix", Address: here + "/lmtp.sock", Protocol: config.LMTP,
 				Mode: 0o600, Owner: "doorstep", Group: "1000", Peers: []string{"postfix", "0"},
-				TLS: config.TLSOff, Connections: 64, BareLF: config.NormalizeLF, BareCR: config.RejectCR,
+				TLS: config.TLSOff, Connections: 64, NormalizeBareLF: true, RefuseBareCR: true,
 				TrustedUsers: []string{"postfix"}, Lenient8BitLocalPart: true,
 			},
 			{
 				Network: "tcp", Address: "[::1]:2525", Protocol: config.ESMTP,
-				Connections: 2000, BareLF: config.RejectLF, BareCR: config.KeepCR,
+				Connections:   2000,
 				TrustedNets:   []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")},
 				ProxyProtocol: true, MTPriority: true,
 				TLS: config.TLSRequired, RequireCertificate: true, RequireAuth: true,
@@ -82,7 +83,7 @@ func TestEverything(t *testing.T) {
 			},
 			{
 				Network: "tcp", Address: "[::1]:2526", Protocol: config.LMTP, TLS: config.TLSImplicit,
-				Connections: 2000, BareLF: config.RejectLF, BareCR: config.KeepCR,
+				Connections: 2000,
 			},
 		},
 		TLS:  config.TLS{Certificate: here + "/cert.pem", Key: here + "/private/key.pem", ClientCA: here + "/clients.pem"},
@@ -95,7 +96,7 @@ func TestEverything(t *testing.T) {
 			Folders:            100, FolderLevels: 2,
 		},
 		Store: config.Store{
-			Path: here + "/mail/{domain}-{local}", Durability: config.DurableEach, Newline: config.CRLF, Folders: config.FoldersUTF8,
+			Path: here + "/mail/{domain}-{local}", Durability: mailbox.Each, CRLF: true, Folders: mailbox.FolderUTF8,
 			User: "doorstep", Group: "mail", Owners: true, FirstUID: 1000, FirstGID: 100,
 		},
 		Quota: config.Quota{
@@ -139,14 +140,14 @@ func TestDefaultsApply(t *testing.T) {
 		Server: config.Server{Hostname: machine, Postmaster: mail(t, "postmaster@example.org")},
 		Listen: []config.Listen{{
 			Network: "unix", Address: "/run/doorstep/lmtp.sock", Protocol: config.LMTP, Mode: 0o660, TLS: config.TLSOff,
-			Connections: 1000, BareLF: config.RejectLF, BareCR: config.KeepCR,
+			Connections: 1000,
 		}},
 		Limits: config.Limits{
 			MessageSize: 50 << 20, Recipients: 1000, Connections: 1000, DeliveriesPerMailbox: 16, Folders: 100, FolderLevels: 2,
 			IdleTimeout: 5 * time.Minute, DataTimeout: 5 * time.Minute, TransferTimeout: time.Hour, TransactionTimeout: 8 * time.Minute,
 		},
 		Store: config.Store{
-			Path: "/srv/mail/{domain}/{local}/Maildir", Durability: config.DurableGroup, Newline: config.LF, Folders: config.FoldersUTF7, Create: true,
+			Path: "/srv/mail/{domain}/{local}/Maildir", Durability: mailbox.Group, Folders: mailbox.FolderUTF7, Create: true,
 			FirstUID: 500, FirstGID: 1,
 		},
 		Quota: config.Quota{Grace: 10 << 20, WarnAt: []int{80, 95}, WarnTimeout: 30 * time.Second},

@@ -38,15 +38,13 @@ var quotaSection = table.Section[Quota]{
 	Doc:  "Mailboxes that fill up. What each may hold is said with its account. See quota.md.",
 	Keys: []table.Key[Quota]{
 		{Name: "over_quota", Default: `"defer"`,
-			Kind: table.Choice(func(q *Quota) *bool { return &q.Reject },
-				table.Option[bool]{Word: "defer"}, table.Option[bool]{Word: "reject", Means: true}),
+			Kind: table.Either(func(q *Quota) *bool { return &q.Reject }, "defer", "reject"),
 			Doc: "What mail for a full mailbox is told: defer has the sender try again (452 4.2.2), reject has it come back " +
 				"at once (552 5.2.2)."},
 		{Name: "grace", Kind: table.Size(0, 1<<40, func(q *Quota) *int64 { return &q.Grace }), Default: `"10MiB"`,
 			Doc: "By how much the last message may go over the quota. A mailbox that is full takes no more."},
 		{Name: "trash", Default: `"ignore"`,
-			Kind: table.Choice(func(q *Quota) *bool { return &q.CountTrash },
-				table.Option[bool]{Word: "ignore"}, table.Option[bool]{Word: "count", Means: true}),
+			Kind: table.Either(func(q *Quota) *bool { return &q.CountTrash }, "ignore", "count"),
 			Doc: "Whether what is in the folder Trash counts: ignore as Maildir++ says and Courier does, so that throwing " +
 				"away makes room at once; count as Dovecot does without the rule Trash:ignore."},
 		{Name: "warn_at", Kind: table.List("percentages", checkWarnLength, addWarnAt), Default: `["80%", "95%"]`,

@@ -5,7 +5,7 @@ import (
 
 	"github.com/doorstep-mail/doorstep/config/internal/hint"
 	"github.com/doorstep-mail/doorstep/config/internal/table"
-	maildir "github.com/doorstep-mail/doorstep/mailbox" // the package has mailboxes of its own
+	"github.com/doorstep-mail/doorstep/mailbox"
 )
 
 // A Rule is one [[rule]] table: mail with a header field goes into a folder.
@@ -91,11 +91,7 @@ func setTest(test RuleTest) func(r *Rule, v *table.Value, s string) error {
 }
 
 // checkRules checks what the rules say of domains and folders.
-func checkRules(n *names, rules []Rule, encoding FolderEncoding) {
-	onDisk := maildir.FolderUTF7
-	if encoding == FoldersUTF8 {
-		onDisk = maildir.FolderUTF8
-	}
+func checkRules(n *names, rules []Rule, encoding mailbox.FolderEncoding) {
 	for i := range rules {
 		rule, t := &rules[i], n.in.Element("rule", i)
 		for j, v := range t.Elements("domains") {
@@ -106,15 +102,15 @@ func checkRules(n *names, rules []Rule, encoding FolderEncoding) {
 			}
 		}
 		if v := t.Value("folder"); v != nil {
-			v.Refuse(checkFolder(rule.Folder, onDisk))
+			v.Refuse(checkFolder(rule.Folder, encoding))
 		}
 	}
 }
 
 // checkFolder checks that a folder can have this name on disk.
-func checkFolder(name string, encoding maildir.FolderEncoding) error {
+func checkFolder(name string, encoding mailbox.FolderEncoding) error {
 	if _, err := encoding.Dir(name); err != nil {
-		why := strings.TrimPrefix(err.Error(), maildir.ErrFolderName.Error()+": ")
+		why := strings.TrimPrefix(err.Error(), mailbox.ErrFolderName.Error()+": ")
 		return hint.New(hint.Quote(name)+" cannot be a folder: "+why, `write "Junk", or "Lists.Go" for one below another`)
 	}
 	if encoding.IsRisky(name) {

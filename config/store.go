@@ -9,16 +9,18 @@ import (
 
 	"github.com/doorstep-mail/doorstep/config/internal/hint"
 	"github.com/doorstep-mail/doorstep/config/internal/table"
+	"github.com/doorstep-mail/doorstep/mailbox"
 )
 
 // A Store is the [store] table: where mailboxes are and how they are written.
 type Store struct {
 	// Path is the template of a Maildir's path, with {domain}, {local} or {home}. It is absolute, or begins with {home}.
 	Path       string
-	Durability Durability
-	Newline    Newline
+	Durability mailbox.Durability
+	// CRLF stores line ends as received, not as LF.
+	CRLF bool
 	// Folders is the encoding of folders' names.
-	Folders FolderEncoding
+	Folders mailbox.FolderEncoding
 	// Create makes a missing Maildir at its first delivery.
 	Create bool
 	// SingleCopy stores a message for several mailboxes as one file with several names.
@@ -32,34 +34,6 @@ type Store struct {
 	FirstUID, FirstGID int
 }
 
-// A Durability says how a copy becomes durable before it is acknowledged.
-type Durability string
-
-// The durabilities.
-const (
-	DurableGroup Durability = "group" // syncs are shared between concurrent deliveries
-	DurableEach  Durability = "each"  // one copy after the other
-	DurableNone  Durability = "none"  // left to the kernel
-)
-
-// A Newline says which line ends messages have on disk.
-type Newline string
-
-// The line ends.
-const (
-	LF   Newline = "lf"
-	CRLF Newline = "crlf" // as received
-)
-
-// A FolderEncoding says how the names of folders are written on disk.
-type FolderEncoding string
-
-// The encodings of folders' names.
-const (
-	FoldersUTF7 FolderEncoding = "utf-7" // modified UTF-7 (RFC 3501 §5.1.3)
-	FoldersUTF8 FolderEncoding = "utf-8"
-)
-
 var storeSection = table.Section[Store]{
 	Name: "store",
 	Doc:  "Where mailboxes are, and how messages are written.",
@@ -69,14 +43,19 @@ var storeSection = table.Section[Store]{
 			Doc: "The Maildir of an account. {domain} stands for its domain in A-labels, {local} for its local part in " +
 				"UTF-8, {home} for its home directory."},
 		{Name: "durability", Default: `"group"`,
-			Kind: table.Word(func(s *Store) *Durability { return &s.Durability }, DurableGroup, DurableEach, DurableNone),
+			Kind: table.Choice(func(s *Store) *mailbox.Durability { return &s.Durability },
+				table.Option[mailbox.Durability]{Word: "group", Means: mailbox.Group},
+				table.Option[mailbox.Durability]{Word: "each", Means: mailbox.Each},
+				table.Option[mailbox.Durability]{Word: "none", Means: mailbox.None}),
 			Doc: "A message is acknowledged when it is on disk: group shares the syncs of concurrent deliveries, each " +
 				"syncs one after the other. none leaves it to the kernel and loses mail in a power cut."},
 		{Name: "newline", Default: `"lf"`,
-			Kind: table.Word(func(s *Store) *Newline { return &s.Newline }, LF, CRLF),
+			Kind: table.Either(func(s *Store) *bool { return &s.CRLF }, "lf", "crlf"),
 			Doc:  "Line ends on disk: lf as Unix programs expect, or crlf as received."},
 		{Name: "folders", Default: `"utf-7"`,
-			Kind: table.Word(func(s *Store) *FolderEncoding { return &s.Folders }, FoldersUTF7, FoldersUTF8),
+			Kind: table.Choice(func(s *Store) *mailbox.FolderEncoding { return &s.Folders },
+				table.Option[mailbox.FolderEncoding]{Word: "utf-7", Means: mailbox.FolderUTF7},
+				table.Option[mailbox.FolderEncoding]{Word: "utf-8", Means: mailbox.FolderUTF8}),
 			Doc: "How the names of folders are written on disk: utf-7 is the modified UTF-7 of Dovecot, utf-8 is for " +
 				"Courier, and for Dovecot with mailbox_list_utf8."},
 		{Name: "create", Kind: table.Toggle(func(s *Store) *bool { return &s.Create }), Default: "true",

@@ -39,7 +39,7 @@ type Options struct {
 	// must differ in it.
 	Host string
 	// PerMailbox bounds the deliveries into one mailbox, its folders included, that are under way
-	// at the same time; more wait for their turn, in order. Default 16.
+	// at the same time; more wait for their turn, in order. Default DefaultPerMailbox.
 	PerMailbox int
 	// Parallel bounds the syncs in flight on one file system, because each holds a thread
 	// of the operating system; default 64.
@@ -76,9 +76,9 @@ type Store struct {
 	end       context.CancelFunc
 }
 
-// defaultPerMailbox is where deliveries into one mailbox stop gaining from more: they share the sync
-// of its directory. It leaves most of a file system's turns to others.
-const defaultPerMailbox = 16
+// DefaultPerMailbox is how many deliveries into one mailbox are under way at the same time unless Options say otherwise.
+// More would gain nothing: they share the sync of its directory. It leaves most of a file system's syncs to others.
+const DefaultPerMailbox = 16
 
 // defaultParallel is where the journals of ext4 and xfs stop gaining from more.
 const defaultParallel = 64
@@ -98,7 +98,7 @@ func newStore(o Options, sys system) (*Store, error) {
 		o.Spool = spoolDirectory()
 	}
 	if o.PerMailbox <= 0 {
-		o.PerMailbox = defaultPerMailbox
+		o.PerMailbox = DefaultPerMailbox
 	}
 	if o.Parallel <= 0 {
 		o.Parallel = defaultParallel

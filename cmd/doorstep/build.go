@@ -121,32 +121,21 @@ func buildAccounts(c *config.Config, domains *delivery.Resolver) (*static.Direct
 	return accounts, nil
 }
 
-var durabilities = map[config.Durability]mailbox.Durability{
-	config.DurableGroup: mailbox.Group,
-	config.DurableEach:  mailbox.Each,
-	config.DurableNone:  mailbox.None,
-}
-
 var details = map[config.Details]delivery.Details{
 	config.DetailsInbox:  delivery.DetailsTag,
 	config.DetailsFolder: delivery.DetailsFolder,
 	config.DetailsCreate: delivery.DetailsCreate,
 }
 
-var folderEncodings = map[config.FolderEncoding]mailbox.FolderEncoding{
-	config.FoldersUTF7: mailbox.FolderUTF7,
-	config.FoldersUTF8: mailbox.FolderUTF8,
-}
-
 func buildStore(c *config.Config, w *watch) (*mailbox.Store, error) {
 	return mailbox.New(mailbox.Options{
-		Durability: durabilities[c.Store.Durability],
-		CRLF:       c.Store.Newline == config.CRLF,
+		Durability: c.Store.Durability,
+		CRLF:       c.Store.CRLF,
 		Create:     c.Store.Create,
 		PerMailbox: c.Limits.DeliveriesPerMailbox,
 		SingleCopy: c.Store.SingleCopy,
 		Hooks:      w.store(),
-		Courier:    c.Store.Folders == config.FoldersUTF8,
+		Courier:    c.Store.Folders == mailbox.FolderUTF8,
 		Grace:      c.Quota.Grace,
 		CountTrash: c.Quota.CountTrash,
 	})
@@ -172,7 +161,7 @@ func buildAgentOn(store *mailbox.Store, c *config.Config, w *watch, log *slog.Lo
 		return nil, err
 	}
 	return &delivery.Agent{
-		Resolver: resolver, Layout: delivery.Layout(c.Store.Path), Owners: buildOwners(c.Store), Store: store, Folders: folderEncodings[c.Store.Folders],
+		Resolver: resolver, Layout: delivery.Layout(c.Store.Path), Owners: buildOwners(c.Store), Store: store, Folders: c.Store.Folders,
 		FolderLimit: c.Limits.Folders, FolderLevels: c.Limits.FolderLevels, Rules: rules,
 		SingleCopy: c.Store.SingleCopy, RRVS: knowsOwners(c),
 		Quotas: buildQuotas(c.Quota, log), Hooks: w.deliveries(), Log: log,
@@ -188,7 +177,7 @@ var ruleTests = map[config.RuleTest]delivery.RuleTest{
 func buildRules(c *config.Config) ([]delivery.Rule, error) {
 	var rules []delivery.Rule
 	for _, r := range c.Rules {
-		folder, err := folderEncodings[c.Store.Folders].Dir(r.Folder)
+		folder, err := c.Store.Folders.Dir(r.Folder)
 		if err != nil {
 			return nil, fmt.Errorf("rule for %s: %w", r.Header, err)
 		}
@@ -250,9 +239,9 @@ func buildServer(c *config.Config, l config.Listen, handler lmtp.Handler, w *wat
 		MTPriority:         l.MTPriority,
 		RRVS:               knowsOwners(c),
 		TransactionTimeout: c.Limits.TransactionTimeout,
-		NormalizeBareLF:    l.BareLF == config.NormalizeLF,
-		RefuseBareCR:       l.BareCR == config.RejectCR,
-		BinaryMIME:         c.Store.Newline == config.CRLF,
+		NormalizeBareLF:    l.NormalizeBareLF,
+		RefuseBareCR:       l.RefuseBareCR,
+		BinaryMIME:         c.Store.CRLF,
 		Admit:              admit,
 		Hooks:              w.sessions(),
 		Log:                log,

@@ -75,9 +75,8 @@ func buildDirectory(c *config.Config, accounts *static.Directory, domains *deliv
 				TTL: d.CacheTTL, NegativeTTL: d.NegativeTTL, Stale: d.Stale, Timeout: d.Timeout, Epoch: epoch,
 			})
 		}
-		yields := d.ClaimedTwice == config.FirstCounts
-		chain.yields = chain.yields || yields
-		chain.Backends = append(chain.Backends, directory.Backend{Name: d.Name, Directory: opened, Yields: yields})
+		chain.yields = chain.yields || d.FirstCounts
+		chain.Backends = append(chain.Backends, directory.Backend{Name: d.Name, Directory: opened, Yields: d.FirstCounts})
 	}
 	chain.overlaps = directory.NewOverlaps(&chain.Chain, log, func(o directory.Overlap) { logOverlap(log, o) })
 	return chain, nil

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/mailbox"
 )
 
 // serveCommand runs the server.
@@ -81,7 +82,7 @@ func serve(ctx context.Context, path string, c *config.Config, stderr io.Writer,
 			d.log.Warn("core dumps cannot be forbidden", "error", err)
 		}
 	}
-	if c.Store.Durability == config.DurableNone {
+	if c.Store.Durability == mailbox.None {
 		d.log.Warn("durability is \"none\": a power cut loses mail that was acknowledged")
 	}
 	problems := c.CheckSystem() // as whoever starts it: root sees more than who runs it

@@ -143,6 +143,11 @@ func Word[T any, W ~string](at func(*T) *W, words ...W) Kind[T] {
 	return Choice(at, options...)
 }
 
+// Either is one of two words, the second of which sets a boolean.
+func Either[T any](at func(*T) *bool, no, yes string) Kind[T] {
+	return Choice(at, Option[bool]{no, false}, Option[bool]{yes, true})
+}
+
 // Toggle is a boolean.
 func Toggle[T any](at func(*T) *bool) Kind[T] {
 	return Kind[T]{"true or false", Schema{"type": "boolean"}, func(to *T, v *Value) {
