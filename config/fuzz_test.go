@@ -60,7 +60,8 @@ func FuzzLoad(f *testing.F) {
 
 // checkUsable checks what the rest of the program relies on.
 func checkUsable(t *testing.T, c *Config) {
-	if c.Hostname == "" || len(c.Listen) == 0 || len(c.Domains) == 0 || c.Limits.Recipients < 100 || c.Limits.IdleTimeout <= 0 {
+	if c.Hostname == "" || len(c.Listen) == 0 || len(c.Domains) == 0 ||
+		c.Limits.Recipients < 100 || c.Limits.IdleTimeout <= 0 {
 		t.Fatalf("unusable without an error: %+v", c)
 	}
 	for _, l := range c.Listen {

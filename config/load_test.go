@@ -75,8 +75,11 @@ func TestEverything(t *testing.T) {
 			},
 			{
 				Network: "tcp", Address: "[::1]:2525", Protocol: config.ESMTP,
-				Connections:   2000,
-				TrustedNets:   []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")},
+				Connections: 2000,
+				TrustedNets: []netip.Prefix{
+					netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("10.0.0.0/8"),
+					netip.MustParsePrefix("2001:db8::/32"),
+				},
 				ProxyProtocol: true, MTPriority: true,
 				TLS: config.TLSRequired, RequireCertificate: true, RequireAuth: true,
 				Auth: []string{"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "EXTERNAL", "PLAIN"},
@@ -144,7 +147,8 @@ func TestDefaultsApply(t *testing.T) {
 		}},
 		Limits: config.Limits{
 			MessageSize: 50 << 20, Recipients: 1000, Connections: 1000, DeliveriesPerMailbox: 16, Folders: 100, FolderLevels: 2,
-			IdleTimeout: 5 * time.Minute, DataTimeout: 5 * time.Minute, TransferTimeout: time.Hour, TransactionTimeout: 8 * time.Minute,
+			IdleTimeout: 5 * time.Minute, DataTimeout: 5 * time.Minute,
+			TransferTimeout: time.Hour, TransactionTimeout: 8 * time.Minute,
 		},
 		Store: config.Store{
 			Path: "/srv/mail/{domain}/{local}/Maildir", Durability: mailbox.Group, Folders: mailbox.FolderUTF7, Create: true,
@@ -197,9 +201,12 @@ func TestConfD(t *testing.T) {
 func TestPostmaster(t *testing.T) {
 	const base = "hostname = \"mx.example.org\"\n[[listen]]\naddress = \"unix:/run/l\"\n"
 	for name, tc := range map[string]struct{ text, want string }{
-		"an alias of the first domain": {"[[domain]]\nname = \"a.example\"\n[[user]]\naddress = \"u@a.example\"\naliases = [\"PostMaster@a.example\"]\n", "postmaster@a.example"},
-		"the catch-all":                {"[[domain]]\nname = \"a.example\"\ncatch_all = \"u@a.example\"\n[[user]]\naddress = \"u@a.example\"\n", "u@a.example"},
-		"in an alias domain":           {"[[domain]]\nname = \"a.example\"\naliases = [\"b.example\"]\n[[user]]\naddress = \"postmaster@b.example\"\n", "postmaster@a.example"},
+		"an alias of the first domain": {"[[domain]]\nname = \"a.example\"\n" +
+			"[[user]]\naddress = \"u@a.example\"\naliases = [\"PostMaster@a.example\"]\n", "postmaster@a.example"},
+		"the catch-all": {"[[domain]]\nname = \"a.example\"\ncatch_all = \"u@a.example\"\n" +
+			"[[user]]\naddress = \"u@a.example\"\n", "u@a.example"},
+		"in an alias domain": {"[[domain]]\nname = \"a.example\"\naliases = [\"b.example\"]\n" +
+			"[[user]]\naddress = \"postmaster@b.example\"\n", "postmaster@a.example"},
 	} {
 		t.Run("PATH-02 "+name, func(t *testing.T) {
 			c := load(t, write(t, map[string]string{"doorstep.toml": base + tc.text}))
@@ -222,7 +229,9 @@ func TestUnreadable(t *testing.T) {
 		t.Errorf("a huge file: %v", err)
 	}
 	// A directory of conf.d is a problem, not an end: the others are read all the same.
-	path := write(t, map[string]string{"doorstep.toml": "hostname = 1\n", "conf.d/a.toml/b": "", "conf.d/b.toml": "hostnam = 1\n"})
+	path := write(t, map[string]string{
+		"doorstep.toml": "hostname = 1\n", "conf.d/a.toml/b": "", "conf.d/b.toml": "hostnam = 1\n",
+	})
 	_, problems, err := config.Load(path)
 	want := "doorstep.toml:1:12: hostname: must be a string, not a number (write it in quotes)\n" +
 		"conf.d/a.toml: not a regular file\n" +

@@ -30,7 +30,10 @@ func TestSchemaTakesWhatLoads(t *testing.T) {
 	if why := misfit(root, decoded(t, config.Default())); why != "" {
 		t.Errorf("the default configuration: %s", why)
 	}
-	for _, text := range []string{"wrong = 1", "hostname = 1", "[limits]\nidle_timeout = \"5\"", "[[listen]]\nprotocol = \"lmtp\"", "[log]\nlevel = \"loud\""} {
+	for _, text := range []string{
+		"wrong = 1", "hostname = 1", "[limits]\nidle_timeout = \"5\"", "[[listen]]\nprotocol = \"lmtp\"",
+		"[log]\nlevel = \"loud\"",
+	} {
 		if misfit(root, decoded(t, text)) == "" {
 			t.Errorf("%q fits", text)
 		}

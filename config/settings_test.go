@@ -10,7 +10,8 @@ import (
 // holds a secret is shown.
 func TestSettings(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "doorstep.toml")
-	text := "[quota]\nwarn_url = \"https://admin:hunter2@example.org\"\n[[listen]]\naddress = \"unix:/run/lmtp\"\ntrusted = [\"root\"]\n[limits]\nrecipients = 200\n" +
+	text := "[quota]\nwarn_url = \"https://admin:hunter2@example.org\"\n" +
+		"[[listen]]\naddress = \"unix:/run/lmtp\"\ntrusted = [\"root\"]\n[limits]\nrecipients = 200\n" +
 		"[[domain]]\nname = \"example.org\"\n[[user]]\naddress = \"postmaster@example.org\"\nowner_since = \"2014-04-03\"\n"
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -41,7 +42,8 @@ func TestSettings(t *testing.T) {
 func TestSecretsAreNotShown(t *testing.T) {
 	for name, secret := range map[string]bool{
 		"password": true, "bind_password": true, "dsn": true, "token": true,
-		"password_file": false, "token_file": false, "path": false, "connections": false, "max_connections": false, "passwd_file": false,
+		"password_file": false, "token_file": false, "path": false, "connections": false, "max_connections": false,
+		"passwd_file": false,
 	} {
 		if got := isSecret(name); got != secret {
 			t.Errorf("%s: secret %v, want %v", name, got, secret)

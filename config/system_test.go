@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -44,15 +45,22 @@ path = "mailboxes/{local}"
 	})
 	directory := filepath.Dir(path)
 	c := load(t, path)
-	want := `doorstep.toml:4:11: listen[0].address: directory "` + directory + `/missing" does not exist (mkdir -p ` + directory + `/missing)
-doorstep.toml:5:9: listen[0].owner: no user "nobody-of-this-name" on this machine (getent passwd lists them; a number will do too)
-doorstep.toml:6:9: listen[0].group: no group "nogroup-of-this-name" on this machine (getent group lists them; a number will do too)
-doorstep.toml:9:11: listen[1].address: "` + directory + `/file" is there and is not a socket (choose another path, or move it away)
-doorstep.toml:10:18: listen[1].peers[1]: no user "nobody-of-this-name" on this machine (getent passwd lists them; a number will do too)
-doorstep.toml:10:41: listen[1].peers[2]: "4294967295" is not a user or group number
-doorstep.toml:13:11: listen[2].address: "` + directory + `/file" is not a directory
-doorstep.toml:17:8: store.path: directory "` + directory + `/mailboxes" does not exist (mkdir -p ` + directory + `/mailboxes)
-`
+	want := ""
+	for _, line := range []string{
+		`4:11: listen[0].address: directory "DIR/missing" does not exist (mkdir -p DIR/missing)`,
+		`5:9: listen[0].owner: no user "nobody-of-this-name" on this machine ` +
+			`(getent passwd lists them; a number will do too)`,
+		`6:9: listen[0].group: no group "nogroup-of-this-name" on this machine ` +
+			`(getent group lists them; a number will do too)`,
+		`9:11: listen[1].address: "DIR/file" is there and is not a socket (choose another path, or move it away)`,
+		`10:18: listen[1].peers[1]: no user "nobody-of-this-name" on this machine ` +
+			`(getent passwd lists them; a number will do too)`,
+		`10:41: listen[1].peers[2]: "4294967295" is not a user or group number`,
+		`13:11: listen[2].address: "DIR/file" is not a directory`,
+		`17:8: store.path: directory "DIR/mailboxes" does not exist (mkdir -p DIR/mailboxes)`,
+	} {
+		want += "doorstep.toml:" + strings.ReplaceAll(line, "DIR", directory) + "\n"
+	}
 	got := ""
 	for _, p := range c.CheckSystem() {
 		p.File = filepath.Base(p.File)
@@ -94,8 +102,9 @@ func TestCheckSystemStoreNotWritable(t *testing.T) {
 		t.Skip("root may write everywhere")
 	}
 	path := write(t, map[string]string{
-		"mail/x":        "",
-		"doorstep.toml": "hostname = \"mail.example.org\"\n[[listen]]\naddress = \"tcp:127.0.0.1:24\"\n[store]\npath = \"mail/{local}\"\n" + accounts,
+		"mail/x": "",
+		"doorstep.toml": "hostname = \"mail.example.org\"\n[[listen]]\naddress = \"tcp:127.0.0.1:24\"\n" +
+			"[store]\npath = \"mail/{local}\"\n" + accounts,
 	})
 	c := load(t, path)
 	if err := os.Chmod(c.Store.Root(), 0o555); err != nil {

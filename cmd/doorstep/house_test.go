@@ -17,6 +17,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/doorstep-mail/doorstep/cmd/internal/house"
 )
 
 // The rules of the house that no compiler keeps. They are read off the source tree, which is a
@@ -113,6 +115,29 @@ func TestFilesAreShort(t *testing.T) {
 	for _, f := range sources(t) {
 		if n := bytes.Count(f.text, []byte("\n")); n > maxLines && !f.isTest() {
 			t.Errorf("%s has %d lines, more than %d: it is about more than one thing", f.path, n, maxLines)
+		}
+	}
+}
+
+// shaped are the packages that keep to the limits of package house, as "go list" names them.
+var shaped = []string{"./config/...", "./cmd/internal/house/..."}
+
+// TestShape: the files of a package do not all depend on one another, a receiver has a size that one can keep in mind,
+// and lines can be read side by side. "make house" prints the figures of all packages.
+func TestShape(t *testing.T) {
+	packages, err := house.Measure(root, shaped...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(packages) < len(shaped) {
+		t.Fatalf("measured only %d packages", len(packages))
+	}
+	for _, p := range packages {
+		for _, over := range p.Exceeds() {
+			t.Error(over)
+		}
+		for _, line := range p.Long {
+			t.Errorf("%s has more than %d columns", line, house.MaxColumns)
 		}
 	}
 }

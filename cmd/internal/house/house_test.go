@@ -94,7 +94,8 @@ func TestKnotLimit(t *testing.T) {
 	} {
 		p := chain(t, tt.knot, tt.beside)
 		if got := len(p.Exceeds()) > 0; len(p.Knot) != tt.knot || got != tt.over {
-			t.Errorf("knot of %d in %d files: measured %d, over the limit %v, want %v", tt.knot, p.Files, len(p.Knot), got, tt.over)
+			t.Errorf("knot of %d in %d files: measured %d, over the limit %v, want %v",
+				tt.knot, p.Files, len(p.Knot), got, tt.over)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package tomlpos
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -119,7 +120,8 @@ func FuzzScan(f *testing.F) {
 			t.Fatalf("ended at %d of %d", end, len(text))
 		}
 		checkOffsets(t, root, len(text))
-		if broken != nil || strings.HasPrefix(text, "\ufeff") || strings.HasPrefix(text, "\xff\xfe") || strings.HasPrefix(text, "\xfe\xff") {
+		isMark := func(mark string) bool { return strings.HasPrefix(text, mark) }
+		if broken != nil || slices.ContainsFunc([]string{"\ufeff", "\xff\xfe", "\xfe\xff"}, isMark) {
 			return
 		}
 		values, err := decode(text)
