@@ -14,7 +14,7 @@ type Limits struct {
 
 	DeliveriesPerMailbox int // at the same time; others wait
 
-	ConnectionsPerPeer int // open at once from one IP address, 0 for any number
+	ConnectionsPerPeer int // open at once from one IPv4 address or IPv6 /64, 0 for any number
 	Transactions       int // of one session, 0 for any number
 
 	// Folders bounds the folders of a mailbox that may be created by details, and FolderLevels their levels.
@@ -38,9 +38,10 @@ var limitsSection = table.Section[Limits]{
 		{Name: "connections", Default: "1000",
 			Kind: table.Count(1, 1_000_000, func(l *Limits) *int { return &l.Connections }),
 			Doc:  "Connections open at once, over all sockets."},
-		{Name: "connections_per_peer", Default: "0",
+		{Name: "connections_per_peer", Default: "100",
 			Kind: table.Count(0, 1_000_000, func(l *Limits) *int { return &l.ConnectionsPerPeer }),
-			Doc:  "Connections open at once from one IP address, over all TCP sockets; 0 for no limit. More are told 421."},
+			Doc: "Connections open at once from one IPv4 address or one IPv6 network of 64 bits, over all TCP sockets; 0 for " +
+				"no limit. More are told 421."},
 		{Name: "deliveries_per_mailbox", Default: "16",
 			Kind: table.Count(1, 1000, func(l *Limits) *int { return &l.DeliveriesPerMailbox }),
 			Doc: "Deliveries into one mailbox at the same time. More wait for their turn, no longer than " +

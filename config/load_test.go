@@ -146,7 +146,8 @@ func TestDefaultsApply(t *testing.T) {
 			Connections: 1000,
 		}},
 		Limits: config.Limits{
-			MessageSize: 50 << 20, Recipients: 1000, Connections: 1000, DeliveriesPerMailbox: 16, Folders: 100, FolderLevels: 2,
+			MessageSize: 50 << 20, Recipients: 1000, Connections: 1000, ConnectionsPerPeer: 100,
+			DeliveriesPerMailbox: 16, Folders: 100, FolderLevels: 2,
 			IdleTimeout: 5 * time.Minute, DataTimeout: 5 * time.Minute,
 			TransferTimeout: time.Hour, TransactionTimeout: 8 * time.Minute,
 		},

@@ -3,6 +3,7 @@ package lmtp
 import (
 	"strconv"
 	"strings"
+	"time"
 )
 
 // binaryMIME is the BODY of a message that must come by BDAT and be kept octet by octet
@@ -11,6 +12,9 @@ const binaryMIME = "BINARYMIME"
 
 // maxEmptyChunks is how many chunks without an octet may follow one another.
 const maxEmptyChunks = 100
+
+// minSkipped is how much is read for nobody however small a message may be, in octets.
+const minSkipped = 64 << 10
 
 // A chunk is one BDAT command (RFC 3030 §2).
 //
@@ -111,11 +115,31 @@ func (t *content) endChunks() {
 	}
 }
 
+// mayNotSkip ends a session that sends more for nobody than a client can have sent before it saw a refusal:
+// outside of a transaction one message, and in one the most that is read of any.
+func (c *conn) mayNotSkip(octets int64) bool {
+	most := max(c.server.MaxMessageSize, minSkipped)
+	if c.state >= stateMail {
+		most *= abuseFactor
+	}
+	c.skipped += octets // no overflow: bdat bounds a chunk, and the first beyond the bound is the last
+	if c.skipped <= most {
+		return false
+	}
+	c.log.Info("session ended", "limit", "skipped_chunks", "value", most)
+	c.out.write(replyTooMuch)
+	return true
+}
+
 // chunkForNobody is a chunk of a transaction without accepted recipients. LMTP answers the
 // last one once for each of them, which is not at all (RFC 2033 §4.3): a client that
 // pipelined it counts on that.
 func (c *conn) chunkForNobody(b chunk) error {
 	if b.last && c.session.Protocol == LMTP {
+		if c.idleCommands++; c.idleCommands > maxIdleCommands { // it has no reply that would count
+			c.out.write(c.budget(Reply{}))
+			return errHangUp
+		}
 		err := c.skipChunk(b)
 		c.abort(nil)
 		return err
@@ -166,8 +190,19 @@ func (c *conn) fail(why error) {
 	c.state = stateFailed
 }
 
-// skipChunk reads the octets of a chunk for nobody.
+// skipChunk reads the octets of a chunk for nobody. They must have come within a time that is set once: an
+// octet now and then would keep the session for ever, before it has said who it is.
 func (c *conn) skipChunk(b chunk) error {
+	if c.mayNotSkip(b.size) {
+		return errHangUp
+	}
+	switch {
+	case c.state < stateMail:
+		c.wholeBy = time.Now().Add(c.server.DataTimeout)
+		defer func() { c.wholeBy = time.Time{} }()
+	case c.wholeBy.IsZero(): // until the transaction ends
+		c.wholeBy = time.Now().Add(c.server.TransferTimeout)
+	}
 	return c.readChunk(b, func([]byte) {})
 }
 

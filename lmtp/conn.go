@@ -16,7 +16,7 @@ const (
 	// maxFailures is how many wrong commands a session may give. A client that sends a
 	// message after a 503 sends one with every line of it.
 	maxFailures = 20
-	// maxIdleCommands is how many NOOP, RSET and VRFY it may give without a message.
+	// maxIdleCommands is how many commands it may give that bring no message: NOOP, RSET, hello and the like.
 	maxIdleCommands = 100
 )
 
@@ -44,6 +44,7 @@ type conn struct {
 	mails    int       // MAIL commands of the session, refused ones too
 	wholeBy  time.Time // when what is being read must have come; zero: no such bound
 
+	skipped      int64 // octets of chunks that were read for nobody since the last message
 	failures     int
 	authFailures int
 	idleCommands int
@@ -215,6 +216,9 @@ func (c *conn) await(read func() ([]byte, error)) ([]byte, error) {
 
 	c.mu.Lock()
 	c.waiting = false
+	if err == nil {
+		c.commandBy = time.Time{} // it is whole: what else is waited for is not a command
+	}
 	c.mu.Unlock()
 	return line, err
 }
@@ -261,7 +265,7 @@ func earlier(t, limit time.Time) time.Time {
 func (c *conn) timedOut() Reply {
 	limit, value := "data_timeout", c.server.DataTimeout
 	switch {
-	case !c.wholeBy.IsZero() && !time.Now().Before(c.wholeBy):
+	case c.state >= stateMail && !c.wholeBy.IsZero() && !time.Now().Before(c.wholeBy):
 		limit, value = "transfer_timeout", c.server.TransferTimeout
 	case !c.commandBy.IsZero():
 		limit, value = "idle_timeout", c.server.IdleTimeout

@@ -26,7 +26,7 @@ func (c *conn) finish(refused error) error {
 		outcomes = c.commit(ctx)
 		c.endTransaction()
 	}
-	c.idleCommands = 0
+	c.idleCommands, c.skipped = 0, 0
 	p := &pending{out: &c.out, ctx: ctx, outcomes: outcomes}
 	switch {
 	case c.session.Protocol == LMTP:

@@ -42,6 +42,7 @@ func hasValue(s, keyword string) bool {
 
 // help lists what there is (RFC 5321 §4.1.1.8).
 func (c *conn) help(string) Reply {
+	c.idleCommands++
 	hello := "LHLO"
 	if c.session.Protocol == ESMTP {
 		hello = "EHLO HELO"

@@ -23,8 +23,8 @@ type gate struct {
 
 	mu     sync.Mutex
 	open   int
-	peers  map[netip.Addr]int // kept only with perPeer; an entry for each address that is connected
-	listen map[string]int     // by the address of the listener
+	peers  map[netip.Prefix]int // kept only with perPeer; an entry for each peer that is connected
+	listen map[string]int       // by the address of the listener
 }
 
 // set changes the limits; connections that are more by then stay.
@@ -66,15 +66,16 @@ func (g *gate) enter(from netip.Addr, listener string, most int) (leave func(), 
 	case most > 0 && g.listen[listener] >= most:
 		return nil, tooMany("connections of %s is %d", listener, most)
 	}
-	counted := g.perPeer > 0 && from.IsValid()
+	peer := peerOf(from)
+	counted := g.perPeer > 0 && peer.IsValid()
 	if counted {
-		if g.peers[from] >= g.perPeer {
-			return nil, tooMany("limits.connections_per_peer is %d, of which %s has all", g.perPeer, from)
+		if g.peers[peer] >= g.perPeer {
+			return nil, tooMany("limits.connections_per_peer is %d, of which %s has all", g.perPeer, peer)
 		}
 		if g.peers == nil {
-			g.peers = make(map[netip.Addr]int)
+			g.peers = make(map[netip.Prefix]int)
 		}
-		g.peers[from]++
+		g.peers[peer]++
 	}
 	if g.listen == nil {
 		g.listen = make(map[string]int)
@@ -89,10 +90,24 @@ func (g *gate) enter(from netip.Addr, listener string, most int) (leave func(), 
 		if !counted {
 			return
 		}
-		if g.peers[from]--; g.peers[from] == 0 {
-			delete(g.peers, from)
+		if g.peers[peer]--; g.peers[peer] == 0 {
+			delete(g.peers, peer)
 		}
 	}, nil
+}
+
+// peerOf is who counts as one peer: an address of IPv4, and a network of IPv6, of which one machine has all
+// 2^64 addresses to connect from. It is not valid without an address.
+func peerOf(a netip.Addr) netip.Prefix {
+	bits := a.BitLen()
+	if a.Is6() {
+		bits = 64
+	}
+	peer, err := a.Prefix(bits)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return peer
 }
 
 // tooMany refuses a connection; the log is told which limit it met.

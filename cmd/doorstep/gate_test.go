@@ -55,6 +55,27 @@ func TestGateCountsConnections(t *testing.T) {
 	}
 }
 
+// One machine has a whole network of IPv6 to connect from.
+func TestGateCountsNetworksOfIPv6(t *testing.T) {
+	g := &gate{limit: 100, perPeer: 2}
+	admit, err := g.admit(config.Listen{Network: "tcp"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, from := range []struct {
+		address string
+		want    bool
+	}{
+		{"[2001:db8::1]:1", true}, {"[2001:db8::ffff:1]:1", true}, {"[2001:db8:0:0:ffff::]:1", false}, {"[2001:db8:0:1::1]:1", true},
+		{"[::ffff:192.0.2.1]:1", true}, {"192.0.2.1:2", true}, {"192.0.2.1:3", false}, {"[::ffff:192.0.2.2]:1", true},
+		{"[fe80::1%eth0]:1", true}, {"[fe80::2%eth1]:1", true}, {"[fe80::3]:1", false},
+	} {
+		if _, err := admit(fakeConn{from: from.address}); (err == nil) != from.want {
+			t.Errorf("%s: %v", from.address, err)
+		}
+	}
+}
+
 func TestGateWithoutPeerLimitKeepsNoPeers(t *testing.T) {
 	g := &gate{limit: 100}
 	admit, _ := g.admit(config.Listen{Network: "tcp"})
