@@ -36,6 +36,7 @@ func testWithSystemd(t *testing.T, packages []string) {
 		{"status", testStatus},
 		{"activation", testActivation},
 		{"journal", testJournal},
+		{"journal under load", testJournalDropsNothing},
 		{"confinement", testConfinement},
 		{"reload", testReload},
 		{"restart", testRestart},
@@ -126,9 +127,23 @@ func testJournal(t *testing.T, m *machine) {
 	if warned := m.run(t, "journalctl", "--no-pager", "-q", "-o", "cat", "-u", "doorstep", "-p", "warning"); warned != "" {
 		t.Errorf("it warns:\n%s", warned)
 	}
-	if said := m.run(t, "journalctl", "--no-pager", "-q", "-o", "json", "-n", "1", "-u", "doorstep", "-g", "msg=delivered"); !strings.Contains(said, `"PRIORITY":"6"`) {
+	if said := m.run(t, "journalctl", "--no-pager", "-q", "-o", "json", "-n", "1", "-u", "doorstep", "-g", "msg=delivered"); !strings.Contains(said, `"PRIORITY":"6"`) || !strings.Contains(said, `"SYSLOG_FACILITY":"2"`) {
 		t.Errorf("in the journal it is\n%s", said)
 	}
+}
+
+// testJournalDropsNothing: a journal that drops what other services write above 50 lines in an hour has a line for each
+// of 300 recipients.
+func testJournalDropsNothing(t *testing.T, m *machine) {
+	const limit = "/etc/systemd/journald.conf.d/limit.conf"
+	m.write(t, limit, "[Journal]\nRateLimitIntervalSec=1h\nRateLimitBurst=50\n")
+	m.run(t, "systemctl", "restart", "systemd-journald")
+	m.fail(t, "doorstep", "send", "--server", "unix:"+lmtp, "--count", "300", "--sessions", "4", "--to", "under-load@example.org")
+	if got := strings.Count(m.journal(t), " to=under-load@example.org "); got != 300 {
+		t.Errorf("the journal has %d lines of 300", got)
+	}
+	m.run(t, "rm", limit)
+	m.run(t, "systemctl", "restart", "systemd-journald")
 }
 
 // testConfinement: the kernel says of the process what the unit asks for, and systemd has nothing to say of
