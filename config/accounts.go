@@ -77,26 +77,30 @@ func (n *names) hasDirectories() bool {
 	return len(n.accounts.Directories) > 0 || n.in.Suspect("directory")
 }
 
-// checkDomains finds domains that are there twice, in whichever spelling.
+// checkDomains sets the keys of domains, and finds domains that are there twice, in whichever spelling.
 func (n *names) checkDomains() {
 	if len(n.accounts.Domains) == 0 && !n.hasUnknownDomains() {
 		n.in.Add("domain", "no [[domain]] table", `write [[domain]] and name = "example.org"`)
 	}
 	first := map[string]*table.Value{}
-	for i, d := range n.accounts.Domains {
-		t := n.in.Element("domain", i)
+	for i := range n.accounts.Domains {
+		d, t := &n.accounts.Domains[i], n.in.Element("domain", i)
 		spellings := t.Elements("aliases")
 		if d.Name != "" {
 			spellings = append([]*table.Value{t.Value("name")}, spellings...)
 		}
-		for j, v := range spellings {
+		for _, v := range spellings {
 			name := v.Data.(string)
-			if before := first[d.Keys[j]]; before != nil {
+			key, err := address.DomainKey(name)
+			if err != nil {
+				continue // a problem already
+			}
+			d.Keys = append(d.Keys, key)
+			if before := first[key]; before != nil {
 				v.Add(hint.Quote(name)+" is already "+before.Key+" at "+before.Where(), "")
 				continue
 			}
-			first[d.Keys[j]] = v
-			n.domains[d.Keys[j]] = i
+			first[key], n.domains[key] = v, i
 			warnDomain(v, name)
 		}
 	}

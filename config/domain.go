@@ -40,9 +40,9 @@ var domainSection = table.Section[Domain]{
 	Name: "domain",
 	Doc:  "A domain to take mail for. At least one is needed.",
 	Keys: slices.Concat([]table.Key[Domain]{
-		{Name: "name", Kind: table.Text("a domain", setDomainName), Example: `"example.org"`, Required: true,
+		{Name: "name", Kind: table.Parsed("a domain", parseDomainName, func(d *Domain) *string { return &d.Name }), Example: `"example.org"`, Required: true,
 			Doc: "The domain. Internationalized names can be in either spelling, and match both."},
-		{Name: "aliases", Kind: table.List("domains", nil, addDomainAlias), Default: "[]", Example: `["example.net"]`,
+		{Name: "aliases", Kind: table.ParsedList("domains", nil, parseDomainName, func(d *Domain) *[]string { return &d.Aliases }), Default: "[]", Example: `["example.net"]`,
 			Doc: "Other names of the same domain."},
 		{Name: "catch_all", Example: `"postmaster@example.org"`,
 			Kind: table.Parsed("an address", parseAddress, func(d *Domain) *address.Address { return &d.CatchAll }),
@@ -73,22 +73,6 @@ var domainRules = []table.Key[Domain]{
 // delimiters are the characters that may separate a detail: what can stand in a local part without quotes, letters
 // and digits left out (RFC 5321 §4.1.2).
 const delimiters = "!#$%&'*+-./=?^_`{|}~"
-
-func setDomainName(d *Domain, _ *table.Value, name string) error {
-	key, err := parseDomain(name)
-	if err == nil {
-		d.Name, d.Keys = name, append([]string{key}, d.Keys...)
-	}
-	return err
-}
-
-func addDomainAlias(d *Domain, _ *table.Value, name string) error {
-	key, err := parseDomain(name)
-	if err == nil {
-		d.Aliases, d.Keys = append(d.Aliases, name), append(d.Keys, key)
-	}
-	return err
-}
 
 func addDelimiter(d *Domain, _ *table.Value, s string) error {
 	switch {

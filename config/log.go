@@ -21,21 +21,15 @@ const (
 	LogJSON LogFormat = "json"
 )
 
-// logPlaces has a hint for the keys that say in other servers where the log goes.
-func logPlaces() map[string]string {
-	hints := map[string]string{}
-	for _, name := range []string{
-		"destination", "dir", "directory", "facility", "file", "filename", "output", "path", "syslog", "target",
-	} {
-		hints[name] = "the log goes to standard error, under systemd into the journal; 2>>FILE keeps it in a file"
-	}
-	return hints
-}
-
 var logSection = table.Section[Log]{
-	Name:    "log",
-	Doc:     "What is logged, to standard error.",
-	Foreign: logPlaces(),
+	Name: "log",
+	Doc:  "What is logged, to standard error.",
+	Foreign: table.Foreign{
+		Keys: []string{
+			"destination", "dir", "directory", "facility", "file", "filename", "output", "path", "syslog", "target",
+		},
+		Hint: "the log goes to standard error, under systemd into the journal; 2>>FILE keeps it in a file",
+	},
 	Keys: []table.Key[Log]{
 		{Name: "level", Default: `"info"`,
 			Kind: table.Choice(func(l *Log) *slog.Level { return &l.Level },

@@ -1,27 +1,24 @@
 package table
 
 import (
+	"regexp"
 	"strings"
 	"time"
 
 	"github.com/doorstep-mail/doorstep/config/internal/hint"
 )
 
-// parseDuration reads numbers with the units h, m, s and ms: "5m", "1h30m".
+// durationForm is the form of a duration: numbers with units, "5m" or "1h30m".
+const durationForm = "^([0-9]+(h|m|s|ms))+$"
+
+var isDuration = regexp.MustCompile(durationForm).MatchString
+
 func parseDuration(s string) (time.Duration, error) {
-	if strings.HasPrefix(s, "-") {
+	switch {
+	case strings.HasPrefix(s, "-"):
 		return 0, hint.New("must not be negative", "")
-	}
-	for rest := s; rest != ""; {
-		number, _ := splitNumber(rest)
-		unit, after := durationUnit(rest[len(number):])
-		if number == "" || unit == "" {
-			return 0, hint.New(hint.Quote(s)+" is not a duration", durationHint(s))
-		}
-		rest = after
-	}
-	if s == "" {
-		return 0, hint.New(`"" is not a duration`, `write "5m"`)
+	case !isDuration(s):
+		return 0, hint.New(hint.Quote(s)+" is not a duration", durationHint(s))
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil {
@@ -30,19 +27,12 @@ func parseDuration(s string) (time.Duration, error) {
 	return d, nil
 }
 
-// durationUnit splits the unit off the beginning of s.
-func durationUnit(s string) (unit, rest string) {
-	for _, unit := range []string{"ms", "h", "m", "s"} {
-		if rest, ok := strings.CutPrefix(s, unit); ok {
-			return unit, rest
-		}
-	}
-	return "", s
-}
-
 // durationHint guesses what duration was meant by s.
 func durationHint(s string) string {
 	number, unit := splitNumber(s)
+	if s == "" {
+		return `write "5m"`
+	}
 	if !isDigits(number) || len(number) > 20 {
 		return `write "5m", with h, m, s or ms`
 	}

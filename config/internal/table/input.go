@@ -40,13 +40,13 @@ func (in *Input) add(at tomlpos.Place, e hint.Error) {
 }
 
 // Add adds a problem with the absence of a key or section.
-func (in *Input) Add(key, text, hintText string) {
-	in.add(tomlpos.Place{Document: in.Main, Offset: -1, Key: key}, hint.Error{Text: text, Hint: hintText})
+func (in *Input) Add(key, text, suggestion string) {
+	in.add(tomlpos.Place{Document: in.Main, Offset: -1, Key: key}, hint.Error{Text: text, Hint: suggestion})
 }
 
 // Warn is Add for a warning.
-func (in *Input) Warn(key, text, hintText string) {
-	e := hint.Error{Text: text, Hint: hintText, Warning: true}
+func (in *Input) Warn(key, text, suggestion string) {
+	e := hint.Error{Text: text, Hint: suggestion, Warning: true}
 	in.add(tomlpos.Place{Document: in.Main, Offset: -1, Key: key}, e)
 }
 
@@ -123,16 +123,16 @@ type Value struct {
 }
 
 // Add adds a problem with the value.
-func (v *Value) Add(text, hintText string) { v.Refuse(hint.New(text, hintText)) }
+func (v *Value) Add(text, suggestion string) { v.Refuse(hint.New(text, suggestion)) }
 
 // AddKey adds a problem with the key, where it is not the value that is wrong.
-func (v *Value) AddKey(text, hintText string) {
+func (v *Value) AddKey(text, suggestion string) {
 	v.wrong = true
-	v.in.add(v.KeyPlace(), hint.Error{Text: text, Hint: hintText})
+	v.in.add(v.KeyPlace(), hint.Error{Text: text, Hint: suggestion})
 }
 
 // Warn adds a warning about the value.
-func (v *Value) Warn(text, hintText string) { v.Refuse(hint.Warning(text, hintText)) }
+func (v *Value) Warn(text, suggestion string) { v.Refuse(hint.Warning(text, suggestion)) }
 
 // Refuse adds an error with the value, which may be a hint.Error; nil adds nothing.
 func (v *Value) Refuse(err error) {

@@ -100,10 +100,10 @@ func ParsedList[T, X any](
 }
 
 // NotEmpty refuses an empty list.
-func NotEmpty(text, hintText string) func(length int) error {
+func NotEmpty(text, suggestion string) func(length int) error {
 	return func(length int) error {
 		if length == 0 {
-			return hint.New(text, hintText)
+			return hint.New(text, suggestion)
 		}
 		return nil
 	}

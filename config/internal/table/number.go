@@ -31,7 +31,7 @@ func Count[T any, N int | int64](least, most N, at func(*T) *N) Kind[T] {
 func Size[T any](least, most int64, at func(*T) *int64) Kind[T] {
 	forms := Schema{"anyOf": []Schema{
 		{"type": "integer", "minimum": least, "maximum": most},
-		{"type": "string", "pattern": "^[0-9]+(KiB|MiB|GiB|TiB)?$"},
+		{"type": "string", "pattern": "^[0-9]+(KiB|MiB|GiB|TiB)$"},
 	}}
 	takes := fmt.Sprintf("a size, %s to %s", FormatSize(least), FormatSize(most))
 	return Kind[T]{takes, forms, func(to *T, v *Value) {
@@ -64,7 +64,7 @@ func Size[T any](least, most int64, at func(*T) *int64) Kind[T] {
 func Duration[T any](least, most time.Duration, at func(*T) *time.Duration) Kind[T] {
 	format := func(n int64) string { return formatDuration(time.Duration(n)) }
 	takes := fmt.Sprintf("a duration, %s to %s", formatDuration(least), formatDuration(most))
-	form := Schema{"type": "string", "pattern": "^([0-9]+(\\.[0-9]+)?(h|m|s|ms))+$"}
+	form := Schema{"type": "string", "pattern": durationForm}
 	return Kind[T]{takes, form, func(to *T, v *Value) {
 		switch data := v.Data.(type) {
 		case string:

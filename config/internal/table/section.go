@@ -7,12 +7,17 @@ type Section[T any] struct {
 	Name string // "" is the document itself
 	Doc  string
 	// Sample is what the default configuration shows, commented out, of a section that most installations do without.
-	Sample []string
-	Keys   []Key[T]
-	// Foreign has a hint for keys that other programs have in such a section.
-	Foreign map[string]string
+	Sample  []string
+	Keys    []Key[T]
+	Foreign Foreign
 	// Initial is the value of an element of an array before its keys are read.
 	Initial T
+}
+
+// Foreign are keys that other programs have in such a section, and what to do instead.
+type Foreign struct {
+	Keys []string
+	Hint string
 }
 
 // A Description is a section with its keys, without how they are read.
@@ -21,7 +26,7 @@ type Description struct {
 	Array   bool
 	Doc     string
 	Sample  []string
-	Foreign map[string]string
+	Foreign Foreign
 	Rows    []Row
 }
 

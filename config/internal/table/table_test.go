@@ -55,7 +55,7 @@ func parts() []Part[house] {
 			{Name: "name", Kind: Path(func(h *house) *string { return &h.Name }), Example: `"x"`},
 		}}),
 		One(func(h *house) *door { return &h.Door }, Section[door]{Name: "door", Keys: doorKeys,
-			Foreign: map[string]string{"bell": "ring there"}}),
+			Foreign: Foreign{[]string{"bell"}, "ring there"}}),
 		Many(func(h *house) *[]room { return &h.Rooms }, Section[room]{Name: "room", Initial: room{Size: 7},
 			Keys: append([]Key[room]{
 				{Name: "name", Required: true, Example: `"hall"`,

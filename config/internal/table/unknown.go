@@ -42,8 +42,8 @@ func (r *Reader[C]) unknown(table, at tomlpos.Value, p *Part[C], name string) {
 
 // whereTo is the hint for a key that a section does not have, nor one of a similar name.
 func (r *Reader[C]) whereTo(p *Part[C], name string) string {
-	if p.Foreign[name] != "" {
-		return p.Foreign[name]
+	if slices.Contains(p.Foreign.Keys, name) {
+		return p.Foreign.Hint
 	}
 	var headers []string
 	for _, other := range r.parts {
