@@ -30,9 +30,9 @@ var adminSection = table.Section[Admin]{
 		{Name: "token_file", Example: `"admin-token"`, Restart: true,
 			Kind: table.OptionalPath(func(a *Admin) *string { return &a.TokenFile }),
 			Doc: "A file with the word that clients must show, as a bearer token or as the password of any user; 16 " +
-				"characters at least. Others than the owner and the group must not be able to read it. Only /healthz is told " +
-				"to all. Default: the socket alone decides; \"\" says that this is meant, where a loopback address lets every " +
-				"user of the machine ask."},
+				"characters at least. It must be readable only by its owner and group. Only /healthz is open to all. Default: " +
+				"the socket alone decides; \"\" states that this is intended if a loopback address lets every user of the " +
+				"machine ask."},
 	}),
 }
 

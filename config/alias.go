@@ -16,18 +16,18 @@ type Alias struct {
 
 var aliasSection = table.Section[Alias]{
 	Name: "alias",
-	Doc: "An address that stands for several accounts, or for other aliases. It has one answer: 250 when everybody " +
-		"has the message.",
+	Doc: "An address that stands for several accounts, or for other aliases. It has one answer: 250 when all of them " +
+		"have the message.",
 	Keys: []table.Key[Alias]{
 		{Name: "address", Example: `"team@example.org"`, Required: true,
 			Kind: table.Parsed("an address", parseAddress, func(a *Alias) *address.Address { return &a.Address }),
-			Doc:  "The address. In other words than those of an account's aliases it is no name of a mailbox."},
+			Doc:  "The address. Unlike an alias in [[user]], it does not name a mailbox."},
 		{Name: "to", Kind: table.ParsedList("addresses",
 			table.NotEmpty("stands for nobody", "name an address, or leave the alias out"),
 			parseAddress, func(a *Alias) *[]address.Address { return &a.To }),
 			Example: `["alice@example.org", "bob@example.org"]`, Required: true,
-			Doc: "Whom it stands for: addresses in our domains. Nothing is sent elsewhere. Mail for the alias with a detail " +
-				"goes to each with that detail."},
+			Doc: "The recipients it expands to. They must be in local domains; mail is never forwarded. Mail for the alias " +
+				"with a detail goes to each with that detail."},
 	},
 	Sample: []string{`address = "team@example.org"`, `to = ["postmaster@example.org"]`},
 }

@@ -21,8 +21,8 @@ var authSection = table.Section[Auth]{
 	Doc:  "How clients authenticate.",
 	Keys: []table.Key[Auth]{
 		{Name: "passwd_file", Kind: table.Path(func(a *Auth) *string { return &a.PasswdFile }), Example: `"users"`,
-			Doc: "A file of lines name:{SCHEME}secret, as Dovecot's passwd-file. It is read again when it changes. Others " +
-				"than the owner and the group must not be able to read it."},
+			Doc: "A file of lines name:{SCHEME}secret, as Dovecot's passwd-file. It is read again when it changes. It must " +
+				"be readable only by its owner and group."},
 	},
 }
 

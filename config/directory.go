@@ -58,8 +58,8 @@ func (d Directory) IsCached() bool { return d.Driver.has(cached) }
 
 var directorySection = table.Section[Directory]{
 	Name: "directory",
-	Doc: "A database of accounts. Several are asked in order, behind the accounts of this file, and an address belongs " +
-		"in one of them. One that cannot answer defers the mail.",
+	Doc: "A database of accounts. Several are asked in order, after the accounts of this file, and an address " +
+		"belongs in one of them. One that cannot answer defers the mail.",
 	Sample: []string{`driver = "sqlite"`, `file = "/var/lib/doorstep/accounts.db"`},
 	Keys:   directoryKeys(),
 }

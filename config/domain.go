@@ -40,10 +40,12 @@ var domainSection = table.Section[Domain]{
 	Name: "domain",
 	Doc:  "A domain to take mail for. At least one is needed.",
 	Keys: slices.Concat([]table.Key[Domain]{
-		{Name: "name", Kind: table.Parsed("a domain", parseDomainName, func(d *Domain) *string { return &d.Name }), Example: `"example.org"`, Required: true,
-			Doc: "The domain. Internationalized names can be in either spelling, and match both."},
-		{Name: "aliases", Kind: table.ParsedList("domains", nil, parseDomainName, func(d *Domain) *[]string { return &d.Aliases }), Default: "[]", Example: `["example.net"]`,
-			Doc: "Other names of the same domain."},
+		{Name: "name", Example: `"example.org"`, Required: true,
+			Kind: table.Parsed("a domain", parseDomainName, func(d *Domain) *string { return &d.Name }),
+			Doc:  "The domain. Internationalized names can be in either spelling, and match both."},
+		{Name: "aliases", Default: "[]", Example: `["example.net"]`,
+			Kind: table.ParsedList("domains", nil, parseDomainName, func(d *Domain) *[]string { return &d.Aliases }),
+			Doc:  "Other names of the same domain."},
 		{Name: "catch_all", Example: `"postmaster@example.org"`,
 			Kind: table.Parsed("an address", parseAddress, func(d *Domain) *address.Address { return &d.CatchAll }),
 			Doc:  "The account that takes what no other does. Default: unknown recipients are refused."},
@@ -57,8 +59,8 @@ var domainRules = []table.Key[Domain]{
 		Doc: "What may separate an account from a detail, as in alice+lists@example.org; [] for nothing."},
 	{Name: "detail", Default: `"inbox"`,
 		Kind: table.Word(func(d *Domain) *Details { return &d.Details }, DetailsInbox, DetailsFolder, DetailsCreate),
-		Doc: "Where mail with a detail goes: inbox, or the folder that the detail names exactly, where the account has " +
-			"made one; dots separate its levels. create makes the folder, within limits.folders. Whoever sends mail chooses " +
+		Doc: "Where mail with a detail goes: inbox, or the folder that the detail names exactly, if the account has " +
+			"one; dots separate its levels. create makes the folder, within limits.folders. The sender of the mail chooses " +
 			"the detail. See folders.md."},
 	{Name: "case", Default: `"fold"`,
 		Kind: table.Choice(func(d *Domain) *bool { return &d.Policy.Fold },

@@ -76,16 +76,14 @@ var ldapServerKeys = []table.Key[LDAP]{
 		Example: `["ldaps://ldap.example.org"]`,
 		Doc:     "The servers. The first that takes a connection is used."},
 	{Name: "starttls", Kind: table.Toggle(func(l *LDAP) *bool { return &l.StartTLS }), Default: "false",
-		Doc: "Begin TLS on ldap:// before anything is said."},
-	{
-		Name:    "bind_dn",
+		Doc: "Begin TLS on ldap:// before anything else."},
+	{Name: "bind_dn",
 		Kind:    table.Parsed("a distinguished name", parseAnything, func(l *LDAP) *string { return &l.BindDN }),
 		Example: `"cn=doorstep,dc=example,dc=org"`,
-		Doc:     "Who asks, with the password in password_file. Default: nobody.",
-	},
+		Doc:     "The entry to bind as, with the password in password_file. Default: an anonymous bind."},
 	{Name: "base", Kind: table.Parsed("a distinguished name", parseAnything, func(l *LDAP) *string { return &l.Base }),
 		Example: `"o=domains,dc=example,dc=org"`,
-		Doc:     "The entry below which all is."},
+		Doc:     "The entry that all others are below."},
 }
 
 // parseLDAPServer takes the URL of a server. What else could be wrong with it the driver finds.

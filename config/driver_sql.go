@@ -63,20 +63,21 @@ var serverKeys = []table.Key[Database]{
 	{Name: "tls", Default: `"off"`,
 		Kind: table.Word(func(d *Database) *DatabaseTLS { return &d.TLS },
 			DatabaseTLSOff, DatabaseTLSRequire, DatabaseTLSVerify),
-		Doc: "require encrypts, to whoever answers; verify also wants a certificate for host."},
+		Doc: "require encrypts, with any certificate; verify also wants a certificate for host."},
 	{Name: "idle_connections", Default: "5",
 		Kind: table.Count(0, 1000, func(d *Database) *int { return &d.IdleConnections }),
-		Doc:  "Connections that are kept open while nobody asks."},
+		Doc:  "Connections that are kept open while idle."},
 }
 
 // networkKeys are for all databases that are asked over a network, LDAP among them.
 var networkKeys = []table.Key[Database]{
 	{Name: "password_file", Example: `"/etc/doorstep/password"`,
 		Kind: table.Path(func(d *Database) *string { return &d.PasswordFile }),
-		Doc: "A file with the password, in its first line. It is read at each connection. Others than the owner and the " +
-			"group must not be able to read it. Default: no password."},
+		Doc: "A file with the password, in its first line. It is read at each connection. It must be readable only by " +
+			"its owner and group. Default: no password."},
 	{Name: "tls_ca", Kind: table.Path(func(d *Database) *string { return &d.TLSCA }), Example: `"/etc/ssl/ca.pem"`,
-		Doc: "Certificates of the authorities that vouch for the server. Default: those that the system trusts."},
+		Doc: "Certificates of the authorities that issue that of the server. Default: those that the system " +
+			"trusts."},
 	{Name: "max_connections", Default: "10",
 		Kind: table.Count(1, 1000, func(d *Database) *int { return &d.MaxConnections }),
 		Doc:  "Connections open at once. Who asks for more waits, at most for timeout."},

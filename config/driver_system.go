@@ -37,8 +37,8 @@ var systemKeys = []table.Key[System]{
 		Doc: "Login shells of accounts that take no mail."},
 	{Name: "canary", Example: `"canary"`,
 		Kind: table.Parsed("an account", parseAnything, func(s *System) *string { return &s.Canary }),
-		Doc: "An account that must be there. While it is not, nobody is taken to be unknown: getent does not tell an " +
-			"account that is missing from a service that is down."},
+		Doc: "An account that must exist. While it is missing, no account is taken to be unknown: getent cannot tell a " +
+			"missing account from a service that is down."},
 }
 
 // checkSystemAccounts checks the range of users.

@@ -41,7 +41,7 @@ var limitsSection = table.Section[Limits]{
 		{Name: "connections_per_peer", Default: "100",
 			Kind: table.Count(0, 1_000_000, func(l *Limits) *int { return &l.ConnectionsPerPeer }),
 			Doc: "Connections open at once from one IPv4 address or one IPv6 network of 64 bits, over all TCP sockets; 0 for " +
-				"no limit. More are told 421."},
+				"no limit. Others are refused with 421."},
 		{Name: "deliveries_per_mailbox", Default: "16",
 			Kind: table.Count(1, 1000, func(l *Limits) *int { return &l.DeliveriesPerMailbox }),
 			Doc: "Deliveries into one mailbox at the same time. More wait for their turn, no longer than " +
@@ -50,8 +50,8 @@ var limitsSection = table.Section[Limits]{
 			Doc: "Messages of one session, announced as LIMITS MAILMAX; 0 for no limit. The session is ended with 421 4.7.0 " +
 				"at the next."},
 		{Name: "folders", Kind: table.Count(0, 10_000, func(l *Limits) *int { return &l.Folders }), Default: "100",
-			Doc: "Folders of one mailbox. Where a domain says detail = \"create\", strangers can make more until it has so " +
-				"many; what has no folder then goes to the inbox."},
+			Doc: "Folders of one mailbox. With detail = \"create\" in a domain, strangers can create folders up to this " +
+				"number; other mail whose folder is missing goes to the inbox."},
 		{Name: "folder_levels", Kind: table.Count(1, 30, func(l *Limits) *int { return &l.FolderLevels }), Default: "2",
 			Doc: "Levels of a folder that a detail makes: alice+lists.go@example.org has two."},
 		{Name: "idle_timeout", Default: `"5m"`,

@@ -86,8 +86,8 @@ var listenSection = table.Section[Listen]{
 			table.NotEmpty("nobody could connect", "leave it out to let in whom the mode lets in"),
 			parsePrincipal, func(l *Listen) *[]string { return &l.Peers }),
 			Example: `["postfix", "root"]`,
-			Doc: "Unix sockets: the users who may connect, as the kernel tells (SO_PEERCRED). Default: whom the mode " +
-				"lets in."},
+			Doc: "Unix sockets: the users who may connect, as the kernel reports them (SO_PEERCRED). Default: those whom " +
+				"the mode permits."},
 		{Name: "connections", Example: "1000",
 			Kind: table.Count(1, 1_000_000, func(l *Listen) *int { return &l.Connections }),
 			Doc:  "Connections open at once on this socket. Default: limits.connections."},
@@ -105,9 +105,9 @@ var listenSection = table.Section[Listen]{
 		{Name: "trusted", Example: `["postfix"]`,
 			Kind: table.List("addresses and prefixes, or users",
 				table.NotEmpty("nobody would be trusted", "leave it out"), addTrusted),
-			Doc: "Who may say whom it speaks for (XCLIENT, XFORWARD), ask for more than usual priority, and send the PROXY " +
-				"header: on TCP addresses and prefixes such as \"10.0.0.0/8\", on Unix sockets users, as the kernel tells. " +
-				"What they say is logged and grants nothing. Default: nobody."},
+			Doc: "The peers that may speak for others (XCLIENT, XFORWARD), ask for more than usual priority, and send the " +
+				"PROXY header: addresses and prefixes such as \"10.0.0.0/8\" on TCP, users on Unix sockets, as the kernel " +
+				"reports them. What they claim is logged and grants nothing. Default: none."},
 		{Name: "proxy_protocol", Kind: table.Toggle(func(l *Listen) *bool { return &l.ProxyProtocol }), Default: "false",
 			Doc: "Demand the PROXY header of HAProxy, version 1 or 2, at the beginning of each connection, and from trusted " +
 				"peers only. The address in it is then the client's, also for trusted and limits.connections_per_peer."},
@@ -119,12 +119,12 @@ var listenSection = table.Section[Listen]{
 				"See tls-and-auth.md."},
 		{Name: "require_certificate", Default: "false",
 			Kind: table.Toggle(func(l *Listen) *bool { return &l.RequireCertificate }),
-			Doc:  "TLS: take mail only from clients with a certificate that tls.client_ca vouches for."},
+			Doc:  "TLS: take mail only from clients with a certificate of an authority in tls.client_ca."},
 		{Name: "auth", Kind: table.List("mechanisms out of "+hint.AnyOf(auth.Mechanisms),
 			table.NotEmpty("no mechanism is no authentication", "leave it out"), addMechanism),
 			Example: `["SCRAM-SHA-256", "PLAIN"]`,
 			Doc: "Offer AUTH. PLAIN is offered under TLS and on Unix sockets only; EXTERNAL to clients with a certificate, " +
-				"and on Unix sockets to the user whom the kernel tells. All but EXTERNAL need auth.passwd_file. Default: no " +
+				"and on Unix sockets to the user that the kernel reports. All but EXTERNAL need auth.passwd_file. Default: no " +
 				"AUTH."},
 		{Name: "require_auth", Kind: table.Toggle(func(l *Listen) *bool { return &l.RequireAuth }), Default: "false",
 			Doc: "Take mail only from clients that have authenticated."},

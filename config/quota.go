@@ -35,12 +35,12 @@ const maxThresholds = 10
 
 var quotaSection = table.Section[Quota]{
 	Name: "quota",
-	Doc:  "Mailboxes that fill up. What each may hold is said with its account. See quota.md.",
+	Doc:  "Mailboxes that fill up. What each may hold is set with its account. See quota.md.",
 	Keys: []table.Key[Quota]{
 		{Name: "over_quota", Default: `"defer"`,
 			Kind: table.Either(func(q *Quota) *bool { return &q.Reject }, "defer", "reject"),
-			Doc: "What mail for a full mailbox is told: defer has the sender try again (452 4.2.2), reject has it come back " +
-				"at once (552 5.2.2)."},
+			Doc: "The answer to mail for a full mailbox: defer has the sender try again (452 4.2.2), reject has it come " +
+				"back at once (552 5.2.2)."},
 		{Name: "grace", Kind: table.Size(0, 1<<40, func(q *Quota) *int64 { return &q.Grace }), Default: `"10MiB"`,
 			Doc: "By how much the last message may go over the quota. A mailbox that is full takes no more."},
 		{Name: "trash", Default: `"ignore"`,

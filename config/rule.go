@@ -44,15 +44,15 @@ var ruleSection = table.Section[Rule]{
 			Doc: "The field. Where there are several, one that fits is enough. Only the first 64 KiB of a header are " +
 				"looked at, and 8 KiB of a field."},
 		{Name: "equals", Kind: table.Text("a text", setTest(RuleEquals)), Example: `"YES"`,
-			Doc: "What the field must say, without regard to case and to spaces around it. Default: anything, as long as it " +
-				"is there."},
+			Doc: "What the value of the field must be, without regard to case and to spaces around it. Default: anything, " +
+				"as long as the field is there."},
 		{Name: "contains", Kind: table.Text("a text", setTest(RuleContains)), Example: `"yes"`,
 			Doc: "What must occur in the field, without regard to case. Not together with equals."},
 		{Name: "folder", Example: `"Junk"`, Required: true,
 			Kind: table.Parsed("a folder", parseAnything, func(r *Rule) *string { return &r.Folder }),
 			Doc:  "The folder, in UTF-8, with dots between its levels."},
 		{Name: "create", Kind: table.Toggle(func(r *Rule) *bool { return &r.Create }), Default: "true",
-			Doc: "Make the folder where it is missing, whatever limits.folders says. false leaves the mail in the inbox then."},
+			Doc: "Make the folder if it is missing, regardless of limits.folders. With false such mail stays in the inbox."},
 		{Name: "domains", Kind: table.ParsedList("domains",
 			table.NotEmpty("no domain is named", "leave it out for all domains"),
 			parseDomain, func(r *Rule) *[]string { return &r.Domains }),

@@ -17,8 +17,9 @@ var sandboxSection = table.Section[Sandbox]{
 		"Without it on kernels that have no Landlock. See security.md.",
 	Keys: []table.Key[Sandbox]{
 		{Name: "enabled", Kind: table.Toggle(func(s *Sandbox) *bool { return &s.Enabled }), Default: "true", Restart: true,
-			Doc: "Whether, and whether core dumps and debuggers are kept out. There is no sandbox either where nobody can " +
-				"tell beforehand where mailboxes are, with {home} in store.path or with a [[directory]], unless paths says so."},
+			Doc: "Whether to have the sandbox, and to keep out core dumps and debuggers. There is no sandbox if it cannot " +
+				"be known beforehand where mailboxes are, with {home} in store.path or with a [[directory]], unless paths is " +
+				"set."},
 		{Name: "paths", Kind: table.List("directories", nil, addSandboxPath), Example: `["/home"]`, Restart: true,
 			Doc: "More directories to write to. Default: none."},
 	},

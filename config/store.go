@@ -64,9 +64,9 @@ var storeSection = table.Section[Store]{
 			Doc: "Store a message for several mailboxes of one owner and file system as one file with hard links. Such a " +
 				"message names no recipient in Delivered-To and Received, since all would read it."},
 		{Name: "user", Kind: table.Text("a user", setStoreUser), Example: `"vmail"`, Restart: true,
-			Doc: "Whom the server runs as. Root opens sockets and reads keys and passwords, and then becomes this user for " +
-				"good, before it takes mail; no other user but root can start it then. See privileges.md. Default: whoever " +
-				"starts it."},
+			Doc: "The user that the server runs as. Root opens sockets and reads keys and passwords, and then becomes this " +
+				"user for good, before it takes mail; no other user but root can start it then. See privileges.md. Default: " +
+				"the user who starts it."},
 		{Name: "group", Example: `"vmail"`, Restart: true,
 			Kind: table.Parsed("a group", parsePrincipal, func(s *Store) *string { return &s.Group }),
 			Doc:  "The group that the server runs with. Default: that of user."},

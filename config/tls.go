@@ -33,17 +33,18 @@ var tlsSection = table.Section[TLS]{
 	Doc:  "Files for TLS, in PEM. Certificate and key are read again when they change.",
 	Keys: []table.Key[TLS]{
 		{Name: "certificate", Kind: table.Path(func(t *TLS) *string { return &t.Certificate }), Example: `"cert.pem"`,
-			Doc: "The certificate of the server, and behind it those that lead to its authority."},
+			Doc: "The certificate of the server, followed by those that lead to its authority."},
 		{Name: "key", Kind: table.Path(func(t *TLS) *string { return &t.Key }), Example: `"key.pem"`,
-			Doc: "Its key. Others than the owner and the group must not be able to read it."},
+			Doc: "Its key. It must be readable only by its owner and group."},
 		{Name: "client_ca", Kind: table.Path(func(t *TLS) *string { return &t.ClientCA }), Example: `"clients.pem"`,
-			Doc: "Certificates of the authorities that vouch for clients. Default: clients are not asked for a certificate."},
+			Doc: "Certificates of the authorities that issue those of clients. Default: clients are not asked for a " +
+				"certificate."},
 	},
 }
 
 // What to say if clients cannot be known by their certificates.
 const (
-	noClientCA    = "nobody vouches for the certificates of clients"
+	noClientCA    = "client certificates cannot be verified: client_ca is not set"
 	writeClientCA = `write client_ca = "clients.pem" in [tls]`
 )
 

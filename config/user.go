@@ -63,8 +63,8 @@ var userSection = table.Section[User]{
 			Doc: "The group by number. Default: that of owner."},
 		{Name: "owner_since", Example: `"2014-04-03T23:01:00Z"`,
 			Kind: table.Timestamp(func(u *User) *time.Time { return &u.OwnerSince }),
-			Doc: "Since when the account has its present owner. Where any account says so, RRVS is offered (RFC 7293): " +
-				"mail for an earlier owner is refused with 550 5.7.17. A date alone stands for its end, in UTC."},
+			Doc: "Since when the account has its present owner. If any account has this, RRVS is offered (RFC 7293): mail " +
+				"for an earlier owner is refused with 550 5.7.17. A date alone stands for its end, in UTC."},
 	},
 }
 
