@@ -1,12 +1,14 @@
 package delivery
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"slices"
 	"time"
 
 	"github.com/doorstep-mail/doorstep/delivery/directory"
+	"github.com/doorstep-mail/doorstep/delivery/head"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/mailbox"
@@ -65,12 +67,10 @@ type transaction struct {
 	committed time.Time // when the content had come
 
 	recipients []recipient // accepted, in order
-	parts      int         // of all recipients
 	copies     []copyFor   // one for each distinct mailbox
+	head       head.Editor
+	content    *mailbox.Content // its Deliver has been called where message is set
 	message    *mailbox.Message
-	head       headEditor
-	named      bool   // the store knows the copies
-	held       []byte // what waits until it does
 }
 
 // A recipient is an accepted one, and which copies are theirs.
@@ -94,6 +94,7 @@ type copyFor struct {
 	dest    mailbox.Dest
 	to      address.Address
 	account *directory.Account
+	force   bool // into a full mailbox too
 }
 
 // Rcpt resolves a forward-path and accepts it, if its accounts take mail.
@@ -108,7 +109,6 @@ func (t *transaction) Rcpt(ctx context.Context, r *lmtp.Recipient) error {
 	for i, p := range places {
 		parts[i] = part{p.account, t.copyFor(p, r.To)}
 	}
-	t.parts += len(parts)
 	t.recipients = append(t.recipients, recipient{to: r.To, parts: parts, since: r.ValidSince, force: overrides(r)})
 	return nil
 }
@@ -170,62 +170,83 @@ func samePlace(a, b mailbox.Dest) bool {
 // wrong with one copy is that recipient's outcome.
 func (t *transaction) Write(p []byte) (int, error) {
 	t.begin()
-	if err := t.head.Write(p); err != nil {
-		return 0, err
+	n, err := t.head.Write(p)
+	if err == nil {
+		err = t.looped()
 	}
-	if t.head.place == inBody || len(t.held) > maxUndecided {
-		t.name()
-	}
-	return len(p), nil
+	return n, err
 }
 
 // begin makes ready for the first content.
-func (t *transaction) begin() *mailbox.Message {
-	if t.message != nil {
-		return t.message
-	}
-	t.message = t.agent.Store.NewMessage()
-	t.head.dst = sink{t}
-	if t.agent.RRVS {
-		t.head.since = &sinceFields{}
-	}
-	if len(t.agent.Rules) > 0 {
-		t.head.fields = newRuleFields(t.agent.Rules)
-	} else if !t.agent.RRVS || len(t.copies) == t.parts {
-		t.name() // the header cannot change where copies go, nor whom they are for
-	}
-	return t.message
-}
-
-// name names the copies to the store, and passes on what has waited for that.
-func (t *transaction) name() {
-	if t.named {
+func (t *transaction) begin() {
+	if t.content != nil {
 		return
 	}
-	t.named = true
-	t.fileByHeader()
-	t.refuseByHeader()
+	t.content = t.agent.Store.NewContent()
+	t.head.To = sink{t}
+	if t.agent.RRVS {
+		t.head.Remove = isSinceField
+	}
+	if t.agent.RRVS || len(t.agent.Rules) > 0 {
+		t.head.Collect = t.agent.asksFor
+	}
+}
+
+// asksFor reports whether the header fields of a name are needed.
+func (a *Agent) asksFor(name []byte) bool {
+	return a.RRVS && isSinceField(name) ||
+		slices.ContainsFunc(a.Rules, func(r Rule) bool { return bytes.EqualFold([]byte(r.Field), name) })
+}
+
+// maxReceived is how many Received fields a message may have: with more it is taken to be in a loop (RFC 5321 §6.3).
+const maxReceived = 100
+
+var errLoop = &lmtp.Error{Code: 554, Enhanced: "5.4.6", Text: "too many hops, the message is in a loop", Rule: "loop"}
+
+// looped refuses a message that went through too many hands.
+func (t *transaction) looped() error {
+	if t.head.Received > maxReceived {
+		return errLoop
+	}
+	return nil
+}
+
+// A sink passes the edited message on. What it gets first is the header: that decides where copies go, and whom they
+// are for, so that they are named now. When no copy can take the content any more the rest is of no use, but its
+// recipients each have their own outcome, which Commit reports.
+type sink struct{ t *transaction }
+
+func (s sink) Write(p []byte) (int, error) {
+	s.t.name()
+	_, _ = s.t.content.Write(p)
+	return len(p), nil
+}
+
+// name names the copies to the store.
+func (t *transaction) name() {
+	if t.message != nil {
+		return
+	}
+	header := t.head.Header()
+	t.fileByHeader(header)
+	t.refuseByHeader(header)
 	for _, r := range slices.Backward(t.recipients) {
 		if r.refused != nil {
 			continue
 		}
 		for _, p := range r.parts {
 			t.copies[p.copy].to = r.to // in the end the first of them
+			t.copies[p.copy].force = t.copies[p.copy].force || r.force
 		}
 	}
 	now := t.agent.now()
+	var room [1]mailbox.Copy
+	copies := room[:0]
 	for _, c := range t.copies {
-		t.message.Add(c.dest, traceFields(t.session, t.envelope, t.addressee(c), now))
+		trace := traceFields(t.session, t.envelope, t.addressee(c), now)
+		copies = append(copies, mailbox.Copy{To: c.dest, Header: trace, IgnoreQuota: c.force})
 	}
-	for _, r := range t.recipients {
-		for _, p := range r.parts {
-			if r.force && r.refused == nil {
-				t.message.IgnoreQuota(p.copy)
-			}
-		}
-	}
-	t.message.Write(t.held) // as in sink
-	t.held = nil
+	t.message = t.content.Deliver(copies...)
 }
 
 // addressee is whom the trace fields of a copy name: nobody where several mailboxes may share its
@@ -237,23 +258,10 @@ func (t *transaction) addressee(c copyFor) address.Address {
 	return c.to
 }
 
-// A sink is where content goes on to the store, once that knows the copies. When no copy can take
-// it any more the rest is of no use, but its recipients each have their own outcome, which Commit
-// reports.
-type sink struct{ t *transaction }
-
-func (s sink) Write(p []byte) (int, error) {
-	if !s.t.named {
-		s.t.held = append(s.t.held, p...)
-		return len(p), nil
-	}
-	s.t.message.Write(p) // the error comes again with each copy's outcome
-	return len(p), nil
-}
-
 // Abort drops the message, and logs why its recipients were refused.
 func (t *transaction) Abort(why error) {
-	t.begin().Abort()
+	t.begin()
+	t.content.Close()
 	if why == nil {
 		return
 	}

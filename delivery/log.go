@@ -23,11 +23,11 @@ func (t *transaction) logDone(r *recipient, p part, err error) {
 	if err == nil {
 		what, place = "delivered", slog.String("file", c.dest.String()+"/new/"+t.message.Name(p.copy))
 	}
-	t.tell(Outcome{To: r.to, Mailbox: p.account.Address, Size: t.message.Size(), Err: err})
+	t.tell(Outcome{To: r.to, Mailbox: p.account.Address, Size: t.content.Size(), Err: err})
 	t.log(what, err,
 		slog.String("to", r.to.Log()),
 		slog.String("mailbox", p.account.Address),
-		slog.Int64("size", t.message.Size()),
+		slog.Int64("size", t.content.Size()),
 		place)
 }
 

@@ -6,7 +6,6 @@ import (
 
 	"github.com/doorstep-mail/doorstep/internal/guard"
 	"github.com/doorstep-mail/doorstep/lmtp"
-	"github.com/doorstep-mail/doorstep/mailbox"
 )
 
 // Commit ends the content and delivers. LMTP recipients succeed and fail each on their own;
@@ -17,11 +16,9 @@ import (
 // keep the session from telling its client so.
 func (t *transaction) Commit(ctx context.Context) <-chan error {
 	t.committed = t.agent.now()
-	message := t.begin()
-	looped := t.head.Close() // by the very last line
-	if looped == nil {
-		t.name()
-	}
+	t.begin()
+	_ = t.head.Close() // sink takes everything
+	looped := t.looped()
 	o := &outcomes{
 		t:     t,
 		out:   make(chan error, len(t.recipients)),
@@ -29,19 +26,25 @@ func (t *transaction) Commit(ctx context.Context) <-chan error {
 		errs:  make([]error, len(t.copies)),
 	}
 	if looped != nil {
-		message.Abort()
+		t.content.Close()
 		o.all(looped)
 		return o.out
 	}
-	t.refuseByHeader() // again, by fields that did not come in time for that
+	t.refuseByHeader(t.head.Header()) // again, by fields that did not come in time for that
 	o.mu.Lock()
-	log := t.agent.Log.With("transaction", t.envelope.ID)
 	o.expiry = context.AfterFunc(ctx, func() {
-		guard.Run(log, "delivery", func() { o.expire(context.Cause(ctx)) })
+		o.report(guard.Call(func() error { o.expire(context.Cause(ctx)); return nil }))
 	})
 	o.mu.Unlock()
-	go guard.Run(log, "delivery", func() { o.deliver(ctx, message) })
+	go func() { o.report(guard.Call(func() error { o.deliver(ctx); return nil })) }()
 	return o.out
+}
+
+// report logs a panic.
+func (o *outcomes) report(err error) {
+	if err != nil { // for which alone a logger with the transaction is made
+		guard.Report(o.t.agent.Log.With("transaction", o.t.envelope.ID), "delivery", err)
+	}
 }
 
 // outcomes turns what becomes of the copies, in whatever order, into what the recipients are
@@ -60,11 +63,12 @@ type outcomes struct {
 }
 
 // deliver delivers the copies, and tells of each as soon as it can.
-func (o *outcomes) deliver(ctx context.Context, message *mailbox.Message) {
+func (o *outcomes) deliver(ctx context.Context) {
 	defer o.end() // after a panic, who has no outcome yet is told 451
+	message := o.t.message
+	defer o.t.content.Close()
 	if o.t.session.Protocol == lmtp.ESMTP && !o.t.envelope.PRDR {
 		if refused := o.t.firstRefused(); refused != nil {
-			message.Abort()
 			o.all(refused)
 			return
 		}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/emersion/go-message/textproto"
+
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
@@ -43,46 +45,9 @@ var roles = map[string]bool{
 
 func isRole(local string) bool { return roles[strings.ToLower(local)] }
 
-const (
-	// maxSinceFields and maxSinceField bound what is kept of a header's fields. What is beyond
-	// is not honored: their author is the only one to lose by it.
-	maxSinceFields = 100
-	maxSinceField  = 1000
-)
+const sinceField = "Require-Recipient-Valid-Since"
 
-// sinceFields collects the bodies of Require-Recipient-Valid-Since fields; nil collects none.
-type sinceFields struct {
-	bodies [][]byte
-	open   bool // the field that is passing is one
-}
-
-// begin is told of each field that begins, and reports whether it is one.
-func (f *sinceFields) begin(name []byte) bool {
-	if f == nil {
-		return false
-	}
-	f.open = bytes.EqualFold(name, []byte("Require-Recipient-Valid-Since"))
-	if !f.open {
-		return false
-	}
-	if len(f.bodies) == maxSinceFields {
-		f.open = false // dropped, but not kept
-		return true
-	}
-	f.bodies = append(f.bodies, nil)
-	return true
-}
-
-// add takes the next octets of the field that is passing.
-func (f *sinceFields) add(p []byte) {
-	if f == nil || !f.open {
-		return
-	}
-	last := &f.bodies[len(f.bodies)-1]
-	if len(*last)+len(p) <= maxSinceField {
-		*last = append(*last, p...)
-	}
-}
+func isSinceField(name []byte) bool { return bytes.EqualFold(name, []byte(sinceField)) }
 
 // A since is what one field says.
 type since struct {
@@ -90,17 +55,12 @@ type since struct {
 	time time.Time
 }
 
-// parse understands the fields, and passes over those that make no sense.
+// sinceFields understands the fields of a header, and passes over those that make no sense.
 //
 //	rrvs = "Require-Recipient-Valid-Since:" addr-spec ";" date-time CRLF
-func (f *sinceFields) parse() []since {
-	if f == nil {
-		return nil
-	}
+func sinceFields(header textproto.Header) []since {
 	var all []since
-	for _, body := range f.bodies {
-		_, text, _ := strings.Cut(string(body), ":")
-		text = strings.NewReplacer("\r", "", "\n", "").Replace(text)
+	for _, text := range header.Values(sinceField) {
 		semicolon := strings.LastIndexByte(text, ';')
 		if semicolon < 0 {
 			continue
@@ -118,8 +78,8 @@ func (f *sinceFields) parse() []since {
 
 // refuseByHeader refuses those recipients whose mailbox had another owner when the header's
 // author knew it. One for whom the client has said a time is held to that (RFC 7293 §5.2).
-func (t *transaction) refuseByHeader() {
-	fields := t.head.since.parse()
+func (t *transaction) refuseByHeader(header textproto.Header) {
+	fields := sinceFields(header)
 	if len(fields) == 0 {
 		return
 	}

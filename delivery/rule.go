@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/emersion/go-message/textproto"
+
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/mailbox"
 )
@@ -71,12 +73,10 @@ func (a *Agent) RulesFor(account *directory.Account) []*Rule {
 
 // fileByHeader puts the copies into the folders that the rules want, now that the header is
 // known. Copies that come to be for one folder become one.
-func (t *transaction) fileByHeader() {
+func (t *transaction) fileByHeader(header textproto.Header) {
 	var fitting []*Rule
-	values := t.head.fields.values()
 	for i := range t.agent.Rules {
-		rule := &t.agent.Rules[i]
-		if found, there := values[strings.ToLower(rule.Field)]; there && rule.fits(found) {
+		if rule := &t.agent.Rules[i]; rule.fits(ruleValues(header, rule.Field)) {
 			fitting = append(fitting, rule)
 		}
 	}
@@ -115,66 +115,13 @@ func (a *Agent) destBy(rule *Rule, to mailbox.Dest) mailbox.Dest {
 	return folder
 }
 
-const (
-	// maxRuleFields and maxRuleField bound what is kept of a header for the rules: so many
-	// fields of the names that they ask for, and of each so many octets.
-	maxRuleFields = 100
-	maxRuleField  = 8 << 10
-)
-
-// ruleFields collects the header fields that rules ask for; nil collects none.
-type ruleFields struct {
-	wanted map[string]bool // names in lower case
-	found  []ruleField
-	open   bool // the field that is passing is one
-}
-
-type ruleField struct {
-	name string // in lower case
-	text []byte // the whole field
-}
-
-func newRuleFields(rules []Rule) *ruleFields {
-	f := &ruleFields{wanted: map[string]bool{}}
-	for _, r := range rules {
-		f.wanted[strings.ToLower(r.Field)] = true
-	}
-	return f
-}
-
-// begin is told of each field that begins.
-func (f *ruleFields) begin(name []byte) {
-	if f == nil {
-		return
-	}
-	lower := strings.ToLower(string(name))
-	if f.open = f.wanted[lower] && len(f.found) < maxRuleFields; f.open {
-		f.found = append(f.found, ruleField{name: lower})
-	}
-}
-
-// add takes the next octets of the field that is passing.
-func (f *ruleFields) add(p []byte) {
-	if f == nil || !f.open {
-		return
-	}
-	last := &f.found[len(f.found)-1]
-	last.text = append(last.text, p[:min(len(p), maxRuleField-len(last.text))]...)
-}
-
-// values gives what the fields say, by name.
-func (f *ruleFields) values() map[string][]string {
-	if f == nil {
-		return nil
-	}
-	values := map[string][]string{}
-	for _, field := range f.found {
-		_, text, _ := strings.Cut(string(field.text), ":")
-		text = strings.TrimSpace(strings.NewReplacer("\r", "", "\n", "").Replace(text))
+// ruleValues are what the fields of a name say, with encoded words read.
+func ruleValues(header textproto.Header, name string) []string {
+	values := header.Values(name)
+	for i, text := range values {
 		if read, err := new(mime.WordDecoder).DecodeHeader(text); err == nil {
-			text = read
+			values[i] = read
 		}
-		values[field.name] = append(values[field.name], text)
 	}
 	return values
 }

@@ -80,7 +80,7 @@ func TestRules(t *testing.T) {
 		"in the body":                     {`Subject: x\r\n\r\nX-Spam-Flag: YES\r\n`, ""},
 		"no header":                       {`\r\nX-Spam-Flag: YES\r\n`, ""},
 		"no body":                         {`Subject: x\r\nX-Spam-Flag: YES\r\n`, "/.Junk"},
-		"mbox line":                       {`From x\r\nX-Spam-Flag: YES\r\n\r\n`, "/.Junk"},
+		"mbox line":                       {`From x Mon Nov 23 17:00:00 2026\r\nX-Spam-Flag: YES\r\n\r\n`, "/.Junk"},
 		"first wins":                      {`List-Id: <go.example>\r\nX-Spam-Flag: YES\r\n\r\n`, "/.Junk"},
 		"a missing folder is the inbox":   {`X-Virus: eicar\r\n\r\n`, ""},
 		"contains":                        {`List-Id: Go\r\n people <go.Example>\r\n\r\n`, "/.Lists.Go"},

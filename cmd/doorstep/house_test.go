@@ -36,8 +36,9 @@ var arrows = []struct {
 	{"config/internal", []string{"config/internal"}},
 	{"config", []string{"config/internal", "internal", "lmtp/address", "lmtp/auth", "lmtp/keypair", "mailbox"}}, // which it asks about files, and folders' names
 	{"delivery/directory", []string{"delivery/directory", "internal", "lmtp/address"}},
+	{"delivery/head", nil},
 	{"delivery/warning", []string{"internal", "mailbox"}},
-	{"delivery", []string{"delivery/directory", "delivery/warning", "internal", "lmtp", "mailbox"}},
+	{"delivery", []string{"delivery/directory", "delivery/head", "delivery/warning", "internal", "lmtp", "mailbox"}},
 	{"internal", []string{"internal"}},
 	{"lmtp/client", []string{"internal", "lmtp/address"}},
 	{"lmtp/address", nil},
