@@ -34,7 +34,7 @@ func (x *expansion) take(ctx context.Context, entry directory.Entry, key directo
 	if entry.Account == nil {
 		return x.alias(ctx, key, entry.Targets, as.Detail)
 	}
-	x.note(Step{rule, key.String(), entry.Account.Address})
+	x.note(Step{rule, key.String(), address.Shown(entry.Account.Address)})
 	as.Account = entry.Account
 	for _, other := range x.found {
 		if other.Account.Key == as.Account.Key && other.Detail == as.Detail {

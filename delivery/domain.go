@@ -106,7 +106,7 @@ func (x *expansion) domain(ctx context.Context, to address.Address) (*Domain, er
 			return nil, noDomain(err)
 		}
 		if d, ok := x.resolver.Domains[key]; ok {
-			x.note(Step{"domain", key, d.Name})
+			x.note(Step{"domain", address.DomainUnicode(key), d.Name})
 			return d, nil
 		}
 		known, err := x.known(ctx, key)
@@ -115,15 +115,15 @@ func (x *expansion) domain(ctx context.Context, to address.Address) (*Domain, er
 			x.note(Step{"domain", name, "not one of ours"})
 			return nil, noDomain(nil)
 		case err != nil:
-			x.note(Step{"domain", key, err.Error()})
-			return nil, notNow(fmt.Errorf("look up domain %s: %w", key, err))
+			x.note(Step{"domain", address.DomainUnicode(key), err.Error()})
+			return nil, notNow(fmt.Errorf("look up domain %s: %w", address.DomainUnicode(key), err))
 		case known.AliasOf == "":
-			x.note(Step{"domain", key, known.Name})
+			x.note(Step{"domain", address.DomainUnicode(key), known.Name})
 			d := *x.resolver.Unlisted
 			d.Name, d.Key = known.Name, key
 			return &d, nil
 		}
-		x.note(Step{"domain alias", key, known.AliasOf})
+		x.note(Step{"domain alias", address.DomainUnicode(key), known.AliasOf})
 		name = known.AliasOf
 	}
 	return nil, notNow(fmt.Errorf("domain %s: more than %d domains that are another's name", to.Domain, maxDomainAliases))

@@ -21,7 +21,7 @@ type Outcome struct {
 	Session     *lmtp.Session
 	Transaction string
 	From, To    address.Address
-	// Mailbox is the address of the account, "" where RCPT was refused.
+	// Mailbox is the address of the account in its shown form, "" where RCPT was refused.
 	Mailbox string
 	// Size is in octets, as sent; 0 where RCPT was refused.
 	Size int64

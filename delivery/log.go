@@ -23,10 +23,11 @@ func (t *transaction) logDone(r *recipient, p part, err error) {
 	if err == nil {
 		what, place = "delivered", slog.String("file", c.dest.String()+"/new/"+t.message.Name(p.copy))
 	}
-	t.tell(Outcome{To: r.to, Mailbox: p.account.Address, Size: t.content.Size(), Err: err})
+	box := address.Shown(p.account.Address)
+	t.tell(Outcome{To: r.to, Mailbox: box, Size: t.content.Size(), Err: err})
 	t.log(what, err,
 		slog.String("to", r.to.Log()),
-		slog.String("mailbox", p.account.Address),
+		slog.String("mailbox", box),
 		slog.Int64("size", t.content.Size()),
 		place)
 }

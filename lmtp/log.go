@@ -18,10 +18,7 @@ func (c *conn) refuseArgument(command, argument string, r Reply, why error) Repl
 	if why != nil {
 		reason = why.Error()
 	}
-	if len(argument) > maxLogged {
-		argument = argument[:maxLogged] + "..."
-	}
-	c.log.Info("refused", "command", command, "argument", address.Escape(argument),
+	c.log.Info("refused", "command", command, "argument", address.Escape(address.Cut(argument, maxLogged)),
 		"rule", syntaxRule(r), "code", strconv.Itoa(r.Code)+" "+r.Enhanced, "reason", reason)
 	return r
 }

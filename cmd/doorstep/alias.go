@@ -36,6 +36,7 @@ func aliasAddCommand() *cobra.Command {
 	}
 	m := managementFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		args = unescaped(args)
 		return m.do(cmd, sqlite.Edit, func(s managed) error {
 			if err := s.claim(cmd.Context(), args[0], cmd.ErrOrStderr()); err != nil {
 				return err
@@ -82,6 +83,7 @@ func aliasDelCommand() *cobra.Command {
 	}
 	m := managementFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		args = unescaped(args)
 		return m.do(cmd, sqlite.Edit, func(s managed) error { return s.DeleteAlias(cmd.Context(), args[0], args[1:]...) })
 	}
 	return cmd
@@ -105,7 +107,20 @@ func listAliases(ctx context.Context, s managed, args []string) (list []listedAl
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, listedAlias(a))
+		listed := listedAlias{Address: address.Shown(a.Address)}
+		for _, target := range a.Targets {
+			listed.Targets = append(listed.Targets, address.Shown(target))
+		}
+		list = append(list, listed)
 	}
 	return list, nil
+}
+
+// unescaped are addresses as they were typed, or pasted from where they were printed.
+func unescaped(args []string) []string {
+	out := make([]string, len(args))
+	for i, arg := range args {
+		out[i] = address.Unescape(arg)
+	}
+	return out
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/internal/guard"
 	"github.com/doorstep-mail/doorstep/lmtp"
+	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/lmtp/client"
 )
 
@@ -202,7 +203,7 @@ func reportDelivery(outcomes []client.Outcome, stderr io.Writer) error {
 		if o.Err != nil {
 			answer = o.Err.Error()
 		}
-		fmt.Fprintf(stderr, "doorstep: deliver to %s: %s\n", o.To, printableLine(answer))
+		fmt.Fprintf(stderr, "doorstep: deliver to %s: %s\n", o.To, address.Readable(answer))
 		code = worse(code, sysexit(o.Final))
 	}
 	if code != exitOK {

@@ -84,7 +84,7 @@ func buildDirectory(c *config.Config, accounts *static.Directory, domains *deliv
 
 // logOverlap tells of an address that several directories have.
 func logOverlap(log *slog.Logger, o directory.Overlap) {
-	who := log.With("address", address.Escape(o.Key.String()), "directories", o.Backends)
+	who := log.With("address", o.Key.String(), "directories", o.Backends)
 	if o.Deferred {
 		who.Error("several directories have this address, its mail is deferred", "hint", overlapHint)
 	} else {

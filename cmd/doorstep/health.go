@@ -41,7 +41,7 @@ func (h *health) problems(ctx context.Context) []string {
 	for _, err := range []error{h.storeProblem(ctx, c), directoryProblem(ctx, c, agent)} {
 		guard.Report(h.log, "health check", err)
 		if err != nil {
-			problems = append(problems, address.Escape(err.Error()))
+			problems = append(problems, address.Readable(err.Error()))
 		}
 	}
 	return problems

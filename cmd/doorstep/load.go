@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
 
 // defaultConfig is where the configuration is looked for.
@@ -50,6 +51,6 @@ func unreadable(path string, err error) string {
 
 func printProblems(w io.Writer, problems []config.Problem) {
 	for _, p := range problems {
-		fmt.Fprintln(w, p)
+		fmt.Fprintln(w, address.Readable(p.String()))
 	}
 }

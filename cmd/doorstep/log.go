@@ -9,10 +9,10 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
 
 // A logOutput is where lines of the log go: one Write is one line. A line that cannot be written is
@@ -65,16 +65,28 @@ func isJournal(w io.Writer, stream string) bool {
 
 // options are those of a handler that writes here.
 func (o *logOutput) options(level slog.Leveler) *slog.HandlerOptions {
-	options := &slog.HandlerOptions{Level: level}
-	if o.journal {
-		options.ReplaceAttr = func(groups []string, a slog.Attr) slog.Attr {
-			if len(groups) == 0 && a.Key == slog.TimeKey {
-				return slog.Attr{}
-			}
-			return a
+	return &slog.HandlerOptions{Level: level, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+		if o.journal && len(groups) == 0 && a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return readableAttr(a)
+	}}
+}
+
+// readableAttr escapes in a value what address.Readable does. Addresses, and octets of clients, have been escaped where
+// they were logged; here are names from databases, and errors that quote them.
+func readableAttr(a slog.Attr) slog.Attr {
+	switch a.Value.Kind() {
+	case slog.KindString:
+		if text := a.Value.String(); address.Readable(text) != text {
+			a.Value = slog.StringValue(address.Readable(text))
+		}
+	case slog.KindAny:
+		if err, ok := a.Value.Any().(error); ok {
+			a.Value = slog.StringValue(address.Readable(err.Error()))
 		}
 	}
-	return options
+	return a
 }
 
 // Write writes a line. It never fails, and says nothing to whoever logs.
@@ -109,7 +121,7 @@ func priority(line []byte) string {
 }
 
 // escapeJSON escapes what slog leaves alone in JSON and a terminal does not: DEL, C1 controls, and
-// marks that turn or hide text (CVE-2021-42574). The text handler quotes all of them.
+// marks that turn or hide text (CVE-2021-42574), where a value is neither a text nor an error.
 func escapeJSON(line []byte) []byte {
 	if !bytes.ContainsFunc(line[:max(len(line)-1, 0)], isUnsafe) {
 		return line
@@ -131,5 +143,5 @@ func escapeJSON(line []byte) []byte {
 	return b.Bytes()
 }
 
-// isUnsafe: a space that is not ASCII's is one that can hide.
-func isUnsafe(r rune) bool { return r != ' ' && !unicode.IsPrint(r) }
+// isUnsafe: U+FFFD stands there for octets that were no UTF-8, and does no harm.
+func isUnsafe(r rune) bool { return r != utf8.RuneError && !address.IsShown(r) }

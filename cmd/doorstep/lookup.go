@@ -39,7 +39,7 @@ func lookupCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		found, err := lookup(cmd.Context(), c, args[0])
+		found, err := lookup(cmd.Context(), c, address.Unescape(args[0]))
 		if err != nil {
 			return err
 		}
@@ -104,7 +104,7 @@ func lookup(ctx context.Context, c *config.Config, text string) (*lookupResult, 
 	if err != nil {
 		return nil, failed(err, "doorstep check tells what is wrong with the configuration")
 	}
-	result := &lookupResult{Address: text}
+	result := &lookupResult{Address: to.Log()}
 	all, err := agent.Resolver.Explain(ctx, to, result.note)
 	if overlap := (*directory.Overlap)(nil); errors.As(err, &overlap) {
 		result.note(delivery.Step{Rule: "twice", Input: overlap.Key.String(), Result: overlapHint})
@@ -114,7 +114,7 @@ func lookup(ctx context.Context, c *config.Config, text string) (*lookupResult, 
 			result.note(delivery.Step{Rule: "twice", Input: found.Account.Key.String(), Result: "in " + strings.Join(names, " and ") + ": the first counts"})
 		}
 		if refused := delivery.RefuseInternationalized(found.Account, to); refused != nil {
-			result.note(delivery.Step{Rule: "smtputf8", Input: found.Account.Address, Result: replyText(refused)})
+			result.note(delivery.Step{Rule: "smtputf8", Input: address.Shown(found.Account.Address), Result: replyText(refused)})
 			if err == nil && !to.IsASCII() {
 				err = refused // no transaction without SMTPUTF8 can name it
 			}
@@ -135,11 +135,11 @@ func (r *lookupResult) note(s delivery.Step) { r.Steps = append(r.Steps, lookupS
 func (r *lookupResult) place(ctx context.Context, agent *delivery.Agent, found delivery.Resolution, to address.Address) (refused error) {
 	dest, step, err := agent.Dest(found)
 	if dest == (mailbox.Dest{}) {
-		r.note(delivery.Step{Rule: "maildir", Input: found.Account.Address, Result: err.Error()})
+		r.note(delivery.Step{Rule: "maildir", Input: address.Shown(found.Account.Address), Result: err.Error()})
 		return delivery.Refusal(err)
 	}
 	box := lookupMailbox{
-		Account: found.Account.Address, Detail: found.Detail, Maildir: dest.String(),
+		Account: address.Shown(found.Account.Address), Detail: found.Detail, Maildir: dest.String(),
 		Quota: dest.Quota.Bytes, QuotaMessages: dest.Quota.Messages,
 	}
 	if dest.Owner != (mailbox.Owner{}) {

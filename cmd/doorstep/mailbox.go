@@ -56,7 +56,7 @@ func eachMailbox(cmd *cobra.Command, file string, addresses []string, do func(*m
 				err = do(agent.Store, accountMailbox{a, dest})
 			}
 			if err != nil {
-				err = fmt.Errorf("%s: %w", a.Address, err)
+				err = fmt.Errorf("%s: %w", address.Shown(a.Address), err)
 			}
 		}
 		if err != nil {
@@ -80,7 +80,7 @@ func eachMailbox(cmd *cobra.Command, file string, addresses []string, do func(*m
 
 // namedMailboxes finds the accounts of an address, also those that take no mail.
 func namedMailboxes(ctx context.Context, r *delivery.Resolver, text string, one func(*directory.Account, error)) {
-	to, err := address.ParseForwardPath(text, true)
+	to, err := address.ParseForwardPath(address.Unescape(text), true)
 	if err != nil {
 		one(nil, fmt.Errorf("address %q: %w", text, err))
 		return

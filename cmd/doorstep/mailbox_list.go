@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/mailbox"
 )
 
@@ -57,7 +58,7 @@ func listMailboxes(cmd *cobra.Command, file string, args []string, asJSON bool, 
 // mailboxRow is the row of a mailbox of which it was asked what it holds. One that is not there yet holds
 // nothing.
 func mailboxRow(m accountMailbox, used mailbox.Usage, err error) (listedMailbox, error) {
-	row := listedMailbox{Account: m.account.Address, Maildir: m.dest.String(), Exists: err == nil, Used: used, Quota: m.dest.Quota}
+	row := listedMailbox{Account: address.Shown(m.account.Address), Maildir: m.dest.String(), Exists: err == nil, Used: used, Quota: m.dest.Quota}
 	if errors.Is(err, mailbox.ErrNoMailbox) {
 		err = nil
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/mailbox"
 )
 
@@ -29,7 +30,7 @@ func mailboxQuotaCommand() *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return listMailboxes(cmd, *file, args, *asJSON, func(s *mailbox.Store, m accountMailbox) (mailbox.Usage, error) {
 			if *recount {
-				return s.Recount(cmd.Context(), m.dest, progress(cmd.ErrOrStderr(), m.account.Address))
+				return s.Recount(cmd.Context(), m.dest, progress(cmd.ErrOrStderr(), address.Shown(m.account.Address)))
 			}
 			return s.Usage(cmd.Context(), m.dest)
 		})

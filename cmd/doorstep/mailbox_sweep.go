@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/doorstep-mail/doorstep/internal/guard"
+	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/mailbox"
 )
 
@@ -41,7 +42,7 @@ func mailboxSweepCommand() *cobra.Command {
 			if errors.Is(err, mailbox.ErrNoMailbox) {
 				return nil // no mail has come for it yet
 			}
-			list = append(list, sweptMailbox{m.account.Address, m.dest.String(), removed})
+			list = append(list, sweptMailbox{address.Shown(m.account.Address), m.dest.String(), removed})
 			if now := time.Now(); now.Sub(last) >= progressEvery {
 				last = now
 				fmt.Fprintf(cmd.ErrOrStderr(), "%d mailboxes so far\n", len(list))

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/lmtp/client"
 )
 
@@ -142,7 +143,7 @@ func (r *sendRequest) clientOptions(stderr io.Writer) (client.Options, error) {
 		options.Protocol = client.ESMTP
 	}
 	if r.verbose {
-		options.Trace = func(dir byte, line string) { fmt.Fprintf(stderr, "%c: %s\n", dir, printableLine(line)) }
+		options.Trace = func(dir byte, line string) { fmt.Fprintf(stderr, "%c: %s\n", dir, address.Readable(line)) }
 	}
 	return options, r.security.apply(&options)
 }
@@ -181,7 +182,7 @@ func report(result *client.Result, w io.Writer) error {
 		if !o.Delivered() {
 			failures++
 		}
-		if _, err := fmt.Fprintf(w, "%s: %s\n", o.To, printableLine(answer)); err != nil {
+		if _, err := fmt.Fprintf(w, "%s: %s\n", o.To, address.Readable(answer)); err != nil {
 			return err
 		}
 	}
@@ -189,14 +190,4 @@ func report(result *client.Result, w io.Writer) error {
 		return failed(fmt.Errorf("%d of %s not delivered", failures, count(len(result.Recipients), "recipient")), "")
 	}
 	return nil
-}
-
-// printableLine keeps a server's octets from playing with the terminal.
-func printableLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return '?'
-		}
-		return r
-	}, s)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/doorstep-mail/doorstep/internal/guard"
+	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/lmtp/client"
 )
 
@@ -213,7 +214,7 @@ func (run *loadRun) note(took time.Duration, err error) {
 		return
 	}
 	run.failed++
-	text := printableLine(err.Error())
+	text := address.Readable(err.Error())
 	if _, known := run.errors[text]; !known && len(run.errors) >= maxErrors {
 		text = "others"
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/directory/sql/sqlite"
+	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
 
 // userCommand looks after accounts.
@@ -147,7 +148,7 @@ func userAddCommand() *cobra.Command {
 	m := managementFlags(cmd)
 	fieldFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		a := directory.Account{Address: args[0]}
+		a := directory.Account{Address: address.Unescape(args[0])}
 		if err := edit(cmd, &a); err != nil {
 			return err
 		}
@@ -179,7 +180,7 @@ func userSetCommand() *cobra.Command {
 			return mistake(cmd, errors.New("nothing to change"), "")
 		}
 		return m.do(cmd, sqlite.Edit, func(s managed) error {
-			return s.SetAccount(cmd.Context(), args[0], func(a *directory.Account) error { return edit(cmd, a) })
+			return s.SetAccount(cmd.Context(), address.Unescape(args[0]), func(a *directory.Account) error { return edit(cmd, a) })
 		})
 	}
 	return cmd
@@ -194,8 +195,8 @@ func userDelCommand() *cobra.Command {
 	m := managementFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return m.do(cmd, sqlite.Edit, func(s managed) error {
-			for _, address := range args {
-				if err := s.DeleteAccount(cmd.Context(), address); err != nil {
+			for _, name := range args {
+				if err := s.DeleteAccount(cmd.Context(), address.Unescape(name)); err != nil {
 					return err
 				}
 			}
@@ -221,7 +222,7 @@ type listedUser struct {
 
 func listUser(a directory.Account) listedUser {
 	u := listedUser{
-		Address: a.Address, Quota: a.Quota.Bytes, Messages: a.Quota.Messages, Home: a.Home, Mailbox: a.Mailbox, Disabled: a.Disabled, EAI: !a.ASCIIOnly,
+		Address: address.Shown(a.Address), Quota: a.Quota.Bytes, Messages: a.Quota.Messages, Home: a.Home, Mailbox: a.Mailbox, Disabled: a.Disabled, EAI: !a.ASCIIOnly,
 	}
 	if a.Owner != nil {
 		u.UID, u.GID = &a.Owner.UID, &a.Owner.GID

@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
 
 // ErrNotFound says that the directory answered and has no such address or domain. Every other
@@ -26,7 +28,12 @@ type Key struct {
 }
 
 // String gives the key for logs and for people who ask.
-func (k Key) String() string { return k.Local + "@" + k.Domain }
+func (k Key) String() string {
+	if k.Local == "" {
+		return "@" + address.DomainUnicode(k.Domain)
+	}
+	return address.Address{Local: k.Local, Domain: k.Domain}.Log()
+}
 
 // An Entry is what a directory has for an address: an account, or an alias for other addresses.
 // Where it has both, it is the account.

@@ -32,7 +32,7 @@ func Example() {
 	}
 	// Output:
 	// xn--bcher-kva.example josé lists
-	// JOS\x{c9}+lists@xn--bcher-kva.example
+	// JOSÉ+lists@bücher.example
 	// xn--bcher-kva.example josé lists
-	// jose\x{301}+lists@xn--bcher-kva.example
+	// josé+lists@bücher.example
 }

@@ -37,7 +37,7 @@ func FuzzPath(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		for i, parse := range parsers {
 			a, err := parse(s)
-			checkPrintable(t, a.Log())
+			checkShown(t, a.Log())
 			if err != nil {
 				if a != (address.Address{}) {
 					t.Errorf("parser %d: %+q with error %v", i, a, err)

@@ -120,7 +120,7 @@ func checkInvariants(t *testing.T, s string) {
 	}
 	checkDiskName(t, address.DiskName(a.Local))
 	checkDomain(t, a)
-	checkPrintable(t, a.Log())
+	checkShown(t, a.Log())
 	if h, ok := a.Header(false); ok {
 		checkPrintable(t, h)
 		if b, err := address.ParseForwardPath(h, false); err != nil || b.Local != a.Local {

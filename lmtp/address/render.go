@@ -1,7 +1,6 @@
 package address
 
 import (
-	"fmt"
 	"strings"
 	"unicode/utf8"
 )
@@ -41,31 +40,6 @@ func (a Address) Header(utf8ok bool) (text string, ok bool) {
 		domain = a.Domain // A-labels that are valid each for itself, but not side by side
 	}
 	return join(local, domain), true
-}
-
-// Log gives a form that is readable and safe in any log: printable ASCII. The domain is in
-// A-labels; other code points are written \x{e9}, octets that are not UTF-8 \xe9. A
-// backslash of the local part itself always comes doubled, in a quoted string. The null
-// path is "<>".
-func (a Address) Log() string {
-	if a.IsNull() {
-		return "<>"
-	}
-	domain, err := a.domainIn(toALabel)
-	if err != nil {
-		domain = a.Domain
-	}
-	return escape(join(quoteLocal(a.Local), domain))
-}
-
-// DomainUnicode gives a domain with its labels in U-labels, as people write it. A label that has
-// no such form stays as it is.
-func DomainUnicode(domain string) string {
-	u, err := Address{Domain: domain}.domainIn(toULabel)
-	if err != nil {
-		return domain
-	}
-	return u
 }
 
 // domainIn gives the domain with its labels in the form that convert gives them.
@@ -121,37 +95,4 @@ func hasControl(s string) bool {
 	return hasC1(s) || strings.ContainsFunc(s, func(r rune) bool {
 		return r < ' ' || r == 0x7f || r == 0x2028 || r == 0x2029
 	})
-}
-
-// Escape gives any octets in the form of Log, so that what a client sent can be logged when it
-// is no address. A backslash comes doubled.
-func Escape(octets string) string {
-	return escape(strings.ReplaceAll(octets, `\`, `\\`))
-}
-
-// escape writes everything but printable ASCII as \x{…}, or \xHH where it is not UTF-8.
-func escape(s string) string {
-	plain := func(c byte) bool { return ' ' <= c && c <= '~' }
-	i := 0
-	for i < len(s) && plain(s[i]) {
-		i++
-	}
-	if i == len(s) {
-		return s
-	}
-	var b strings.Builder
-	b.WriteString(s[:i])
-	for s = s[i:]; s != ""; {
-		r, n := utf8.DecodeRuneInString(s)
-		switch {
-		case plain(s[0]):
-			b.WriteByte(s[0])
-		case r == utf8.RuneError && n == 1:
-			fmt.Fprintf(&b, `\x%02x`, s[0])
-		default:
-			fmt.Fprintf(&b, `\x{%x}`, r)
-		}
-		s = s[n:]
-	}
-	return b.String()
 }

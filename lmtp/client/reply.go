@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
 
 // A Reply is one answer of the server, of one or more lines. The zero Reply means that none came.
@@ -119,8 +121,5 @@ func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 // excerpt quotes the beginning of a line for an error text.
 func excerpt(line string) string {
 	const most = 60
-	if len(line) > most {
-		return strconv.QuoteToASCII(line[:most]) + "…"
-	}
-	return strconv.QuoteToASCII(line)
+	return address.Readable(strconv.Quote(address.Cut(line, most)))
 }

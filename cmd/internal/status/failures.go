@@ -3,10 +3,7 @@ package status
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/lmtp"
@@ -36,7 +33,7 @@ type Failure struct {
 
 func failureOf(o delivery.Outcome, now time.Time) Failure {
 	f := Failure{
-		At: now, Transaction: o.Transaction, Peer: o.Session.PeerName(), From: short(o.From.Log()), To: short(o.To.Log()),
+		At: now, Transaction: o.Transaction, Peer: o.Session.PeerName(), From: address.Cut(o.From.Log(), maxShown), To: address.Cut(o.To.Log(), maxShown),
 		Reply: "451 4.3.0", Rule: lmtp.RuleOf(o.Err), Reason: shown(o.Err.Error()), Took: o.Took,
 	}
 	if e := (*lmtp.Error)(nil); errors.As(o.Err, &e) {
@@ -50,22 +47,7 @@ func failureOf(o delivery.Outcome, now time.Time) Failure {
 }
 
 // shown makes a text short, and safe to be shown anywhere: it may quote octets of a client.
-func shown(s string) string { return address.Escape(short(s)) }
-
-// readable is shown for names of the administrator's own: letters of all scripts stay.
-func readable(s string) string {
-	if len(s) <= maxShown && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return s
-	}
-	return shown(s)
-}
-
-func short(s string) string {
-	if len(s) > maxShown {
-		return s[:maxShown] + "..."
-	}
-	return s
-}
+func shown(s string) string { return address.Readable(address.Cut(s, maxShown)) }
 
 // failures keeps the last of them.
 type failures struct {

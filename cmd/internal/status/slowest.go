@@ -78,7 +78,7 @@ func (s *slowest) top(now time.Time) []SlowMailbox {
 	slices.SortFunc(list, func(a, b SlowMailbox) int { return cmp.Compare(b.Worst, a.Worst) })
 	list = list[:min(len(list), slowShown)]
 	for i := range list {
-		list[i].Mailbox = readable(list[i].Mailbox)
+		list[i].Mailbox = shown(list[i].Mailbox)
 	}
 	return list
 }

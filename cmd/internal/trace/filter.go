@@ -20,6 +20,7 @@ type Filter struct {
 // Parse reads what to show: an address, @domain, an IP address or prefix, or "unix". Addresses are
 // compared without regard to case, spelling of the domain and what stands behind a plus.
 func Parse(s string) (Filter, error) {
+	s = address.Unescape(s)
 	if local, domain, ok := cutLast(s, "@"); ok {
 		f, ok := keysOf(local, domain)
 		if !ok {
@@ -37,14 +38,7 @@ func Parse(s string) (Filter, error) {
 		ip = ip.Unmap().WithZone("")
 		return Filter{peer: netip.PrefixFrom(ip, ip.BitLen())}, nil
 	}
-	return Filter{}, errors.New("neither an address nor a peer: " + address.Escape(short(s)))
-}
-
-func short(s string) string {
-	if len(s) > maxText {
-		return s[:maxText] + "..."
-	}
-	return s
+	return Filter{}, errors.New("neither an address nor a peer: " + address.Escape(address.Cut(s, maxText)))
 }
 
 func cutLast(s, sep string) (before, after string, ok bool) {

@@ -102,7 +102,7 @@ func (h *Hub) Command(s *lmtp.Session, verb, args string) {
 		if w.of.names(verb, args) {
 			w.follow(s.ID)
 		}
-		w.take(line(s, "C", strings.TrimSpace(verb+" "+args)))
+		w.take(said(s, "C", strings.TrimSpace(verb+" "+args)))
 	})
 }
 
@@ -119,7 +119,7 @@ func (h *Hub) Reply(s *lmtp.Session, _ string, r lmtp.Reply) {
 			if i == len(lines)-1 {
 				after = " "
 			}
-			w.take(line(s, "S", prefix+after+enhanced+text))
+			w.take(said(s, "S", prefix+after+enhanced+text))
 		}
 	})
 }
@@ -135,7 +135,7 @@ func (h *Hub) Outcome(o delivery.Outcome) {
 		if o.Mailbox != "" && w.of.is(o.Mailbox) {
 			w.follow(o.Session.ID)
 		}
-		w.take(line(o.Session, "*", outcomeText(o)))
+		w.take(line(o.Session, "*", address.Cut(outcomeText(o), maxText)))
 	})
 }
 
@@ -168,10 +168,12 @@ func (h *Hub) each(do func(*Watcher)) {
 	}
 }
 
-// line makes a line that is safe in a terminal.
+// said is a line of what a peer said.
+func said(s *lmtp.Session, from, octets string) Line {
+	return line(s, from, address.Escape(address.Cut(octets, maxText)))
+}
+
+// line makes a line that is safe in a terminal of a text of ours.
 func line(s *lmtp.Session, from, text string) Line {
-	if len(text) > maxText {
-		text = text[:maxText] + "..."
-	}
-	return Line{At: time.Now(), Session: s.ID, Peer: s.PeerName(), From: from, Text: address.Escape(text)}
+	return Line{At: time.Now(), Session: s.ID, Peer: s.PeerName(), From: from, Text: address.Readable(text)}
 }
