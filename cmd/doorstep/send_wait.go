@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/lmtp/client"
 )
 
@@ -25,7 +26,7 @@ func (r *sendRequest) dial(ctx context.Context, options client.Options, stderr i
 			return c, err
 		}
 		if !said {
-			fmt.Fprintf(stderr, "waiting up to %v for a server (--wait): %s\n", r.wait, printableLine(err.Error()))
+			fmt.Fprintf(stderr, "waiting up to %v for a server (--wait): %s\n", r.wait, address.Readable(err.Error()))
 		}
 		select {
 		case <-time.After(betweenTries):

@@ -31,7 +31,7 @@ func (o *owners) owner(uid, gid string) (*directory.Owner, error) {
 		return u.Uid, nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("uid %q is no user: %w", uid, err)
+		return nil, fmt.Errorf("uid %q: %w", uid, err)
 	}
 	g, err := number(gid, o.groups, func(name string) (string, error) {
 		g, err := user.LookupGroup(name)
@@ -41,7 +41,7 @@ func (o *owners) owner(uid, gid string) (*directory.Owner, error) {
 		return g.Gid, nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("gid %q is no group: %w", gid, err)
+		return nil, fmt.Errorf("gid %q: %w", gid, err)
 	}
 	return &directory.Owner{UID: u, GID: g}, nil
 }
