@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -50,8 +49,8 @@ func (o observer) watch(backend string, d directory.Directory, log *slog.Logger)
 
 // buildDirectory is the chain of all directories: the accounts of the configuration, and then each
 // [[directory]] behind its cache.
-func buildDirectory(c *config.Config, accounts *static.Directory, domains *delivery.Resolver, observe observer, log *slog.Logger) (*chain, error) {
-	chain := &chain{Chain: directory.Chain{Backends: []directory.Backend{{Name: "users", Directory: observe.watch("users", accounts, log)}}}}
+func buildDirectory(c *config.Config, accounts *static.Directory, domains *delivery.Resolver, observe observer, log *slog.Logger) (*directory.Chain, error) {
+	chain := &directory.Chain{Backends: []directory.Backend{{Name: "users", Directory: observe.watch("users", accounts, log)}}}
 	key := keyer(domains)
 	for _, d := range c.Directories {
 		open, ok := openers[d.Driver]
@@ -62,9 +61,7 @@ func buildDirectory(c *config.Config, accounts *static.Directory, domains *deliv
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("directory %s: %w", d.Name, err), chain.Close())
 		}
-		if closer, ok := opened.(io.Closer); ok {
-			chain.closers = append(chain.closers, closer)
-		}
+		closer, _ := opened.(io.Closer)
 		var epoch func() uint64
 		if file, ok := opened.(interface{ Epoch() uint64 }); ok {
 			epoch = file.Epoch
@@ -75,10 +72,11 @@ func buildDirectory(c *config.Config, accounts *static.Directory, domains *deliv
 				TTL: d.CacheTTL, NegativeTTL: d.NegativeTTL, Stale: d.Stale, Timeout: d.Timeout, Epoch: epoch,
 			})
 		}
-		chain.yields = chain.yields || d.FirstCounts
-		chain.Backends = append(chain.Backends, directory.Backend{Name: d.Name, Directory: opened, Yields: d.FirstCounts})
+		chain.Backends = append(chain.Backends, directory.Backend{
+			Name: d.Name, Directory: opened, Yields: d.FirstCounts, Closer: closer,
+		})
 	}
-	chain.overlaps = directory.NewOverlaps(&chain.Chain, log, func(o directory.Overlap) { logOverlap(log, o) })
+	chain.Overlaps = directory.NewOverlaps(chain, log, func(o directory.Overlap) { logOverlap(log, o) })
 	return chain, nil
 }
 
@@ -103,34 +101,6 @@ func keyer(domains *delivery.Resolver) directory.Keyer {
 		}
 		return domains.Key(a)
 	}
-}
-
-// A chain is a directory.Chain that can be closed, and that tells of addresses it has twice.
-type chain struct {
-	directory.Chain
-	overlaps *directory.Overlaps
-	yields   bool // one of them does, which asks nobody then
-	closers  []io.Closer
-}
-
-// Lookup asks for an address.
-func (c *chain) Lookup(ctx context.Context, key directory.Key) (directory.Entry, error) {
-	entry, err := c.Chain.Lookup(ctx, key)
-	if overlap := (*directory.Overlap)(nil); errors.As(err, &overlap) {
-		c.overlaps.Tell(overlap)
-	} else if err == nil && c.yields {
-		c.overlaps.Look(key)
-	}
-	return entry, err
-}
-
-// Close closes all that is open in it.
-func (c *chain) Close() error {
-	var err error
-	for _, closer := range c.closers {
-		err = errors.Join(err, closer.Close())
-	}
-	return err
 }
 
 // closeDirectory closes what buildDirectory opened.

@@ -110,7 +110,7 @@ func lookup(ctx context.Context, c *config.Config, text string) (*lookupResult, 
 		result.note(delivery.Step{Rule: "twice", Input: overlap.Key.String(), Result: overlapHint})
 	}
 	for _, found := range all {
-		if names := agent.Resolver.Directory.(*chain).Claims(ctx, found.Account.Key); len(names) > 1 {
+		if names := agent.Resolver.Directory.(*directory.Chain).Claims(ctx, found.Account.Key); len(names) > 1 {
 			result.note(delivery.Step{Rule: "twice", Input: found.Account.Key.String(), Result: "in " + strings.Join(names, " and ") + ": the first counts"})
 		}
 		if refused := delivery.RefuseInternationalized(found.Account, to); refused != nil {

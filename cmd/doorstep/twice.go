@@ -12,7 +12,6 @@ import (
 	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/directory/sql/sqlite"
-	"github.com/doorstep-mail/doorstep/delivery/directory/static"
 )
 
 // A managed store is one of the directories of a configuration.
@@ -31,11 +30,16 @@ func (m managed) claim(ctx context.Context, address string, warnings io.Writer) 
 	if err != nil {
 		return err
 	}
-	d, err := m.with(key)
+	accounts, err := buildAccounts(m.config, m.domains)
+	if err != nil {
+		return err
+	}
+	d, err := buildDirectory(m.config, accounts, m.domains, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
+	d.Assume(m.name, key)
 	_, err = d.Lookup(ctx, key)
 	if overlap := (*directory.Overlap)(nil); errors.As(err, &overlap) {
 		return failed(fmt.Errorf("%s would be in %s, and its mail deferred", address, strings.Join(overlap.Backends, " and ")), overlapHint)
@@ -45,26 +49,4 @@ func (m managed) claim(ctx context.Context, address string, warnings io.Writer) 
 		fmt.Fprintf(warnings, "doorstep: warning: %s is in %s, the first counts\n", address, strings.Join(names, " and "))
 	}
 	return nil
-}
-
-// with gives the directories of the configuration as if the address were in this one.
-func (m managed) with(key directory.Key) (*chain, error) {
-	accounts, err := buildAccounts(m.config, m.domains)
-	if err != nil {
-		return nil, err
-	}
-	d, err := buildDirectory(m.config, accounts, m.domains, nil, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return nil, err
-	}
-	here := static.New()
-	if err := here.AddAlias(key, "somebody"); err != nil {
-		return nil, errors.Join(err, d.Close())
-	}
-	for i := range d.Backends {
-		if d.Backends[i].Name == m.name {
-			d.Backends[i].Directory = here
-		}
-	}
-	return d, nil
 }

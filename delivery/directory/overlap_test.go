@@ -108,3 +108,58 @@ func TestOverlaps(t *testing.T) {
 		}
 	})
 }
+
+// TestChainReports: the chain itself reports overlaps that its lookups meet with, and asks the backends that yield.
+func TestChainReports(t *testing.T) {
+	for _, yields := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			_, _, chain := pair(yields)
+			var found []directory.Overlap
+			chain.Overlaps = directory.NewOverlaps(chain, slog.New(slog.DiscardHandler), func(o directory.Overlap) { found = append(found, o) })
+			for range 2 {
+				_, err := chain.Lookup(t.Context(), alice)
+				if (err == nil) != yields {
+					t.Errorf("yields %v: %v", yields, err)
+				}
+				_, _ = chain.Lookup(t.Context(), nobody)
+				synctest.Wait()
+			}
+			if len(found) != 1 || found[0].Key != alice || found[0].Deferred == yields {
+				t.Errorf("yields %v: found %+v", yields, found)
+			}
+		})
+	}
+}
+
+// TestAssume: an address is as if it were there already, in its backend.
+func TestAssume(t *testing.T) {
+	_, second, chain := pair(false)
+	second.fails = directory.ErrNotFound
+	chain.Assume("second", alice)
+	var overlap *directory.Overlap
+	if _, err := chain.Lookup(t.Context(), alice); !errors.As(err, &overlap) {
+		t.Errorf("in the first too: %v", err)
+	}
+	chain.Assume("first", nobody)
+	if entry, err := chain.Lookup(t.Context(), alice); err != nil || len(entry.Targets) != 1 {
+		t.Errorf("in the second only: %+v, %v", entry, err)
+	}
+}
+
+// A closer counts, and fails.
+type closer int
+
+func (c *closer) Close() error {
+	*c++
+	return errOut
+}
+
+// TestChainClose closes every backend, whatever becomes of the others.
+func TestChainClose(t *testing.T) {
+	_, _, chain := pair(false)
+	var closed closer
+	chain.Backends[0].Closer, chain.Backends[1].Closer = &closed, &closed
+	if err := chain.Close(); !errors.Is(err, errOut) || closed != 2 {
+		t.Errorf("%v, %d closed", err, closed)
+	}
+}
