@@ -153,6 +153,9 @@ func (p Place) String() string {
 // position returns the line and column of an offset.
 func (d *Document) position(offset int) (line, column int) {
 	offset = min(offset, len(d.text))
+	for offset > 0 && offset < len(d.text) && !utf8.RuneStart(d.text[offset]) {
+		offset-- // the decoder may stop within a character
+	}
 	line = sort.SearchInts(d.lines, offset+1)
 	return line, utf8.RuneCountInString(d.text[d.lines[line-1]:offset]) + 1
 }

@@ -87,7 +87,7 @@ m = 6
 
 func TestPositionCountsCharacters(t *testing.T) {
 	d, _, _ := Parse("f", "\ufeffa = 1\nü = \"ä\"\r\n")
-	for offset, want := range map[int][2]int{0: {1, 1}, 5: {1, 6}, 6: {2, 1}, 8: {2, 2}, 99: {3, 1}} {
+	for offset, want := range map[int][2]int{0: {1, 1}, 5: {1, 6}, 6: {2, 1}, 7: {2, 1}, 8: {2, 2}, 99: {3, 1}} {
 		if line, column := d.position(offset); line != want[0] || column != want[1] {
 			t.Errorf("offset %d is at %d:%d, want %d:%d", offset, line, column, want[0], want[1])
 		}
