@@ -34,18 +34,13 @@ func newOrigin(r *table.Reader[Config], files []string) origin {
 	o := origin{files: files, where: map[string]string{}, places: systemPlaces(&r.Input)}
 	for _, e := range r.Entries() {
 		kept := entry{section: e.Section, index: e.Index, row: e.Row} // but not the Value, which has every octet of a file
-		switch v := e.Value; {
-		case v != nil:
+		kept.Setting = Setting{Key: e.Path, Value: e.Row.Default, Default: true}
+		if v := e.Value; v != nil {
 			kept.Setting = Setting{Key: e.Path, Value: redacted}
 			if !isSecret(e.Row.Name) {
 				kept.Value = literal(v.Data, hint.Quote)
 			}
-			kept.text = literal(v.Data, strconv.Quote)
-			o.where[e.Path] = v.Where()
-		case e.Row.Default != "":
-			kept.Setting = Setting{Key: e.Path, Value: e.Row.Default, Default: true}
-		default:
-			continue
+			kept.text, o.where[e.Path] = literal(v.Data, strconv.Quote), v.Where()
 		}
 		o.entries = append(o.entries, kept)
 	}

@@ -157,7 +157,7 @@ func (r *Reader[C]) applyDefault(p *Part[C], row int, read func(int, *Value)) {
 	}
 }
 
-// An Entry is a key in a table that occurs, or in a section that is not an array.
+// An Entry is a key that is set or has a default.
 type Entry struct {
 	Section *Description
 	Index   int // of the table in an array
@@ -166,14 +166,16 @@ type Entry struct {
 	Value   *Value // what was set, or nil
 }
 
-// Entries returns all keys in the order of their rows.
+// Entries returns the keys that are in force, in the order of their rows.
 func (r *Reader[C]) Entries() (list []Entry) {
 	for i := range r.parts {
 		s := &r.parts[i].Description
 		add := func(index int, path func(key string) string) {
 			for j := range s.Rows {
-				p := path(s.Rows[j].Name)
-				list = append(list, Entry{s, index, &s.Rows[j], p, r.values[p]})
+				row, p := &s.Rows[j], path(s.Rows[j].Name)
+				if v := r.values[p]; v != nil || row.Default != "" {
+					list = append(list, Entry{s, index, row, p, v})
+				}
 			}
 		}
 		if !s.Array {
