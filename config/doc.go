@@ -8,6 +8,10 @@
 // row of a table: its name, what it takes, its default and what it is for. Decoding, hints for misspelled keys, the
 // default configuration, the reference, the JSON schema and the man page come from it.
 //
+// To add a key, give the section's struct a field and its Keys a row. If the key depends on others, the section's check
+// says so. "go test ./config -update" renders the reference and the expected problems anew; read what it changed. To
+// add a driver of directories, give drivers a row, and directoryGroups its keys with a trait of their own.
+//
 // Load looks at nothing but the files themselves. Whether the directories, users and groups they name exist on this
 // machine is Config.CheckSystem's question.
 package config
