@@ -138,7 +138,8 @@ func testJournalDropsNothing(t *testing.T, m *machine) {
 	const limit = "/etc/systemd/journald.conf.d/limit.conf"
 	m.write(t, limit, "[Journal]\nRateLimitIntervalSec=1h\nRateLimitBurst=50\n")
 	m.run(t, "systemctl", "restart", "systemd-journald")
-	m.fail(t, "doorstep", "send", "--server", "unix:"+lmtp, "--count", "300", "--sessions", "4", "--to", "under-load@example.org")
+	m.fail(t, "doorstep", "send", "--server", "unix:"+lmtp, "--count", "300", "--sessions", "4", "--per-connection", "5", "--to", "under-load@example.org")
+	m.run(t, "journalctl", "--sync")
 	if got := strings.Count(m.journal(t), " to=under-load@example.org "); got != 300 {
 		t.Errorf("the journal has %d lines of 300", got)
 	}
