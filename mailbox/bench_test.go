@@ -3,6 +3,7 @@ package mailbox
 import (
 	"context"
 	"fmt"
+	"github.com/doorstep-mail/doorstep/mailbox/internal/kernel"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,23 +31,14 @@ func BenchmarkDeliver(b *testing.B) {
 			octets := slices.Concat(header, wire)
 			inSessions(b, sessions, func(n int64) error { return bareDelivery(dests[n%benchMaildirs], n, octets) })
 		})
-		for _, name := range []string{"group", "two beats", "journal", "each", "none"} {
+		for _, name := range []string{"group", "each", "none"} {
 			b.Run(fmt.Sprintf("%s/%d", name, sessions), func(b *testing.B) {
 				dests := benchMailboxes(b, root)
-				s := open(b, Options{Create: true}, kernel{})
+				s := open(b, Options{Create: true}, kernel.Linux{})
 				for _, durability := range durabilities {
 					if durability.String() == name {
-						s = open(b, Options{Create: true, Durability: durability}, kernel{})
+						s = open(b, Options{Create: true, Durability: durability}, kernel.Linux{})
 					}
-				}
-				if name == "two beats" {
-					s.committer = newTwoBeats()
-				}
-				var behind []func()
-				if name == "journal" {
-					j := newJournal(b, root)
-					behind = append(behind, func() { j.close(b) })
-					s.committer = j
 				}
 				for _, d := range dests { // as after the first delivery to each
 					if err := send(b, s, "x\r\n", d)[0]; err != nil {
@@ -61,7 +53,7 @@ func BenchmarkDeliver(b *testing.B) {
 					}
 					m.Commit(context.Background(), func(_ int, err error) { outcome = err })
 					return outcome
-				}, behind...)
+				})
 			})
 		}
 	}
@@ -78,7 +70,7 @@ func BenchmarkQuota(b *testing.B) {
 			for _, quota := range []Quota{{}, {Bytes: 1 << 40, Messages: 1 << 30}} {
 				b.Run(fmt.Sprintf("boxes=%d/quota=%v/sessions=%d", boxes, quota != Quota{}, sessions), func(b *testing.B) {
 					dests := benchMailboxes(b, root)
-					s := open(b, Options{Create: true}, kernel{})
+					s := open(b, Options{Create: true}, kernel.Linux{})
 					for i := range dests {
 						dests[i].Quota = quota
 						if err := send(b, s, "x\r\n", dests[i])[0]; err != nil {
@@ -106,7 +98,7 @@ func benchMailboxes(b *testing.B, root string) []Dest {
 		b.Fatal(err)
 	}
 	dests := make([]Dest, benchMaildirs)
-	s := open(b, Options{Create: true, Durability: None}, kernel{})
+	s := open(b, Options{Create: true, Durability: None}, kernel.Linux{})
 	for i := range dests {
 		dests[i] = Dest{Root: root, Path: fmt.Sprintf("example.org/u%d", i)}
 		if err := send(b, s, "x\r\n", dests[i])[0]; err != nil {
@@ -116,8 +108,8 @@ func benchMailboxes(b *testing.B, root string) []Dest {
 	return dests
 }
 
-// inSessions shares b.N deliveries among so many goroutines. What is still to be done behind them counts too.
-func inSessions(b *testing.B, sessions int, deliver func(n int64) error, behind ...func()) {
+// inSessions shares b.N deliveries among so many goroutines.
+func inSessions(b *testing.B, sessions int, deliver func(n int64) error) {
 	b.ReportAllocs()
 	var next atomic.Int64
 	var wg sync.WaitGroup
@@ -134,9 +126,6 @@ func inSessions(b *testing.B, sessions int, deliver func(n int64) error, behind 
 		})
 	}
 	wg.Wait()
-	for _, finish := range behind {
-		finish()
-	}
 	b.ReportMetric(float64(b.N)/time.Since(begin).Seconds(), "mails/s")
 	b.ReportMetric(float64((cpuTime(b)-cpu).Microseconds())/float64(b.N), "cpu-µs/op")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/doorstep-mail/doorstep/mailbox/internal/kernel"
 	"strings"
 	"sync"
 	"testing"
@@ -89,8 +90,8 @@ func TestBusyMailbox(t *testing.T) {
 		if n := len(mails(t, busy)); n != 200+2*copiesAtOnce {
 			t.Errorf("the busy mailbox has %d messages, want %d", n, 200+2*copiesAtOnce)
 		}
-		if len(s.busy.at) != 0 {
-			t.Errorf("%d mailboxes are still busy", len(s.busy.at))
+		if !s.busy.Idle() {
+			t.Error("mailboxes are still busy")
 		}
 	})
 }
@@ -137,7 +138,7 @@ func TestBusyMailboxTimeout(t *testing.T) {
 func TestBusyMailboxesInAnyOrder(t *testing.T) {
 	root := scratch(t)
 	a, b := Dest{Root: root, Path: "a"}, Dest{Root: root, Path: "b"}
-	s := open(t, Options{Create: true, Durability: None, PerMailbox: 1}, kernel{})
+	s := open(t, Options{Create: true, Durability: None, PerMailbox: 1}, kernel.Linux{})
 	var all sync.WaitGroup
 	for i := range 40 {
 		all.Go(func() {

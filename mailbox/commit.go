@@ -1,19 +1,22 @@
 package mailbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"github.com/doorstep-mail/doorstep/internal/guard"
+	"github.com/doorstep-mail/doorstep/mailbox/internal/semaphore"
 )
 
 // copiesAtOnce bounds the copies of one message that are on their way at the same time. Each
 // may hold three descriptors.
 const copiesAtOnce = 64
 
-// errEnded says that Commit, CommitAll or Abort came before.
+// errEnded says that Commit, CommitAll or Close came before.
 var errEnded = errors.New("message has ended")
 
 // Commit delivers each copy on its own and returns when all have their outcome. done is
@@ -27,20 +30,20 @@ var errEnded = errors.New("message has ended")
 // cut short: on a file system that hangs, Commit hangs.
 func (m *Message) Commit(ctx context.Context, done func(copy int, err error)) {
 	if err := m.end(); err != nil {
-		for i := range m.files {
+		for i := range m.deliveries {
 			done(i, err)
 		}
 		return
 	}
-	ended := m.store().opts.Hooks.begin(len(m.files))
+	ended := m.store().opts.Hooks.begin(len(m.deliveries))
 	defer m.release()
-	if len(m.files) == 1 {
-		err := m.files[0].admitted(ctx, nil)
+	if len(m.deliveries) == 1 {
+		err := m.deliveries[0].deliverWhenFree(ctx, nil)
 		ended(err)
 		done(0, err)
 		return
 	}
-	panics := make([]error, len(m.files)) // of done
+	panics := make([]error, len(m.deliveries)) // of done
 	m.deliverEach(ctx, func(i int, err error) {
 		panics[i] = guard.Call(func() error {
 			ended(err)
@@ -59,14 +62,14 @@ func (m *Message) Commit(ctx context.Context, done func(copy int, err error)) {
 // no more at once than the others when their turn comes.
 func (m *Message) deliverEach(ctx context.Context, done func(copy int, err error)) {
 	var late guard.Group
-	turns := newTurnstile[struct{}](copiesAtOnce)
-	m.forEach(func(i int, f *mailfile) {
-		if m.store().busy.tryEnter(f.place()) {
-			defer m.store().busy.leave(f.place())
-			done(i, f.deliver(ctx))
+	busy, waiting := m.store().busy, semaphore.New[struct{}](copiesAtOnce)
+	m.forEach(func(i int, d *delivery) {
+		if busy.TryAcquire(d.to.inbox()) {
+			defer busy.Release(d.to.inbox())
+			done(i, d.deliver(ctx))
 			return
 		}
-		late.Go(func() { done(i, f.admitted(ctx, turns)) })
+		late.Go(func() { done(i, d.deliverWhenFree(ctx, waiting)) })
 	})
 	late.Wait()
 }
@@ -79,12 +82,12 @@ func (m *Message) CommitAll(ctx context.Context) (err error) {
 		return err
 	}
 	defer m.release()
-	ended := m.store().opts.Hooks.begin(len(m.files))
+	ended := m.store().opts.Hooks.begin(len(m.deliveries))
 	err = guard.Call(func() error { return m.allOrNone(ctx) })
 	if err != nil {
 		m.fail(err)
 	}
-	for range m.files {
+	for range m.deliveries {
 		ended(err)
 	}
 	return err
@@ -95,12 +98,12 @@ func (m *Message) allOrNone(ctx context.Context) error {
 	if err := m.firstError(); err != nil {
 		return err
 	}
-	leave, err := m.enterAll(ctx)
+	release, err := m.acquireAll(ctx)
 	if err != nil {
 		return err
 	}
-	defer leave()
-	if err := m.together(func(f *mailfile) error { return f.seal(ctx) }); err != nil {
+	defer release()
+	if err := m.together(func(d *delivery) error { return d.stage(ctx) }); err != nil {
 		return err
 	}
 	// No way back halfway: either ctx has ended before the first is seen, or all go.
@@ -108,11 +111,11 @@ func (m *Message) allOrNone(ctx context.Context) error {
 		return err
 	}
 	through := context.WithoutCancel(ctx)
-	if err := m.together(func(f *mailfile) error { return f.reveal(through) }); err != nil {
+	if err := m.together(func(d *delivery) error { return d.publish(through) }); err != nil {
 		return err
 	}
-	for _, f := range m.files {
-		f.leave()
+	for _, d := range m.deliveries {
+		d.leave()
 	}
 	return nil
 }
@@ -127,21 +130,26 @@ func (m *Message) end() error {
 	if err := guard.Call(c.finish); err != nil {
 		m.fail(err)
 	}
-	if c.spill.carrier != nil && len(m.files) > 1 {
-		c.spill.openSource() // copyTo tells those whom its failure concerns
+	if c.spill.carrier != nil && len(m.deliveries) > 1 {
+		c.spill.openSource() // copyTo reports its failure to the copies that it concerns
+	}
+	if m.store().opts.SingleCopy && len(m.deliveries) > 1 {
+		for _, d := range m.deliveries {
+			d.Shares = &m.shares
+		}
 	}
 	return nil
 }
 
 // together takes one step with all copies and begins no more of them after a failure.
-func (m *Message) together(step func(*mailfile) error) error {
+func (m *Message) together(step func(*delivery) error) error {
 	var failed atomic.Bool
-	m.forEach(func(_ int, f *mailfile) {
+	m.forEach(func(_ int, d *delivery) {
 		if failed.Load() {
 			return
 		}
-		if err := guard.Call(func() error { return step(f) }); err != nil {
-			f.err = f.withdraw(err)
+		if err := guard.Call(func() error { return step(d) }); err != nil {
+			d.err = d.withdraw(err)
 			failed.Store(true)
 		}
 	})
@@ -149,82 +157,52 @@ func (m *Message) together(step func(*mailfile) error) error {
 }
 
 func (m *Message) firstError() error {
-	for _, f := range m.files {
-		if f.err != nil {
-			return f.err
+	for _, d := range m.deliveries {
+		if d.err != nil {
+			return d.err
 		}
 	}
 	return nil
 }
 
 // forEach calls do for every copy, several at once, and returns when all are done.
-func (m *Message) forEach(do func(i int, f *mailfile)) {
+func (m *Message) forEach(do func(i int, d *delivery)) {
 	var workers guard.Group
 	var next atomic.Int64
-	for range min(len(m.files), copiesAtOnce) {
+	for range min(len(m.deliveries), copiesAtOnce) {
 		workers.Go(func() {
-			for i := int(next.Add(1) - 1); i < len(m.files); i = int(next.Add(1) - 1) {
-				do(i, m.files[i])
+			for i := int(next.Add(1) - 1); i < len(m.deliveries); i = int(next.Add(1) - 1) {
+				do(i, m.deliveries[i])
 			}
 		})
 	}
 	workers.Wait()
 }
 
-// deliver takes the copy all the way. After an error or a panic, which is an error here, nothing of it
-// stays.
-func (f *mailfile) deliver(ctx context.Context) error {
-	if f.err != nil {
-		return f.err
+// acquireAll acquires a delivery slot of each mailbox, once, and always in the same order: two messages
+// that wait for one another's would wait forever. It returns what releases them.
+func (m *Message) acquireAll(ctx context.Context) (release func(), err error) {
+	busy := m.store().busy
+	inboxes := make([]inbox, 0, len(m.deliveries))
+	for _, d := range m.deliveries {
+		inboxes = append(inboxes, d.to.inbox())
 	}
-	err := f.msg.dropped[f] // only now: another copy may be made from this one's file
-	if err == nil {
-		err = guard.Call(func() error { return f.sealAndReveal(ctx) })
-	}
-	if err != nil {
-		return f.withdraw(err)
-	}
-	return nil
-}
-
-func (f *mailfile) sealAndReveal(ctx context.Context) error {
-	if err := f.seal(ctx); err != nil {
-		return err
-	}
-	if err := f.reveal(ctx); err != nil {
-		return err
-	}
-	f.leave()
-	return nil
-}
-
-// seal takes the copy to where its content is durable and nobody sees it.
-func (f *mailfile) seal(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("deliver to %s: %w", f.to, err)
-	}
-	if err := f.open(ctx); err != nil {
-		return err
-	}
-	if err := f.claimRoom(ctx); err != nil {
-		return err
-	}
-	if f.store().opts.SingleCopy && len(f.msg.files) > 1 {
-		return f.sealShared(ctx)
-	}
-	return f.store().committer.seal(ctx, f)
-}
-
-// reveal takes a sealed copy to where readers find it.
-func (f *mailfile) reveal(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("deliver to %s: %w", f.to, err)
-	}
-	return f.claim.publish(func() error {
-		err := f.store().committer.publish(ctx, f)
-		if errors.Is(err, errUnshared) {
-			return f.publishAlone(ctx)
-		}
-		return err
+	slices.SortFunc(inboxes, func(a, b inbox) int {
+		return cmp.Or(cmp.Compare(a.Root, b.Root), cmp.Compare(a.Path, b.Path))
 	})
+	inboxes = slices.Compact(inboxes)
+	held := 0
+	release = func() {
+		for _, box := range inboxes[:held] {
+			busy.Release(box)
+		}
+	}
+	for _, box := range inboxes {
+		if err := busy.Acquire(ctx, box); err != nil {
+			release()
+			return nil, fmt.Errorf("wait for other deliveries to %s/%s: %w", box.Root, box.Path, err)
+		}
+		held++
+	}
+	return release, nil
 }

@@ -5,6 +5,9 @@ import (
 	"io"
 
 	"github.com/doorstep-mail/doorstep/internal/guard"
+	"github.com/doorstep-mail/doorstep/mailbox/internal/durable"
+	"github.com/doorstep-mail/doorstep/mailbox/internal/kernel"
+	"github.com/doorstep-mail/doorstep/mailbox/maildir"
 )
 
 // errStreamed says that content cannot be read back, because it went into a Maildir while it came.
@@ -157,7 +160,7 @@ type sentContent Content
 
 func (c *sentContent) ReadAt(p []byte, off int64) (int, error) {
 	if c.spill.source >= 0 {
-		n, err := uninterrupted(func() (int, error) { return c.store.sys.pread(c.spill.source, p, off) })
+		n, err := kernel.Uninterrupted(func() (int, error) { return c.store.disk.Pread(c.spill.source, p, off) })
 		if err == nil && n < len(p) {
 			err = io.EOF // or a short read, which SectionReader's users must expect
 		}
@@ -173,6 +176,15 @@ func (c *sentContent) ReadAt(p []byte, off int64) (int, error) {
 	}
 	return n, nil
 }
+
+// fileContent is the content for the files of its copies.
+type fileContent Content
+
+func (c *fileContent) Memory() ([]byte, bool) { return c.buf, !(*Content)(c).spilled() }
+
+func (c *fileContent) CopyTo(f *durable.File) error { return (*Content)(c).copyTo(f) }
+
+func (c *fileContent) Sizes() maildir.Sizes { return c.ends.sizes }
 
 // Deliver names the copies of the content. Commit or CommitAll of the Message delivers them, when the content is
 // complete. What is wrong with a copy is reported there.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/doorstep-mail/doorstep/mailbox/internal/kernel"
 	"io"
 	"slices"
 	"strings"
@@ -22,7 +23,7 @@ func TestContentBeforeCopies(t *testing.T) {
 		for _, crlf := range []bool{false, true} {
 			for _, named := range []string{"before", "in the midst", "after", "after it was read"} {
 				t.Run(fmt.Sprintf("%d octets, crlf %t, copies named %s", size, crlf, named), func(t *testing.T) {
-					s := open(t, Options{Create: true, CRLF: crlf, Durability: None}, kernel{})
+					s := open(t, Options{Create: true, CRLF: crlf, Durability: None}, kernel.Linux{})
 					root := scratch(t)
 					copies := []Copy{
 						{To: Dest{Root: root, Path: "a"}},
@@ -48,16 +49,16 @@ func TestContentBeforeCopies(t *testing.T) {
 						wantSent(t, reader, sent)
 					}
 					m := c.Deliver(copies...)
-					if err := errors.Join(commit(t, m, len(m.files))...); err != nil {
+					if err := errors.Join(commit(t, m, len(m.deliveries))...); err != nil {
 						t.Fatal(err)
 					}
 					ends := lineEnder{crlf: crlf}
 					disk := string(ends.finish(ends.put(nil, sent)))
-					for i, header := range []string{"", "Delivered-To: b\n"}[:len(m.files)] {
+					for i, header := range []string{"", "Delivered-To: b\n"}[:len(m.deliveries)] {
 						if crlf {
 							header = strings.ReplaceAll(header, "\n", "\r\n")
 						}
-						to := m.files[i].to
+						to := m.deliveries[i].to
 						if got := mails(t, to); len(got) != 1 || got[0] != header+disk {
 							t.Errorf("copy %d: %d files, or another content", i, len(got))
 						}

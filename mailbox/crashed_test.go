@@ -3,6 +3,7 @@ package mailbox
 import (
 	"errors"
 	"fmt"
+	"github.com/doorstep-mail/doorstep/mailbox/internal/kernel"
 	"os"
 	"path/filepath"
 	"testing"
@@ -98,7 +99,7 @@ func (set crashSetting) checkQuotas(t *testing.T, root string) {
 	if set.quota == (Quota{}) {
 		return
 	}
-	s := open(t, set.options(), kernel{})
+	s := open(t, set.options(), kernel.Linux{})
 	boxes, err := filepath.Glob(filepath.Join(root, "*/*/new"))
 	if err != nil || len(boxes) == 0 {
 		t.Fatalf("there are no mailboxes: %v", err)
@@ -112,9 +113,9 @@ func (set crashSetting) checkQuotas(t *testing.T, root string) {
 		to := Dest{Root: root, Path: rel, Quota: set.quota}
 		held, left := truth(t, to), tallyOf(t, to)
 		switch {
-		case !left.usable:
+		case !left.Usable:
 			unusable++
-		case left.usage != held:
+		case left.Usage != held:
 			wrong++
 		}
 		for n := held.Messages; n < to.Quota.Messages; n++ {
@@ -122,7 +123,7 @@ func (set crashSetting) checkQuotas(t *testing.T, root string) {
 				t.Errorf("MDIR-13: %s holds %+v, maildirsize said %+v: %v", rel, held, left, err)
 			}
 		}
-		if got, err := s.Recount(t.Context(), to, nil); err != nil || got != truth(t, to) || tallyOf(t, to).usage != got {
+		if got, err := s.Recount(t.Context(), to, nil); err != nil || got != truth(t, to) || tallyOf(t, to).Usage != got {
 			t.Errorf("MDIR-13: %s holds %+v and is counted as %+v, %v", rel, truth(t, to), got, err)
 		}
 		if err := send(t, s, "one too many\r\n", to)[0]; !errors.Is(err, ErrOverQuota) {

@@ -40,6 +40,11 @@ func (d Dest) Inbox() Dest {
 	return d
 }
 
+// An inbox tells a mailbox from others, whatever folder of it a copy goes to.
+type inbox struct{ Root, Path string }
+
+func (d Dest) inbox() inbox { return inbox{d.Root, d.Path} }
+
 // String returns the whole path, for messages.
 func (d Dest) String() string { return strings.TrimSuffix(d.Root, "/") + "/" + d.below() }
 
@@ -61,7 +66,7 @@ func (d Dest) Check() error {
 		return fmt.Errorf("mailbox path %q: more than %d components", d.Path, pathDepth)
 	}
 	if d.Owner != (Owner{}) {
-		if err := d.Owner.check(); err != nil {
+		if err := d.Owner.Check(); err != nil {
 			return err
 		}
 	}

@@ -12,17 +12,17 @@ import (
 // A scenario is one transaction that is run again and again, with another of its system calls
 // failing each time.
 type scenario struct {
-	delivery
+	transaction
 	setting
 	durability Durability
 }
 
 func (sc scenario) String() string {
-	return fmt.Sprintf("%s, %s, %v", sc.delivery.name, sc.setting.name, sc.durability)
+	return fmt.Sprintf("%s, %s, %v", sc.transaction.name, sc.setting.name, sc.durability)
 }
 
-// A delivery is what goes where.
-type delivery struct {
+// A transaction is what goes where.
+type transaction struct {
 	name     string
 	copies   int
 	content  int  // octets
@@ -34,7 +34,7 @@ type delivery struct {
 
 const smallContent, largeContent = 1000, largeBuffer + 1000
 
-var deliveries = []delivery{
+var transactions = []transaction{
 	{name: "one copy", copies: 1, content: smallContent, existing: true, errnos: everyErrno},
 	{name: "one copy, new Maildir", copies: 1, content: smallContent, errnos: everyErrno},
 	{name: "three copies", copies: 3, content: smallContent, existing: true, errnos: fewErrnos},
@@ -48,33 +48,33 @@ var deliveries = []delivery{
 
 // everywhere reports whether a delivery is run with each durability. What large content and folders
 // add is done before that matters.
-func (d delivery) everywhere() bool { return d.content == smallContent && !d.folder }
+func (d transaction) everywhere() bool { return d.content == smallContent && !d.folder }
 
 // A setting is what the administrator has chosen, and what the machine lacks.
 type setting struct {
 	name   string
-	single bool                // single_copy
-	owner  func(i int) Owner   // of mailbox i; nil for the process itself; others take root
-	quota  Quota               // of each mailbox
-	absent string              // a call that this kernel does not have
-	fits   func(delivery) bool // which deliveries differ by it; nil for all
+	single bool                   // single_copy
+	owner  func(i int) Owner      // of mailbox i; nil for the process itself; others take root
+	quota  Quota                  // of each mailbox
+	absent string                 // a call that this kernel does not have
+	fits   func(transaction) bool // which deliveries differ by it; nil for all
 }
 
 var (
 	roomy    = Quota{Bytes: 1 << 30, Messages: 1000}
 	settings = []setting{
 		{name: "plain"},
-		{name: "single copy", single: true, fits: delivery.several},
+		{name: "single copy", single: true, fits: transaction.several},
 		{name: "quota", quota: roomy},
 		{name: "an owner each", owner: ownerNumber, quota: roomy},
-		{name: "one owner, single copy, quota", single: true, owner: func(int) Owner { return ownerNumber(0) }, quota: roomy, fits: delivery.several},
-		{name: "without renameat2", absent: "rename", fits: delivery.shortest},
-		{name: "without openat2", absent: "openBeneath", fits: delivery.shortest},
+		{name: "one owner, single copy, quota", single: true, owner: func(int) Owner { return ownerNumber(0) }, quota: roomy, fits: transaction.several},
+		{name: "without renameat2", absent: "rename", fits: transaction.shortest},
+		{name: "without openat2", absent: "openBeneath", fits: transaction.shortest},
 	}
 )
 
-func (d delivery) several() bool  { return d.copies > 1 }
-func (d delivery) shortest() bool { return d.copies == 1 && d.everywhere() }
+func (d transaction) several() bool  { return d.copies > 1 }
+func (d transaction) shortest() bool { return d.copies == 1 && d.everywhere() }
 
 var (
 	everyErrno = []unix.Errno{
@@ -85,10 +85,10 @@ var (
 	twoErrnos = []unix.Errno{unix.EIO, errShort}
 )
 
-// scenarios is every delivery in every setting.
+// scenarios is every transaction in every setting.
 func scenarios() (all []scenario) {
 	for _, set := range settings {
-		for _, d := range deliveries {
+		for _, d := range transactions {
 			for _, durability := range durabilities {
 				if set.fits != nil && !set.fits(d) || durability != Group && !d.everywhere() {
 					continue

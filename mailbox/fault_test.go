@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/doorstep-mail/doorstep/mailbox/quota"
 	"os"
 	"slices"
 	"strings"
@@ -111,7 +112,7 @@ func (sc scenario) run(t *testing.T, n int, errno unix.Errno) (fired bool) {
 		if sc.folder && !(errno == unix.EEXIST && strings.HasSuffix(failing.path, "maildirfolder")) { // the kernel knows
 			wantFolder(t, what, dests[i], failing.name == "unlink")
 		}
-		if sc.quota != (Quota{}) && !tallyOf(t, dests[i]).usable {
+		if sc.quota != (Quota{}) && !tallyOf(t, dests[i]).Usable {
 			t.Errorf("%s: the next delivery leaves no maildirsize", what)
 		}
 		checkTally(t, dests[i], what+", and the next delivery")
@@ -155,7 +156,7 @@ func (sc scenario) fatal(c call, errno unix.Errno) bool {
 	if errno == errShort {
 		return false
 	}
-	if strings.HasSuffix(c.path, maildirsize) {
+	if strings.HasSuffix(c.path, quota.FileName) {
 		return false
 	}
 	switch c.name {

@@ -3,98 +3,69 @@ package mailbox
 import (
 	"errors"
 	"fmt"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
-	"golang.org/x/text/unicode/norm"
+	"golang.org/x/sys/unix"
+
+	"github.com/doorstep-mail/doorstep/mailbox/internal/kernel"
 )
 
-// ErrFolderName says that a text can be no folder's name.
-var ErrFolderName = errors.New("not a folder name")
+// ErrFolderLimit says that a folder is not made, because the Maildir has enough of them.
+var ErrFolderLimit = errors.New("too many folders")
 
-// maxLevel bounds one level of a folder's name as it stands on disk, in octets: a reader must be
-// able to make another one below it (NAME_MAX is 255).
-const maxLevel = 200
-
-// A FolderEncoding says how the names of Maildir++ folders are written on disk. It must be that
-// of the IMAP server that makes them.
-type FolderEncoding int
-
-const (
-	// FolderUTF7 is modified UTF-7 (RFC 3501 §5.1.3), as Dovecot writes. It is the zero value.
-	FolderUTF7 FolderEncoding = iota
-	// FolderUTF8 is plain UTF-8, as Courier writes, and Dovecot with mailbox_list_utf8.
-	FolderUTF8
-)
-
-// Dir gives the directory, one component inside a Maildir, of the folder with this name in
-// UTF-8, whose levels dots separate: "Lists.Go" is in ".Lists.Go". The name is taken in
-// normalization form C (RFC 5198 §3). The error wraps ErrFolderName: for a name with an empty
-// level, "/", a control character, an octet that is not UTF-8, or too many octets, and for INBOX,
-// which is no folder but the Maildir itself.
-func (e FolderEncoding) Dir(name string) (string, error) {
-	if err := checkFolder(name); err != nil {
-		return "", err
+// HasFolder reports whether the folder that to names is there: a directory in the Maildir with a
+// cur/ in it, which is what IMAP servers list. A missing Maildir has no folders, and neither a
+// symbolic link nor a file is one. The error says that it could not be told: the mail root is
+// missing (ErrNoRoot), or may not be read.
+func (s *Store) HasFolder(to Dest) (bool, error) {
+	if err := to.Check(); err != nil {
+		return false, err
 	}
-	name = norm.NFC.String(name)
-	if e == FolderUTF7 {
-		name = encodeUTF7(name)
+	if to.Folder == "" {
+		return false, fmt.Errorf("look for a folder of %s: none is named", to)
 	}
-	for level := range strings.SplitSeq(name, ".") {
-		switch {
-		case level == "":
-			return "", folderError("empty level")
-		case len(level) > maxLevel:
-			return "", folderError("level over 200 octets")
+	err := s.disk.As(to.Owner, func() error {
+		root, err := s.disk.OpenRoot(to.Root, kernel.ToPass)
+		if err != nil {
+			return err
 		}
-	}
-	if len(name) >= 255 {
-		return "", folderError("over 254 octets")
-	}
-	return "." + name, nil
-}
-
-// IsRisky reports whether some IMAP servers that read this encoding fail over a folder with this name,
-// and with it over the list of all folders, so that strangers must not be able to make one. Courier's
-// (5.0.13) is one: it breaks a session off that lists a name with characters of four octets, for want
-// of surrogates in modified UTF-7.
-func (e FolderEncoding) IsRisky(name string) bool {
-	return e == FolderUTF8 && strings.ContainsFunc(name, func(r rune) bool { return r > 0xFFFF })
-}
-
-// Name gives the name of the folder in a directory that Dir could have named.
-func (e FolderEncoding) Name(dir string) (string, error) {
-	name, ok := strings.CutPrefix(dir, ".")
-	if ok && e == FolderUTF7 {
-		name, ok = decodeUTF7(name)
-	}
-	if !ok {
-		return "", folderError("not written by this encoding")
-	}
-	if back, err := e.Dir(name); err != nil {
-		return "", err
-	} else if back != dir {
-		return "", folderError("not in its canonical form")
-	}
-	return name, nil
-}
-
-// checkFolder refuses what no name may hold in either encoding.
-func checkFolder(name string) error {
+		defer s.disk.Shut(root)
+		cur, err := s.disk.OpenPath(root, to.below()+"/cur")
+		s.disk.Shut(cur)
+		return err
+	})
 	switch {
-	case len(name) > 4*255:
-		return folderError("too long") // before it is normalized and encoded
-	case !utf8.ValidString(name):
-		return folderError("not valid UTF-8")
-	case strings.ContainsFunc(name, unicode.IsControl):
-		return folderError("control character")
-	case strings.Contains(name, "/"):
-		return folderError("slash")
-	case strings.EqualFold(name, "INBOX"):
-		return folderError("INBOX is the Maildir itself")
+	case err == nil:
+		return true, nil
+	case errors.Is(err, ErrNoRoot):
+		return false, err
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP), errors.Is(err, unix.EXDEV):
+		return false, nil
 	}
-	return nil
+	return false, fmt.Errorf("look for %s: %w", to, err)
 }
 
-func folderError(why string) error { return fmt.Errorf("%w: %s", ErrFolderName, why) }
+// CanMakeFolder reports whether a delivery to the folder, which is not there (HasFolder), would
+// make it: to asks for that, nothing else has its name, and the Maildir has room for it or can be
+// made itself. The error says that it could not be told.
+func (s *Store) CanMakeFolder(to Dest) (bool, error) {
+	if err := to.Check(); err != nil {
+		return false, err
+	}
+	if to.Folder == "" || to.MakeFolder <= 0 {
+		return false, nil
+	}
+	can := false
+	err := s.disk.As(to.Owner, func() (err error) {
+		can, err = s.maildirs.couldMake(to)
+		return err
+	})
+	switch {
+	case err == nil:
+		return can, nil
+	case errors.Is(err, ErrNoRoot):
+		return false, err
+	case errors.Is(err, ErrFolderLimit), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP), errors.Is(err, unix.EXDEV):
+		return false, nil
+	}
+	return false, fmt.Errorf("look for %s: %w", to, err)
+}

@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"errors"
+	"github.com/doorstep-mail/doorstep/mailbox/internal/kernel"
 	"os"
 	"slices"
 	"testing"
@@ -11,7 +12,7 @@ func TestFolderDelivery(t *testing.T) {
 	inbox := Dest{Root: t.TempDir(), Path: "d/u"}
 	folder := inbox
 	folder.Folder = ".R&AOQ-ksm&APY-rg&AOU-s &- Co"
-	s := open(t, Options{Create: true}, kernel{})
+	s := open(t, Options{Create: true}, kernel.Linux{})
 
 	t.Run("MDIR-10 a missing folder is not made", func(t *testing.T) {
 		if there, err := s.HasFolder(folder); there || err != nil {

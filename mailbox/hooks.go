@@ -1,13 +1,17 @@
 package mailbox
 
-import "time"
+import (
+	"time"
 
-// Hooks are told how long the steps of a delivery took, for those who measure. One that is nil
+	"github.com/doorstep-mail/doorstep/mailbox/internal/durable"
+)
+
+// Hooks learn how long the steps of a delivery took, for those who measure. One that is nil
 // costs nothing. The others are called from many deliveries at once, and those wait for them: they
 // must return at once.
 type Hooks struct {
 	// Staged is called when a copy was written from memory into tmp/, or could not be. Content too
-	// large for memory is written while it comes, and not told of.
+	// large for memory is written while it comes, without a call.
 	Staged func(took time.Duration, err error)
 	// Synced is called after each sync of a file.
 	Synced func(took time.Duration, err error)
@@ -20,18 +24,12 @@ type Hooks struct {
 	Ended func(took time.Duration, err error)
 }
 
-// timed takes a step, and tells hook of it.
-func timed(hook func(time.Duration, error), step func() error) error {
-	if hook == nil {
-		return step()
-	}
-	begun := time.Now()
-	err := step()
-	hook(time.Since(begun), err)
-	return err
+// steps are those of single steps.
+func (h *Hooks) steps() durable.Hooks {
+	return durable.Hooks{Staged: h.Staged, Synced: h.Synced, DirectorySynced: h.DirectorySynced}
 }
 
-// begin tells of copies that set out, and gives what is to be told of each outcome.
+// begin reports that copies have started, and returns the function to call with each outcome.
 func (h *Hooks) begin(copies int) (ended func(error)) {
 	if h.Begun != nil {
 		h.Begun(copies)

@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"github.com/doorstep-mail/doorstep/mailbox/internal/kernel"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -12,7 +13,7 @@ import (
 // standard and nothing more: the octets of a file that was synced since, and a name whose
 // directory was synced since. Real file systems often keep more, and that is luck.
 type ledger struct {
-	kernel
+	kernel.Linux
 	// forget names the syncs to leave out while saying that they were done.
 	forget func(path string, directory bool) bool
 
@@ -58,8 +59,8 @@ func (l *ledger) opened(dir int, name string, fd int, err error) (int, error) {
 	return fd, err
 }
 
-func (l *ledger) openat(dir int, name string, flags int, mode uint32) (int, error) {
-	fd, err := l.kernel.openat(dir, name, flags, mode)
+func (l *ledger) Openat(dir int, name string, flags int, mode uint32) (int, error) {
+	fd, err := l.Linux.Openat(dir, name, flags, mode)
 	fd, err = l.opened(dir, name, fd, err)
 	if err == nil && flags&unix.O_CREAT != 0 {
 		l.make(dir, name)
@@ -67,13 +68,13 @@ func (l *ledger) openat(dir int, name string, flags int, mode uint32) (int, erro
 	return fd, err
 }
 
-func (l *ledger) openBeneath(dir int, path string, flags int) (int, error) {
-	fd, err := l.kernel.openBeneath(dir, path, flags)
+func (l *ledger) OpenBeneath(dir int, path string, flags int) (int, error) {
+	fd, err := l.Linux.OpenBeneath(dir, path, flags)
 	return l.opened(dir, path, fd, err)
 }
 
-func (l *ledger) mkdirat(dir int, name string, mode uint32) error {
-	err := l.kernel.mkdirat(dir, name, mode)
+func (l *ledger) Mkdirat(dir int, name string, mode uint32) error {
+	err := l.Linux.Mkdirat(dir, name, mode)
 	if err == nil {
 		l.make(dir, name)
 	}
@@ -86,15 +87,15 @@ func (l *ledger) make(dir int, name string) {
 	l.names[l.at(dir, name)] = false
 }
 
-func (l *ledger) writev(fd int, bufs [][]byte) (int, error) {
+func (l *ledger) Writev(fd int, bufs [][]byte) (int, error) {
 	l.mu.Lock()
 	l.whole[l.open[fd]] = false
 	l.mu.Unlock()
-	return l.kernel.writev(fd, bufs)
+	return l.Linux.Writev(fd, bufs)
 }
 
 // fsync makes durable what was there when it began.
-func (l *ledger) fsync(fd int) error {
+func (l *ledger) Fsync(fd int) error {
 	l.mu.Lock()
 	path := l.open[fd]
 	_, file := l.whole[path]
@@ -108,7 +109,7 @@ func (l *ledger) fsync(fd int) error {
 	if l.forget(path, !file) {
 		return nil
 	}
-	err := l.kernel.fsync(fd)
+	err := l.Linux.Fsync(fd)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err == nil && file {
@@ -122,19 +123,19 @@ func (l *ledger) fsync(fd int) error {
 	return err
 }
 
-func (l *ledger) close(fd int) error {
+func (l *ledger) Close(fd int) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.open, fd)
-	return l.kernel.close(fd)
+	return l.Linux.Close(fd)
 }
 
-func (l *ledger) rename(fromDir int, from string, toDir int, to string) error {
-	return l.move(l.kernel.rename, fromDir, from, toDir, to)
+func (l *ledger) Rename(fromDir int, from string, toDir int, to string) error {
+	return l.move(l.Linux.Rename, fromDir, from, toDir, to)
 }
 
-func (l *ledger) replace(fromDir int, from string, toDir int, to string) error {
-	return l.move(l.kernel.replace, fromDir, from, toDir, to)
+func (l *ledger) Replace(fromDir int, from string, toDir int, to string) error {
+	return l.move(l.Linux.Replace, fromDir, from, toDir, to)
 }
 
 // move notes that a file has another name, which is not durable yet.
@@ -155,10 +156,10 @@ func (l *ledger) move(how func(int, string, int, string) error, fromDir int, fro
 }
 
 // link gives a file another name: its octets are as durable as they were.
-func (l *ledger) link(fromDir int, from string, toDir int, to string) error {
+func (l *ledger) Link(fromDir int, from string, toDir int, to string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	err := l.kernel.link(fromDir, from, toDir, to)
+	err := l.Linux.Link(fromDir, from, toDir, to)
 	if err == nil {
 		name := l.at(toDir, to)
 		l.whole[name], l.names[name] = l.whole[l.at(fromDir, from)], false
@@ -166,13 +167,13 @@ func (l *ledger) link(fromDir int, from string, toDir int, to string) error {
 	return err
 }
 
-func (l *ledger) unlink(dir int, name string) error {
+func (l *ledger) Unlink(dir int, name string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	path := l.at(dir, name)
 	delete(l.whole, path)
 	delete(l.names, path)
-	return l.kernel.unlink(dir, name)
+	return l.Linux.Unlink(dir, name)
 }
 
 func nothingForgotten(string, bool) bool { return false }

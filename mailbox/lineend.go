@@ -1,14 +1,10 @@
 package mailbox
 
-import "bytes"
+import (
+	"bytes"
 
-// sizes are what the name of a file says of its content.
-type sizes struct {
-	disk int64 // octets on disk
-	bare int64 // LFs without a CR before them: a reader adds one octet for each
-}
-
-func (s sizes) plus(t sizes) sizes { return sizes{s.disk + t.disk, s.bare + t.bare} }
+	"github.com/doorstep-mail/doorstep/mailbox/maildir"
+)
 
 // A lineEnder turns octets as sent into octets on disk, in pieces of any length, and counts
 // them. A CR that ends a piece waits for what follows.
@@ -16,10 +12,10 @@ func (s sizes) plus(t sizes) sizes { return sizes{s.disk + t.disk, s.bare + t.ba
 // Only the CR of a CRLF goes: CR CR LF leaves CR LF, which a reader cannot tell from a line
 // that ended in CRLF on disk. Any other CR is content and stays.
 type lineEnder struct {
-	crlf bool // keep CRLF
-	cr   bool // a CR waits
-	last byte // the octet put last
-	sizes
+	crlf  bool // keep CRLF
+	cr    bool // a CR waits
+	last  byte // the octet put last
+	sizes maildir.Sizes
 }
 
 // put appends the disk form of p to dst: at most one octet more than p has.
@@ -43,7 +39,7 @@ func (l *lineEnder) finish(dst []byte) []byte {
 		dst = l.octet(dst, '\r')
 		l.cr = false
 	}
-	if !l.crlf && l.disk > 0 && l.last != '\n' {
+	if !l.crlf && l.sizes.Disk > 0 && l.last != '\n' {
 		dst = l.newline(dst)
 	}
 	return dst
@@ -64,7 +60,7 @@ func (l *lineEnder) text(dst, p []byte) []byte {
 	if len(p) == 0 {
 		return dst
 	}
-	l.disk += int64(len(p))
+	l.sizes.Disk += int64(len(p))
 	l.last = p[len(p)-1]
 	return append(dst, p...)
 }
@@ -76,13 +72,13 @@ func (l *lineEnder) newline(dst []byte) []byte {
 	}
 	l.cr = false
 	if l.last != '\r' {
-		l.bare++
+		l.sizes.Bare++
 	}
 	return l.octet(dst, '\n')
 }
 
 func (l *lineEnder) octet(dst []byte, c byte) []byte {
-	l.disk++
+	l.sizes.Disk++
 	l.last = c
 	return append(dst, c)
 }

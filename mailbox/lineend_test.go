@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"bytes"
+	"github.com/doorstep-mail/doorstep/mailbox/maildir"
 	"strings"
 	"testing"
 )
@@ -44,7 +45,7 @@ func TestLineEnds(t *testing.T) {
 						if string(got) != want {
 							t.Fatalf("crlf %v, cut at %d and %d: %q, want %q", l.crlf, i, j, got, want)
 						}
-						if want := (sizes{int64(len(want)), tt.bare[store]}); l.sizes != want {
+						if want := (maildir.Sizes{Disk: int64(len(want)), Bare: tt.bare[store]}); l.sizes != want {
 							t.Fatalf("crlf %v, cut at %d and %d: sizes %+v, want %+v", l.crlf, i, j, l.sizes, want)
 						}
 					}
@@ -68,11 +69,11 @@ func FuzzLineEnds(f *testing.F) {
 			t.Fatalf("CRLF store: %q became %q", wire, crlf)
 		}
 		for _, got := range []struct {
-			sizes
+			sizes  maildir.Sizes
 			octets []byte
 		}{{l.sizes, lf}, {verbatim.sizes, crlf}} {
 			bare := bytes.Count(got.octets, []byte("\n")) - bytes.Count(got.octets, []byte("\r\n"))
-			if got.sizes != (sizes{int64(len(got.octets)), int64(bare)}) {
+			if got.sizes != (maildir.Sizes{Disk: int64(len(got.octets)), Bare: int64(bare)}) {
 				t.Fatalf("%q has sizes %+v", got.octets, got.sizes)
 			}
 		}

@@ -3,6 +3,7 @@ package mailbox
 import (
 	"errors"
 	"fmt"
+	"github.com/doorstep-mail/doorstep/mailbox/internal/kernel"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,7 +16,7 @@ import (
 
 func TestDestRefused(t *testing.T) {
 	root := t.TempDir()
-	s := open(t, Options{Create: true}, kernel{})
+	s := open(t, Options{Create: true}, kernel.Linux{})
 	for _, path := range []string{
 		"", ".", "..", "/", "/etc", "u/", "u//v", "../u", "u/../../v", "u/.", "u/..",
 		"a\x00b", strings.Repeat("x", 256), strings.Repeat("a/", pathDepth) + "a",
@@ -33,7 +34,7 @@ func TestDestRefused(t *testing.T) {
 }
 
 func TestMissing(t *testing.T) {
-	creating, strict := open(t, Options{Create: true}, kernel{}), open(t, Options{}, kernel{})
+	creating, strict := open(t, Options{Create: true}, kernel.Linux{}), open(t, Options{}, kernel.Linux{})
 	t.Run("MDIR-17 no root", func(t *testing.T) {
 		root := filepath.Join(t.TempDir(), "mail")
 		if err := send(t, creating, "x\r\n", Dest{Root: root, Path: "u"})[0]; !errors.Is(err, ErrNoRoot) {
@@ -81,7 +82,7 @@ func TestModes(t *testing.T) {
 	for _, umask := range []int{0, 0o022, 0o177} {
 		to := Dest{Root: t.TempDir(), Path: "example.org/u"}
 		old := unix.Umask(umask)
-		outcome := send(t, open(t, Options{Create: true}, kernel{}), "x\r\n", to)[0]
+		outcome := send(t, open(t, Options{Create: true}, kernel.Linux{}), "x\r\n", to)[0]
 		unix.Umask(old)
 		if outcome != nil {
 			t.Errorf("umask %o: %v", umask, outcome)
@@ -148,7 +149,7 @@ func TestNotMaildir(t *testing.T) {
 // A link that stays below the root is refused too: it could lead to another's mail.
 func TestLinkBelowRoot(t *testing.T) {
 	root := scratch(t)
-	s := open(t, Options{Create: true}, kernel{})
+	s := open(t, Options{Create: true}, kernel.Linux{})
 	if err := send(t, s, "x\r\n", Dest{Root: root, Path: "d/theirs"})[0]; err != nil {
 		t.Fatal(err)
 	}
@@ -285,12 +286,12 @@ func TestSettled(t *testing.T) {
 			}
 		}
 	}
-	var known settled[fileID]
-	for i := range settledMost + 10 {
-		known.add(fileID{ino: uint64(i)})
+	var known durableSet[kernel.FileID]
+	for i := range durableSetSize + 10 {
+		known.add(kernel.FileID{Inode: uint64(i)})
 	}
-	if len(known.ids) != settledMost || !known.has(fileID{ino: settledMost + 9}) {
-		t.Errorf("remembers %d Maildirs, want %d and the last", len(known.ids), settledMost)
+	if len(known.ids) != durableSetSize || !known.has(kernel.FileID{Inode: durableSetSize + 9}) {
+		t.Errorf("remembers %d Maildirs, want %d and the last", len(known.ids), durableSetSize)
 	}
 }
 

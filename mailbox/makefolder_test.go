@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/doorstep-mail/doorstep/mailbox/internal/kernel"
 	"os"
 	"path/filepath"
 	"slices"
@@ -58,7 +59,7 @@ func wantFolder(t *testing.T, what string, to Dest, littered bool) {
 
 func TestMakeFolder(t *testing.T) {
 	to := Dest{Root: t.TempDir(), Path: "d/u", Folder: ".Lists.Go", MakeFolder: 2}
-	s := open(t, Options{Create: true}, kernel{})
+	s := open(t, Options{Create: true}, kernel.Linux{})
 	for range 2 {
 		if err := send(t, s, "x\r\n", to)[0]; err != nil {
 			t.Fatal(err)
@@ -74,7 +75,7 @@ func TestMakeFolder(t *testing.T) {
 
 	t.Run("unsubscribed, it stays so", func(t *testing.T) {
 		write(t, "", to.Inbox().String(), "subscriptions")
-		if err := send(t, open(t, Options{Create: true}, kernel{}), "x\r\n", to)[0]; err != nil {
+		if err := send(t, open(t, Options{Create: true}, kernel.Linux{}), "x\r\n", to)[0]; err != nil {
 			t.Fatal(err)
 		}
 		if list := read(t, to.Inbox().String(), "subscriptions"); list != "" {
@@ -135,7 +136,7 @@ func TestMakeFolder(t *testing.T) {
 		}
 	})
 	t.Run("MDIR-17 no Maildir and none to be made", func(t *testing.T) {
-		s := open(t, Options{}, kernel{})
+		s := open(t, Options{}, kernel.Linux{})
 		for _, path := range []string{"missing", "empty"} {
 			mkdir(t, to.Root, "empty")
 			nowhere := Dest{Root: to.Root, Path: path, Folder: ".a", MakeFolder: 1}
@@ -153,7 +154,7 @@ func TestMakeFolder(t *testing.T) {
 // bound holds.
 func TestMakeFolderConcurrently(t *testing.T) {
 	inbox := Dest{Root: t.TempDir(), Path: "u"}
-	s := open(t, Options{Create: true}, kernel{})
+	s := open(t, Options{Create: true}, kernel.Linux{})
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	made, refused := map[string]bool{}, 0
@@ -350,7 +351,7 @@ func TestFolderOrder(t *testing.T) {
 // What is made for a folder is its owner's (MDIR-15): the folder, what is in it, and the list.
 func TestMakeFolderForOwner(t *testing.T) {
 	alice, bob := owners(t)
-	s := open(t, Options{Create: true, Courier: true}, kernel{})
+	s := open(t, Options{Create: true, Courier: true}, kernel.Linux{})
 	for _, to := range []Dest{alice, bob} {
 		to.Folder, to.MakeFolder = ".a", 1
 		if can, err := s.CanMakeFolder(to); !can || err != nil {

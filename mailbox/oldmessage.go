@@ -10,7 +10,7 @@ func (s *Store) NewMessage() *Message {
 // Add asks for a copy in the Maildir to, and returns its number.
 func (m *Message) Add(to Dest, header []byte) int {
 	m.add([]Copy{{To: to, Header: header}})
-	return len(m.files) - 1
+	return len(m.deliveries) - 1
 }
 
 // Write takes content.
@@ -20,7 +20,7 @@ func (m *Message) Write(p []byte) (int, error) { return m.content.Write(p) }
 func (m *Message) Size() int64 { return m.content.Size() }
 
 // IgnoreQuota lets a copy in, before Commit, whatever its mailbox holds. It is counted all the same.
-func (m *Message) IgnoreQuota(copy int) { m.files[copy].ignoreQuota = true }
+func (m *Message) IgnoreQuota(copy int) { m.deliveries[copy].ignoreQuota = true }
 
 // Abort drops the message: nothing of it stays. It does nothing after Commit, CommitAll or Abort.
 func (m *Message) Abort() { m.content.Close() }

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/doorstep-mail/doorstep/mailbox/internal/kernel"
 	"maps"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -85,7 +85,7 @@ func TestOwners(t *testing.T) {
 	for _, size := range []int{1000, 2*largeBuffer + 1000} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			alice, bob := owners(t)
-			s := open(t, Options{Create: true, Spool: t.TempDir()}, kernel{})
+			s := open(t, Options{Create: true, Spool: t.TempDir()}, kernel.Linux{})
 			wire, disk := lines(size)
 			for i, err := range send(t, s, wire, alice, bob) {
 				if err != nil {
@@ -118,7 +118,7 @@ func noStrangers(t testing.TB) {
 	if err != nil || len(tasks) == 0 {
 		t.Fatal("cannot list the threads:", err)
 	}
-	own, err := current()
+	groups, err := unix.Getgroups()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,10 +130,10 @@ func noStrangers(t testing.TB) {
 		for line := range strings.Lines(string(status)) {
 			f := strings.Fields(line)
 			switch {
-			case f[0] == "Uid:" && f[4] != fmt.Sprint(own.uid), f[0] == "Gid:" && f[4] != fmt.Sprint(own.gid):
+			case f[0] == "Uid:" && f[4] != fmt.Sprint(unix.Geteuid()), f[0] == "Gid:" && f[4] != fmt.Sprint(unix.Getegid()):
 				t.Errorf("%s: %s", task, line)
-			case f[0] == "Groups:" && len(f)-1 != len(own.groups):
-				t.Errorf("%s: %s, the process has %v", task, line, own.groups)
+			case f[0] == "Groups:" && len(f)-1 != len(groups):
+				t.Errorf("%s: %s, the process has %v", task, line, groups)
 			}
 		}
 	}
@@ -193,7 +193,7 @@ func TestHostileOwner(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			alice, bob := owners(t)
-			s := open(t, Options{Create: c.want != unix.ENOENT}, kernel{})
+			s := open(t, Options{Create: c.want != unix.ENOENT}, kernel.Linux{})
 			for _, d := range []Dest{alice, bob} {
 				for _, sub := range []string{"", "cur", "new", "tmp"} {
 					dir := filepath.Join(d.String(), sub)
@@ -235,7 +235,7 @@ func TestHostileOwner(t *testing.T) {
 // directories, or nowhere.
 func TestOwnerSwapsDirectories(t *testing.T) {
 	alice, bob := owners(t)
-	s := open(t, Options{Create: true, Durability: None}, kernel{})
+	s := open(t, Options{Create: true, Durability: None}, kernel.Linux{})
 	for i, err := range send(t, s, "first\r\n", alice, bob) {
 		if err != nil {
 			t.Fatal(i, err)
@@ -244,7 +244,7 @@ func TestOwnerSwapsDirectories(t *testing.T) {
 	before := tree(t, bob.String())
 	stop, swapped := make(chan struct{}), make(chan error, 1)
 	go func() {
-		swapped <- kernel{}.as(alice.Owner, func() error { return swap(alice.String(), bob.String(), stop) })
+		swapped <- kernel.Linux{}.As(alice.Owner, func() error { return swap(alice.String(), bob.String(), stop) })
 	}()
 	var mu sync.Mutex
 	delivered := 1
@@ -321,7 +321,7 @@ func collect(from, to string) error {
 // alone by all who come across it.
 func TestOwnerPlantsHardLink(t *testing.T) {
 	alice, bob := owners(t)
-	s := open(t, Options{Create: true}, kernel{})
+	s := open(t, Options{Create: true}, kernel.Linux{})
 	for i, err := range send(t, s, "first\r\n", alice, bob) {
 		if err != nil {
 			t.Fatal(i, err)
@@ -351,7 +351,7 @@ func TestOwnerPlantsHardLink(t *testing.T) {
 // Content for several owners is never where one of them could change what the others get.
 func TestOwnersShareNoFile(t *testing.T) {
 	alice, bob := owners(t)
-	s := open(t, Options{Create: true, Spool: t.TempDir()}, kernel{})
+	s := open(t, Options{Create: true, Spool: t.TempDir()}, kernel.Linux{})
 	wire, _ := lines(2*largeBuffer + 1000)
 	m := s.NewMessage()
 	m.Add(alice, nil)
@@ -375,7 +375,7 @@ func TestOwnerReplacesCarrier(t *testing.T) {
 	alice, _ := owners(t)
 	second := alice
 	second.Path = "d/u0/Second"
-	s := open(t, Options{Create: true}, kernel{})
+	s := open(t, Options{Create: true}, kernel.Linux{})
 	wire, _ := lines(2*largeBuffer + 1000)
 	m := s.NewMessage()
 	m.Add(alice, nil)
@@ -394,43 +394,17 @@ func TestOwnerReplacesCarrier(t *testing.T) {
 
 // Root is nobody's owner, whatever a directory says.
 func TestOwnerRoot(t *testing.T) {
-	s := open(t, Options{Create: true}, kernel{})
-	for _, o := range []Owner{{0, 1}, {1, 0}, {1<<32 - 1, 1}, {1, 1<<32 - 1}} {
+	s := open(t, Options{Create: true}, kernel.Linux{})
+	for _, o := range []Owner{{UID: 0, GID: 1}, {UID: 1, GID: 0}, {UID: 1<<32 - 1, GID: 1}, {UID: 1, GID: 1<<32 - 1}} {
 		to := Dest{Root: t.TempDir(), Path: "u", Owner: o}
 		if err := send(t, s, "x\r\n", to)[0]; !errors.Is(err, ErrOwner) {
 			t.Errorf("owner %s: %v", o, err)
 		}
-		if err := (kernel{}).as(o, func() error { return nil }); !errors.Is(err, ErrOwner) {
+		if err := (kernel.Linux{}).As(o, func() error { return nil }); !errors.Is(err, ErrOwner) {
 			t.Errorf("as %s: %v", o, err)
 		}
 	}
 }
-
-// A thread that keeps the rights of another is never used again, and a panic reaches the
-// delivery that it belongs to (S13).
-func TestThreadsEnd(t *testing.T) {
-	var thread int
-	stays := errors.New("stays")
-	if err := onThread(func() error { thread = unix.Gettid(); return stays }, nothing, func() error { return unix.EPERM }); err != stays {
-		t.Error(err)
-	}
-	for end := time.Now().Add(time.Minute); unix.Tgkill(unix.Getpid(), thread, 0) != unix.ESRCH; runtime.Gosched() {
-		if thread == unix.Getpid() {
-			break // the first thread cannot end; Go parks it for good
-		}
-		if time.Now().After(end) {
-			t.Fatalf("thread %d lives", thread)
-		}
-	}
-	defer func() {
-		if p := recover(); !strings.Contains(fmt.Sprint(p), "boom") {
-			t.Errorf("panic is %v", p)
-		}
-	}()
-	_ = onThread(func() error { panic("boom") }, nothing, nothing)
-}
-
-func nothing() error { return nil }
 
 // Many deliveries to two owners at once, some of which panic in the midst, leave no thread with
 // anybody's rights, and every file is its owner's.

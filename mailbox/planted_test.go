@@ -3,6 +3,8 @@ package mailbox
 import (
 	"errors"
 	"fmt"
+	"github.com/doorstep-mail/doorstep/mailbox/internal/kernel"
+	"github.com/doorstep-mail/doorstep/mailbox/quota"
 	"maps"
 	"math"
 	"os"
@@ -14,14 +16,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Whatever an owner has put in the place of maildirsize, nothing of others is read or written, nobody
+// Whatever an owner has put in the place of quota.FileName, nothing of others is read or written, nobody
 // waits, and mail goes on by counting (MDIR-13, MDIR-15, S11, S12).
 func TestOwnerPlantsMaildirsize(t *testing.T) {
 	const full = "1000000S\n999999 9\n"
 	link := func(to func(bob Dest) string) func(string, Dest, Dest) error {
 		return func(path string, _, bob Dest) error { return os.Symlink(to(bob), path) }
 	}
-	ofBob := func(bob Dest) string { return filepath.Join(bob.String(), maildirsize) }
+	ofBob := func(bob Dest) string { return filepath.Join(bob.String(), quota.FileName) }
 	device := func(path string, alice, _ Dest) error {
 		return errors.Join(unix.Mknod(path, unix.S_IFCHR|0o600, int(unix.Mkdev(1, 5))), give(path, alice.Owner)) // zeros without end
 	}
@@ -57,7 +59,7 @@ func TestOwnerPlantsMaildirsize(t *testing.T) {
 		{name: "link to another's", plant: link(ofBob)},
 		{name: "link to where another has none", plant: link(func(bob Dest) string { return filepath.Join(bob.String(), "planted") })},
 		{name: "link to a file of root's", plant: link(func(Dest) string { return "/etc/shadow" })},
-		{name: "link to itself", plant: link(func(Dest) string { return maildirsize })},
+		{name: "link to itself", plant: link(func(Dest) string { return quota.FileName })},
 		{name: "link to a device", plant: link(func(Dest) string { return "/dev/zero" })},
 		{name: "hard link to another's", plant: func(path string, _, bob Dest) error { return os.Link(ofBob(bob), path) }},
 		{name: "FIFO", plant: fifo},
@@ -78,14 +80,14 @@ func TestOwnerPlantsMaildirsize(t *testing.T) {
 		t.Run("MDIR-15 "+c.name, func(t *testing.T) {
 			alice, bob := owners(t)
 			alice.Quota, bob.Quota = Quota{Bytes: 1_000_000}, Quota{Bytes: 1_000_000}
-			s := open(t, Options{Create: true}, kernel{})
+			s := open(t, Options{Create: true}, kernel.Linux{})
 			for i, err := range send(t, s, "first\r\n", alice, bob) {
 				if err != nil {
 					t.Fatal(i, err)
 				}
 			}
 			before, theirs, read := tree(t, filepath.Dir(bob.String())), content(t, ofBob(bob)), lastRead(t, ofBob(bob))
-			path := filepath.Join(alice.String(), maildirsize)
+			path := filepath.Join(alice.String(), quota.FileName)
 			if err := errors.Join(os.Remove(path), c.plant(path, alice, bob)); err != nil {
 				t.Fatal(err)
 			}
@@ -127,7 +129,7 @@ func TestOwnerPlantsMaildirsize(t *testing.T) {
 			if c.stays {
 				return
 			}
-			if got := tallyOf(t, alice); !got.usable || got.usage != truth(t, alice) {
+			if got := tallyOf(t, alice); !got.Usable || got.Usage != truth(t, alice) {
 				t.Errorf("maildirsize says %+v, the mailbox holds %+v", got, truth(t, alice))
 			}
 			if is := tree(t, path)[""]; !strings.HasPrefix(is, fmt.Sprintf("-rw------- %s 1 links", alice.Owner)) {
@@ -141,11 +143,11 @@ func TestOwnerPlantsMaildirsize(t *testing.T) {
 func TestOwnerLeasesMaildirsize(t *testing.T) {
 	alice, _ := owners(t)
 	alice.Quota = Quota{Bytes: 1_000_000}
-	s := open(t, Options{Create: true}, kernel{})
+	s := open(t, Options{Create: true}, kernel.Linux{})
 	if err := send(t, s, "first\r\n", alice)[0]; err != nil {
 		t.Fatal(err)
 	}
-	file, err := os.OpenFile(filepath.Join(alice.String(), maildirsize), os.O_RDWR, 0)
+	file, err := os.OpenFile(filepath.Join(alice.String(), quota.FileName), os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +166,7 @@ func TestOwnerLeasesMaildirsize(t *testing.T) {
 	if took := time.Since(begin); took > 20*time.Second { // leases are broken after 45
 		t.Errorf("it took %v", took)
 	}
-	if got := tallyOf(t, alice); !got.usable || got.usage != truth(t, alice) {
+	if got := tallyOf(t, alice); !got.Usable || got.Usage != truth(t, alice) {
 		t.Errorf("maildirsize says %+v, the mailbox holds %+v", got, truth(t, alice))
 	}
 }

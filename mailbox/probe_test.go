@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"context"
+	"github.com/doorstep-mail/doorstep/mailbox/internal/kernel"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,7 +24,7 @@ type call struct {
 
 // A probe is the kernel with every call recorded and, where a test wants it, replaced.
 type probe struct {
-	kernel
+	kernel.Linux
 	clock func() time.Time
 	// before is asked ahead of each call, numbered from 0; an error takes the call's place.
 	before func(n int, c call) error
@@ -85,107 +86,107 @@ func (p *probe) leaks() (paths []string) {
 	return paths
 }
 
-func (p *probe) now() time.Time {
+func (p *probe) Now() time.Time {
 	if p.clock != nil {
 		return p.clock()
 	}
 	return time.Now()
 }
 
-func (p *probe) openat(dir int, name string, flags int, mode uint32) (int, error) {
+func (p *probe) Openat(dir int, name string, flags int, mode uint32) (int, error) {
 	if err := p.note("openat", dir, name); err != nil {
 		return -1, err
 	}
-	fd, err := p.kernel.openat(dir, name, flags, mode)
+	fd, err := p.Linux.Openat(dir, name, flags, mode)
 	return p.opened(dir, name, fd, err)
 }
 
-func (p *probe) openBeneath(dir int, path string, flags int) (int, error) {
+func (p *probe) OpenBeneath(dir int, path string, flags int) (int, error) {
 	if err := p.note("openBeneath", dir, path); err != nil {
 		return -1, err
 	}
-	fd, err := p.kernel.openBeneath(dir, path, flags)
+	fd, err := p.Linux.OpenBeneath(dir, path, flags)
 	return p.opened(dir, path, fd, err)
 }
 
-func (p *probe) mkdirat(dir int, name string, mode uint32) error {
+func (p *probe) Mkdirat(dir int, name string, mode uint32) error {
 	if err := p.note("mkdirat", dir, name); err != nil {
 		return err
 	}
-	return p.kernel.mkdirat(dir, name, mode)
+	return p.Linux.Mkdirat(dir, name, mode)
 }
 
-func (p *probe) setMode(fd int, mode uint32) error {
+func (p *probe) SetMode(fd int, mode uint32) error {
 	if err := p.note("setMode", fd, ""); err != nil {
 		return err
 	}
-	return p.kernel.setMode(fd, mode)
+	return p.Linux.SetMode(fd, mode)
 }
 
-func (p *probe) identify(fd int) (fileID, error) {
+func (p *probe) Identify(fd int) (kernel.FileID, error) {
 	if err := p.note("identify", fd, ""); err != nil {
-		return fileID{}, err
+		return kernel.FileID{}, err
 	}
-	id, err := p.kernel.identify(fd)
+	id, err := p.Linux.Identify(fd)
 	if p.device != nil {
 		p.mu.Lock()
 		path := p.paths[fd]
 		p.mu.Unlock()
 		if dev, ok := p.device(path); ok {
-			id.dev = dev
+			id.Device = dev
 		}
 	}
 	return id, err
 }
 
-func (p *probe) writev(fd int, bufs [][]byte) (int, error) {
+func (p *probe) Writev(fd int, bufs [][]byte) (int, error) {
 	switch err := p.note("writev", fd, ""); err {
 	case nil:
-		return p.kernel.writev(fd, bufs)
+		return p.Linux.Writev(fd, bufs)
 	case errShort:
-		return p.kernel.writev(fd, [][]byte{bufs[0][:(len(bufs[0])+1)/2]})
+		return p.Linux.Writev(fd, [][]byte{bufs[0][:(len(bufs[0])+1)/2]})
 	default:
 		return -1, err
 	}
 }
 
-func (p *probe) pread(fd int, b []byte, off int64) (int, error) {
+func (p *probe) Pread(fd int, b []byte, off int64) (int, error) {
 	switch err := p.note("pread", fd, ""); err {
 	case nil:
-		return p.kernel.pread(fd, b, off)
+		return p.Linux.Pread(fd, b, off)
 	case errShort:
-		return p.kernel.pread(fd, b[:(len(b)+1)/2], off)
+		return p.Linux.Pread(fd, b[:(len(b)+1)/2], off)
 	default:
 		return -1, err
 	}
 }
 
-func (p *probe) fsync(fd int) error {
+func (p *probe) Fsync(fd int) error {
 	if err := p.note("fsync", fd, ""); err != nil {
 		return err
 	}
-	if err := p.kernel.fsync(fd); err != nil || !p.synced {
+	if err := p.Linux.Fsync(fd); err != nil || !p.synced {
 		return err
 	}
 	return p.note("fsync done", fd, "")
 }
 
-func (p *probe) takesChanges(fd int) error {
+func (p *probe) TakesChanges(fd int) error {
 	if err := p.note("takesChanges", fd, ""); err != nil {
 		return err
 	}
-	return p.kernel.takesChanges(fd)
+	return p.Linux.TakesChanges(fd)
 }
 
-func (p *probe) stat(dir int, name string) (fileState, error) {
+func (p *probe) Stat(dir int, name string) (kernel.FileState, error) {
 	if err := p.note("stat", dir, name); err != nil {
-		return fileState{}, err
+		return kernel.FileState{}, err
 	}
-	return p.kernel.stat(dir, name)
+	return p.Linux.Stat(dir, name)
 }
 
 // close always closes, as the kernel does whatever it returns.
-func (p *probe) close(fd int) error {
+func (p *probe) Close(fd int) error {
 	injected := p.note("close", fd, "")
 	p.mu.Lock()
 	if _, ok := p.paths[fd]; !ok {
@@ -193,71 +194,64 @@ func (p *probe) close(fd int) error {
 	}
 	delete(p.paths, fd)
 	p.mu.Unlock()
-	if err := p.kernel.close(fd); err != nil {
+	if err := p.Linux.Close(fd); err != nil {
 		return err
 	}
 	return injected
 }
 
-func (p *probe) rename(fromDir int, from string, toDir int, to string) error {
+func (p *probe) Rename(fromDir int, from string, toDir int, to string) error {
 	if err := p.note("rename", toDir, to); err != nil {
 		return err
 	}
-	return p.kernel.rename(fromDir, from, toDir, to)
+	return p.Linux.Rename(fromDir, from, toDir, to)
 }
 
-func (p *probe) replace(fromDir int, from string, toDir int, to string) error {
+func (p *probe) Replace(fromDir int, from string, toDir int, to string) error {
 	if err := p.note("replace", toDir, to); err != nil {
 		return err
 	}
-	return p.kernel.replace(fromDir, from, toDir, to)
+	return p.Linux.Replace(fromDir, from, toDir, to)
 }
 
-func (p *probe) link(fromDir int, from string, toDir int, to string) error {
+func (p *probe) Link(fromDir int, from string, toDir int, to string) error {
 	if err := p.note("link", toDir, to); err != nil {
 		return err
 	}
-	return p.kernel.link(fromDir, from, toDir, to)
+	return p.Linux.Link(fromDir, from, toDir, to)
 }
 
-func (p *probe) unlink(dir int, name string) error {
+func (p *probe) Unlink(dir int, name string) error {
 	if err := p.note("unlink", dir, name); err != nil {
 		return err
 	}
-	return p.kernel.unlink(dir, name)
+	return p.Linux.Unlink(dir, name)
 }
 
-func (p *probe) ownerOf(fd int) (uint32, error) {
-	if err := p.note("ownerOf", fd, ""); err != nil {
-		return 0, err
-	}
-	return p.kernel.ownerOf(fd)
-}
-
-func (p *probe) as(o Owner, step func() error) error {
+func (p *probe) As(o Owner, step func() error) error {
 	if err := p.note("as", -1, o.String()); err != nil {
 		return err
 	}
-	return p.kernel.as(o, step)
+	return p.Linux.As(o, step)
 }
 
-func (p *probe) nameless(dir string) (int, error) {
+func (p *probe) Nameless(dir string) (int, error) {
 	if err := p.note("nameless", -1, dir); err != nil {
 		return -1, err
 	}
-	fd, err := p.kernel.nameless(dir)
+	fd, err := p.Linux.Nameless(dir)
 	return p.opened(-1, dir+"/nameless", fd, err)
 }
 
-func (p *probe) readNames(dir int, take func(string) bool) error {
+func (p *probe) ReadNames(dir int, take func(string) bool) error {
 	if err := p.note("readNames", dir, ""); err != nil {
 		return err
 	}
-	return p.kernel.readNames(dir, take)
+	return p.Linux.ReadNames(dir, take)
 }
 
 // open returns a Store over sys; host "h" unless o says otherwise.
-func open(t testing.TB, o Options, sys system) *Store {
+func open(t testing.TB, o Options, sys kernel.System) *Store {
 	t.Helper()
 	if o.Host == "" {
 		o.Host = "h"

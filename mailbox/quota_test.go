@@ -4,16 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/doorstep-mail/doorstep/mailbox/internal/kernel"
+	"github.com/doorstep-mail/doorstep/mailbox/quota"
 	"os"
 	"path/filepath"
-	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+)
+
+const (
+	tallyFresh = 15 * time.Minute // how long a count is good enough to refuse mail by
+	tallySize  = 5120             // from which size on maildirsize is counted anew
 )
 
 // truth is what a mailbox holds by its files' real sizes, Trash left out.
@@ -30,7 +35,7 @@ func truth(t testing.TB, d Dest) (sum Usage) {
 				t.Fatal(err)
 			}
 			if info.Mode().IsRegular() && !strings.Contains(file, "/.Trash/") {
-				sum = sum.plus(Usage{info.Size(), 1})
+				sum = sum.Plus(Usage{Bytes: info.Size(), Messages: 1})
 			}
 		}
 	}
@@ -38,21 +43,21 @@ func truth(t testing.TB, d Dest) (sum Usage) {
 }
 
 // tallyOf is what the maildirsize of a mailbox says.
-func tallyOf(t testing.TB, d Dest) tally {
+func tallyOf(t testing.TB, d Dest) quota.Tally {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(d.Root, d.Path, maildirsize))
+	b, err := os.ReadFile(filepath.Join(d.Root, d.Path, quota.FileName))
 	if err != nil && !os.IsNotExist(err) {
 		t.Fatal(err)
 	}
-	return parseTally(b)
+	return quota.Parse(b)
 }
 
 // checkTally wants a maildirsize that tells the truth, or none.
 func checkTally(t testing.TB, d Dest, what string) {
 	t.Helper()
 	got := tallyOf(t, d)
-	if want := truth(t, d); got.usable && got.usage != want {
-		t.Errorf("%s: maildirsize says %+v, the mailbox holds %+v", what, got.usage, want)
+	if want := truth(t, d); got.Usable && got.Usage != want {
+		t.Errorf("%s: maildirsize says %+v, the mailbox holds %+v", what, got.Usage, want)
 	}
 }
 
@@ -90,7 +95,7 @@ func TestQuota(t *testing.T) {
 		{"both", Quota{Bytes: 5 * size, Messages: 2}, 0, 2},
 	} {
 		t.Run("MDIR-13 "+tt.name, func(t *testing.T) {
-			s := open(t, Options{Create: true, Grace: tt.grace, Durability: None}, kernel{})
+			s := open(t, Options{Create: true, Grace: tt.grace, Durability: None}, kernel.Linux{})
 			d := Dest{Root: scratch(t), Path: "u", Quota: tt.quota}
 			if err := s.Room(t.Context(), d, size); err != nil {
 				t.Errorf("room in a mailbox that is not there: %v", err)
@@ -119,7 +124,7 @@ func TestQuota(t *testing.T) {
 				t.Fatal(err)
 			}
 			old := time.Now().Add(-tallyFresh - time.Second)
-			if err := os.Chtimes(filepath.Join(d.String(), maildirsize), old, old); err != nil {
+			if err := os.Chtimes(filepath.Join(d.String(), quota.FileName), old, old); err != nil {
 				t.Fatal(err)
 			}
 			if err := s.Room(t.Context(), d, size); err != nil {
@@ -135,7 +140,7 @@ func TestQuota(t *testing.T) {
 
 // Mail is refused only by a total that was counted: one with lines behind it may be wrong.
 func TestNeverRefuseByStaleTotal(t *testing.T) {
-	s := open(t, Options{Create: true, Durability: None}, kernel{})
+	s := open(t, Options{Create: true, Durability: None}, kernel.Linux{})
 	d := Dest{Root: scratch(t), Path: "u", Quota: Quota{Bytes: 5000}}
 	if err := send(t, s, "x\r\n", d)[0]; err != nil {
 		t.Fatal(err)
@@ -148,7 +153,7 @@ func TestNeverRefuseByStaleTotal(t *testing.T) {
 		"larger than it may": "5000S\n" + strings.Repeat("9 9\n", tallySize),
 		"zeros":              strings.Repeat("\x00", 64),
 	} {
-		if err := os.WriteFile(filepath.Join(d.String(), maildirsize), []byte(content), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(d.String(), quota.FileName), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Room(t.Context(), d, 1000); err != nil {
@@ -157,7 +162,7 @@ func TestNeverRefuseByStaleTotal(t *testing.T) {
 		if err := send(t, s, "x\r\n", d)[0]; err != nil {
 			t.Errorf("MDIR-13 %s: %v", name, err)
 		}
-		if got := tallyOf(t, d); !got.usable || got.usage != truth(t, d) || got.quota != d.Quota {
+		if got := tallyOf(t, d); !got.Usable || got.Usage != truth(t, d) || got.Limit != d.Quota {
 			t.Errorf("MDIR-13 %s: it has become %+v", name, got)
 		}
 	}
@@ -194,8 +199,8 @@ func TestCount(t *testing.T) {
 		t.Fatal(err)
 	}
 	const counted = 100 + 200 + 300 + 400 + 500 + 1000 + 2000
-	for trash, want := range map[bool]Usage{false: {counted, 7}, true: {counted + 50000, 8}} {
-		s := open(t, Options{CountTrash: trash}, kernel{})
+	for trash, want := range map[bool]Usage{false: {Bytes: counted, Messages: 7}, true: {Bytes: counted + 50000, Messages: 8}} {
+		s := open(t, Options{CountTrash: trash}, kernel.Linux{})
 		var told int
 		got, err := s.Recount(t.Context(), d, func(Usage) { told++ })
 		if err != nil || got != want {
@@ -204,14 +209,14 @@ func TestCount(t *testing.T) {
 		if got, err := s.Usage(t.Context(), d); err != nil || got != want {
 			t.Errorf("usage: %+v, %v, want %+v", got, err, want)
 		}
-		if tally := tallyOf(t, d); tally.usage != want || !tally.fresh {
+		if tally := tallyOf(t, d); tally.Usage != want || !tally.Fresh {
 			t.Errorf("maildirsize says %+v", tally)
 		}
 	}
 	if left := in(t, d.String(), "tmp"); len(left) != 1 {
 		t.Errorf("tmp/ has %q", left)
 	}
-	if _, err := (&Store{sys: kernel{}}).Usage(t.Context(), Dest{Root: root, Path: "nobody"}); !errors.Is(err, ErrNoMailbox) {
+	if _, err := open(t, Options{}, kernel.Linux{}).Usage(t.Context(), Dest{Root: root, Path: "nobody"}); !errors.Is(err, ErrNoMailbox) {
 		t.Errorf("usage of nothing: %v", err)
 	}
 }
@@ -221,14 +226,14 @@ func TestCount(t *testing.T) {
 func TestCountUnfinished(t *testing.T) {
 	root := scratch(t)
 	mkdir(t, filepath.Join(root, "u"))
-	s, d := open(t, Options{Create: true}, kernel{}), Dest{Root: root, Path: "u", Quota: Quota{Bytes: 1000}}
+	s, d := open(t, Options{Create: true}, kernel.Linux{}), Dest{Root: root, Path: "u", Quota: Quota{Bytes: 1000}}
 	if got, err := s.Recount(t.Context(), d, nil); err != nil || got != (Usage{}) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if err := send(t, s, "x\r\n", d)[0]; err != nil {
 		t.Error(err)
 	}
-	if got := tallyOf(t, d); !got.usable || got.usage != truth(t, d) {
+	if got := tallyOf(t, d); !got.Usable || got.Usage != truth(t, d) {
 		t.Errorf("maildirsize says %+v, the mailbox holds %+v", got, truth(t, d))
 	}
 }
@@ -241,11 +246,11 @@ func TestLongNames(t *testing.T) {
 		end := fmt.Sprintf("%02d,S=7:2,S", i)
 		put(t, d, "cur/"+strings.Repeat("n", 255-len(end))+end, 7)
 	}
-	s := open(t, Options{}, kernel{})
+	s := open(t, Options{}, kernel.Linux{})
 	if err := send(t, s, "hello\r\n", d)[0]; err != nil {
 		t.Fatal(err)
 	}
-	if got, err := s.Recount(t.Context(), d, nil); err != nil || got != (Usage{50*7 + 6, 51}) {
+	if got, err := s.Recount(t.Context(), d, nil); err != nil || got != (Usage{Bytes: 50*7 + 6, Messages: 51}) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	checkTally(t, d, "behind a delivery")
@@ -256,10 +261,10 @@ func TestTrashTakesMail(t *testing.T) {
 	d := Dest{Root: scratch(t), Path: "u", Folder: ".Trash", Quota: Quota{Bytes: 10}}
 	put(t, d, "cur/1.a,S=100", 100)
 	put(t, d, ".Trash/cur/2.a,S=100", 100)
-	if err := send(t, open(t, Options{}, kernel{}), "x\r\n", d)[0]; err != nil {
+	if err := send(t, open(t, Options{}, kernel.Linux{}), "x\r\n", d)[0]; err != nil {
 		t.Error(err)
 	}
-	if err := send(t, open(t, Options{CountTrash: true}, kernel{}), "x\r\n", d)[0]; !errors.Is(err, ErrOverQuota) {
+	if err := send(t, open(t, Options{CountTrash: true}, kernel.Linux{}), "x\r\n", d)[0]; !errors.Is(err, ErrOverQuota) {
 		t.Errorf("%v, want ErrOverQuota", err)
 	}
 }
@@ -281,10 +286,10 @@ func TestPlantedMaildirsize(t *testing.T) {
 			}
 			d := Dest{Root: scratchNear(t, victim), Path: "u", Quota: Quota{Bytes: 1000000}}
 			put(t, d, "cur/1.a,S=100", 100)
-			if err := plant(filepath.Join(d.String(), maildirsize)); err != nil {
+			if err := plant(filepath.Join(d.String(), quota.FileName)); err != nil {
 				t.Fatal(err)
 			}
-			s := open(t, Options{}, kernel{})
+			s := open(t, Options{}, kernel.Linux{})
 			for range 2 {
 				if err := send(t, s, "x\r\n", d)[0]; err != nil {
 					t.Error(err)
@@ -299,7 +304,7 @@ func TestPlantedMaildirsize(t *testing.T) {
 			if name == "directory" {
 				return // it stays, and mail is counted each time
 			}
-			if got := tallyOf(t, d); got.usage != truth(t, d) {
+			if got := tallyOf(t, d); got.Usage != truth(t, d) {
 				t.Errorf("maildirsize says %+v", got)
 			}
 		})
@@ -320,7 +325,7 @@ func scratchNear(t *testing.T, file string) string {
 func TestQuotaConcurrent(t *testing.T) {
 	wire, disk := lines(1000)
 	const fits, each, sessions = 500, 40, 16
-	s := open(t, Options{Create: true, Durability: None}, kernel{})
+	s := open(t, Options{Create: true, Durability: None}, kernel.Linux{})
 	d := Dest{Root: scratch(t), Path: "u", Quota: Quota{Bytes: fits * int64(len(disk))}}
 	var mu sync.Mutex
 	var stored int
@@ -355,7 +360,7 @@ func TestQuotaConcurrent(t *testing.T) {
 	if stored != fits {
 		t.Errorf("S21: %d of %d stored, want %d", stored, sessions*each, fits)
 	}
-	if got := tallyOf(t, d); !got.usable || got.usage != truth(t, d) {
+	if got := tallyOf(t, d); !got.Usable || got.Usage != truth(t, d) {
 		t.Errorf("MDIR-13: maildirsize says %+v, the mailbox holds %+v", got, truth(t, d))
 	}
 	for _, percent := range []int64{20, 50, 80, 95} {
@@ -363,39 +368,8 @@ func TestQuotaConcurrent(t *testing.T) {
 			t.Errorf("%d %% was crossed %d times", percent, crossed[percent])
 		}
 	}
-	if len(s.meters.at) != 0 {
-		t.Error("a meter is left")
-	}
-}
-
-// Copies that find maildirsize busy are told of together, by one of them, and nobody returns before.
-func TestTellTogether(t *testing.T) {
-	const copies = 10
-	m := new(meter)
-	m.claim(Usage{100 * (1 + copies), 1 + copies})
-	busy, goOn := make(chan struct{}), make(chan struct{})
-	var told []Usage
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		m.tell(Usage{100, 1}, func(all Usage) {
-			close(busy)
-			<-goOn
-			told = append(told, all)
-		})
-	})
-	<-busy
-	for range copies {
-		wg.Go(func() { m.tell(Usage{100, 1}, func(all Usage) { told = append(told, all) }) })
-	}
-	for waiting := int64(0); waiting < copies; runtime.Gosched() {
-		m.mu.Lock()
-		waiting = m.untold.Messages
-		m.mu.Unlock()
-	}
-	close(goOn)
-	wg.Wait()
-	if want := []Usage{{100, 1}, {100 * copies, copies}}; !slices.Equal(told, want) || m.due != (Usage{}) {
-		t.Errorf("told %+v, want %+v; %+v is due", told, want, m.due)
+	if !s.ledger.Idle() {
+		t.Error("a mailbox is still in use")
 	}
 }
 
@@ -403,7 +377,7 @@ func TestTellTogether(t *testing.T) {
 // counted.
 func TestQuotaTogether(t *testing.T) {
 	root := scratch(t)
-	s := open(t, Options{Create: true}, kernel{})
+	s := open(t, Options{Create: true}, kernel.Linux{})
 	roomy, full := Dest{Root: root, Path: "roomy", Quota: Quota{Messages: 100}}, Dest{Root: root, Path: "full", Quota: Quota{Messages: 1}}
 	put(t, full, "cur/1.a,S=100", 100)
 	all := func(ignore bool) error {
@@ -425,7 +399,7 @@ func TestQuotaTogether(t *testing.T) {
 		t.Error(err)
 	}
 	for _, d := range []Dest{roomy, full} {
-		if got := tallyOf(t, d); !got.usable || got.usage != truth(t, d) {
+		if got := tallyOf(t, d); !got.Usable || got.Usage != truth(t, d) {
 			t.Errorf("%s: maildirsize says %+v, it holds %+v", d.Path, got, truth(t, d))
 		}
 	}
@@ -446,14 +420,14 @@ func TestCountWhileMailComes(t *testing.T) {
 	}
 	sys.before = late
 	s := open(t, Options{}, sys)
-	if got, err := s.Recount(t.Context(), d, nil); err != nil || got != (Usage{100, 1}) {
+	if got, err := s.Recount(t.Context(), d, nil); err != nil || got != (Usage{Bytes: 100, Messages: 1}) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if got := tallyOf(t, d); got.usable {
+	if got := tallyOf(t, d); got.Usable {
 		t.Errorf("MDIR-13: maildirsize says %+v", got)
 	}
 	sys.before = nil
-	if got, err := s.Recount(t.Context(), d, nil); err != nil || got != (Usage{200, 2}) || !tallyOf(t, d).usable {
+	if got, err := s.Recount(t.Context(), d, nil); err != nil || got != (Usage{Bytes: 200, Messages: 2}) || !tallyOf(t, d).Usable {
 		t.Errorf("%+v, %v", got, err)
 	}
 }

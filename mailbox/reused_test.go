@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"github.com/doorstep-mail/doorstep/mailbox/internal/kernel"
 	"os"
 	"path/filepath"
 	"testing"
@@ -31,10 +32,10 @@ func TestInodeReused(t *testing.T) {
 			}
 		}
 		after := identify(t, dir)
-		if after.ino != before.ino {
+		if after.Inode != before.Inode {
 			continue
 		}
-		if after.birth == 0 {
+		if after.Birth == 0 {
 			t.Skip("this file system tells no time of birth")
 		}
 		book.mu.Lock()
@@ -53,19 +54,19 @@ func TestInodeReused(t *testing.T) {
 	t.Skipf("this file system has not reused an inode in %d tries", tries)
 }
 
-func identify(t *testing.T, path string) fileID {
+func identify(t *testing.T, path string) kernel.FileID {
 	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	id, err := kernel{}.identify(int(f.Fd()))
+	id, err := kernel.Linux{}.Identify(int(f.Fd()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil || id.ino != st.Ino || id.dev != uint64(st.Dev) {
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil || id.Inode != st.Ino || id.Device != uint64(st.Dev) {
 		t.Fatalf("identify: %+v; stat says %d, %d, %v", id, st.Dev, st.Ino, err)
 	}
 	return id

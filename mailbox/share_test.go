@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"fmt"
+	"github.com/doorstep-mail/doorstep/mailbox/internal/kernel"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -116,7 +117,7 @@ func TestSingleCopyOwners(t *testing.T) {
 	alice, bob := owners(t)
 	second := alice
 	second.Path += "2"
-	s := open(t, Options{Create: true, SingleCopy: true}, kernel{})
+	s := open(t, Options{Create: true, SingleCopy: true}, kernel.Linux{})
 	dests := []Dest{alice, bob, second}
 	for i, err := range send(t, s, "hello\r\n", dests...) {
 		if err != nil {

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"hash/crc32"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/doorstep-mail/doorstep/internal/guard"
+	"github.com/doorstep-mail/doorstep/mailbox/internal/durable"
+	"github.com/doorstep-mail/doorstep/mailbox/internal/kernel"
 )
 
 // errChanged says that content read back is not what was written. The kernel does that after
@@ -29,7 +29,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // the others are to get. It goes into a file of the process's own, as it was sent.
 type spill struct {
 	streams bool // into a carrier, as on disk
-	carrier *mailfile
+	carrier *delivery
 	written int64  // octets of content on the disk
 	sum     uint32 // their checksum
 
@@ -43,7 +43,7 @@ func (c *Content) spilled() bool { return c.spill.written > 0 }
 
 // flush moves the content in memory to the disk. After an error no copy can take the content.
 func (c *Content) flush() error {
-	if !c.spilled() && len(c.message.files) > 0 && !c.message.ownersDiffer() && !c.spill.streams {
+	if !c.spilled() && len(c.message.deliveries) > 0 && c.message.hasOneOwner() && !c.spill.streams {
 		c.spill.streams = true
 		c.buf = c.ends.put(c.buf[:0], c.buf)
 	}
@@ -61,7 +61,7 @@ func (c *Content) stream() error {
 				return err
 			}
 		}
-		err := guard.Call(func() error { return c.spill.carrier.append(c.buf, nil) })
+		err := guard.Call(func() error { return c.spill.carrier.Append(c.buf, nil) })
 		if err == nil {
 			c.flushed()
 			return nil
@@ -77,10 +77,30 @@ func (c *Content) flushed() {
 	c.buf = c.buf[:0]
 }
 
+// spool moves the content in memory, as it was sent, into a file that has no name and that only the process can
+// write to. Every copy reads it back from there.
+func (c *Content) spool() error {
+	disk, dir := c.store.disk, c.store.opts.Spool
+	if c.spill.source < 0 {
+		fd, err := disk.Nameless(dir)
+		if err != nil {
+			return fmt.Errorf("make a file for large content in %s: %w", dir, err)
+		}
+		c.spill.source = fd
+	}
+	if err := kernel.WriteAll(disk, c.spill.source, [][]byte{c.buf}); err != nil {
+		return fmt.Errorf("write large content in %s: %w", dir, err)
+	}
+	sent := c.buf
+	c.flushed()
+	c.ends.put(sent[:0], sent) // for the sizes
+	return nil
+}
+
 // nextCarrier makes the first copy that works the carrier.
 func (c *Content) nextCarrier() error {
 	last := errNoCopy
-	for _, f := range c.message.files {
+	for _, f := range c.message.deliveries {
 		if f.err != nil {
 			last = f.err
 			continue
@@ -98,17 +118,17 @@ func (c *Content) nextCarrier() error {
 }
 
 // load brings a copy to where the carrier is: header and content so far.
-func (c *Content) load(f *mailfile) error {
-	if err := f.open(context.Background()); err != nil {
+func (c *Content) load(d *delivery) error {
+	if err := d.open(context.Background()); err != nil {
 		return err
 	}
-	if err := f.create(); err != nil {
+	if err := d.Create(); err != nil {
 		return err
 	}
 	if c.spilled() {
-		return c.copyTo(f)
+		return c.copyTo(&d.File)
 	}
-	return f.append(f.header, nil)
+	return nil
 }
 
 // dropCarrier fails the carrier because of err, keeping what it holds within reach. Where that
@@ -125,40 +145,23 @@ func (c *Content) dropCarrier(err error) {
 // openSource opens the carrier's file for reading. It stays readable when the carrier is
 // removed.
 func (p *spill) openSource() {
-	f := p.carrier
-	sys := f.store().sys
-	fd := -1
-	open := func() (int, error) {
-		// Not to wait, should something else stand there by now: a FIFO.
-		return sys.openat(f.dir.tmp, f.tmpName, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	}
-	err := guard.Call(func() error {
-		return f.asOwner(func(f *mailfile) (err error) {
-			fd, err = uninterrupted(open)
-			return err
-		})
+	p.sourceErr = guard.Call(func() (err error) {
+		p.source, p.offset, err = p.carrier.Reopen()
+		return err
 	})
-	if err != nil {
-		p.sourceErr = f.failed("read back", err)
-		return
-	}
-	p.source, p.offset = fd, int64(len(f.header))
 }
 
 // shut closes the source.
 func (p *spill) shut(s *Store) {
 	source := p.source
 	p.source = -1
-	s.shut(source)
+	s.disk.Shut(source)
 }
 
-// copyTo writes f's header and the content read back, and makes sure that it is the content.
-func (c *Content) copyTo(f *mailfile) error {
+// copyTo appends the content read back to f, and makes sure that it is the content.
+func (c *Content) copyTo(f *durable.File) error {
 	if c.spill.sourceErr != nil {
 		return c.spill.sourceErr
-	}
-	if err := f.append(f.header, nil); err != nil {
-		return err
 	}
 	buf := c.store.buffers.getLarge()
 	defer c.store.buffers.put(buf)
@@ -166,7 +169,7 @@ func (c *Content) copyTo(f *mailfile) error {
 	for done := int64(0); done < c.spill.written; {
 		piece, err := c.readBack(buf, done)
 		if err != nil {
-			return fmt.Errorf("read back for %s: %w: %w", f.to, errChanged, err)
+			return fmt.Errorf("read back for %s: %w: %w", f.To, errChanged, err)
 		}
 		if len(piece) == 0 {
 			break
@@ -178,12 +181,12 @@ func (c *Content) copyTo(f *mailfile) error {
 		if done == c.spill.written && !c.spill.streams {
 			piece = ends.finish(piece)
 		}
-		if err := f.append(piece, nil); err != nil {
+		if err := f.Append(piece, nil); err != nil {
 			return err
 		}
 	}
 	if sum != c.spill.sum {
-		return fmt.Errorf("read back for %s: %w", f.to, errChanged)
+		return fmt.Errorf("read back for %s: %w", f.To, errChanged)
 	}
 	return nil
 }
@@ -192,7 +195,7 @@ func (c *Content) copyTo(f *mailfile) error {
 // of the content after it, so that it can be converted in its place.
 func (c *Content) readBack(buf []byte, from int64) ([]byte, error) {
 	piece := buf[1:min(int64(cap(buf)-finalOctets), 1+c.spill.written-from)]
-	n, err := uninterrupted(func() (int, error) { return c.store.sys.pread(c.spill.source, piece, c.spill.offset+from) })
+	n, err := kernel.Uninterrupted(func() (int, error) { return c.store.disk.Pread(c.spill.source, piece, c.spill.offset+from) })
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/doorstep-mail/doorstep/mailbox/internal/kernel"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -16,7 +17,7 @@ import (
 // Content of every size around the bounds of memory, in pieces that do not fit them.
 func TestSizes(t *testing.T) {
 	root := scratch(t)
-	s := open(t, Options{Create: true}, kernel{})
+	s := open(t, Options{Create: true}, kernel.Linux{})
 	for i, size := range []int{
 		0, 1, smallBuffer - 3, smallBuffer - 2, smallBuffer, smallBuffer + 1,
 		largeBuffer - 3, largeBuffer - 2, largeBuffer, largeBuffer + 1, 5 * largeBuffer,
@@ -56,7 +57,7 @@ func TestSizes(t *testing.T) {
 func TestBoundedMemory(t *testing.T) {
 	const size, piece = 20 << 20, 32 << 10
 	root := t.TempDir()
-	s := open(t, Options{Create: true}, kernel{})
+	s := open(t, Options{Create: true}, kernel.Linux{})
 	block, _ := lines(piece)
 	p := []byte(block)[:piece]
 	var before, after runtime.MemStats
@@ -176,8 +177,8 @@ func TestNobodyLeft(t *testing.T) {
 // lossyDisk reads zeros back, as a disk does whose write-back failed behind our back.
 type lossyDisk struct{ *probe }
 
-func (d lossyDisk) pread(fd int, p []byte, off int64) (int, error) {
-	n, err := d.probe.pread(fd, p, off)
+func (d lossyDisk) Pread(fd int, p []byte, off int64) (int, error) {
+	n, err := d.probe.Pread(fd, p, off)
 	clear(p[:max(n, 0)])
 	return n, err
 }
@@ -230,7 +231,7 @@ func TestAbort(t *testing.T) {
 	}
 
 	root := scratch(t)
-	m := open(t, Options{Create: true}, kernel{}).NewMessage()
+	m := open(t, Options{Create: true}, kernel.Linux{}).NewMessage()
 	m.Add(Dest{Root: root, Path: "u0"}, nil)
 	if err := commit(t, m, 1)[0]; err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package mailbox
 import (
 	"context"
 	"fmt"
+	"github.com/doorstep-mail/doorstep/mailbox/internal/kernel"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,7 +34,7 @@ func TestDeliver(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, durability := range durabilities {
 				to := Dest{Root: t.TempDir(), Path: "example.org/u"}
-				s := open(t, Options{Create: true, CRLF: tt.crlf, Durability: durability}, kernel{})
+				s := open(t, Options{Create: true, CRLF: tt.crlf, Durability: durability}, kernel.Linux{})
 				m := s.NewMessage()
 				if n := m.Add(to, []byte(header)); n != 0 {
 					t.Fatalf("first copy has number %d", n)
@@ -117,7 +118,7 @@ func TestOrder(t *testing.T) {
 func TestConcurrent(t *testing.T) {
 	const sessions, each = 8, 2000
 	to := Dest{Root: t.TempDir(), Path: "u"}
-	s := open(t, Options{Create: true}, kernel{})
+	s := open(t, Options{Create: true}, kernel.Linux{})
 	var wg sync.WaitGroup
 	for session := range sessions {
 		wg.Go(func() {
@@ -163,7 +164,7 @@ func TestAllocations(t *testing.T) {
 	to := Dest{Root: t.TempDir(), Path: "example.org/u"}
 	content, _ := lines(5000)
 	p, header := []byte(content), []byte("Return-Path: <a@example.org>\r\n")
-	s := open(t, Options{Create: true}, kernel{})
+	s := open(t, Options{Create: true}, kernel.Linux{})
 	done := func(_ int, err error) {
 		if err != nil {
 			t.Error(err)
@@ -185,7 +186,7 @@ func TestAllocations(t *testing.T) {
 
 func TestClose(t *testing.T) {
 	to := Dest{Root: t.TempDir(), Path: "u"}
-	s := open(t, Options{Create: true}, kernel{})
+	s := open(t, Options{Create: true}, kernel.Linux{})
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/doorstep-mail/doorstep/internal/guard"
+	"github.com/doorstep-mail/doorstep/mailbox/internal/kernel"
 )
 
 const (
@@ -27,6 +28,13 @@ const (
 // errForeignList says that a list of subscriptions is nothing that may be replaced.
 var errForeignList = errors.New("not a list of subscriptions")
 
+// subscriptions has IMAP clients show the folders that are made.
+type subscriptions struct {
+	fs      kernel.FS
+	courier bool // in Courier's list too, where there is none yet
+	sync    bool
+}
+
 // A subscriptionList is a file in a Maildir with the folders that IMAP clients show, one a line.
 type subscriptionList struct {
 	name string
@@ -36,10 +44,10 @@ type subscriptionList struct {
 	make bool
 }
 
-func (s *Store) subscriptionLists() []subscriptionList {
+func (s subscriptions) lists() []subscriptionList {
 	return []subscriptionList{
 		{"subscriptions", dovecotLine, true},
-		{"courierimapsubscribed", courierLine, s.opts.Courier},
+		{"courierimapsubscribed", courierLine, s.courier},
 	}
 }
 
@@ -54,10 +62,10 @@ func dovecotLine(old []byte, dir string) string {
 
 func courierLine(_ []byte, dir string) string { return "INBOX" + dir }
 
-// subscribe adds a folder to the lists of subscriptions. A list that is no plain file, or a link
+// add adds a folder to the lists of subscriptions. A list that is no plain file, or a link
 // to one that is elsewhere too, or too large, is left alone: the folder is not hidden by that.
-func (s *Store) subscribe(ctx context.Context, maildir int, folder string) error {
-	for _, list := range s.subscriptionLists() {
+func (s subscriptions) add(ctx context.Context, maildir int, folder string) error {
+	for _, list := range s.lists() {
 		err := s.addTo(ctx, maildir, list, folder)
 		if err != nil && !errors.Is(err, errForeignList) {
 			return fmt.Errorf("subscribe to %s in %s: %w", folder, list.name, err)
@@ -67,7 +75,7 @@ func (s *Store) subscribe(ctx context.Context, maildir int, folder string) error
 }
 
 // addTo adds a folder to a list, unless it is there.
-func (s *Store) addTo(ctx context.Context, maildir int, list subscriptionList, folder string) error {
+func (s subscriptions) addTo(ctx context.Context, maildir int, list subscriptionList, folder string) error {
 	content, _, err := s.readList(maildir, list)
 	if err != nil || list.has(content, folder) || content == nil && !list.make {
 		return err
@@ -81,17 +89,17 @@ func (s *Store) addTo(ctx context.Context, maildir int, list subscriptionList, f
 	}
 	err = guard.Call(func() error { return s.replaceList(maildir, list, fd, folder) })
 	if err != nil {
-		err = errors.Join(err, ignore(s.sys.unlink(maildir, lock), unix.ENOENT))
+		err = errors.Join(err, kernel.Ignore(s.fs.Unlink(maildir, lock), unix.ENOENT))
 	}
 	return err
 }
 
 // replaceList puts the list as it is now, and the folder, in the place of the list, and closes fd,
 // which is its lock.
-func (s *Store) replaceList(maildir int, list subscriptionList, fd int, folder string) error {
+func (s subscriptions) replaceList(maildir int, list subscriptionList, fd int, folder string) error {
 	content, mode, err := s.readList(maildir, list)
 	if err != nil {
-		s.shut(fd)
+		s.fs.Shut(fd)
 		return err
 	}
 	if n := len(content); n > 0 && content[n-1] != '\n' {
@@ -103,7 +111,7 @@ func (s *Store) replaceList(maildir int, list subscriptionList, fd int, folder s
 	if err := s.fill(fd, content, mode); err != nil {
 		return err
 	}
-	return s.sys.replace(maildir, list.name+".lock", maildir, list.name)
+	return s.fs.Replace(maildir, list.name+".lock", maildir, list.name)
 }
 
 // has reports whether the list with this content has a folder.
@@ -113,24 +121,23 @@ func (l subscriptionList) has(content []byte, folder string) bool {
 }
 
 // lock makes the file that is written to replace another one.
-func (s *Store) lock(ctx context.Context, maildir int, name string) (int, error) {
-	const flags = unix.O_WRONLY | unix.O_CREAT | unix.O_EXCL | unix.O_NOFOLLOW
+func (s subscriptions) lock(ctx context.Context, maildir int, name string) (int, error) {
 	for range lockTries {
-		fd, err := uninterrupted(func() (int, error) { return s.sys.openat(maildir, name, flags, 0o600) })
+		fd, err := s.fs.Create(maildir, name)
 		if !errors.Is(err, unix.EEXIST) {
 			return fd, err
 		}
-		there, err := s.sys.stat(maildir, name)
+		there, err := s.fs.Stat(maildir, name)
 		switch {
 		case errors.Is(err, unix.ENOENT):
 			continue // it has just gone
 		case err != nil:
 			return -1, err
-		case s.sys.now().Sub(there.changed) > staleLock:
-			switch err := s.sys.unlink(maildir, name); {
+		case s.fs.Now().Sub(there.Modified) > staleLock:
+			switch err := s.fs.Unlink(maildir, name); {
 			case errors.Is(err, unix.EISDIR):
 				return -1, errForeignList
-			case ignore(err, unix.ENOENT) != nil:
+			case kernel.Ignore(err, unix.ENOENT) != nil:
 				return -1, err
 			}
 			continue
@@ -145,10 +152,10 @@ func (s *Store) lock(ctx context.Context, maildir int, name string) (int, error)
 }
 
 // readList reads a list: nil where there is none, and with which mode it is to be replaced.
-func (s *Store) readList(maildir int, list subscriptionList) (content []byte, mode uint32, err error) {
+func (s subscriptions) readList(maildir int, list subscriptionList) (content []byte, mode uint32, err error) {
 	// A pipe would keep the delivery waiting for a writer.
 	const flags = unix.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK
-	fd, err := uninterrupted(func() (int, error) { return s.sys.openat(maildir, list.name, flags, 0) })
+	fd, err := s.fs.Open(maildir, list.name, flags)
 	switch {
 	case errors.Is(err, unix.ENOENT):
 		return nil, 0o600, nil
@@ -157,18 +164,18 @@ func (s *Store) readList(maildir int, list subscriptionList) (content []byte, mo
 	case err != nil:
 		return nil, 0, err
 	}
-	defer s.shut(fd)
-	is, err := s.sys.stat(fd, "")
+	defer s.fs.Shut(fd)
+	is, err := s.fs.Stat(fd, "")
 	switch {
 	case err != nil:
 		return nil, 0, err
-	case !is.regular || is.links != 1 || is.size > maxSubscriptions:
+	case !is.Regular || is.Links != 1 || is.Size > maxSubscriptions:
 		return nil, 0, errForeignList
 	}
-	content = make([]byte, 0, is.size+256)
-	for int64(len(content)) < is.size {
-		n, err := uninterrupted(func() (int, error) {
-			return s.sys.pread(fd, content[len(content):is.size], int64(len(content)))
+	content = make([]byte, 0, is.Size+256)
+	for int64(len(content)) < is.Size {
+		n, err := kernel.Uninterrupted(func() (int, error) {
+			return s.fs.Pread(fd, content[len(content):is.Size], int64(len(content)))
 		})
 		if err != nil {
 			return nil, 0, err
@@ -178,5 +185,20 @@ func (s *Store) readList(maildir int, list subscriptionList) (content []byte, mo
 		}
 		content = content[:len(content)+n]
 	}
-	return content, is.mode, nil
+	return content, is.Mode, nil
+}
+
+// fill writes a small new file, and closes it.
+func (s subscriptions) fill(fd int, content []byte, mode uint32) error {
+	err := s.fs.SetMode(fd, mode)
+	if err == nil {
+		err = kernel.WriteAll(s.fs, fd, [][]byte{content})
+	}
+	if err == nil && s.sync {
+		err = s.fs.Fsync(fd)
+	}
+	if closed := s.fs.Close(fd); err == nil {
+		err = closed
+	}
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/doorstep-mail/doorstep/mailbox/internal/kernel"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,7 +14,7 @@ import (
 
 func TestSweep(t *testing.T) {
 	to := Dest{Root: t.TempDir(), Path: "u"}
-	s := open(t, Options{Create: true}, kernel{})
+	s := open(t, Options{Create: true}, kernel.Linux{})
 	if err := send(t, s, "x\r\n", to)[0]; err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +74,7 @@ func TestSweep(t *testing.T) {
 
 func TestSweepRefuses(t *testing.T) {
 	root := t.TempDir()
-	s := open(t, Options{}, kernel{})
+	s := open(t, Options{}, kernel.Linux{})
 	for _, tt := range []struct {
 		dest Dest
 		want error

@@ -3,6 +3,7 @@ package mailbox
 import (
 	"context"
 	"errors"
+	"github.com/doorstep-mail/doorstep/mailbox/internal/kernel"
 	"os"
 	"path/filepath"
 	"testing"
@@ -26,7 +27,7 @@ func leave(t *testing.T, maildir string, age time.Duration) (path string) {
 // A mailbox is swept with its folders, and through no symbolic link (MDIR-06).
 func TestSweepFolders(t *testing.T) {
 	to := Dest{Root: t.TempDir(), Path: "u"}
-	s := open(t, Options{Create: true}, kernel{})
+	s := open(t, Options{Create: true}, kernel.Linux{})
 	send(t, s, "x\r\n", to)
 	inbox, folder, elsewhere := leave(t, to.String(), 48*time.Hour), leave(t, to.String()+"/.Sent", 48*time.Hour), leave(t, t.TempDir(), 48*time.Hour)
 	if err := os.Symlink(filepath.Dir(filepath.Dir(elsewhere)), to.String()+"/.Trap"); err != nil {
@@ -48,7 +49,7 @@ func TestSweepBehind(t *testing.T) {
 	to := Dest{Root: t.TempDir(), Path: "u", Quota: Quota{Messages: 5}}
 	idle := Dest{Root: to.Root, Path: "idle"}
 	synctest.Test(t, func(t *testing.T) {
-		s := open(t, Options{Create: true}, kernel{})
+		s := open(t, Options{Create: true}, kernel.Linux{})
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		told := make(chan int)

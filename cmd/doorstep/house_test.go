@@ -48,7 +48,12 @@ var arrows = []struct {
 	{"lmtp/auth", []string{"lmtp", "lmtp/internal"}}, // it implements an interface of lmtp
 	{"lmtp", []string{"internal", "lmtp/address", "lmtp/internal"}},
 	{"mailbox/powercut", nil}, // for tests
-	{"mailbox", []string{"internal"}},
+	{"mailbox/maildir", nil},
+	{"mailbox/quota", []string{"internal", "mailbox/internal/kernel", "mailbox/maildir"}},
+	{"mailbox/internal/kernel", []string{"internal"}},
+	{"mailbox/internal/semaphore", nil},
+	{"mailbox/internal/durable", []string{"internal", "mailbox/internal/kernel", "mailbox/internal/semaphore", "mailbox/maildir"}},
+	{"mailbox", []string{"internal", "mailbox/internal", "mailbox/maildir", "mailbox/quota"}},
 }
 
 // TestImportsRunOneWay: the protocol knows no files and no accounts, the mailboxes know no
