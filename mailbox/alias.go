@@ -38,3 +38,6 @@ const (
 	// FolderUTF8 is plain UTF-8, as Courier writes, and Dovecot with mailbox_list_utf8.
 	FolderUTF8 = maildir.FolderUTF8
 )
+
+// ErrFolderName says that a text can be no folder's name.
+var ErrFolderName = maildir.ErrFolderName
