@@ -50,7 +50,7 @@ func (s *scanner) expression() bool {
 	return ok && s.lineEnd()
 }
 
-// header reads [a.b] or [[a.b]] behind its first bracket.
+// header reads [a.b] or [[a.b]] after its first bracket.
 func (s *scanner) header() bool {
 	array := s.eat("[")
 	s.spaces()
