@@ -1,14 +1,12 @@
 package delivery
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
-	"slices"
 	"time"
 
-	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/head"
+	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/mailbox"
@@ -17,22 +15,12 @@ import (
 // An Agent delivers mail into Maildirs. It implements lmtp.Handler. Set the fields before
 // its first use.
 type Agent struct {
-	Resolver *Resolver
-	// Layout says where an account's Maildir is.
-	Layout Layout
-	// Owners says with whose rights it is given mail. [those of the process]
-	Owners Owners
+	// Router decides what becomes of mail for a recipient.
+	Router *route.Router
 	Store  *mailbox.Store
-	// Folders is how the names of folders are written on disk. [modified UTF-7]
-	Folders mailbox.FolderEncoding
-	// FolderLimit is up to how many folders of a Maildir details make more (DetailsCreate), and
-	// FolderLevels how many levels these have.
-	FolderLimit, FolderLevels int
-	// Rules put mail into folders by its header.
-	Rules []Rule
 	// RRVS has mail refused that is for an earlier owner of the mailbox (RFC 7293).
 	RRVS bool
-	// Quotas is how mailboxes are treated that fill up.
+	// Quotas is when to warn of mailboxes that fill up.
 	Quotas Quotas
 	// Hooks are told of outcomes. [nobody is]
 	Hooks Hooks
@@ -67,7 +55,7 @@ type transaction struct {
 	committed time.Time // when the content had come
 
 	recipients []recipient // accepted, in order
-	copies     []copyFor   // one for each distinct mailbox
+	copies     []target    // one for each distinct place
 	head       head.Editor
 	content    *mailbox.Content // its Deliver has been called where message is set
 	message    *mailbox.Message
@@ -82,88 +70,21 @@ type recipient struct {
 	force   bool      // into a full mailbox too
 }
 
-// A part is what a recipient comes to: one, or several where it is an alias.
-type part struct {
-	account *directory.Account
-	copy    int
-}
-
-// A copyFor is the copy in one mailbox. Its trace fields name the first recipient that led
-// there and is not refused.
-type copyFor struct {
-	dest    mailbox.Dest
-	to      address.Address
-	account *directory.Account
-	force   bool // into a full mailbox too
-}
-
-// Rcpt resolves a forward-path and accepts it, if its accounts take mail.
+// Rcpt accepts a recipient, if the router does.
 func (t *transaction) Rcpt(ctx context.Context, r *lmtp.Recipient) error {
-	places, err := t.resolve(ctx, r)
-	if err != nil {
-		err = t.reply(err)
-		t.logRefused(r.To, err)
-		return err
+	decision := t.agent.Router.Decide(ctx, t.envelope, r)
+	if decision.Err != nil {
+		t.logRefused(r.To, decision.Err)
+		return decision.Err
 	}
-	parts := make([]part, len(places))
-	for i, p := range places {
-		parts[i] = part{p.account, t.copyFor(p, r.To)}
+	parts := make([]part, len(decision.Actions))
+	for i, action := range decision.Actions {
+		parts[i] = part{action, t.copyFor(action)}
 	}
-	t.recipients = append(t.recipients, recipient{to: r.To, parts: parts, since: r.ValidSince, force: overrides(r)})
+	t.recipients = append(t.recipients, recipient{
+		to: r.To, parts: parts, since: r.ValidSince, force: route.OverridesQuota(r),
+	})
 	return nil
-}
-
-// A placement is where a copy goes.
-type placement struct {
-	account *directory.Account
-	dest    mailbox.Dest
-}
-
-// resolve finds the accounts that take mail for a recipient, and where their copies go.
-func (t *transaction) resolve(ctx context.Context, r *lmtp.Recipient) ([]placement, error) {
-	found, err := t.agent.Resolver.Resolve(ctx, r.To)
-	if err != nil {
-		return nil, err
-	}
-	places := make([]placement, len(found))
-	for i, f := range found {
-		if internationalized(t.envelope, r.To) {
-			err = RefuseInternationalized(f.Account, r.To)
-		}
-		if err == nil {
-			err = refuseOwner(f.Account, r.To, r.ValidSince)
-		}
-		places[i].account = f.Account
-		if err == nil {
-			places[i].dest, _, err = t.agent.Dest(f)
-		}
-		if err == nil {
-			err = t.refuseFull(ctx, r, places[i].dest)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	return places, nil
-}
-
-// copyFor gives the number of the copy for a mailbox. Addresses that lead to one mailbox, and
-// there to one folder, share a copy: there is one file, and a reply for each of them.
-func (t *transaction) copyFor(p placement, to address.Address) int {
-	for i := range t.copies {
-		if c := &t.copies[i]; samePlace(c.dest, p.dest) {
-			c.dest.MakeFolder = max(c.dest.MakeFolder, p.dest.MakeFolder)
-			return i
-		}
-	}
-	t.copies = append(t.copies, copyFor{dest: p.dest, to: to, account: p.account})
-	return len(t.copies) - 1
-}
-
-// samePlace reports whether two copies would go to one Maildir or folder.
-func samePlace(a, b mailbox.Dest) bool {
-	a.MakeFolder, b.MakeFolder = 0, 0
-	return a == b
 }
 
 // Write takes content. The only error is one that concerns every recipient alike; what goes
@@ -187,16 +108,13 @@ func (t *transaction) begin() {
 	if t.agent.RRVS {
 		t.head.Remove = isSinceField
 	}
-	if t.agent.RRVS || len(t.agent.Rules) > 0 {
+	if t.agent.RRVS || len(t.agent.Router.Rules) > 0 {
 		t.head.Collect = t.agent.asksFor
 	}
 }
 
 // asksFor reports whether the header fields of a name are needed.
-func (a *Agent) asksFor(name []byte) bool {
-	return a.RRVS && isSinceField(name) ||
-		slices.ContainsFunc(a.Rules, func(r Rule) bool { return bytes.EqualFold([]byte(r.Field), name) })
-}
+func (a *Agent) asksFor(name []byte) bool { return a.RRVS && isSinceField(name) || a.Router.Asks(name) }
 
 // maxReceived is how many Received fields a message may have: with more it is taken to be in a loop (RFC 5321 §6.3).
 const maxReceived = 100
@@ -222,42 +140,6 @@ func (s sink) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// name names the copies to the store.
-func (t *transaction) name() {
-	if t.message != nil {
-		return
-	}
-	header := t.head.Header()
-	t.fileByHeader(header)
-	t.refuseByHeader(header)
-	for _, r := range slices.Backward(t.recipients) {
-		if r.refused != nil {
-			continue
-		}
-		for _, p := range r.parts {
-			t.copies[p.copy].to = r.to // in the end the first of them
-			t.copies[p.copy].force = t.copies[p.copy].force || r.force
-		}
-	}
-	now := t.agent.now()
-	var room [1]mailbox.Copy
-	copies := room[:0]
-	for _, c := range t.copies {
-		trace := traceFields(t.session, t.envelope, t.addressee(c), now)
-		copies = append(copies, mailbox.Copy{To: c.dest, Header: trace, IgnoreQuota: c.force})
-	}
-	t.message = t.content.Deliver(copies...)
-}
-
-// addressee is whom the trace fields of a copy name: nobody where several mailboxes may share its
-// file, as those who read it in one would learn of the other, and of blind copies.
-func (t *transaction) addressee(c copyFor) address.Address {
-	if t.agent.SingleCopy && len(t.copies) > 1 {
-		return address.Address{}
-	}
-	return c.to
-}
-
 // Abort drops the message, and logs why its recipients were refused.
 func (t *transaction) Abort(why error) {
 	t.begin()
@@ -267,7 +149,7 @@ func (t *transaction) Abort(why error) {
 	}
 	for i := range t.recipients {
 		for _, p := range t.recipients[i].parts {
-			t.logDone(&t.recipients[i], p, t.reply(why))
+			t.logDone(&t.recipients[i], p, t.agent.Router.Reply(why))
 		}
 	}
 }

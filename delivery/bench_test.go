@@ -10,6 +10,7 @@ import (
 	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/directory/static"
+	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/mailbox"
@@ -34,13 +35,16 @@ func BenchmarkTransaction(b *testing.B) {
 		b.Fatal(err)
 	}
 	agent := &delivery.Agent{
-		Resolver: &delivery.Resolver{
-			Domains:   delivery.Domains{"example.org": {Name: "example.org", Key: "example.org", Subaddress: "+"}},
-			Directory: accounts,
+		Router: &route.Router{
+			Resolver: &route.Resolver{
+				Domains:   route.Domains{"example.org": {Name: "example.org", Key: "example.org", Subaddress: "+"}},
+				Directory: accounts,
+			},
+			Layout: route.Layout(b.TempDir() + "/{domain}/{local}/Maildir"),
+			Store:  store,
 		},
-		Layout: delivery.Layout(b.TempDir() + "/{domain}/{local}/Maildir"),
-		Store:  store,
-		Log:    slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Store: store,
+		Log:   slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	session := &lmtp.Session{ID: "0123456789abc", Extended: true, Hello: "client.example", Hostname: "mx.example.org"}
 	envelope := &lmtp.Envelope{ID: "0123456789abc.1", From: address.Address{Raw: "sender@client.example", Local: "sender", Domain: "client.example"}}

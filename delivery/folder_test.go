@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/doorstep-mail/doorstep/delivery"
+	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 	"github.com/doorstep-mail/doorstep/mailbox"
 )
@@ -53,8 +53,8 @@ S: 250 2.0.0 x13
 	}
 	for encoding, internationalized := range folders {
 		f := newFixture(t, "lmtp")
-		f.agent.Folders = encoding
-		f.agent.Resolver.Domains["dst.example"].Details = delivery.DetailsFolder
+		f.router.Folders = encoding
+		f.router.Resolver.Domains["dst.example"].Details = route.DetailsFolder
 		maildir := filepath.Join(f.root, "dst.example", "u1", "Maildir")
 		for _, folder := range []string{"", ".Lists", ".Lists.Go", internationalized} {
 			for _, sub := range []string{"cur", "new", "tmp"} {
@@ -111,7 +111,7 @@ func TestDetailsStayInTheInbox(t *testing.T) {
 // TestLostRootAtRcpt: a folder that cannot be looked for is a temporary failure, early.
 func TestLostRootAtRcpt(t *testing.T) {
 	f := newFixture(t, "lmtp")
-	f.agent.Resolver.Domains["dst.example"].Details = delivery.DetailsFolder
+	f.router.Resolver.Domains["dst.example"].Details = route.DetailsFolder
 	must(t, os.RemoveAll(f.root))
 	script, err := lmtptest.Parse("session", "P1\nC: RCPT TO:<u1+Lists@dst.example>\nS: 451 4.3.0\n")
 	must(t, err)
@@ -122,8 +122,8 @@ func TestLostRootAtRcpt(t *testing.T) {
 // is there is as good as any.
 func TestDetailsMakeNoRiskyFolders(t *testing.T) {
 	f := newFixture(t, "lmtp")
-	f.agent.Resolver.Domains["dst.example"].Details = delivery.DetailsCreate
-	f.agent.Folders, f.agent.FolderLimit, f.agent.FolderLevels = mailbox.FolderUTF8, 9, 2
+	f.router.Resolver.Domains["dst.example"].Details = route.DetailsCreate
+	f.router.Folders, f.router.FolderLimit, f.router.FolderLevels = mailbox.FolderUTF8, 9, 2
 	if err := os.MkdirAll(filepath.Join(f.root, "dst.example/u1/Maildir/.📫/cur"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -138,8 +138,8 @@ func TestDetailsMakeNoRiskyFolders(t *testing.T) {
 // the bounds.
 func TestDetailsMakeFolders(t *testing.T) {
 	f := newFixture(t, "lmtp")
-	f.agent.Resolver.Domains["dst.example"].Details = delivery.DetailsCreate
-	f.agent.FolderLimit, f.agent.FolderLevels = 3, 2
+	f.router.Resolver.Domains["dst.example"].Details = route.DetailsCreate
+	f.router.FolderLimit, f.router.FolderLevels = 3, 2
 	f.play(t, "RSET", "", "u1+never@dst.example")
 	f.play(t, "", "", "u1@dst.example", "u1+a@dst.example", "u1+A.b@dst.example", `"u1+a.b.c"@dst.example`,
 		`"u1+../x"@dst.example`, "u1+inbox@dst.example", `"u1+a..b"@dst.example`, "u1+a@dst.example")

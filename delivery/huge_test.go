@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/doorstep-mail/doorstep/delivery"
+	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/lmtp/client"
 )
 
@@ -26,7 +26,7 @@ func TestHugeHeaders(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, "lmtp")
 			f.server.MaxMessageSize = 64 << 20
-			f.agent.Rules = []delivery.Rule{{Field: "X-Spam-Flag", Folder: ".Junk", Make: true}}
+			f.router.Rules = []route.Rule{{Field: "X-Spam-Flag", Folder: ".Junk", Make: true}}
 			begun := time.Now()
 			c, err := client.New(t.Context(), f.connect(t, "pipe"), client.Options{})
 			must(t, err)

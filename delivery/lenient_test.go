@@ -134,6 +134,6 @@ S: 550 5.6.9
 `)
 	must(t, err)
 	f := newFixture(t, "lmtp")
-	f.agent.Resolver.Postmaster.Local = "legacy"
+	f.router.Resolver.Postmaster.Local = "legacy"
 	must(t, script.Play(f.connect(t, "pipe"), lmtptest.LockStep))
 }

@@ -23,7 +23,7 @@ func (t *transaction) logDone(r *recipient, p part, err error) {
 	if err == nil {
 		what, place = "delivered", slog.String("file", c.dest.String()+"/new/"+t.message.Name(p.copy))
 	}
-	box := address.Shown(p.account.Address)
+	box := address.Shown(p.action.For().Account.Address)
 	t.tell(Outcome{To: r.to, Mailbox: box, Size: t.content.Size(), Err: err})
 	t.log(what, err,
 		slog.String("to", r.to.Log()),

@@ -101,7 +101,7 @@ func (o *outcomes) done(copy int, err error) {
 		return // too late: it was answered for, and the client will try again
 	}
 	c := o.t.copies[copy]
-	o.known[copy], o.errs[copy] = true, o.t.reply(missingHome(c.account, c.dest, err))
+	o.known[copy], o.errs[copy] = true, o.t.agent.Router.ReplyFor(c.action, err)
 	for o.next < len(o.t.recipients) {
 		r := &o.t.recipients[o.next]
 		err, ok := o.outcome(r)

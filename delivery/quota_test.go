@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/doorstep-mail/doorstep/delivery"
+	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/delivery/warning"
 	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 )
@@ -86,8 +87,8 @@ func TestQuotaInTheLog(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFixture(t, "lmtp")
-			f.agent.Resolver.Domains["dst.example"].Details = delivery.DetailsCreate
-			f.agent.FolderLimit, f.agent.FolderLevels = 3, 2
+			f.router.Resolver.Domains["dst.example"].Details = route.DetailsCreate
+			f.router.FolderLimit, f.router.FolderLevels = 3, 2
 			script, err := lmtptest.Parse("session", strings.Replace(tt.session, "\\r\\nS:", "\\r\\n\nS:", 1))
 			must(t, err)
 			if err := script.Play(f.connect(t, "pipe"), lmtptest.LockStep); err != nil {

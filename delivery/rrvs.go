@@ -9,41 +9,13 @@ import (
 	"github.com/emersion/go-message/textproto"
 
 	"github.com/doorstep-mail/doorstep/delivery/directory"
-	"github.com/doorstep-mail/doorstep/lmtp"
+	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
 
 // Require-Recipient-Valid-Since: mail that is for the owner a mailbox had at a certain time,
 // such as a way to a new password, and for no later one (RFC 7293). The client says the time
 // with RCPT; where a hop on the way could not, it stands in the header.
-
-var (
-	errNewOwner     = &lmtp.Error{Code: 550, Enhanced: "5.7.17", Text: "the mailbox has another owner since", Rule: "owner_since"}
-	errUnknownOwner = &lmtp.Error{Code: 550, Enhanced: "5.7.19", Text: "since when the mailbox has its owner is not known", Rule: "owner_since"}
-)
-
-// refuseOwner says whether a mailbox can have had another owner than now at the given time.
-// It is no question of a role, which changes hands by its nature (RFC 7293 §10).
-func refuseOwner(a *directory.Account, to address.Address, since time.Time) error {
-	switch {
-	case since.IsZero() || isRole(to.Local):
-		return nil
-	case a.OwnerSince.IsZero():
-		return errUnknownOwner
-	case a.OwnerSince.After(since):
-		return errNewOwner
-	}
-	return nil
-}
-
-// roles are the local parts of RFC 2142.
-var roles = map[string]bool{
-	"info": true, "marketing": true, "sales": true, "support": true, // §3
-	"abuse": true, "noc": true, "security": true, // §4
-	"postmaster": true, "hostmaster": true, "usenet": true, "news": true, "webmaster": true, "www": true, "uucp": true, "ftp": true, // §5
-}
-
-func isRole(local string) bool { return roles[strings.ToLower(local)] }
 
 const sinceField = "Require-Recipient-Valid-Since"
 
@@ -83,7 +55,7 @@ func (t *transaction) refuseByHeader(header textproto.Header) {
 	if len(fields) == 0 {
 		return
 	}
-	resolver := t.agent.Resolver
+	resolver := t.agent.Router.Resolver
 	meant := map[directory.Key][]*recipient{}
 	for i := range t.recipients {
 		r := &t.recipients[i]
@@ -99,7 +71,7 @@ func (t *transaction) refuseByHeader(header textproto.Header) {
 		for _, r := range meant[key] {
 			for _, p := range r.parts {
 				if r.refused == nil {
-					r.refused = refuseOwner(p.account, r.to, f.time)
+					r.refused = route.RefuseOwner(p.action.For().Account, r.to, f.time)
 				}
 			}
 		}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/doorstep-mail/doorstep/delivery"
+	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 )
@@ -60,13 +60,13 @@ func (f *fixture) wantMail(t *testing.T, want map[string]int) {
 }
 
 func TestRules(t *testing.T) {
-	rules := []delivery.Rule{
-		{Field: "X-Spam-Flag", Test: delivery.RuleEquals, Value: "YES", Folder: ".Junk", Make: true},
+	rules := []route.Rule{
+		{Field: "X-Spam-Flag", Test: route.RuleEquals, Value: "YES", Folder: ".Junk", Make: true},
 		{Field: "X-Virus", Folder: ".Missing"},
 		{Field: "x-virus", Folder: ".Second", Make: true},
-		{Field: "List-Id", Test: delivery.RuleContains, Value: "<GO.example>", Folder: ".Lists.Go", Make: true, Domains: []string{"dst.example"}},
+		{Field: "List-Id", Test: route.RuleContains, Value: "<GO.example>", Folder: ".Lists.Go", Make: true, Domains: []string{"dst.example"}},
 		{Field: "List-Id", Folder: ".Elsewhere", Make: true, Domains: []string{"elsewhere.example"}},
-		{Field: "Subject", Test: delivery.RuleContains, Value: "grüße", Folder: ".Greetings", Make: true},
+		{Field: "Subject", Test: route.RuleContains, Value: "grüße", Folder: ".Greetings", Make: true},
 	}
 	long := strings.Repeat("y", 70)
 	for name, tt := range map[string]struct{ content, folder string }{
@@ -95,7 +95,7 @@ func TestRules(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, "lmtp")
-			f.agent.Rules = rules
+			f.router.Rules = rules
 			f.play(t, "", tt.content, "u1@dst.example")
 			f.shutdown(t)
 			f.wantMail(t, map[string]int{"u1" + tt.folder: 1})
@@ -115,8 +115,8 @@ func TestRulesAndRecipients(t *testing.T) {
 			for _, rrvs := range []bool{false, true} {
 				f := newFixture(t, protocol)
 				f.agent.RRVS = rrvs
-				f.agent.Rules = []delivery.Rule{{Field: "X-Spam-Flag", Test: delivery.RuleEquals, Value: "yes", Folder: ".Junk", Make: true}}
-				f.agent.Resolver.Domains["dst.example"].Details = delivery.DetailsFolder
+				f.router.Rules = []route.Rule{{Field: "X-Spam-Flag", Test: route.RuleEquals, Value: "yes", Folder: ".Junk", Make: true}}
+				f.router.Resolver.Domains["dst.example"].Details = route.DetailsFolder
 				for _, sub := range []string{"cur", "new", "tmp"} {
 					must(t, os.MkdirAll(filepath.Join(f.root, "dst.example/u1/Maildir/.Lists", sub), 0o700))
 				}
@@ -132,7 +132,7 @@ func TestRulesAndRecipients(t *testing.T) {
 func TestRulesAreBounded(t *testing.T) {
 	f := newFixture(t, "lmtp")
 	f.server.MaxMessageSize = 10 << 20
-	f.agent.Rules = []delivery.Rule{{Field: "X-Spam-Flag", Folder: ".Junk", Make: true}}
+	f.router.Rules = []route.Rule{{Field: "X-Spam-Flag", Folder: ".Junk", Make: true}}
 	f.play(t, "", `«X-Other: `+strings.Repeat("y", 60)+`\r\n*2000»X-Spam-Flag: YES\r\n\r\n`, "u1@dst.example")
 	f.play(t, "", `«X-Spam-Flag: `+strings.Repeat("y", 60)+`\r\n*2000»\r\n`, "u2@dst.example")
 	f.shutdown(t)

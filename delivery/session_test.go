@@ -18,6 +18,7 @@ import (
 	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/directory/static"
+	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/internal/guard/guardtest"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
@@ -65,6 +66,7 @@ type fixture struct {
 	log    *syncBuffer
 	server *lmtp.Server
 	agent  *delivery.Agent
+	router *route.Router
 }
 
 func newFixture(t *testing.T, protocol string) *fixture {
@@ -75,12 +77,12 @@ func newFixture(t *testing.T, protocol string) *fixture {
 		t.Fatal(err)
 	}
 	log := guardtest.Watch(t, slog.New(slog.NewTextHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	f.agent = &delivery.Agent{
+	f.router = &route.Router{
 		Resolver: newResolver(t),
-		Layout:   delivery.Layout(f.root + "/{domain}/{local}/Maildir"),
+		Layout:   route.Layout(f.root + "/{domain}/{local}/Maildir"),
 		Store:    store,
-		Log:      log,
 	}
+	f.agent = &delivery.Agent{Router: f.router, Store: store, Log: log}
 	f.server = &lmtp.Server{Handler: f.agent, Hostname: "mx.dst.example", MaxMessageSize: 10000, Log: log}
 	if protocol == "esmtp" {
 		f.server.Protocol = lmtp.ESMTP
@@ -102,14 +104,14 @@ func newFixture(t *testing.T, protocol string) *fixture {
 var quotas = map[string]directory.Quota{"full": {Bytes: 1000}, "small": {Bytes: 2000, Messages: 10}}
 
 // newResolver knows dst.example, also as bücher.example, and catch.example.
-func newResolver(t *testing.T) *delivery.Resolver {
+func newResolver(t *testing.T) *route.Resolver {
 	t.Helper()
-	domains := delivery.Domains{}
+	domains := route.Domains{}
 	fold := address.LocalPolicy{Fold: true}
-	must(t, domains.Add(&delivery.Domain{Name: "dst.example", Key: "dst.example", Policy: fold, Subaddress: "+"}, "xn--bcher-kva.example"))
-	must(t, domains.Add(&delivery.Domain{Name: "fass.example", Key: "fass.example", Policy: fold,
+	must(t, domains.Add(&route.Domain{Name: "dst.example", Key: "dst.example", Policy: fold, Subaddress: "+"}, "xn--bcher-kva.example"))
+	must(t, domains.Add(&route.Domain{Name: "fass.example", Key: "fass.example", Policy: fold,
 		CatchAll: directory.Key{Local: "u2", Domain: "dst.example"}}))
-	must(t, domains.Add(&delivery.Domain{Name: "catch.example", Key: "catch.example", Policy: fold,
+	must(t, domains.Add(&route.Domain{Name: "catch.example", Key: "catch.example", Policy: fold,
 		CatchAll: directory.Key{Local: "u2", Domain: "dst.example"}}))
 	accounts := static.New()
 	for _, local := range []string{"u1", "u2", "u3", "kate", "broken", "josé", "off", "busy", "full", "small", "legacy", "straße", "σοφος", strings.Repeat("ü", 32)} {
@@ -126,7 +128,7 @@ func newResolver(t *testing.T) *delivery.Resolver {
 	}
 	must(t, accounts.AddAlias(directory.Key{Local: "team", Domain: "dst.example"}, "u1@dst.example", "u2@dst.example"))
 	must(t, accounts.AddAlias(directory.Key{Local: "crew", Domain: "dst.example"}, "u2@dst.example", "broken@dst.example"))
-	return &delivery.Resolver{
+	return &route.Resolver{
 		Domains:    domains,
 		Directory:  moody{accounts},
 		Postmaster: directory.Key{Local: "u3", Domain: "dst.example"},

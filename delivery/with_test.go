@@ -10,9 +10,9 @@ import (
 
 // fixtureOptions are what a session can ask for by "with:".
 var fixtureOptions = map[string]func(*fixture){
-	"over-quota-reject": func(f *fixture) { f.agent.Quotas.Reject = true },
+	"over-quota-reject": func(f *fixture) { f.router.RejectFull = true },
 	"full-postmaster": func(f *fixture) {
-		f.agent.Resolver.Postmaster = directory.Key{Local: "full", Domain: "dst.example"}
+		f.router.Resolver.Postmaster = directory.Key{Local: "full", Domain: "dst.example"}
 	},
 	"trusted":   func(f *fixture) { f.server.Trusted = func(net.Conn) bool { return true } },
 	"untrusted": func(f *fixture) { f.server.Trusted = func(net.Conn) bool { return false } },

@@ -17,6 +17,11 @@ type Reply struct {
 	then func(*conn) error
 }
 
+// String gives a reply of one line as it is sent.
+func (r Reply) String() string {
+	return strconv.Itoa(r.Code) + " " + strings.TrimPrefix(r.Enhanced+" "+r.Text, " ")
+}
+
 // failed reports whether the reply says that the client used the protocol wrongly, as
 // against a refusal of good commands such as 550 for an unknown mailbox.
 func (r Reply) failed() bool {
@@ -78,6 +83,15 @@ func refusal(err error, id string) Reply {
 		text += " [" + id + "]"
 	}
 	return Reply{Code: e.Code, Enhanced: sameClass(e.Enhanced, strconv.Itoa(e.Code)), Text: text}
+}
+
+// RcptReply is the reply to RCPT for the error of Transaction.Rcpt, nil included, for those who ask a Handler without a
+// session.
+func RcptReply(err error) Reply {
+	if err != nil {
+		return refusal(err, "")
+	}
+	return replyRcpt
 }
 
 // knownError gives the *Error that err is or wraps, or nil where there is none that could be

@@ -10,6 +10,7 @@ import (
 	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/directory/static"
+	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/delivery/warning"
 	"github.com/doorstep-mail/doorstep/internal/guard"
 	"github.com/doorstep-mail/doorstep/lmtp"
@@ -28,9 +29,9 @@ func buildLog(c config.Log, level slog.Leveler, output *logOutput) *slog.Logger 
 }
 
 // buildDomains gives the domains with their rules, and no accounts.
-func buildDomains(c *config.Config) (*delivery.Resolver, error) {
-	domains := delivery.Domains{}
-	r := &delivery.Resolver{Domains: domains}
+func buildDomains(c *config.Config) (*route.Resolver, error) {
+	domains := route.Domains{}
+	r := &route.Resolver{Domains: domains}
 	for _, d := range c.Domains {
 		domain := buildDomain(d)
 		domain.Key = d.Keys[0]
@@ -45,7 +46,7 @@ func buildDomains(c *config.Config) (*delivery.Resolver, error) {
 }
 
 // buildResolver makes the domains and accounts findable.
-func buildResolver(c *config.Config, w *watch, log *slog.Logger) (*delivery.Resolver, error) {
+func buildResolver(c *config.Config, w *watch, log *slog.Logger) (*route.Resolver, error) {
 	r, err := buildDomains(c)
 	if err != nil {
 		return nil, err
@@ -76,11 +77,11 @@ func buildResolver(c *config.Config, w *watch, log *slog.Logger) (*delivery.Reso
 }
 
 // buildDomain gives the rules of a domain.
-func buildDomain(d config.Domain) *delivery.Domain {
-	return &delivery.Domain{Name: d.Name, Policy: d.Policy, Subaddress: d.Subaddress, Details: details[d.Details]}
+func buildDomain(d config.Domain) *route.Domain {
+	return &route.Domain{Name: d.Name, Policy: d.Policy, Subaddress: d.Subaddress, Details: details[d.Details]}
 }
 
-func buildAccounts(c *config.Config, domains *delivery.Resolver) (*static.Directory, error) {
+func buildAccounts(c *config.Config, domains *route.Resolver) (*static.Directory, error) {
 	accounts := static.New()
 	for _, u := range c.Users {
 		key, err := domains.Key(u.Address)
@@ -121,10 +122,10 @@ func buildAccounts(c *config.Config, domains *delivery.Resolver) (*static.Direct
 	return accounts, nil
 }
 
-var details = map[config.Details]delivery.Details{
-	config.DetailsInbox:  delivery.DetailsTag,
-	config.DetailsFolder: delivery.DetailsFolder,
-	config.DetailsCreate: delivery.DetailsCreate,
+var details = map[config.Details]route.Details{
+	config.DetailsInbox:  route.DetailsTag,
+	config.DetailsFolder: route.DetailsFolder,
+	config.DetailsCreate: route.DetailsCreate,
 }
 
 func buildStore(c *config.Config, w *watch) (*mailbox.Store, error) {
@@ -161,27 +162,31 @@ func buildAgentOn(store *mailbox.Store, c *config.Config, w *watch, log *slog.Lo
 		return nil, err
 	}
 	return &delivery.Agent{
-		Resolver: resolver, Layout: delivery.Layout(c.Store.Path), Owners: buildOwners(c.Store), Store: store, Folders: c.Store.Folders,
-		FolderLimit: c.Limits.Folders, FolderLevels: c.Limits.FolderLevels, Rules: rules,
+		Router: &route.Router{
+			Resolver: resolver, Layout: route.Layout(c.Store.Path), Owners: buildOwners(c.Store), Store: store,
+			Folders: c.Store.Folders, FolderLimit: c.Limits.Folders, FolderLevels: c.Limits.FolderLevels,
+			Rules: rules, RejectFull: c.Quota.Reject,
+		},
+		Store:      store,
 		SingleCopy: c.Store.SingleCopy, RRVS: knowsOwners(c),
 		Quotas: buildQuotas(c.Quota, log), Hooks: w.deliveries(), Log: log,
 	}, nil
 }
 
-var ruleTests = map[config.RuleTest]delivery.RuleTest{
-	config.RuleExists:   delivery.RuleExists,
-	config.RuleEquals:   delivery.RuleEquals,
-	config.RuleContains: delivery.RuleContains,
+var ruleTests = map[config.RuleTest]route.RuleTest{
+	config.RuleExists:   route.RuleExists,
+	config.RuleEquals:   route.RuleEquals,
+	config.RuleContains: route.RuleContains,
 }
 
-func buildRules(c *config.Config) ([]delivery.Rule, error) {
-	var rules []delivery.Rule
+func buildRules(c *config.Config) ([]route.Rule, error) {
+	var rules []route.Rule
 	for _, r := range c.Rules {
 		folder, err := c.Store.Folders.Dir(r.Folder)
 		if err != nil {
 			return nil, fmt.Errorf("rule for %s: %w", r.Header, err)
 		}
-		rules = append(rules, delivery.Rule{
+		rules = append(rules, route.Rule{
 			Domains: r.Domains, Field: r.Header, Test: ruleTests[r.Test], Value: r.Value, Folder: folder, Make: r.Create,
 		})
 	}
@@ -189,7 +194,7 @@ func buildRules(c *config.Config) ([]delivery.Rule, error) {
 }
 
 func buildQuotas(c config.Quota, log *slog.Logger) delivery.Quotas {
-	q := delivery.Quotas{Reject: c.Reject, WarnAt: c.WarnAt}
+	q := delivery.Quotas{WarnAt: c.WarnAt}
 	if len(c.WarnCommand) > 0 || c.WarnURL != "" {
 		q.Warner = warning.New(c.WarnCommand, c.WarnURL, c.WarnTimeout, log)
 	}
@@ -202,7 +207,7 @@ func closeAgent(ctx context.Context, a *delivery.Agent) (err error) {
 	if w, ok := a.Quotas.Warner.(*warning.Sender); ok {
 		w.Close(ctx)
 	}
-	if err := closeDirectory(a.Resolver.Directory); err != nil {
+	if err := closeDirectory(a.Router.Resolver.Directory); err != nil {
 		return fmt.Errorf("close the directories: %w", err)
 	}
 	return nil

@@ -8,12 +8,12 @@ import (
 	"time"
 
 	"github.com/doorstep-mail/doorstep/config"
-	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/directory/passwdfile"
 	"github.com/doorstep-mail/doorstep/delivery/directory/sql/mysql"
 	"github.com/doorstep-mail/doorstep/delivery/directory/sql/postgres"
 	"github.com/doorstep-mail/doorstep/delivery/directory/static"
+	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/internal/guard"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
@@ -49,7 +49,7 @@ func (o observer) watch(backend string, d directory.Directory, log *slog.Logger)
 
 // buildDirectory is the chain of all directories: the accounts of the configuration, and then each
 // [[directory]] behind its cache.
-func buildDirectory(c *config.Config, accounts *static.Directory, domains *delivery.Resolver, observe observer, log *slog.Logger) (*directory.Chain, error) {
+func buildDirectory(c *config.Config, accounts *static.Directory, domains *route.Resolver, observe observer, log *slog.Logger) (*directory.Chain, error) {
 	chain := &directory.Chain{Backends: []directory.Backend{{Name: "users", Directory: observe.watch("users", accounts, log)}}}
 	key := keyer(domains)
 	for _, d := range c.Directories {
@@ -93,7 +93,7 @@ func logOverlap(log *slog.Logger, o directory.Overlap) {
 const overlapHint = `take it out of all but one, or write claimed_twice = "first" in the [[directory]] that is not to count`
 
 // keyer gives the keys of addresses as administrators write them.
-func keyer(domains *delivery.Resolver) directory.Keyer {
+func keyer(domains *route.Resolver) directory.Keyer {
 	return func(text string) (directory.Key, error) {
 		a, err := address.Parse(text)
 		if err != nil {

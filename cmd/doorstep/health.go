@@ -13,8 +13,9 @@ import (
 	"github.com/doorstep-mail/doorstep/cmd/internal/status"
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery"
-	"github.com/doorstep-mail/doorstep/delivery/directory"
+	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/internal/guard"
+	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
 
@@ -57,15 +58,19 @@ func (h *health) storeProblem(ctx context.Context, c *config.Config) error {
 	return err
 }
 
-// directoryProblem is why accounts cannot be looked up. It asks for a postmaster, which is there
+// directoryProblem is why accounts cannot be looked up. It asks for the postmaster, who is there
 // or not: an answer is all that counts.
 func directoryProblem(ctx context.Context, c *config.Config, agent *delivery.Agent) error {
-	key := agent.Resolver.Postmaster
-	if key == (directory.Key{}) && len(c.Domains) > 0 {
-		key = directory.Key{Local: "postmaster", Domain: c.Domains[0].Keys[0]}
+	to := address.Address{Local: "postmaster"}
+	if c.Postmaster.IsNull() {
+		to.Domain = c.Hostname // directories that know domains are asked for it
+		if len(c.Domains) > 0 {
+			to.Domain = c.Domains[0].Name
+		}
 	}
-	if _, err := agent.Resolver.Directory.Lookup(ctx, key); err != nil && !errors.Is(err, directory.ErrNotFound) {
-		return fmt.Errorf("directory: %w", err)
+	err := agent.Router.Decide(ctx, &lmtp.Envelope{}, &lmtp.Recipient{To: to}).Err
+	if route.NoAnswer(err) {
+		return fmt.Errorf("directory: %w", errors.Unwrap(err))
 	}
 	return nil
 }

@@ -37,8 +37,9 @@ var arrows = []struct {
 	{"config", []string{"config/internal", "internal", "lmtp/address", "lmtp/auth", "lmtp/keypair", "mailbox"}}, // which it asks about files, and folders' names
 	{"delivery/directory", []string{"delivery/directory", "internal", "lmtp/address"}},
 	{"delivery/head", nil},
+	{"delivery/route", []string{"delivery/directory", "lmtp", "mailbox"}},
 	{"delivery/warning", []string{"internal", "mailbox"}},
-	{"delivery", []string{"delivery/directory", "delivery/head", "delivery/warning", "internal", "lmtp", "mailbox"}},
+	{"delivery", []string{"delivery/directory", "delivery/head", "delivery/route", "delivery/warning", "internal", "lmtp", "mailbox"}},
 	{"internal", []string{"internal"}},
 	{"lmtp/client", []string{"internal", "lmtp/address"}},
 	{"lmtp/address", nil},

@@ -8,14 +8,13 @@ import (
 	"io"
 	"log/slog"
 	"strconv"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/doorstep-mail/doorstep/config"
-	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
+	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/mailbox"
@@ -87,7 +86,7 @@ func (m lookupMailbox) used(of func(mailbox.Usage) int64) string {
 	return strconv.FormatInt(of(*m.Used), 10) + " of "
 }
 
-// A lookupStep is a delivery.Step with the names it has in JSON.
+// A lookupStep is a route.Step with the names it has in JSON.
 type lookupStep struct {
 	Rule   string `json:"rule"`
 	Input  string `json:"input"`
@@ -104,79 +103,39 @@ func lookup(ctx context.Context, c *config.Config, text string) (*lookupResult, 
 	if err != nil {
 		return nil, failed(err, "doorstep check tells what is wrong with the configuration")
 	}
-	result := &lookupResult{Address: to.Log()}
-	all, err := agent.Resolver.Explain(ctx, to, result.note)
-	if overlap := (*directory.Overlap)(nil); errors.As(err, &overlap) {
-		result.note(delivery.Step{Rule: "twice", Input: overlap.Key.String(), Result: overlapHint})
+	decision := agent.Router.Explain(ctx, &lmtp.Envelope{}, &lmtp.Recipient{To: to})
+	result := &lookupResult{
+		Address: to.Log(), Accepted: decision.Err == nil, Reply: lmtp.RcptReply(decision.Err).String(),
 	}
-	for _, found := range all {
-		if names := agent.Resolver.Directory.(*directory.Chain).Claims(ctx, found.Account.Key); len(names) > 1 {
-			result.note(delivery.Step{Rule: "twice", Input: found.Account.Key.String(), Result: "in " + strings.Join(names, " and ") + ": the first counts"})
-		}
-		if refused := delivery.RefuseInternationalized(found.Account, to); refused != nil {
-			result.note(delivery.Step{Rule: "smtputf8", Input: address.Shown(found.Account.Address), Result: replyText(refused)})
-			if err == nil && !to.IsASCII() {
-				err = refused // no transaction without SMTPUTF8 can name it
-			}
-		}
-		if refused := result.place(ctx, agent, found, to); err == nil {
-			err = refused
-		}
+	for _, step := range decision.Steps {
+		result.Steps = append(result.Steps, lookupStep(step))
 	}
-	result.Accepted = err == nil
-	result.Reply = replyText(err)
+	if overlap := (*directory.Overlap)(nil); errors.As(decision.Err, &overlap) {
+		result.Steps = append(result.Steps, lookupStep{Rule: "twice", Input: overlap.Key.String(), Result: overlapHint})
+	}
+	for _, action := range decision.Actions {
+		result.Mailboxes = append(result.Mailboxes, mailboxOf(ctx, agent.Store, action))
+	}
 	return result, nil
 }
 
-func (r *lookupResult) note(s delivery.Step) { r.Steps = append(r.Steps, lookupStep(s)) }
-
-// place adds an account, and where its mail goes. It gives the reply of one that gets none: it makes no
-// sense, or is full.
-func (r *lookupResult) place(ctx context.Context, agent *delivery.Agent, found delivery.Resolution, to address.Address) (refused error) {
-	dest, step, err := agent.Dest(found)
-	if dest == (mailbox.Dest{}) {
-		r.note(delivery.Step{Rule: "maildir", Input: address.Shown(found.Account.Address), Result: err.Error()})
-		return delivery.Refusal(err)
-	}
-	box := lookupMailbox{
-		Account: address.Shown(found.Account.Address), Detail: found.Detail, Maildir: dest.String(),
+// mailboxOf is the place to which mail goes by an action, and how full it is.
+func mailboxOf(ctx context.Context, store *mailbox.Store, action route.Action) lookupMailbox {
+	dest, box := action.Dest(), action.For()
+	m := lookupMailbox{
+		Account: address.Shown(box.Account.Address), Detail: box.Detail, Maildir: dest.String(),
 		Quota: dest.Quota.Bytes, QuotaMessages: dest.Quota.Messages,
 	}
 	if dest.Owner != (mailbox.Owner{}) {
-		box.Owner = dest.Owner.String()
+		m.Owner = dest.Owner.String()
 	}
 	if dest.Quota != (mailbox.Quota{}) {
-		if refused = agent.RefuseFull(ctx, to, dest); refused != nil {
-			r.note(delivery.Step{Rule: "quota", Input: found.Account.Address, Result: errors.Unwrap(refused).Error()})
-		}
-		used, err := agent.Store.Usage(ctx, dest)
+		used, err := store.Usage(ctx, dest)
 		if err == nil || errors.Is(err, mailbox.ErrNoMailbox) {
-			box.Used = &used
+			m.Used = &used
 		}
 	}
-	r.Mailboxes = append(r.Mailboxes, box)
-	if step.Rule != "" {
-		r.note(step)
-	}
-	for _, rule := range agent.RulesFor(found.Account) {
-		input := rule.Field + " " + rule.Test.String()
-		if rule.Test != delivery.RuleExists {
-			input += " " + strconv.Quote(rule.Value)
-		}
-		r.note(delivery.Step{Rule: "rule", Input: input, Result: rule.Folder})
-	}
-	return refused
-}
-
-// replyText is the reply that RCPT gets for the outcome of a lookup.
-func replyText(err error) string {
-	if err == nil {
-		return "250 2.1.5 recipient ok"
-	}
-	if e := (*lmtp.Error)(nil); errors.As(err, &e) {
-		return strconv.Itoa(e.Code) + " " + e.Enhanced + " " + e.Text
-	}
-	return "451 4.3.0 local error, try again later"
+	return m
 }
 
 // print shows the steps as a table, and what came of them.

@@ -9,9 +9,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/doorstep-mail/doorstep/config"
-	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/directory/sql/sqlite"
+	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/mailbox"
 )
@@ -52,7 +52,7 @@ func eachMailbox(cmd *cobra.Command, file string, addresses []string, do func(*m
 		if err == nil {
 			seen[a.Key] = true
 			var dest mailbox.Dest
-			if dest, _, err = agent.Dest(delivery.Resolution{Account: a}); err == nil {
+			if dest, err = agent.Router.Inbox(a); err == nil {
 				err = do(agent.Store, accountMailbox{a, dest})
 			}
 			if err != nil {
@@ -66,10 +66,10 @@ func eachMailbox(cmd *cobra.Command, file string, addresses []string, do func(*m
 	}
 	if len(addresses) > 0 {
 		for _, text := range addresses {
-			namedMailboxes(cmd.Context(), agent.Resolver, text, one)
+			namedMailboxes(cmd.Context(), agent.Router.Resolver, text, one)
 		}
 	} else {
-		err = allMailboxes(cmd.Context(), c, agent.Resolver, one)
+		err = allMailboxes(cmd.Context(), c, agent.Router.Resolver, one)
 	}
 	err = errors.Join(err, closeAgent(cmd.Context(), agent), agent.Store.Close())
 	if err == nil && failures > 0 {
@@ -79,7 +79,7 @@ func eachMailbox(cmd *cobra.Command, file string, addresses []string, do func(*m
 }
 
 // namedMailboxes finds the accounts of an address, also those that take no mail.
-func namedMailboxes(ctx context.Context, r *delivery.Resolver, text string, one func(*directory.Account, error)) {
+func namedMailboxes(ctx context.Context, r *route.Resolver, text string, one func(*directory.Account, error)) {
 	to, err := address.ParseForwardPath(address.Unescape(text), true)
 	if err != nil {
 		one(nil, fmt.Errorf("address %q: %w", text, err))
@@ -95,7 +95,7 @@ func namedMailboxes(ctx context.Context, r *delivery.Resolver, text string, one 
 }
 
 // allMailboxes goes through the accounts that can be listed.
-func allMailboxes(ctx context.Context, c *config.Config, r *delivery.Resolver, one func(*directory.Account, error)) error {
+func allMailboxes(ctx context.Context, c *config.Config, r *route.Resolver, one func(*directory.Account, error)) error {
 	for _, u := range c.Users {
 		key, err := r.Key(u.Address)
 		var entry directory.Entry

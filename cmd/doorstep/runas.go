@@ -11,8 +11,8 @@ import (
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/privilege"
 	"github.com/doorstep-mail/doorstep/config"
-	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
+	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/mailbox"
 )
 
@@ -111,9 +111,9 @@ func logIdentity(s config.Store, log *slog.Logger) {
 }
 
 // buildOwners says with whose rights mail is delivered.
-func buildOwners(s config.Store) delivery.Owners {
+func buildOwners(s config.Store) route.Owners {
 	me := os.Geteuid()
-	o := delivery.Owners{Allowed: s.Owners, FirstUID: uint32(s.FirstUID), FirstGID: uint32(s.FirstGID), Self: uint32(me)}
+	o := route.Owners{Allowed: s.Owners, FirstUID: uint32(s.FirstUID), FirstGID: uint32(s.FirstGID), Self: uint32(me)}
 	uid, gid, set, err := s.RunAs()
 	if !set || err != nil || me == uid {
 		return o

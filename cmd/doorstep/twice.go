@@ -9,9 +9,9 @@ import (
 	"strings"
 
 	"github.com/doorstep-mail/doorstep/config"
-	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/directory/sql/sqlite"
+	"github.com/doorstep-mail/doorstep/delivery/route"
 )
 
 // A managed store is one of the directories of a configuration.
@@ -19,7 +19,7 @@ type managed struct {
 	*sqlite.Store
 	name    string
 	config  *config.Config
-	domains *delivery.Resolver
+	domains *route.Resolver
 }
 
 // claim asks the other directories for an address that is to be put in. Where one has it, that is an

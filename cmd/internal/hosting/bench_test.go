@@ -19,6 +19,7 @@ import (
 	"github.com/doorstep-mail/doorstep/delivery/directory/directorytest"
 	"github.com/doorstep-mail/doorstep/delivery/directory/sql/sqlite"
 	"github.com/doorstep-mail/doorstep/delivery/directory/static"
+	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/mailbox"
@@ -149,9 +150,13 @@ func deliverer(b *testing.B, dir string, d directory.Directory, durability mailb
 	if err != nil {
 		b.Fatal(err)
 	}
+	domain := &route.Domain{Name: "x.example", Key: "x.example", Subaddress: "+", Policy: address.LocalPolicy{Fold: true}}
 	agent := &delivery.Agent{
-		Resolver: &delivery.Resolver{Domains: delivery.Domains{"x.example": {Name: "x.example", Key: "x.example", Subaddress: "+", Policy: address.LocalPolicy{Fold: true}}}, Directory: d},
-		Layout:   delivery.Layout(dir + "/{domain}/{local}/Maildir"), Store: store, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Router: &route.Router{
+			Resolver: &route.Resolver{Domains: route.Domains{"x.example": domain}, Directory: d},
+			Layout:   route.Layout(dir + "/{domain}/{local}/Maildir"), Store: store,
+		},
+		Store: store, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	session := &lmtp.Session{ID: "0123456789abc", Extended: true, Hello: "client.example", Hostname: "mx.example.org"}
 	envelope := &lmtp.Envelope{ID: "0123456789abc.1", From: address.Address{Raw: "s@client.example", Local: "s", Domain: "client.example"}}

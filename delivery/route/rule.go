@@ -1,4 +1,4 @@
-package delivery
+package route
 
 import (
 	"mime"
@@ -60,59 +60,40 @@ func (r *Rule) fits(values []string) bool {
 	})
 }
 
-// RulesFor gives the rules for the mail of an account, in order.
-func (a *Agent) RulesFor(account *directory.Account) []*Rule {
-	var rules []*Rule
-	for i := range a.Rules {
-		if a.Rules[i].isFor(account) {
-			rules = append(rules, &a.Rules[i])
-		}
-	}
-	return rules
+// Asks reports whether a rule looks at the header fields of a name.
+func (r *Router) Asks(name []byte) bool {
+	return slices.ContainsFunc(r.Rules, func(rule Rule) bool { return strings.EqualFold(rule.Field, string(name)) })
 }
 
-// fileByHeader puts the copies into the folders that the rules want, now that the header is
-// known. Copies that come to be for one folder become one.
-func (t *transaction) fileByHeader(header textproto.Header) {
+// Fitting gives the rules that fit a header, in order.
+func (r *Router) Fitting(header textproto.Header) []*Rule {
 	var fitting []*Rule
-	for i := range t.agent.Rules {
-		if rule := &t.agent.Rules[i]; rule.fits(ruleValues(header, rule.Field)) {
+	for i := range r.Rules {
+		if rule := &r.Rules[i]; rule.fits(ruleValues(header, rule.Field)) {
 			fitting = append(fitting, rule)
 		}
 	}
-	if len(fitting) == 0 {
-		return
-	}
-	before := t.copies
-	t.copies = nil
-	for i := range t.recipients {
-		r := &t.recipients[i]
-		for j := range r.parts {
-			p := &r.parts[j]
-			dest := before[p.copy].dest
-			first := slices.IndexFunc(fitting, func(rule *Rule) bool { return rule.isFor(p.account) })
-			if first >= 0 {
-				dest = t.agent.destBy(fitting[first], dest)
-			}
-			p.copy = t.copyFor(placement{p.account, dest}, r.to)
-		}
-	}
+	return fitting
 }
 
-// destBy gives the folder of a rule in the mailbox that a copy is for. Where it cannot be told
-// whether it is there, the delivery will say why.
-func (a *Agent) destBy(rule *Rule, to mailbox.Dest) mailbox.Dest {
-	inbox := to.Inbox()
-	folder := inbox
-	folder.Folder = rule.Folder
-	if rule.Make {
-		folder.MakeFolder = mailbox.AnyNumber
-		return folder
+// File gives what becomes of an action by the first of the fitting rules that is for its account: the message goes
+// into the rule's folder, or into the inbox where that is missing and not made. Where it cannot be found out whether it
+// is there, the delivery will say why.
+func (r *Router) File(a Action, fitting []*Rule) Action {
+	box := a.For()
+	i := slices.IndexFunc(fitting, func(rule *Rule) bool { return rule.isFor(box.Account) })
+	if i < 0 {
+		return a
 	}
-	if there, err := a.Store.HasFolder(folder); err == nil && !there {
-		return inbox
+	file := File{Mailbox: box, Folder: fitting[i].Folder}
+	if fitting[i].Make {
+		file.Make = mailbox.AnyNumber
+		return file
 	}
-	return folder
+	if there, err := r.Store.HasFolder(file.Dest()); err == nil && !there {
+		return Keep{box}
+	}
+	return file
 }
 
 // ruleValues are what the fields of a name say, with encoded words read.

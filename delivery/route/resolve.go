@@ -1,9 +1,10 @@
-package delivery
+package route
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/doorstep-mail/doorstep/delivery/directory"
@@ -33,9 +34,9 @@ type Resolver struct {
 	Postmaster directory.Key
 }
 
-// A Step is one thing that Resolve did, for people who ask why.
+// A Step is one thing that a decision went by, for people who ask why.
 type Step struct {
-	Rule   string // "domain", "domain alias", "account", "alias", "subaddress", "postmaster", "catch-all"
+	Rule   string // "domain", "domain alias", "account", "alias", "subaddress", "postmaster", "catch-all", "folder", …
 	Input  string // what was looked for
 	Result string // what came of it
 }
@@ -50,13 +51,13 @@ type Resolution struct {
 // Resolve finds the accounts for a forward-path: one or, where it is an alias for several, each
 // of them once. The error is an *lmtp.Error with the reply that RCPT gets.
 func (r *Resolver) Resolve(ctx context.Context, to address.Address) ([]Resolution, error) {
-	return r.Explain(ctx, to, func(Step) {})
+	return r.resolve(ctx, to, nil)
 }
 
-// Explain is Resolve, and tells note of each step. Besides an error there may be the accounts
+// resolve is Resolve, and adds each step to steps unless that is nil. Besides an error there may be the accounts
 // because of which the address is refused.
-func (r *Resolver) Explain(ctx context.Context, to address.Address, note func(Step)) ([]Resolution, error) {
-	x := expansion{resolver: r, note: note}
+func (r *Resolver) resolve(ctx context.Context, to address.Address, steps *[]Step) ([]Resolution, error) {
+	x := expansion{resolver: r, steps: steps}
 	err := x.resolve(ctx, to)
 	return x.found, err
 }
@@ -101,7 +102,7 @@ func (x *expansion) first(ctx context.Context, domain *Domain, candidates ...can
 	for _, c := range candidates {
 		key, err := c.resolveKey(domain)
 		if err != nil {
-			x.note(Step{c.rule, c.local, err.Error()})
+			x.note(c.rule, c.local, err.Error())
 			continue
 		}
 		if key == (directory.Key{}) {
@@ -112,10 +113,10 @@ func (x *expansion) first(ctx context.Context, domain *Domain, candidates ...can
 		case err == nil:
 			return x.take(ctx, entry, key, Resolution{Domain: domain, Detail: c.detail}, c.rule)
 		case !errors.Is(err, directory.ErrNotFound):
-			x.note(Step{c.rule, key.String(), err.Error()})
+			x.noteKey(c.rule, key, err.Error())
 			return notNow(fmt.Errorf("look up %s: %w", key, err))
 		case c.rule != "catch-all" || key.Local != "": // that none was configured is no news
-			x.note(Step{c.rule, key.String(), "none"})
+			x.noteKey(c.rule, key, "none")
 		}
 	}
 	return errNoMailbox
@@ -130,6 +131,12 @@ func notNow(cause error) error {
 		return &lmtp.Error{Code: 451, Enhanced: "4.3.5", Text: "address has two mailboxes here", Rule: "claimed_twice", Cause: cause}
 	}
 	return &lmtp.Error{Code: 451, Enhanced: "4.4.3", Text: "cannot look the mailbox up now", Rule: "directory", Cause: cause}
+}
+
+// NoAnswer reports whether the reply of a Decision says that a directory cannot answer, or that several have the
+// address.
+func NoAnswer(err error) bool {
+	return slices.Contains([]string{"claimed_twice", "directory"}, lmtp.RuleOf(err))
 }
 
 // resolveKey computes the key. A local part without one, such as one whose key would be

@@ -1,4 +1,4 @@
-package delivery_test
+package route_test
 
 import (
 	"context"
@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
+	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/mailbox"
 )
@@ -31,7 +31,7 @@ func FuzzNoWayOut(f *testing.F) {
 	} {
 		f.Add(s, "+-./")
 	}
-	layouts := map[delivery.Layout]string{ // and its root
+	layouts := map[route.Layout]string{ // and its root
 		"/srv/mail/{domain}/{local}/Maildir": "/srv/mail",
 		"/srv/mail/u-{local}":                "/srv/mail",
 		"/srv/{domain}/x/{domain}-{local}":   "/srv",
@@ -54,16 +54,16 @@ func FuzzNoWayOut(f *testing.F) {
 	})
 }
 
-func checkWayOut(t *testing.T, to address.Address, policy address.LocalPolicy, delimiters string, layouts map[delivery.Layout]string) {
+func checkWayOut(t *testing.T, to address.Address, policy address.LocalPolicy, delimiters string, layouts map[route.Layout]string) {
 	t.Helper()
 	key, err := address.DomainKey(to.Domain)
 	if err != nil {
 		key = "dst.example"
 	}
-	domains := delivery.Domains{}
-	must(t, domains.Add(&delivery.Domain{Name: "x", Key: key, Policy: policy, Subaddress: delimiters,
+	domains := route.Domains{}
+	must(t, domains.Add(&route.Domain{Name: "x", Key: key, Policy: policy, Subaddress: delimiters,
 		CatchAll: directory.Key{Local: "catch", Domain: key}}))
-	r := &delivery.Resolver{Domains: domains, Directory: everybody{}, Postmaster: directory.Key{Local: "postmaster", Domain: key}}
+	r := &route.Resolver{Domains: domains, Directory: everybody{}, Postmaster: directory.Key{Local: "postmaster", Domain: key}}
 	found, err := r.Resolve(context.Background(), to)
 	if err != nil {
 		return

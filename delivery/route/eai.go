@@ -1,4 +1,4 @@
-package delivery
+package route
 
 import (
 	"github.com/doorstep-mail/doorstep/delivery/directory"
@@ -6,12 +6,12 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
 
-// RefuseInternationalized is the reply to RCPT for an account that takes no internationalized
+// refuseInternationalized is the reply to RCPT for an account that takes no internationalized
 // mail, where the transaction carries such; nil for every other account, and for the postmaster,
 // who takes everything (RFC 5321 §4.5.1). It comes this early so that the MTA can tell the sender
 // before there is a message (RFC 6531 §3.5). That the address itself may be plain ASCII is why it
 // is 5.6.9 and not 5.6.7.
-func RefuseInternationalized(a *directory.Account, to address.Address) error {
+func refuseInternationalized(a *directory.Account, to address.Address) error {
 	if !a.ASCIIOnly || isPostmaster(to.Local) {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package delivery
+package route
 
 import (
 	"context"
@@ -23,10 +23,29 @@ const (
 // An expansion is one address on its way to its accounts.
 type expansion struct {
 	resolver *Resolver
-	note     func(Step)
+	steps    *[]Step // nil: nobody asks
 	found    []Resolution
 	within   []directory.Key // the aliases that led here
 	targets  int
+}
+
+// note adds a step for those who ask.
+func (x *expansion) note(rule, input, result string) {
+	if x.steps != nil {
+		*x.steps = append(*x.steps, Step{rule, input, result})
+	}
+}
+
+func (x *expansion) noteKey(rule string, key directory.Key, result string) {
+	if x.steps != nil {
+		x.note(rule, key.String(), result)
+	}
+}
+
+func (x *expansion) noteDomain(rule, key, result string) {
+	if x.steps != nil {
+		x.note(rule, address.DomainUnicode(key), result)
+	}
 }
 
 // take takes what a directory has for a key.
@@ -34,7 +53,9 @@ func (x *expansion) take(ctx context.Context, entry directory.Entry, key directo
 	if entry.Account == nil {
 		return x.alias(ctx, key, entry.Targets, as.Detail)
 	}
-	x.note(Step{rule, key.String(), address.Shown(entry.Account.Address)})
+	if x.steps != nil {
+		x.noteKey(rule, key, address.Shown(entry.Account.Address))
+	}
 	as.Account = entry.Account
 	for _, other := range x.found {
 		if other.Account.Key == as.Account.Key && other.Detail == as.Detail {
@@ -49,7 +70,9 @@ func (x *expansion) take(ctx context.Context, entry directory.Entry, key directo
 // and not the sender's: it defers the mail, and the log names it. A target that refuses mail for
 // good is left out as long as another takes it.
 func (x *expansion) alias(ctx context.Context, key directory.Key, targets []string, detail string) error {
-	x.note(Step{"alias", key.String(), strings.Join(targets, ", ")})
+	if x.steps != nil {
+		x.noteKey("alias", key, strings.Join(targets, ", "))
+	}
 	switch {
 	case len(targets) == 0:
 		return badAlias(key, "stands for nothing")

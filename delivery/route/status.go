@@ -1,4 +1,4 @@
-package delivery
+package route
 
 import (
 	"context"
@@ -33,17 +33,17 @@ var statuses = []status{
 	{context.Canceled, 451, "4.3.2", "delivery was interrupted, try again soon", "shutdown"},
 }
 
-// Refusal gives the reply that RCPT gets for an error of Agent.Dest.
-func Refusal(err error) error { return reply(err) }
-
-// reply gives the error that the client is told, with err as its cause. An error that no row
-// knows is temporary: 451 4.3.0.
-func reply(err error) error {
+// Reply gives the error that a client is answered with, an *lmtp.Error with err as its cause, and nil for nil. An
+// error that is in no row is temporary: 451 4.3.0.
+func (r *Router) Reply(err error) error {
 	if err == nil {
 		return nil
 	}
 	if known := (*lmtp.Error)(nil); errors.As(err, &known) {
 		return err
+	}
+	if errors.Is(err, mailbox.ErrOverQuota) {
+		return full(err, r.RejectFull)
 	}
 	if errors.Is(err, syscall.EDQUOT) {
 		return full(err, false)
@@ -54,4 +54,20 @@ func reply(err error) error {
 		}
 	}
 	return &lmtp.Error{Code: 451, Enhanced: "4.3.0", Text: "local error, try again later", Rule: "store", Cause: err}
+}
+
+// ReplyFor is Reply for an error of the copy that an action made.
+func (r *Router) ReplyFor(a Action, err error) error {
+	box := a.For()
+	return r.Reply(missingHome(box.Account, box.Inbox, err))
+}
+
+// full is the reply for a mailbox that has no room, be it by its quota or by the disk quota of its owner, which is
+// always temporary: one user may own all mailboxes.
+func full(cause error, reject bool) error {
+	e := &lmtp.Error{Code: 452, Enhanced: "4.2.2", Text: "mailbox is full", Rule: "quota", Cause: cause}
+	if reject {
+		e.Code, e.Enhanced = 552, "5.2.2"
+	}
+	return e
 }

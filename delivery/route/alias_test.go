@@ -1,4 +1,4 @@
-package delivery_test
+package route_test
 
 import (
 	"context"
@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/directory/static"
+	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
@@ -32,11 +32,11 @@ func (k knowing) Domain(_ context.Context, key string) (directory.Domain, error)
 }
 
 // aliasResolver has dst.example in the configuration, and more domains and aliases in a directory.
-func aliasResolver(t *testing.T) *delivery.Resolver {
+func aliasResolver(t *testing.T) *route.Resolver {
 	t.Helper()
 	fold := address.LocalPolicy{Fold: true}
-	domains := delivery.Domains{}
-	must(t, domains.Add(&delivery.Domain{Name: "dst.example", Key: "dst.example", Policy: fold, Subaddress: "+"}))
+	domains := route.Domains{}
+	must(t, domains.Add(&route.Domain{Name: "dst.example", Key: "dst.example", Policy: fold, Subaddress: "+"}))
 	known := static.New()
 	add := func(text, disabled string) {
 		local, domain, _ := strings.Cut(text, "@")
@@ -76,9 +76,9 @@ func aliasResolver(t *testing.T) *delivery.Resolver {
 		many = append(many, "a@dst.example")
 	}
 	alias("many@dst.example", many...)
-	return &delivery.Resolver{
+	return &route.Resolver{
 		Domains:  domains,
-		Unlisted: &delivery.Domain{Policy: fold, Subaddress: "-"},
+		Unlisted: &route.Domain{Policy: fold, Subaddress: "-"},
 		Directory: knowing{known, map[string]directory.Domain{
 			"db.example": {Name: "DB.example"}, "catch.example": {Name: "catch.example"}, "round.example": {Name: "round.example"},
 			"other.example": {Name: "other.example", AliasOf: "db.example"}, "third.example": {Name: "third.example", AliasOf: "Dst.Example"},
@@ -137,7 +137,7 @@ func TestAliases(t *testing.T) {
 }
 
 // describe gives the accounts, or the reply and its reason.
-func describe(found []delivery.Resolution, err error) string {
+func describe(found []route.Resolution, err error) string {
 	if e := (*lmtp.Error)(nil); errors.As(err, &e) {
 		return fmt.Sprintf("%d %s %v", e.Code, e.Enhanced, e.Cause)
 	}
@@ -151,4 +151,11 @@ func describe(found []delivery.Resolution, err error) string {
 	}
 	slices.Sort(all)
 	return strings.Join(all, " ")
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }

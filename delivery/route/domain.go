@@ -1,4 +1,4 @@
-package delivery
+package route
 
 import (
 	"context"
@@ -102,28 +102,28 @@ func (x *expansion) domain(ctx context.Context, to address.Address) (*Domain, er
 	for range maxDomainAliases {
 		key, err := address.DomainKey(name)
 		if err != nil {
-			x.note(Step{"domain", name, "not one of ours"})
+			x.note("domain", name, "not one of ours")
 			return nil, noDomain(err)
 		}
 		if d, ok := x.resolver.Domains[key]; ok {
-			x.note(Step{"domain", address.DomainUnicode(key), d.Name})
+			x.noteDomain("domain", key, d.Name)
 			return d, nil
 		}
 		known, err := x.known(ctx, key)
 		switch {
 		case errors.Is(err, directory.ErrNotFound):
-			x.note(Step{"domain", name, "not one of ours"})
+			x.note("domain", name, "not one of ours")
 			return nil, noDomain(nil)
 		case err != nil:
-			x.note(Step{"domain", address.DomainUnicode(key), err.Error()})
+			x.noteDomain("domain", key, err.Error())
 			return nil, notNow(fmt.Errorf("look up domain %s: %w", address.DomainUnicode(key), err))
 		case known.AliasOf == "":
-			x.note(Step{"domain", address.DomainUnicode(key), known.Name})
+			x.noteDomain("domain", key, known.Name)
 			d := *x.resolver.Unlisted
 			d.Name, d.Key = known.Name, key
 			return &d, nil
 		}
-		x.note(Step{"domain alias", address.DomainUnicode(key), known.AliasOf})
+		x.noteDomain("domain alias", key, known.AliasOf)
 		name = known.AliasOf
 	}
 	return nil, notNow(fmt.Errorf("domain %s: more than %d domains that are another's name", to.Domain, maxDomainAliases))

@@ -1,0 +1,100 @@
+package delivery
+
+import (
+	"slices"
+
+	"github.com/emersion/go-message/textproto"
+
+	"github.com/doorstep-mail/doorstep/delivery/route"
+	"github.com/doorstep-mail/doorstep/lmtp/address"
+	"github.com/doorstep-mail/doorstep/mailbox"
+)
+
+// Actions are carried out here: those for one place become one copy.
+
+// A part is what a recipient comes to: one action, or several where it is an alias.
+type part struct {
+	action route.Action
+	copy   int
+}
+
+// A target is the copy in one place. Its trace fields name the first recipient that led
+// there and is not refused.
+type target struct {
+	dest   mailbox.Dest
+	action route.Action // the first that led there
+	to     address.Address
+	force  bool // into a full mailbox too
+}
+
+// copyFor gives the number of the copy that an action makes. Addresses that lead to one mailbox, and
+// there to one folder, share a copy: there is one file, and a reply for each of them.
+func (t *transaction) copyFor(a route.Action) int {
+	dest := a.Dest()
+	for i := range t.copies {
+		if c := &t.copies[i]; samePlace(c.dest, dest) {
+			c.dest.MakeFolder = max(c.dest.MakeFolder, dest.MakeFolder)
+			return i
+		}
+	}
+	t.copies = append(t.copies, target{dest: dest, action: a})
+	return len(t.copies) - 1
+}
+
+// samePlace reports whether two copies would go to one Maildir or folder.
+func samePlace(a, b mailbox.Dest) bool {
+	a.MakeFolder, b.MakeFolder = 0, 0
+	return a == b
+}
+
+// fileByHeader changes the actions as the rules want it, now that the header is known.
+func (t *transaction) fileByHeader(header textproto.Header) {
+	fitting := t.agent.Router.Fitting(header)
+	if len(fitting) == 0 {
+		return
+	}
+	t.copies = nil
+	for _, r := range t.recipients {
+		for i := range r.parts {
+			p := &r.parts[i]
+			p.action = t.agent.Router.File(p.action, fitting)
+			p.copy = t.copyFor(p.action)
+		}
+	}
+}
+
+// name names the copies to the store.
+func (t *transaction) name() {
+	if t.message != nil {
+		return
+	}
+	header := t.head.Header()
+	t.fileByHeader(header)
+	t.refuseByHeader(header)
+	for _, r := range slices.Backward(t.recipients) {
+		for _, p := range r.parts {
+			c := &t.copies[p.copy]
+			if r.refused == nil || c.to == (address.Address{}) {
+				c.to = r.to // in the end the first of them
+			}
+			c.force = c.force || r.force && r.refused == nil
+		}
+	}
+	now := t.agent.now()
+	var room [1]mailbox.Copy
+	copies := room[:0]
+	for _, c := range t.copies {
+		trace := traceFields(t.session, t.envelope, t.addressee(c), now)
+		copies = append(copies, mailbox.Copy{To: c.dest, Header: trace, IgnoreQuota: c.force})
+	}
+	t.message = t.content.Deliver(copies...)
+}
+
+// addressee returns the recipient for the trace fields. It is empty where mailboxes may share one file, because naming
+// one recipient would disclose it, and any Bcc, to the others.
+func (t *transaction) addressee(c target) address.Address {
+	if t.agent.SingleCopy && len(t.copies) > 1 {
+		return address.Address{}
+	}
+	return c.to
+}

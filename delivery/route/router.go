@@ -1,0 +1,140 @@
+// Package route decides what becomes of mail for a recipient: which accounts an address leads to, where their
+// mailboxes are, and whether they take the message. The server, lookup, dry runs and health checks ask the same
+// question, Router.Decide, and get the same answer.
+package route
+
+import (
+	"context"
+	"errors"
+
+	"github.com/doorstep-mail/doorstep/delivery/directory"
+	"github.com/doorstep-mail/doorstep/lmtp"
+	"github.com/doorstep-mail/doorstep/lmtp/address"
+	"github.com/doorstep-mail/doorstep/mailbox"
+)
+
+// A Router decides what becomes of mail. Set the fields before its first use.
+type Router struct {
+	Resolver *Resolver
+	// Layout says where an account's Maildir is.
+	Layout Layout
+	// Owners says with whose rights it is given mail. [those of the process]
+	Owners Owners
+	// Store is asked whether folders exist and mailboxes have room.
+	Store *mailbox.Store
+	// Folders is how the names of folders are written on disk. [modified UTF-7]
+	Folders mailbox.FolderEncoding
+	// FolderLimit is up to how many folders of a Maildir details make more (DetailsCreate), and
+	// FolderLevels how many levels these have.
+	FolderLimit, FolderLevels int
+	// Rules file mail by its header.
+	Rules []Rule
+	// RejectFull refuses mail for a full mailbox for good: 552 5.2.2 in place of 452 4.2.2.
+	RejectFull bool
+}
+
+// A Decision is what becomes of a message for one recipient.
+type Decision struct {
+	// Actions are those for the mailboxes that the address leads to: one, or several where it is an alias.
+	Actions []Action
+	// Steps are how that came about. Only Explain has them.
+	Steps []Step
+	// Err is the reply to RCPT, an *lmtp.Error. nil accepts the recipient.
+	Err error
+}
+
+// Decide decides what RCPT is answered, and what becomes of the message before its header is known. A size that the
+// envelope does not have, 0, is not held against a quota. Where it refuses there are no actions.
+func (r *Router) Decide(ctx context.Context, env *lmtp.Envelope, to *lmtp.Recipient) Decision {
+	q := question{router: r, envelope: env, recipient: to}
+	return q.decide(ctx)
+}
+
+// Explain is Decide for people who ask why. It has the actions also where one of them is refused.
+func (r *Router) Explain(ctx context.Context, env *lmtp.Envelope, to *lmtp.Recipient) Decision {
+	steps := []Step{}
+	q := question{router: r, envelope: env, recipient: to, steps: &steps}
+	d := q.decide(ctx)
+	d.Steps = steps
+	return d
+}
+
+// A question is one recipient of one transaction.
+type question struct {
+	router    *Router
+	envelope  *lmtp.Envelope
+	recipient *lmtp.Recipient
+	steps     *[]Step // nil: Decide
+}
+
+func (q *question) decide(ctx context.Context) Decision {
+	found, err := q.router.Resolver.resolve(ctx, q.recipient.To, q.steps)
+	if err != nil && q.steps == nil {
+		return Decision{Err: q.router.Reply(err)}
+	}
+	actions := make([]Action, 0, len(found))
+	for _, f := range found {
+		q.explainClaims(ctx, f.Account)
+		a, refused := q.action(ctx, f)
+		if err == nil {
+			err = refused
+		}
+		if err != nil && q.steps == nil {
+			return Decision{Err: q.router.Reply(err)}
+		}
+		if a != nil {
+			actions = append(actions, a)
+			q.explainRules(f.Account)
+		}
+	}
+	return Decision{Actions: actions, Err: q.router.Reply(err)}
+}
+
+// action gives what is to be done for an account, and why it refuses the message.
+func (q *question) action(ctx context.Context, f Resolution) (Action, error) {
+	refused := q.refuseAccount(f.Account)
+	if refused != nil && q.steps == nil {
+		return nil, refused
+	}
+	a, step, err := q.router.place(f)
+	if step.Rule != "" {
+		q.note(step)
+	}
+	if err == nil {
+		err = q.refuseFull(ctx, a)
+	}
+	if refused == nil {
+		refused = err
+	}
+	return a, refused
+}
+
+// refuseAccount refuses what an account takes from nobody, or not for its present owner.
+func (q *question) refuseAccount(a *directory.Account) error {
+	to := q.recipient.To
+	if err := refuseInternationalized(a, to); err != nil {
+		q.note(Step{"smtputf8", address.Shown(a.Address), err.Error()})
+		if internationalized(q.envelope, to) {
+			return err
+		}
+	}
+	return RefuseOwner(a, to, q.recipient.ValidSince)
+}
+
+// refuseFull refuses a recipient whose mailbox has no room for what the client declared, so that the
+// message need not come first (RFC 1870 §6.4). What it cannot find out is found out when the message has come.
+func (q *question) refuseFull(ctx context.Context, a Action) error {
+	if OverridesQuota(q.recipient) {
+		return nil
+	}
+	err := q.router.Store.Room(ctx, a.Dest(), q.envelope.Size)
+	if !errors.Is(err, mailbox.ErrOverQuota) {
+		return nil
+	}
+	q.note(Step{"quota", address.Shown(a.For().Account.Address), err.Error()})
+	return err
+}
+
+// OverridesQuota reports whether a recipient gets mail whatever the mailbox holds: a trusted peer wants it
+// so, or it is the postmaster, who must be reachable (RFC 5321 §4.5.1).
+func OverridesQuota(r *lmtp.Recipient) bool { return r.IgnoreQuota || isPostmaster(r.To.Local) }
