@@ -153,9 +153,19 @@ func (p Place) String() string {
 // position returns the line and column of an offset.
 func (d *Document) position(offset int) (line, column int) {
 	offset = min(offset, len(d.text))
-	for offset > 0 && offset < len(d.text) && !utf8.RuneStart(d.text[offset]) {
-		offset-- // the decoder may stop within a character
-	}
+	offset = d.runeStart(offset)
 	line = sort.SearchInts(d.lines, offset+1)
 	return line, utf8.RuneCountInString(d.text[d.lines[line-1]:offset]) + 1
+}
+
+// runeStart returns where the character begins that an offset is within: the decoder may stop there.
+func (d *Document) runeStart(offset int) int {
+	start := offset
+	for start > 0 && start < len(d.text) && !utf8.RuneStart(d.text[start]) {
+		start--
+	}
+	if _, size := utf8.DecodeRuneInString(d.text[start:]); start+size > offset {
+		return start
+	}
+	return offset // not UTF-8
 }

@@ -92,6 +92,10 @@ func TestPositionCountsCharacters(t *testing.T) {
 			t.Errorf("offset %d is at %d:%d, want %d:%d", offset, line, column, want[0], want[1])
 		}
 	}
+	d, _, err := Parse("f", "ä\xa4")
+	if line, column := d.position(2); err == nil || line != 1 || column != 2 {
+		t.Errorf("an octet that is no character is at %d:%d (%v), want 1:2", line, column, err)
+	}
 }
 
 // seed gives a fuzz target the configurations of the tests.
