@@ -4,8 +4,8 @@ import (
 	"path"
 	"testing"
 
-	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
+	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
 
@@ -17,7 +17,7 @@ func TestMaildirIsWhereDeliveryPutsIt(t *testing.T) {
 	} {
 		for _, local := range []string{"alice", "用户", "a/b", ".hidden", "100%", "{domain}"} {
 			a := &directory.Account{Home: "/home/alice", Key: directory.Key{Local: local, Domain: "xn--bcher-kva.example"}}
-			dest, err := delivery.Layout(template).Dest(a)
+			dest, err := route.Layout(template).Dest(a)
 			if err != nil {
 				t.Fatal(err)
 			}
