@@ -10,11 +10,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"github.com/doorstep-mail/doorstep/cmd/internal/columns"
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/directory/sql/sqlite"
@@ -43,7 +43,7 @@ func listVerb[T any](cmd *cobra.Command, read func(ctx context.Context, s manage
 			if *asJSON {
 				return printJSON(cmd.OutOrStdout(), list)
 			}
-			table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			table := columns.New(cmd.OutOrStdout())
 			for _, item := range list {
 				fmt.Fprintln(table, row(item))
 			}

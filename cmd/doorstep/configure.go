@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"github.com/doorstep-mail/doorstep/cmd/internal/columns"
 	"github.com/doorstep-mail/doorstep/config"
 )
 
@@ -76,7 +76,7 @@ func configShowCommand() *cobra.Command {
 			}
 			return printJSON(cmd.OutOrStdout(), list)
 		}
-		w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+		w := columns.New(cmd.OutOrStdout())
 		for _, s := range settings {
 			fmt.Fprintf(w, "%s\t= %s\t# %s\n", s.Key, s.Value, cmp.Or(c.Where(s.Key), "default"))
 		}

@@ -165,6 +165,7 @@ func (d *daemon) put(g *generation) error {
 		d.earlier[d.now] = false
 	}
 	d.now = g
+	d.watch.serves(g.config)
 	var errs []error
 	for i, door := range d.doors {
 		server := g.servers[i]

@@ -47,10 +47,22 @@ func (o observer) watch(backend string, d directory.Directory, log *slog.Logger)
 	})
 }
 
+// ownBackend is the name of the accounts of the configuration itself.
+const ownBackend = "users"
+
+// backends are the names of all that is asked about an account.
+func backends(c *config.Config) []string {
+	names := []string{ownBackend}
+	for _, d := range c.Directories {
+		names = append(names, d.Name)
+	}
+	return names
+}
+
 // buildDirectory is the chain of all directories: the accounts of the configuration, and then each
 // [[directory]] behind its cache.
 func buildDirectory(c *config.Config, accounts *static.Directory, domains *route.Resolver, observe observer, log *slog.Logger) (*directory.Chain, error) {
-	chain := &directory.Chain{Backends: []directory.Backend{{Name: "users", Directory: observe.watch("users", accounts, log)}}}
+	chain := &directory.Chain{Backends: []directory.Backend{{Name: ownBackend, Directory: observe.watch(ownBackend, accounts, log)}}}
 	key := keyer(domains)
 	for _, d := range c.Directories {
 		open, ok := openers[d.Driver]

@@ -8,10 +8,10 @@ import (
 	"io"
 	"log/slog"
 	"strconv"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"github.com/doorstep-mail/doorstep/cmd/internal/columns"
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/route"
@@ -140,7 +140,7 @@ func mailboxOf(ctx context.Context, store *mailbox.Store, action route.Action) l
 
 // print shows the steps as a table, and what came of them.
 func (r *lookupResult) print(w io.Writer) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	table := columns.New(w)
 	for _, s := range r.Steps {
 		fmt.Fprintf(table, "%s\t%s\t→ %s\n", s.Rule, s.Input, s.Result)
 	}

@@ -60,7 +60,7 @@ func runLookups(t *testing.T, page, dir string, instead ...string) {
 				t.Fatal(err)
 			}
 			got := strings.NewReplacer(back...).Replace(out.String())
-			if diff := cmp.Diff(columns(want), columns(got)); diff != "" {
+			if diff := cmp.Diff(cells(want), cells(got)); diff != "" {
 				t.Errorf("%s: lookup %s (-page +doorstep)\n%s\n%s\n%s", page, address, diff, got, complaints.String())
 			}
 		}
@@ -81,8 +81,8 @@ func block(t *testing.T, text, kind string) (inside, behind string) {
 	return inside, behind
 }
 
-// columns gives the lines, each with one space between its columns.
-func columns(text string) []string {
+// cells gives the lines, each with one space between its columns.
+func cells(text string) []string {
 	var lines []string
 	for line := range strings.Lines(strings.TrimSpace(text) + "\n") {
 		lines = append(lines, strings.Join(strings.Fields(line), " "))

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"github.com/doorstep-mail/doorstep/cmd/internal/columns"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/mailbox"
 )
@@ -69,7 +69,7 @@ func printMailboxes(w io.Writer, list []listedMailbox, asJSON bool) error {
 	if asJSON {
 		return printJSON(w, list)
 	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	table := columns.New(w)
 	if len(list) > 0 {
 		fmt.Fprintln(table, "ACCOUNT\tOCTETS\tOF\tMESSAGES\tOF\tMAILDIR")
 	}

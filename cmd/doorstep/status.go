@@ -34,7 +34,7 @@ func statusCommand() *cobra.Command {
 			return err
 		}
 		out := cmd.OutOrStdout()
-		show := func(s *status.Snapshot) error { return s.Print(out, columns(out)) }
+		show := func(s *status.Snapshot) error { return s.Print(out, terminalWidth(out)) }
 		if *asJSON {
 			show = func(s *status.Snapshot) error { return json.NewEncoder(out).Encode(s) }
 		} else if *again && isTerminal(out) {
@@ -106,8 +106,8 @@ func (a *adminClient) status(ctx context.Context) (*status.Snapshot, error) {
 	return s, nil
 }
 
-// columns is the width of a terminal, 80 where there is none.
-func columns(w io.Writer) int {
+// terminalWidth is how many columns a terminal has, 80 where there is none.
+func terminalWidth(w io.Writer) int {
 	if f, ok := w.(*os.File); ok {
 		if size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err == nil && size.Col > 0 {
 			return int(size.Col)

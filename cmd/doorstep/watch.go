@@ -102,6 +102,13 @@ func (w *watch) lookups() observer {
 	}
 }
 
+// serves is told which configuration is in force.
+func (w *watch) serves(c *config.Config) {
+	if w != nil {
+		w.board.Serve(backends(c))
+	}
+}
+
 // reloaded is told what came of reading the configuration again.
 func (w *watch) reloaded(err error) {
 	if w == nil {

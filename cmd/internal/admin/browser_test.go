@@ -113,6 +113,7 @@ func contrast(a, b []float64) float64 {
 func busy() *Server {
 	now := time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
 	board := status.New(func() time.Time { return now })
+	board.Serve([]string{"users", "accounts"})
 	dice := rand.New(rand.NewPCG(1, 2))
 	people := []string{"alice", "bob", "carol", "łukasz", "josé", "postmaster", "sales", "dave", "erin", "frank", "grace", "heidi"}
 	full := &lmtp.Error{Code: 452, Enhanced: "4.2.2", Text: "mailbox is full", Rule: "quota"}

@@ -119,12 +119,19 @@ func TestFailures(t *testing.T) {
 
 func TestDirectories(t *testing.T) {
 	b := New(newClock().now)
+	b.Serve([]string{"users", "sql"})
 	b.LookedUp("users", time.Millisecond, directory.ErrNotFound)
 	b.LookedUp("sql", time.Millisecond, nil)
 	b.LookedUp("sql", time.Millisecond, errors.New("connection refused\n"))
 	s := b.Snapshot()
 	if len(s.Directories) != 2 || !s.Directories[0].OK || s.Directories[1].OK || s.Directories[1].Errors != 1 || strings.Contains(s.Directories[1].LastError, "\n") {
 		t.Errorf("%+v", s.Directories)
+	}
+	b.Serve([]string{"ldap", "users"}) // a reload; a session that began before asks on
+	b.LookedUp("sql", time.Millisecond, errors.New("sql: database is closed"))
+	s = b.Snapshot()
+	if len(s.Directories) != 2 || s.Directories[0].Backend != "ldap" || s.Directories[1].Backend != "users" || s.Directories[1].Lookups != 1 {
+		t.Errorf("after a reload: %+v", s.Directories)
 	}
 }
 
@@ -134,6 +141,7 @@ func TestPrint(t *testing.T) {
 	b := New(c.now)
 	b.Outcome(outcome("alice", 4*time.Millisecond, nil))
 	b.Outcome(outcome("alice", time.Second, full))
+	b.Serve([]string{"sql"})
 	b.LookedUp("sql", time.Millisecond, errors.New("gone"))
 	b.Reloaded(errors.New("line 3"))
 	c.t = c.t.Add(Interval)

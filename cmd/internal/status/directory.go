@@ -22,23 +22,38 @@ type Directory struct {
 
 type directoryState struct{ Directory }
 
+// Serve says which backends are asked from now on, in this order. Of others nothing is known any more: sessions that
+// began before a reload may still ask them.
+func (b *Board) Serve(backends []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := make([]*directoryState, len(backends))
+	for i, name := range backends {
+		if now[i] = b.directory(name); now[i] == nil {
+			now[i] = &directoryState{Directory{Backend: name, OK: true}}
+		}
+	}
+	b.directories = now
+}
+
 // LookedUp is told of a question to a backend.
 func (b *Board) LookedUp(backend string, took time.Duration, err error) {
 	now := b.now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.directory(backend).note(took, err, now)
+	if d := b.directory(backend); d != nil {
+		d.note(took, err, now)
+	}
 }
 
+// directory is nil for a backend that is not asked any more. b.mu is held.
 func (b *Board) directory(backend string) *directoryState {
 	for _, d := range b.directories {
 		if d.Backend == backend {
 			return d
 		}
 	}
-	d := &directoryState{Directory{Backend: backend, OK: true}}
-	b.directories = append(b.directories, d)
-	return d
+	return nil
 }
 
 func (d *directoryState) note(took time.Duration, err error, now time.Time) {

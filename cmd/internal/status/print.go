@@ -4,15 +4,16 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
+
+	"github.com/doorstep-mail/doorstep/cmd/internal/columns"
 )
 
 // Print shows a snapshot in a terminal, so many columns wide.
-func (s *Snapshot) Print(w io.Writer, columns int) error {
+func (s *Snapshot) Print(w io.Writer, width int) error {
 	b := &strings.Builder{}
 	s.printHead(b)
-	s.printCharts(b, max(min(columns-24, 100), 20))
+	s.printCharts(b, max(min(width-24, 100), 20))
 	s.printTables(b)
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -81,15 +82,15 @@ func sparkline(points []Point, width int, value func(Point) float64) (drawn stri
 		return strings.Repeat(" ", width), 0
 	}
 	width = min(width, len(points))
-	columns := make([]float64, width)
+	values := make([]float64, width)
 	for i, p := range points {
 		at := i * width / len(points)
-		columns[at] = max(columns[at], value(p))
-		top = max(top, columns[at])
+		values[at] = max(values[at], value(p))
+		top = max(top, values[at])
 	}
 	blocks := []rune("▁▂▃▄▅▆▇█")
 	var b strings.Builder
-	for _, v := range columns {
+	for _, v := range values {
 		if v == 0 {
 			b.WriteByte('.')
 			continue
@@ -102,7 +103,7 @@ func sparkline(points []Point, width int, value func(Point) float64) (drawn stri
 func (s *Snapshot) printTables(b *strings.Builder) {
 	table := func(head string, rows func(w io.Writer)) {
 		b.WriteString("\n" + head + "\n")
-		w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+		w := columns.New(b)
 		rows(w)
 		_ = w.Flush() // into memory
 	}
