@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"time"
 
@@ -104,7 +105,12 @@ func (t *transaction) begin() {
 		return
 	}
 	t.content = t.agent.Store.NewContent()
-	t.head.To = sink{t}
+	t.edit(sink{t})
+}
+
+// edit makes ready for the header.
+func (t *transaction) edit(to io.Writer) {
+	t.head.To = to
 	if t.agent.RRVS {
 		t.head.Remove = isSinceField
 	}

@@ -63,14 +63,19 @@ func (t *transaction) fileByHeader(header textproto.Header) {
 	}
 }
 
+// lookAtHeader decides by the header where the copies go, and who gets none.
+func (t *transaction) lookAtHeader() {
+	header := t.head.Header()
+	t.fileByHeader(header)
+	t.refuseByHeader(header)
+}
+
 // name names the copies to the store.
 func (t *transaction) name() {
 	if t.message != nil {
 		return
 	}
-	header := t.head.Header()
-	t.fileByHeader(header)
-	t.refuseByHeader(header)
+	t.lookAtHeader()
 	for _, r := range slices.Backward(t.recipients) {
 		for _, p := range r.parts {
 			c := &t.copies[p.copy]

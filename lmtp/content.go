@@ -47,8 +47,7 @@ func (t *content) write(p []byte) {
 	case t.err != nil:
 	case t.size > t.c.server.MaxMessageSize:
 		t.c.log.Info("message refused", "limit", "message_size", "value", t.c.server.MaxMessageSize, "transaction", t.c.envelope.ID)
-		r := t.c.tooLarge()
-		t.err = &Error{Code: r.Code, Enhanced: r.Enhanced, Text: r.Text, Rule: "message_size"}
+		t.err = TooLarge(t.c.server.MaxMessageSize)
 	default:
 		t.err = guard.Call(func() error {
 			n, err := t.c.tx.Write(p)

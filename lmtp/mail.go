@@ -108,7 +108,7 @@ func (c *conn) mailSize(env *Envelope, p parameter) Reply {
 	}
 	size, err := strconv.ParseInt(p.value, 10, 64)
 	if err != nil || size > c.server.MaxMessageSize {
-		return c.tooLarge()
+		return refusal(TooLarge(c.server.MaxMessageSize), "")
 	}
 	env.Size = size
 	return Reply{}
@@ -163,6 +163,8 @@ func (c *conn) limitsArgument() string {
 	return limits
 }
 
-func (c *conn) tooLarge() Reply {
-	return Reply{Code: 552, Enhanced: "5.3.4", Text: "message larger than " + c.sizeArgument() + " octets"}
+// TooLarge refuses a message of more octets than are taken (RFC 1870 §6.1).
+func TooLarge(limit int64) *Error {
+	text := "message larger than " + strconv.FormatInt(limit, 10) + " octets"
+	return &Error{Code: 552, Enhanced: "5.3.4", Text: text, Rule: "message_size"}
 }

@@ -111,6 +111,17 @@ func (s *Session) nextID() (id, success string) {
 	return success[:n], success
 }
 
+// LocalSession is a session without a connection, for a program that hands mail to a Handler itself.
+func LocalSession(hostname string) *Session {
+	return &Session{ID: newSessionID(), Extended: true, Hello: "localhost", Hostname: hostname}
+}
+
+// NextID is the ID for the envelope of the session's next transaction.
+func (s *Session) NextID() string {
+	id, _ := s.nextID()
+	return id
+}
+
 var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
 // newSessionID is random, so that ids of several processes can stand in one log.

@@ -44,6 +44,14 @@ func (s *Store) HasFolder(to Dest) (bool, error) {
 	return false, fmt.Errorf("look for %s: %w", to, err)
 }
 
+// Reachable reports why no mail could come to a place, as far as that shows without a delivery: the mail root is
+// missing (ErrNoRoot), or the way to the Maildir may not be passed by its owner.
+func (s *Store) Reachable(to Dest) error {
+	to.Folder = ".new" // any: whether it is there does not matter
+	_, err := s.HasFolder(to)
+	return err
+}
+
 // CanMakeFolder reports whether a delivery to the folder, which is not there (HasFolder), would
 // make it: to asks for that, nothing else has its name, and the Maildir has room for it or can be
 // made itself. The error says that it could not be told.

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
+	"math"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,7 +15,6 @@ import (
 	"github.com/doorstep-mail/doorstep/internal/guard"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
-	"github.com/doorstep-mail/doorstep/lmtp/client"
 )
 
 // Exit codes of sysexits(3), which those who run a delivery agent go by: with any other code
@@ -47,7 +46,7 @@ func deliverCommand() *cobra.Command {
 	}
 	path := configFlag(cmd)
 	from := cmd.Flags().StringP("from", "f", "", "the reverse-path `address`; empty or <> for the null path")
-	dryRun := cmd.Flags().BoolP("dry-run", "n", false, "only say what each recipient would be answered")
+	dryRun := cmd.Flags().BoolP("dry-run", "n", false, "only say what would become of the message, or of any where there is none")
 	asJSON := cmd.Flags().Bool("json", false, "with --dry-run: print the answers as JSON")
 	cmd.RunE = func(cmd *cobra.Command, to []string) error {
 		if *asJSON && !*dryRun {
@@ -61,20 +60,59 @@ func deliverCommand() *cobra.Command {
 			fmt.Fprint(cmd.ErrOrStderr(), problems.String())
 			return err
 		}
-		if *dryRun {
-			return dryDelivery(cmd.Context(), c, to, *asJSON, cmd.OutOrStdout())
-		}
+		request := localRequest{from: bare(*from), to: to, dryRun: *dryRun, json: *asJSON}
+		return request.run(cmd, c)
+	}
+	return cmd
+}
+
+// A localRequest is what the command line asks for.
+type localRequest struct {
+	from         string
+	to           []string
+	dryRun, json bool
+}
+
+// run delivers the message on standard input, or says what would become of it. A dry run needs none.
+func (r localRequest) run(cmd *cobra.Command, c *config.Config) (err error) {
+	stdin, stderr := cmd.InOrStdin(), cmd.ErrOrStderr()
+	if !r.dryRun {
 		if err := settleToDeliver(c.Store); err != nil {
 			return err
 		}
-		content, err := spool(cmd.InOrStdin())
-		if err != nil {
-			return failed(err, "")
-		}
-		defer content.Close()
-		return deliver(cmd.Context(), c, bare(*from), to, content, cmd.ErrOrStderr())
+	} else if isTerminal(stdin) {
+		stdin = strings.NewReader("")
 	}
-	return cmd
+	content, err := spool(stdin)
+	if err != nil {
+		return failed(err, "")
+	}
+	defer content.Close()
+	// What concerns a recipient is in the outcome.
+	level := slog.LevelError
+	if r.dryRun {
+		level = math.MaxInt
+	}
+	log := buildLog(c.Log, level, newLogOutput(stderr, c.Log.Format))
+	agent, err := buildAgent(c, nil, log)
+	if err != nil {
+		return failed(err, "doorstep check tells what is wrong with the configuration")
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), c.Limits.TransactionTimeout)
+	defer cancel()
+	mail, err := newLocalMail(agent, c, r.from, r.to, content)
+	if err == nil && r.dryRun {
+		err = mail.dryRun(ctx, r.json, cmd.OutOrStdout())
+	} else if err == nil {
+		err = guard.Call(func() error { return mail.deliver(ctx) })
+	}
+	if e := errors.Join(closeAgent(context.WithoutCancel(ctx), agent), agent.Store.Close()); e != nil {
+		return failed(errors.Join(err, e), "")
+	}
+	if err != nil || r.dryRun {
+		return err
+	}
+	return mail.report(stderr)
 }
 
 func someRecipients(cmd *cobra.Command, args []string) error {
@@ -92,26 +130,33 @@ func bare(path string) string {
 	return path
 }
 
-// A dryAnswer is the reply that a recipient's RCPT would get.
+// A dryAnswer is what would become of the message for a recipient.
 type dryAnswer struct {
-	Recipient string `json:"recipient"`
-	Reply     string `json:"reply"`
-	Accepted  bool   `json:"accepted"`
+	Recipient string   `json:"recipient"`
+	Reply     string   `json:"reply"`
+	Accepted  bool     `json:"accepted"`
+	Maildirs  []string `json:"maildirs,omitempty"` // or the folders in them
 }
 
-// dryDelivery tells the reply that each recipient's RCPT would get, and touches no mail.
-func dryDelivery(ctx context.Context, c *config.Config, to []string, asJSON bool, stdout io.Writer) error {
-	code := exitOK
-	var answers []dryAnswer
-	for _, recipient := range to {
-		found, err := lookup(ctx, c, recipient)
-		if err != nil {
-			return err
+// dryRun tells what deliver would do, and touches no mail.
+func (l *localMail) dryRun(ctx context.Context, asJSON bool, stdout io.Writer) error {
+	answers, code := make([]dryAnswer, len(l.outcomes)), exitOK
+	previews, err := l.agent.Preview(ctx, l.envelope, l.recipients(), l.content)
+	if err != nil {
+		return failed(fmt.Errorf("read the message: %w", err), "")
+	}
+	for i := range l.outcomes {
+		o := &l.outcomes[i]
+		answers[i].Recipient = o.text
+		if o.err == nil {
+			p := previews[0]
+			previews, o.err = previews[1:], p.Err
+			for _, dest := range p.To {
+				answers[i].Maildirs = append(answers[i].Maildirs, dest.String())
+			}
 		}
-		answers = append(answers, dryAnswer{recipient, found.Reply, found.Accepted})
-		var answer client.Reply
-		fmt.Sscanf(found.Reply, "%d %s", &answer.Code, &answer.Enhanced)
-		code = worse(code, sysexit(answer))
+		answers[i].Accepted, answers[i].Reply = o.err == nil, lmtp.RcptReply(o.err).String()
+		code = worse(code, sysexit(o.err))
 	}
 	if err := printDry(stdout, answers, asJSON); err != nil {
 		return failed(err, "")
@@ -127,84 +172,26 @@ func printDry(w io.Writer, answers []dryAnswer, asJSON bool) error {
 		return printJSON(w, answers)
 	}
 	for _, a := range answers {
-		if _, err := fmt.Fprintf(w, "%s: %s\n", a.Recipient, a.Reply); err != nil {
+		line := a.Recipient + ": " + a.Reply
+		if a.Accepted && len(a.Maildirs) > 0 {
+			line += ", into " + strings.Join(a.Maildirs, " and ")
+		}
+		if _, err := fmt.Fprintln(w, address.Readable(line)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// deliver speaks LMTP with a server of its own, at the two ends of a pipe: what the server
-// would do with the message is what is done.
-func deliver(ctx context.Context, c *config.Config, from string, to []string, content io.ReadSeeker, stderr io.Writer) error {
-	log := buildLog(c.Log, slog.LevelError, newLogOutput(stderr, c.Log.Format)) // the rest is in the outcome
-	agent, err := buildAgent(c, nil, log)
-	if err != nil {
-		return failed(err, "doorstep check tells what is wrong with the configuration")
-	}
-	server := &lmtp.Server{
-		Handler:              agent,
-		Hostname:             c.Hostname,
-		MaxMessageSize:       c.Limits.MessageSize,
-		MaxRecipients:        max(c.Limits.Recipients, len(to)),
-		TransactionTimeout:   c.Limits.TransactionTimeout,
-		Lenient8BitLocalPart: true, // whoever runs this has no way to ask for SMTPUTF8
-		Log:                  log,
-	}
-	near, far := net.Pipe()
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		guard.Run(log, "delivery", func() { server.ServeConn(far) })
-	}()
-	outcomes, err := converse(ctx, near, from, to, content)
-	<-ended // what was begun is finished before the program ends
-	if err := errors.Join(err, closeAgent(context.WithoutCancel(ctx), agent), agent.Store.Close()); err != nil {
-		return failed(err, "")
-	}
-	return reportDelivery(outcomes, stderr)
-}
-
-// converse is the client's side.
-func converse(ctx context.Context, nc net.Conn, from string, to []string, content io.ReadSeeker) ([]client.Outcome, error) {
-	traits, err := client.Inspect(content)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("read the message: %w", err), nc.Close())
-	}
-	if _, err := content.Seek(0, io.SeekStart); err != nil {
-		return nil, errors.Join(fmt.Errorf("read the message again: %w", err), nc.Close())
-	}
-	c, err := client.New(ctx, nc, client.Options{})
-	if err != nil {
-		return nil, err
-	}
-	m := client.Message{From: from, To: to, Content: content, Size: traits.Size, Body: traits.Body()}
-	if traits.UTF8Header {
-		m.UTF8 = client.UTF8Always
-	}
-	result, err := c.Send(ctx, m)
-	if result == nil {
-		return nil, errors.Join(err, c.Close())
-	}
-	if err == nil {
-		err = c.Quit(ctx)
-	}
-	return result.Recipients, errors.Join(err, c.Close())
-}
-
-// reportDelivery says what went wrong, and turns it into an exit code.
-func reportDelivery(outcomes []client.Outcome, stderr io.Writer) error {
+// report says what went wrong, and turns it into an exit code.
+func (l *localMail) report(stderr io.Writer) error {
 	code := exitOK
-	for _, o := range outcomes {
-		if o.Delivered() {
+	for _, o := range l.outcomes {
+		if o.err == nil {
 			continue
 		}
-		answer := o.Final.String()
-		if o.Err != nil {
-			answer = o.Err.Error()
-		}
-		fmt.Fprintf(stderr, "doorstep: deliver to %s: %s\n", o.To, address.Readable(answer))
-		code = worse(code, sysexit(o.Final))
+		fmt.Fprintf(stderr, "doorstep: deliver to %s: %s\n", o.text, address.Readable(lmtp.RcptReply(o.err).String()))
+		code = worse(code, sysexit(o.err))
 	}
 	if code != exitOK {
 		return &failure{code: code}
@@ -212,17 +199,18 @@ func reportDelivery(outcomes []client.Outcome, stderr io.Writer) error {
 	return nil
 }
 
-// sysexit is the exit code that says what a reply says.
-func sysexit(r client.Reply) int {
+// sysexit is the exit code that says what an outcome says. What is not known to be permanent is temporary.
+func sysexit(err error) int {
+	refused := (*lmtp.Error)(nil)
 	switch {
-	case r.Positive():
+	case err == nil:
 		return exitOK
-	case r.Permanent() && (r.Enhanced == "5.1.1" || r.Enhanced == "5.1.2"):
+	case !errors.As(err, &refused) || refused.Temporary():
+		return exTempFail
+	case refused.Enhanced == "5.1.1" || refused.Enhanced == "5.1.2":
 		return exNoUser
-	case r.Permanent():
-		return exUnavailable
 	}
-	return exTempFail
+	return exUnavailable
 }
 
 // worse is the code that speaks for both: a reason to try again above all.

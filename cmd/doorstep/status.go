@@ -116,8 +116,8 @@ func terminalWidth(w io.Writer) int {
 	return 80
 }
 
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
 	if !ok {
 		return false
 	}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/delivery"
+	"github.com/doorstep-mail/doorstep/lmtp"
+	"github.com/doorstep-mail/doorstep/lmtp/address"
+	"github.com/doorstep-mail/doorstep/lmtp/client"
+)
+
+// A localMail is a message that the program itself hands to the agent.
+type localMail struct {
+	agent    *delivery.Agent
+	session  *lmtp.Session
+	envelope *lmtp.Envelope
+	content  io.Reader      // with CRLF line ends
+	outcomes []localOutcome // by recipient
+}
+
+// A localOutcome is what became of a recipient.
+type localOutcome struct {
+	text string // as on the command line
+	to   *lmtp.Recipient
+	err  error // nil: not refused yet, and in the end delivered
+}
+
+// newLocalMail reads the envelope and checks what a server checks before it asks its agent: addresses and size. Bare LFs
+// become line ends, and a local part may have octets without UTF-8: who runs this has no way to ask for SMTPUTF8.
+func newLocalMail(agent *delivery.Agent, c *config.Config, from string, to []string, content io.ReadSeeker) (*localMail, error) {
+	traits, err := client.Inspect(content)
+	if err == nil {
+		_, err = content.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the message: %w", err)
+	}
+	l := &localMail{agent: agent, session: lmtp.LocalSession(c.Hostname)}
+	l.content = &crlfReader{from: bufio.NewReader(content)}
+	utf8 := traits.UTF8Header || !isASCII(from) || slices.ContainsFunc(to, func(to string) bool { return !isASCII(to) })
+	l.envelope = &lmtp.Envelope{ID: l.session.NextID(), SMTPUTF8: utf8, Body: traits.Body(), Size: traits.Size}
+	parser := address.Parser{UTF8: utf8, LenientLocal8Bit: true}
+
+	var refused error
+	if traits.Size > c.Limits.MessageSize {
+		refused = lmtp.TooLarge(c.Limits.MessageSize)
+	}
+	if l.envelope.From, err = parser.ReversePath(from); err != nil {
+		refused = &lmtp.Error{Code: 501, Enhanced: "5.1.7", Text: "bad reverse-path", Cause: err}
+	}
+	for _, text := range to {
+		o := localOutcome{text: text, err: refused}
+		path, err := parser.ForwardPath(text)
+		if err != nil && refused == nil {
+			o.err = &lmtp.Error{Code: 501, Enhanced: "5.1.3", Text: "bad forward-path", Cause: err}
+		}
+		o.to = &lmtp.Recipient{To: path}
+		l.outcomes = append(l.outcomes, o)
+	}
+	return l, nil
+}
+
+func isASCII(text string) bool {
+	return strings.IndexFunc(text, func(r rune) bool { return r > unicode.MaxASCII }) < 0
+}
+
+// recipients are those that are not refused.
+func (l *localMail) recipients() (list []*lmtp.Recipient) {
+	for _, o := range l.outcomes {
+		if o.err == nil {
+			list = append(list, o.to)
+		}
+	}
+	return list
+}
+
+// deliver hands the message to the agent, and notes what becomes of each recipient.
+func (l *localMail) deliver(ctx context.Context) error {
+	tx, err := l.agent.Mail(ctx, l.session, l.envelope)
+	if err != nil {
+		return err
+	}
+	for i := range l.outcomes {
+		if o := &l.outcomes[i]; o.err == nil {
+			o.err = tx.Rcpt(ctx, o.to)
+		}
+	}
+	if len(l.recipients()) == 0 {
+		tx.Abort(nil)
+		return nil
+	}
+	if _, err := io.Copy(tx, l.content); err != nil {
+		tx.Abort(err)
+		return l.refuseAll(err)
+	}
+	outcomes := tx.Commit(ctx)
+	for i := range l.outcomes {
+		o := &l.outcomes[i]
+		if o.err != nil {
+			continue
+		}
+		err, known := <-outcomes
+		if !known {
+			err = errors.New("the delivery ended without an outcome")
+		}
+		o.err = err
+	}
+	return nil
+}
+
+// refuseAll refuses the message for those who were not refused before. An error that is no reply is none of the
+// message's own.
+func (l *localMail) refuseAll(err error) error {
+	if known := (*lmtp.Error)(nil); !errors.As(err, &known) {
+		return fmt.Errorf("read the message: %w", err)
+	}
+	for i := range l.outcomes {
+		if l.outcomes[i].err == nil {
+			l.outcomes[i].err = err
+		}
+	}
+	return nil
+}
+
+// A crlfReader makes CRLF of every LF that has no CR before it, and ends the last line.
+type crlfReader struct {
+	from *bufio.Reader
+	last byte // 0 at the beginning
+}
+
+func (c *crlfReader) Read(p []byte) (n int, err error) {
+	for n+1 < len(p) {
+		b, err := c.from.ReadByte()
+		switch {
+		case err == io.EOF && c.last != '\n' && c.last != 0:
+			c.last = '\n'
+			return n + copy(p[n:], "\r\n"), nil
+		case err != nil:
+			return n, err
+		case b == '\n' && c.last != '\r':
+			p[n] = '\r'
+			n++
+		}
+		p[n] = b
+		c.last = b
+		n++
+	}
+	return n, nil
+}

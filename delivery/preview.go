@@ -1,0 +1,60 @@
+package delivery
+
+import (
+	"context"
+	"io"
+
+	"github.com/doorstep-mail/doorstep/lmtp"
+	"github.com/doorstep-mail/doorstep/mailbox"
+)
+
+// A Preview is what would become of a message for one recipient.
+type Preview struct {
+	// Err is the reply that refuses it, an *lmtp.Error; nil where it would be delivered.
+	Err error
+	// To are the places of its copies.
+	To []mailbox.Dest
+}
+
+// Preview decides what would become of a message, by the same steps as a delivery up to the first that changes
+// anything. What only a delivery can find out, such as a disk that fails, it does not know. content has CRLF line ends
+// and may be empty where only the addresses are in question. The error is that content cannot be read.
+func (a *Agent) Preview(ctx context.Context, env *lmtp.Envelope, to []*lmtp.Recipient, content io.Reader) ([]Preview, error) {
+	t := &transaction{agent: a, session: &lmtp.Session{}, envelope: env, begun: a.now()}
+	all := make([]Preview, len(to))
+	for i, r := range to {
+		all[i].Err = t.Rcpt(ctx, r)
+	}
+	t.edit(io.Discard)
+	if _, err := io.Copy(&t.head, content); err != nil {
+		return nil, err
+	}
+	if err := t.head.Close(); err != nil {
+		return nil, err
+	}
+	t.lookAtHeader()
+	accepted := 0
+	for i := range all {
+		if all[i].Err != nil {
+			continue
+		}
+		t.preview(&all[i], t.recipients[accepted])
+		accepted++
+	}
+	return all, nil
+}
+
+// preview fills in what becomes of an accepted recipient.
+func (t *transaction) preview(p *Preview, r recipient) {
+	p.Err = t.looped()
+	if p.Err == nil {
+		p.Err = r.refused
+	}
+	for _, part := range r.parts {
+		dest := t.copies[part.copy].dest
+		p.To = append(p.To, dest)
+		if err := t.agent.Store.Reachable(dest); err != nil && p.Err == nil {
+			p.Err = t.agent.Router.ReplyFor(part.action, err)
+		}
+	}
+}
