@@ -158,7 +158,8 @@ func bareDelivery(to Dest, n int64, octets []byte) error {
 	if err := unix.Close(fd); err != nil {
 		return err
 	}
-	if err := unix.Renameat2(unix.AT_FDCWD, tmp, unix.AT_FDCWD, filepath.Join(dir, "new", name), unix.RENAME_NOREPLACE); err != nil {
+	if err := unix.Renameat2(unix.AT_FDCWD, tmp, unix.AT_FDCWD, filepath.Join(dir, "new", name),
+		unix.RENAME_NOREPLACE); err != nil {
 		return err
 	}
 	newDir, err := unix.Open(filepath.Join(dir, "new"), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)

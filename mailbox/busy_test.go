@@ -122,7 +122,8 @@ func TestBusyMailboxTimeout(t *testing.T) {
 			m.Add(busy, nil)
 			m.Add(busy, nil)
 			_, _ = m.Write([]byte("second\r\n"))
-			if err := commit(m); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(fmt.Sprint(err), "wait for other deliveries") {
+			if err := commit(m); !errors.Is(err, context.DeadlineExceeded) ||
+				!strings.Contains(fmt.Sprint(err), "wait for other deliveries") {
 				t.Errorf("outcome %v, want that of the deadline", err)
 			}
 		}

@@ -66,7 +66,7 @@ func (m *Message) deliverEach(ctx context.Context, done func(copy int, err error
 	m.forEach(func(i int, d *delivery) {
 		if busy.TryAcquire(d.to.inbox()) {
 			defer busy.Release(d.to.inbox())
-			done(i, d.deliver(ctx))
+			done(i, d.outcome(d.deliver(ctx)))
 			return
 		}
 		late.Go(func() { done(i, d.deliverWhenFree(ctx, waiting)) })
@@ -111,7 +111,7 @@ func (m *Message) allOrNone(ctx context.Context) error {
 		return err
 	}
 	through := context.WithoutCancel(ctx)
-	if err := m.together(func(d *delivery) error { return d.publish(through) }); err != nil {
+	if err := m.together(func(d *delivery) error { return m.store().committer.Publish(through, &d.File) }); err != nil {
 		return err
 	}
 	for _, d := range m.deliveries {

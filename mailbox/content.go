@@ -193,7 +193,7 @@ func (c *Content) Deliver(copies ...Copy) *Message {
 	return &c.message
 }
 
-// Close drops the copies that were not committed, and gives back what the content took. It does nothing the second
+// Close drops the copies that were not committed, and releases memory and spool file. It does nothing the second
 // time.
 func (c *Content) Close() {
 	c.message.abort()

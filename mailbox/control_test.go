@@ -39,7 +39,8 @@ func TestEverySyncIsNeeded(t *testing.T) {
 								if !book.survives(path) {
 									lost++
 								}
-							}, Dest{Root: root, Path: fmt.Sprintf("d%d/u%d", n%3, session/2)}, Dest{Root: root, Path: fmt.Sprintf("shared%d", n)})
+							}, Dest{Root: root, Path: fmt.Sprintf("d%d/u%d", n%3, session/2)},
+								Dest{Root: root, Path: fmt.Sprintf("shared%d", n)})
 						}
 					})
 				}
@@ -123,7 +124,9 @@ func TestPowerCutControls(t *testing.T) {
 // cutWithout delivers on a new file system from several goroutines until its power is cut, and
 // counts the copies that were reported before and are not there, whole, and the files in new/
 // that are less than whole.
-func cutWithout(t *testing.T, kind powercut.FileSystem, set crashSetting, forget func(string, bool) bool) (reported, lost, torn int) {
+func cutWithout(
+	t *testing.T, kind powercut.FileSystem, set crashSetting, forget func(string, bool) bool,
+) (reported, lost, torn int) {
 	t.Helper()
 	v := powercut.New(t, kind)
 	set.makeHomes(t, v.Dir)

@@ -130,7 +130,8 @@ func (set crashSetting) checkQuotas(t *testing.T, root string) {
 			t.Errorf("%s: one more than its quota: %v", rel, err)
 		}
 	}
-	t.Logf("%d mailboxes, %d without a usable maildirsize, %d whose total is not what they held", len(boxes), unusable, wrong)
+	t.Logf("%d mailboxes, %d without a usable maildirsize, %d whose total is not what they held", len(boxes),
+		unusable, wrong)
 }
 
 // The power fails under each setting: what was reported is there, whole, under each of its names,

@@ -30,7 +30,7 @@ func (d *delivery) store() *Store { return d.msg.content.store }
 // how many copies of this message that had to wait are delivered at once.
 func (d *delivery) deliverWhenFree(ctx context.Context, waiting *semaphore.Keyed[struct{}]) error {
 	if d.err != nil || d.msg.dropped[d] != nil {
-		return d.deliver(ctx) // which it is not
+		return d.outcome(d.deliver(ctx)) // which it is not
 	}
 	busy := d.store().busy
 	if err := busy.Acquire(ctx, d.to.inbox()); err != nil {
@@ -43,28 +43,33 @@ func (d *delivery) deliverWhenFree(ctx context.Context, waiting *semaphore.Keyed
 		}
 		defer waiting.Release(struct{}{})
 	}
-	return d.deliver(ctx)
+	return d.outcome(d.deliver(ctx))
 }
 
-// deliver takes the copy all the way. After an error or a panic, which is an error here, nothing of it
-// stays.
-func (d *delivery) deliver(ctx context.Context) error {
+// deliver takes the copy all the way. A panic is an error here.
+func (d *delivery) deliver(ctx context.Context) (err error) {
+	defer guard.Recover(&err)
 	if d.err != nil {
 		return d.err
 	}
-	err := d.msg.dropped[d] // only now: another copy may be made from this one's file
-	if err == nil {
-		err = guard.Call(func() error {
-			if err := d.stage(ctx); err != nil {
-				return err
-			}
-			if err := d.publish(ctx); err != nil {
-				return err
-			}
-			d.leave()
-			return nil
-		})
+	if why := d.msg.dropped[d]; why != nil {
+		return why // only now: another copy may be made from this one's file
 	}
+	if err := d.stage(ctx); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("deliver to %s: %w", d.to, err)
+	}
+	if err := d.store().committer.Publish(ctx, &d.File); err != nil {
+		return err
+	}
+	d.leave()
+	return nil
+}
+
+// outcome returns that of deliver. After an error nothing of the copy stays.
+func (d *delivery) outcome(err error) error {
 	if err != nil {
 		return d.withdraw(err)
 	}
@@ -95,14 +100,6 @@ func (d *delivery) stage(ctx context.Context) error {
 		return err
 	}
 	return d.store().committer.Stage(ctx, &d.File)
-}
-
-// publish takes a staged copy to where readers find it.
-func (d *delivery) publish(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("deliver to %s: %w", d.to, err)
-	}
-	return d.store().committer.Publish(ctx, &d.File)
 }
 
 // reserve gets room for the copy, if its mailbox has a quota. The copy is counted when it becomes visible.

@@ -60,7 +60,8 @@ func TestEntriesAreSyncedOnce(t *testing.T) {
 		if err := os.RemoveAll(filepath.Join(root, d)); err != nil {
 			t.Fatal(err)
 		}
-		if got, want := syncedDirs(t, s, sys, in("d", 2)), []string{".", d, d + "/u2", d + "/u2/Maildir"}; !slices.Equal(got, want) {
+		if got, want := syncedDirs(t, s, sys, in("d", 2)), []string{".", d, d + "/u2",
+			d + "/u2/Maildir"}; !slices.Equal(got, want) {
 			t.Errorf("%v, domain made anew: synced %q, want %q", durability, got, want)
 		}
 	}

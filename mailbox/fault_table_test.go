@@ -67,7 +67,8 @@ var (
 		{name: "single copy", single: true, fits: transaction.several},
 		{name: "quota", quota: roomy},
 		{name: "an owner each", owner: ownerNumber, quota: roomy},
-		{name: "one owner, single copy, quota", single: true, owner: func(int) Owner { return ownerNumber(0) }, quota: roomy, fits: transaction.several},
+		{name: "one owner, single copy, quota", single: true, owner: func(int) Owner { return ownerNumber(0) },
+			quota: roomy, fits: transaction.several},
 		{name: "without renameat2", absent: "rename", fits: transaction.shortest},
 		{name: "without openat2", absent: "openBeneath", fits: transaction.shortest},
 	}

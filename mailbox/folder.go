@@ -14,7 +14,7 @@ var ErrFolderLimit = errors.New("too many folders")
 
 // HasFolder reports whether the folder that to names is there: a directory in the Maildir with a
 // cur/ in it, which is what IMAP servers list. A missing Maildir has no folders, and neither a
-// symbolic link nor a file is one. The error says that it could not be told: the mail root is
+// symbolic link nor a file is one. The error says that the question could not be answered: the mail root is
 // missing (ErrNoRoot), or may not be read.
 func (s *Store) HasFolder(to Dest) (bool, error) {
 	if err := to.Check(); err != nil {
@@ -54,7 +54,7 @@ func (s *Store) Reachable(to Dest) error {
 
 // CanMakeFolder reports whether a delivery to the folder, which is not there (HasFolder), would
 // make it: to asks for that, nothing else has its name, and the Maildir has room for it or can be
-// made itself. The error says that it could not be told.
+// made itself. The error says that the question could not be answered.
 func (s *Store) CanMakeFolder(to Dest) (bool, error) {
 	if err := to.Check(); err != nil {
 		return false, err
@@ -72,7 +72,8 @@ func (s *Store) CanMakeFolder(to Dest) (bool, error) {
 		return can, nil
 	case errors.Is(err, ErrNoRoot):
 		return false, err
-	case errors.Is(err, ErrFolderLimit), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP), errors.Is(err, unix.EXDEV):
+	case errors.Is(err, ErrFolderLimit), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP),
+		errors.Is(err, unix.EXDEV):
 		return false, nil
 	}
 	return false, fmt.Errorf("look for %s: %w", to, err)

@@ -46,7 +46,8 @@ func TestHooksAreTold(t *testing.T) {
 		}
 		m.Commit(context.Background(), func(int, error) {})
 		mu.Lock()
-		if told["staged"] != 2 || told["synced"] != 2 || told["directory"] < 2 || told["begun"] != 3 || told["ended"] != 2 || told["ended failed"] != 1 {
+		if told["staged"] != 2 || told["synced"] != 2 || told["directory"] < 2 || told["begun"] != 3 ||
+			told["ended"] != 2 || told["ended failed"] != 1 {
 			t.Errorf("told %v", told)
 		}
 		mu.Unlock()

@@ -185,6 +185,10 @@ var forgettable = []struct {
 }{
 	{"every sync", nothingForgotten},
 	{"without the file's", func(_ string, directory bool) bool { return !directory }},
-	{"without the directory's", func(path string, directory bool) bool { return directory && strings.HasSuffix(path, "/new") }},
-	{"without the parents'", func(path string, directory bool) bool { return directory && !strings.HasSuffix(path, "/new") }},
+	{"without the directory's", func(path string, directory bool) bool {
+		return directory && strings.HasSuffix(path, "/new")
+	}},
+	{"without the parents'", func(path string, directory bool) bool {
+		return directory && !strings.HasSuffix(path, "/new")
+	}},
 }

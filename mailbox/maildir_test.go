@@ -154,7 +154,8 @@ func TestLinkBelowRoot(t *testing.T) {
 		t.Fatal(err)
 	}
 	mkdir(t, root, "d/mine/cur")
-	for link, target := range map[string]string{"d/u": "theirs", "d/mine/tmp": "../theirs/tmp", "d/mine/new": "../theirs/new"} {
+	for link, target := range map[string]string{"d/u": "theirs", "d/mine/tmp": "../theirs/tmp",
+		"d/mine/new": "../theirs/new"} {
 		if err := os.Symlink(target, filepath.Join(root, link)); err != nil {
 			t.Fatal(err)
 		}

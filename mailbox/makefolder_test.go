@@ -44,10 +44,14 @@ func wantFolder(t *testing.T, what string, to Dest, littered bool) {
 			t.Errorf("%s: the Maildir holds %q", what, inbox)
 		}
 	}
-	if left := slices.IndexFunc(inbox, func(name string) bool { return strings.HasSuffix(name, ".lock") }); left >= 0 && !littered {
+	isLock := func(name string) bool { return strings.HasSuffix(name, ".lock") }
+	if left := slices.IndexFunc(inbox, isLock); left >= 0 && !littered {
 		t.Errorf("%s: %s is left", what, inbox[left])
 	}
-	for file, line := range map[string]string{"subscriptions": to.Folder[1:] + "\n", "courierimapsubscribed": "INBOX" + to.Folder + "\n"} {
+	for file, line := range map[string]string{
+		"subscriptions":         to.Folder[1:] + "\n",
+		"courierimapsubscribed": "INBOX" + to.Folder + "\n",
+	} {
 		if file != "subscriptions" && !slices.Contains(inbox, file) {
 			continue
 		}
@@ -194,17 +198,26 @@ func TestSubscribe(t *testing.T) {
 		want      map[string]string
 		otherwise func(t *testing.T, dir string)
 	}{
-		"none":                     {want: map[string]string{"subscriptions": name + ".Go\n"}},
-		"Dovecot's first version":  {have: map[string]string{"subscriptions": "Sent\n"}, want: map[string]string{"subscriptions": "Sent\n" + name + ".Go\n"}},
-		"Dovecot's second version": {have: map[string]string{"subscriptions": "V\t2\n\nSent\n"}, want: map[string]string{"subscriptions": "V\t2\n\nSent\n" + name + "\tGo\n"}},
-		"there already":            {have: map[string]string{"subscriptions": name + ".Go\nSent\n"}, want: map[string]string{"subscriptions": name + ".Go\nSent\n"}},
-		"part of another name":     {have: map[string]string{"subscriptions": "x" + name + ".Go\n" + name + ".Go.x\n"}, want: map[string]string{"subscriptions": "x" + name + ".Go\n" + name + ".Go.x\n" + name + ".Go\n"}},
-		"no end of the last line":  {have: map[string]string{"subscriptions": "Sent"}, want: map[string]string{"subscriptions": "Sent\n" + name + ".Go\n"}},
-		"any octets are kept":      {have: map[string]string{"subscriptions": "\x00\xff\r\n\n\n"}, want: map[string]string{"subscriptions": "\x00\xff\r\n\n\n" + name + ".Go\n"}},
-		"too large":                {have: map[string]string{"subscriptions": strings.Repeat("x\n", maxSubscriptions)}, want: map[string]string{"subscriptions": strings.Repeat("x\n", maxSubscriptions)}},
+		"none": {want: map[string]string{"subscriptions": name + ".Go\n"}},
+		"Dovecot's first version": {have: map[string]string{"subscriptions": "Sent\n"},
+			want: map[string]string{"subscriptions": "Sent\n" + name + ".Go\n"}},
+		"Dovecot's second version": {have: map[string]string{"subscriptions": "V\t2\n\nSent\n"},
+			want: map[string]string{"subscriptions": "V\t2\n\nSent\n" + name + "\tGo\n"}},
+		"there already": {have: map[string]string{"subscriptions": name + ".Go\nSent\n"},
+			want: map[string]string{"subscriptions": name + ".Go\nSent\n"}},
+		"part of another name": {have: map[string]string{"subscriptions": "x" + name + ".Go\n" + name + ".Go.x\n"},
+			want: map[string]string{"subscriptions": "x" + name + ".Go\n" + name + ".Go.x\n" + name + ".Go\n"}},
+		"no end of the last line": {have: map[string]string{"subscriptions": "Sent"},
+			want: map[string]string{"subscriptions": "Sent\n" + name + ".Go\n"}},
+		"any octets are kept": {have: map[string]string{"subscriptions": "\x00\xff\r\n\n\n"},
+			want: map[string]string{"subscriptions": "\x00\xff\r\n\n\n" + name + ".Go\n"}},
+		"too large": {have: map[string]string{"subscriptions": strings.Repeat("x\n", maxSubscriptions)},
+			want: map[string]string{"subscriptions": strings.Repeat("x\n", maxSubscriptions)}},
 		"Courier's": {have: map[string]string{"courierimapsubscribed": "INBOX.Sent\n"},
-			want: map[string]string{"courierimapsubscribed": "INBOX.Sent\nINBOX." + name + ".Go\n", "subscriptions": name + ".Go\n"}},
-		"Courier's, made": {courier: true, want: map[string]string{"courierimapsubscribed": "INBOX." + name + ".Go\n", "subscriptions": name + ".Go\n"}},
+			want: map[string]string{"courierimapsubscribed": "INBOX.Sent\nINBOX." + name + ".Go\n",
+				"subscriptions": name + ".Go\n"}},
+		"Courier's, made": {courier: true,
+			want: map[string]string{"courierimapsubscribed": "INBOX." + name + ".Go\n", "subscriptions": name + ".Go\n"}},
 		"a symbolic link": {otherwise: func(t *testing.T, dir string) {
 			write(t, "secret\n", dir, "target")
 			if err := os.Symlink("target", dir+"/subscriptions"); err != nil {
@@ -222,8 +235,11 @@ func TestSubscribe(t *testing.T) {
 				t.Fatal(err)
 			}
 		}},
-		"a directory":       {otherwise: func(t *testing.T, dir string) { mkdir(t, dir, "subscriptions") }},
-		"a directory locks": {otherwise: func(t *testing.T, dir string) { mkdir(t, dir, "subscriptions.lock"); age(t, dir, "subscriptions.lock") }},
+		"a directory": {otherwise: func(t *testing.T, dir string) { mkdir(t, dir, "subscriptions") }},
+		"a directory locks": {otherwise: func(t *testing.T, dir string) {
+			mkdir(t, dir, "subscriptions.lock")
+			age(t, dir, "subscriptions.lock")
+		}},
 		"a stale lock": {otherwise: func(t *testing.T, dir string) {
 			write(t, "half", dir, "subscriptions.lock")
 			age(t, dir, "subscriptions.lock")
@@ -371,7 +387,8 @@ func TestMakeFolderForOwner(t *testing.T) {
 				return err
 			}
 			made++
-			if is := info.Sys().(*syscall.Stat_t); is.Uid != to.Owner.UID || is.Gid != to.Owner.GID || info.Mode().Perm()&0o077 != 0 {
+			if is := info.Sys().(*syscall.Stat_t); is.Uid != to.Owner.UID || is.Gid != to.Owner.GID ||
+				info.Mode().Perm()&0o077 != 0 {
 				t.Errorf("%s: %d:%d %v", path, is.Uid, is.Gid, info.Mode())
 			}
 			return nil

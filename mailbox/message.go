@@ -61,7 +61,7 @@ func (m *Message) fail(err error) {
 // has returned nil; before that, and for a copy that failed, it is "".
 func (m *Message) Name(copy int) string { return m.deliveries[copy].Name() }
 
-// Drop gives up one copy, before Commit, which then reports why for it. The others go on.
+// Drop drops one copy, before Commit, which then reports why for it. The others go on.
 func (m *Message) Drop(copy int, why error) {
 	if m.dropped == nil {
 		m.dropped = make(map[*delivery]error)
@@ -69,7 +69,7 @@ func (m *Message) Drop(copy int, why error) {
 	m.dropped[m.deliveries[copy]] = why
 }
 
-// Filled tells what the mailbox of a copy held before and after it, once Commit has reported it
+// Filled returns what the mailbox of a copy held before and after it, once Commit has reported it
 // stored: with all copies that were on their way, so that two copies never share a step. Both are
 // zero where the mailbox has no quota.
 func (m *Message) Filled(copy int) (before, after Usage) {
@@ -86,7 +86,7 @@ func (m *Message) abort() {
 	m.release()
 }
 
-// release gives back what the copies borrowed from each other.
+// release closes what the copies shared.
 func (m *Message) release() {
 	for _, d := range m.deliveries {
 		d.Return()

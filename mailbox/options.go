@@ -41,8 +41,9 @@ type Options struct {
 	Hooks Hooks
 }
 
-// DefaultPerMailbox is how many deliveries into one mailbox are under way at the same time unless Options say otherwise.
-// More would gain nothing: they share the sync of its directory. It leaves most of a file system's syncs to others.
+// DefaultPerMailbox is how many deliveries into one mailbox are under way at the same time unless Options say
+// otherwise. More would gain nothing: they share the sync of its directory. It leaves most of a file system's syncs to
+// others.
 const DefaultPerMailbox = 16
 
 // defaultParallel is where the journals of ext4 and xfs stop gaining from more.

@@ -203,7 +203,9 @@ func TestHostileOwner(t *testing.T) {
 				}
 			}
 			litter := filepath.Join(bob.String(), "tmp", "1.M1P1Q1R0123456789abcdef.h") // that a sweep of Bob's would take
-			if err := errors.Join(os.WriteFile(litter, nil, 0o600), os.Chtimes(litter, time.Unix(1, 0), time.Unix(1, 0)), give(litter, bob.Owner)); err != nil {
+			long := time.Unix(1, 0)
+			if err := errors.Join(os.WriteFile(litter, nil, 0o600), os.Chtimes(litter, long, long),
+				give(litter, bob.Owner)); err != nil {
 				t.Fatal(err)
 			}
 			if err := c.plant(alice, bob); err != nil {
@@ -281,7 +283,8 @@ func swap(maildir, other string, stop <-chan struct{}) error {
 	for {
 		for _, name := range []string{"new", "tmp", "cur"} {
 			own, aside := filepath.Join(maildir, name), filepath.Join(maildir, name+".aside")
-			if err := errors.Join(unix.Rename(own, aside), unix.Symlink(filepath.Join(other, name), own), unix.Unlink(own), unix.Rename(aside, own)); err != nil {
+			if err := errors.Join(unix.Rename(own, aside), unix.Symlink(filepath.Join(other, name), own),
+				unix.Unlink(own), unix.Rename(aside, own)); err != nil {
 				// A delivery makes what is missing. That is then in the way.
 				if unix.Renameat2(unix.AT_FDCWD, aside, unix.AT_FDCWD, own, unix.RENAME_EXCHANGE) == nil {
 					if err := collect(aside, own); err != nil {
@@ -306,7 +309,8 @@ func collect(from, to string) error {
 			return err
 		}
 		for _, file := range dir {
-			if err := unix.Rename(filepath.Join(from, file.Name()), filepath.Join(to, file.Name())); err != nil && err != unix.ENOENT {
+			old, name := filepath.Join(from, file.Name()), filepath.Join(to, file.Name())
+			if err := unix.Rename(old, name); err != nil && err != unix.ENOENT {
 				return err
 			}
 		}

@@ -25,7 +25,8 @@ func TestOwnerPlantsMaildirsize(t *testing.T) {
 	}
 	ofBob := func(bob Dest) string { return filepath.Join(bob.String(), quota.FileName) }
 	device := func(path string, alice, _ Dest) error {
-		return errors.Join(unix.Mknod(path, unix.S_IFCHR|0o600, int(unix.Mkdev(1, 5))), give(path, alice.Owner)) // zeros without end
+		zeros := int(unix.Mkdev(1, 5)) // without end
+		return errors.Join(unix.Mknod(path, unix.S_IFCHR|0o600, zeros), give(path, alice.Owner))
 	}
 	fifo := func(path string, alice, _ Dest) error {
 		return errors.Join(unix.Mkfifo(path, 0o600), give(path, alice.Owner))
@@ -57,7 +58,8 @@ func TestOwnerPlantsMaildirsize(t *testing.T) {
 		refuse bool // for a while
 	}{
 		{name: "link to another's", plant: link(ofBob)},
-		{name: "link to where another has none", plant: link(func(bob Dest) string { return filepath.Join(bob.String(), "planted") })},
+		{name: "link to where another has none",
+			plant: link(func(bob Dest) string { return filepath.Join(bob.String(), "planted") })},
 		{name: "link to a file of root's", plant: link(func(Dest) string { return "/etc/shadow" })},
 		{name: "link to itself", plant: link(func(Dest) string { return quota.FileName })},
 		{name: "link to a device", plant: link(func(Dest) string { return "/dev/zero" })},

@@ -20,8 +20,8 @@ func (s *Store) account(of Dest) (quota.Mailbox, error) {
 	return box, err
 }
 
-// Room reports whether a mailbox has room for a message of so many octets: nil, or an error that
-// is ErrOverQuota. It is for who asks before there is a message, and answers nil too where that
+// Room reports whether a mailbox has room for a message of that many octets: nil, or an error that
+// is ErrOverQuota. It is for questions before there is a message, and answers nil too where that
 // would take long because deliveries are under way; Commit asks again.
 func (s *Store) Room(ctx context.Context, to Dest, octets int64) error {
 	if !s.counts(to) {

@@ -187,7 +187,8 @@ func TestCount(t *testing.T) {
 	foreign := t.TempDir()
 	put(t, Dest{Root: foreign}, "big/cur/1.x,S=1000000", 1)
 	for name, target := range map[string]string{
-		".Planted": foreign + "/big", ".Sent/new/link": foreign + "/big/cur/1.x,S=1000000", "cur/here": "3.c:2,S", ".Loop": ".",
+		".Planted": foreign + "/big", ".Sent/new/link": foreign + "/big/cur/1.x,S=1000000",
+		"cur/here": "3.c:2,S", ".Loop": ".",
 	} {
 		path := filepath.Join(d.String(), name)
 		os.Remove(path)
@@ -199,7 +200,10 @@ func TestCount(t *testing.T) {
 		t.Fatal(err)
 	}
 	const counted = 100 + 200 + 300 + 400 + 500 + 1000 + 2000
-	for trash, want := range map[bool]Usage{false: {Bytes: counted, Messages: 7}, true: {Bytes: counted + 50000, Messages: 8}} {
+	for trash, want := range map[bool]Usage{
+		false: {Bytes: counted, Messages: 7},
+		true:  {Bytes: counted + 50000, Messages: 8},
+	} {
 		s := open(t, Options{CountTrash: trash}, kernel.Linux{})
 		var told int
 		got, err := s.Recount(t.Context(), d, func(Usage) { told++ })
@@ -216,7 +220,8 @@ func TestCount(t *testing.T) {
 	if left := in(t, d.String(), "tmp"); len(left) != 1 {
 		t.Errorf("tmp/ has %q", left)
 	}
-	if _, err := open(t, Options{}, kernel.Linux{}).Usage(t.Context(), Dest{Root: root, Path: "nobody"}); !errors.Is(err, ErrNoMailbox) {
+	nobody := Dest{Root: root, Path: "nobody"}
+	if _, err := open(t, Options{}, kernel.Linux{}).Usage(t.Context(), nobody); !errors.Is(err, ErrNoMailbox) {
 		t.Errorf("usage of nothing: %v", err)
 	}
 }
@@ -378,7 +383,8 @@ func TestQuotaConcurrent(t *testing.T) {
 func TestQuotaTogether(t *testing.T) {
 	root := scratch(t)
 	s := open(t, Options{Create: true}, kernel.Linux{})
-	roomy, full := Dest{Root: root, Path: "roomy", Quota: Quota{Messages: 100}}, Dest{Root: root, Path: "full", Quota: Quota{Messages: 1}}
+	roomy := Dest{Root: root, Path: "roomy", Quota: Quota{Messages: 100}}
+	full := Dest{Root: root, Path: "full", Quota: Quota{Messages: 1}}
 	put(t, full, "cur/1.a,S=100", 100)
 	all := func(ignore bool) error {
 		m := s.NewMessage()
@@ -427,7 +433,8 @@ func TestCountWhileMailComes(t *testing.T) {
 		t.Errorf("MDIR-13: maildirsize says %+v", got)
 	}
 	sys.before = nil
-	if got, err := s.Recount(t.Context(), d, nil); err != nil || got != (Usage{Bytes: 200, Messages: 2}) || !tallyOf(t, d).Usable {
+	if got, err := s.Recount(t.Context(), d, nil); err != nil || got != (Usage{Bytes: 200, Messages: 2}) ||
+		!tallyOf(t, d).Usable {
 		t.Errorf("%+v, %v", got, err)
 	}
 }

@@ -15,7 +15,7 @@ import (
 // a failed write-back: it drops the pages and reads old blocks.
 var errChanged = errors.New("content read back differs from what was written")
 
-// errNoCopy says that a message has nobody to go to.
+// errNoCopy says that a message has no copy.
 var errNoCopy = errors.New("message has no copy to be written to")
 
 // castagnoli is the polynomial processors have an instruction for.
@@ -195,7 +195,9 @@ func (c *Content) copyTo(f *durable.File) error {
 // of the content after it, so that it can be converted in its place.
 func (c *Content) readBack(buf []byte, from int64) ([]byte, error) {
 	piece := buf[1:min(int64(cap(buf)-finalOctets), 1+c.spill.written-from)]
-	n, err := kernel.Uninterrupted(func() (int, error) { return c.store.disk.Pread(c.spill.source, piece, c.spill.offset+from) })
+	n, err := kernel.Uninterrupted(func() (int, error) {
+		return c.store.disk.Pread(c.spill.source, piece, c.spill.offset+from)
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,8 @@ func TestDeliver(t *testing.T) {
 	}{
 		{"LF store", false, "Subject: x\r\n\r\nhello\r\n", "Return-Path: <a@example.org>\nSubject: x\n\nhello\n"},
 		{"CRLF store", true, "Subject: x\r\n\r\nhello\r\n", header + "Subject: x\r\n\r\nhello\r\n"},
-		{"CHUNK-12 LF store, last line without end", false, "Subject: x\r\n\r\nhello", "Return-Path: <a@example.org>\nSubject: x\n\nhello\n"},
+		{"CHUNK-12 LF store, last line without end", false, "Subject: x\r\n\r\nhello",
+			"Return-Path: <a@example.org>\nSubject: x\n\nhello\n"},
 		{"CHUNK-12 CRLF store, last line without end", true, "Subject: x\r\n\r\nhello", header + "Subject: x\r\n\r\nhello"},
 		{"empty", false, "", "Return-Path: <a@example.org>\n"},
 	} {

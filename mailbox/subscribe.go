@@ -21,7 +21,7 @@ const (
 	// which takes it milliseconds.
 	lockTries = 50
 	lockWait  = 20 * time.Millisecond
-	// staleLock is when a lock was left behind by somebody who is no more.
+	// staleLock is when a lock was left by a process that has ended.
 	staleLock = time.Minute
 )
 
@@ -38,7 +38,7 @@ type subscriptions struct {
 // A subscriptionList is a file in a Maildir with the folders that IMAP clients show, one a line.
 type subscriptionList struct {
 	name string
-	// line gives how the list that begins with old has a folder, by its directory.
+	// line returns the line of a folder, given its directory, in the list with this content.
 	line func(old []byte, dir string) string
 	// make makes the list where there is none.
 	make bool
@@ -80,7 +80,7 @@ func (s subscriptions) addTo(ctx context.Context, maildir int, list subscription
 	if err != nil || list.has(content, folder) || content == nil && !list.make {
 		return err
 	}
-	// What it is written to serves as the lock at the same time, which is Dovecot's way: whoever
+	// What it is written to serves as the lock at the same time, which is Dovecot's way: the process that
 	// makes the file next to the list may replace it.
 	lock := list.name + ".lock"
 	fd, err := s.lock(ctx, maildir, lock)

@@ -25,7 +25,7 @@ type sweeper struct {
 	woken chan struct{}     // has room for one
 }
 
-// note is told of a Maildir at its first delivery since the start.
+// note is called with a Maildir at its first delivery since the start.
 func (w *sweeper) note(to Dest) {
 	to = Dest{Root: to.Root, Path: to.Path, Folder: to.Folder, Owner: to.Owner} // whatever else may change
 	w.mu.Lock()
@@ -40,7 +40,7 @@ func (w *sweeper) note(to Dest) {
 	}
 }
 
-// take gives a Maildir to sweep, if there is one.
+// take returns a Maildir to sweep, if there is one.
 func (w *sweeper) take() (to Dest, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -62,9 +62,9 @@ func (w *sweeper) again() {
 	clear(w.later)
 }
 
-// SweepBehind sweeps the Maildirs and folders that mail is delivered to, until ctx ends or s is closed: each behind
+// SweepBehind sweeps the Maildirs and folders that mail is delivered to, until ctx ends or s is closed: each after
 // its first delivery since the start, and once a day. It goes from one to the next with a pause
-// between them, and holds no delivery up. swept, if not nil, is told of each. What gets no mail is
+// between them, and holds no delivery up. swept, if not nil, is called for each. What gets no mail is
 // not swept: Sweep does that.
 //
 // A file system that hangs holds it up, and nothing else.

@@ -18,7 +18,8 @@ func leave(t *testing.T, maildir string, age time.Duration) (path string) {
 	t.Helper()
 	path = filepath.Join(maildir, "tmp", leftName)
 	then := time.Now().Add(-age)
-	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, nil, 0o600), os.Chtimes(path, then, then)); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, nil, 0o600),
+		os.Chtimes(path, then, then)); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -29,7 +30,8 @@ func TestSweepFolders(t *testing.T) {
 	to := Dest{Root: t.TempDir(), Path: "u"}
 	s := open(t, Options{Create: true}, kernel.Linux{})
 	send(t, s, "x\r\n", to)
-	inbox, folder, elsewhere := leave(t, to.String(), 48*time.Hour), leave(t, to.String()+"/.Sent", 48*time.Hour), leave(t, t.TempDir(), 48*time.Hour)
+	inbox, folder, elsewhere := leave(t, to.String(), 48*time.Hour), leave(t, to.String()+"/.Sent",
+		48*time.Hour), leave(t, t.TempDir(), 48*time.Hour)
 	if err := os.Symlink(filepath.Dir(filepath.Dir(elsewhere)), to.String()+"/.Trap"); err != nil {
 		t.Fatal(err)
 	}

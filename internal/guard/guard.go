@@ -29,12 +29,16 @@ func (p *Panic) Unwrap() error {
 
 // Call calls do, and returns its error. When do panics the error is a *Panic.
 func Call(do func() error) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = caught(v)
-		}
-	}()
+	defer Recover(&err)
 	return do()
+}
+
+// Recover turns the panic of the function that defers it into the error that this function returns:
+// defer guard.Recover(&err).
+func Recover(err *error) {
+	if v := recover(); v != nil {
+		*err = caught(v)
+	}
 }
 
 // caught keeps a Panic that was raised again as it is: its stack says where it began.

@@ -28,7 +28,7 @@ const (
 	FolderUTF8
 )
 
-// Dir gives the directory, one component inside a Maildir, of the folder with this name in
+// Dir returns the directory, one component inside a Maildir, of the folder with this name in
 // UTF-8, whose levels dots separate: "Lists.Go" is in ".Lists.Go". The name is taken in
 // normalization form C (RFC 5198 §3). The error wraps ErrFolderName: for a name with an empty
 // level, "/", a control character, an octet that is not UTF-8, or too many octets, and for INBOX,
@@ -63,7 +63,7 @@ func (e FolderEncoding) IsRisky(name string) bool {
 	return e == FolderUTF8 && strings.ContainsFunc(name, func(r rune) bool { return r > 0xFFFF })
 }
 
-// Name gives the name of the folder in a directory that Dir could have named.
+// Name returns the name of the folder in a directory that Dir could have named.
 func (e FolderEncoding) Name(dir string) (string, error) {
 	name, ok := strings.CutPrefix(dir, ".")
 	if ok && e == FolderUTF7 {

@@ -28,7 +28,8 @@ func TestFolderDir(t *testing.T) {
 		{"MDIR-11 one shift for a run", "äöü", ".&AOQA9gD8-", ".äöü"},
 		{"MDIR-11 punctuation is direct", "a-b_c+d,e~f\\g", ".a-b_c+d,e~f\\g", ".a-b_c+d,e~f\\g"},
 		{"MDIR-11 long in UTF-7 only", strings.Repeat("é", 90), "", "." + strings.Repeat("é", 90)},
-		{"MDIR-10 level of 200 octets", strings.Repeat("a", 200), "." + strings.Repeat("a", 200), "." + strings.Repeat("a", 200)},
+		{"MDIR-10 level of 200 octets", strings.Repeat("a", 200), "." + strings.Repeat("a", 200),
+			"." + strings.Repeat("a", 200)},
 		{"MDIR-10 level over 200 octets", strings.Repeat("a", 201), "", ""},
 		{"MDIR-10 over 254 octets", strings.Repeat("a", 127) + "." + strings.Repeat("a", 127), "", ""},
 		{"MDIR-10 far too long", strings.Repeat("a.", 1<<20), "", ""},
@@ -107,7 +108,8 @@ func FuzzFolder(f *testing.F) {
 					t.Errorf("%q: error %v has no class", a, err)
 				}
 			} else {
-				if len(dir) > 255 || len(dir) < 2 || dir[:2] == ".." || strings.ContainsAny(dir, "/\x00") || !utf8.ValidString(dir) {
+				if len(dir) > 255 || len(dir) < 2 || dir[:2] == ".." || strings.ContainsAny(dir, "/\x00") ||
+					!utf8.ValidString(dir) {
 					t.Errorf("%q is in %q", a, dir)
 				}
 				if name, err := encoding.Name(dir); err != nil || name != norm.NFC.String(a) {

@@ -45,7 +45,7 @@ func shift(b *strings.Builder, run []rune) {
 }
 
 // decodeUTF7 reads modified UTF-7. Of forms that are not canonical it refuses some and decodes
-// others; who cares encodes the result again.
+// others; a caller that cares encodes the result again.
 func decodeUTF7(s string) (string, bool) {
 	var b strings.Builder
 	for s != "" {
@@ -59,11 +59,11 @@ func decodeUTF7(s string) (string, bool) {
 		if !shift {
 			break
 		}
-		code, behind, closed := strings.Cut(rest, "-")
+		code, rest, closed := strings.Cut(rest, "-")
 		if !closed {
 			return "", false
 		}
-		if s = behind; code == "" {
+		if s = rest; code == "" {
 			b.WriteByte('&')
 			continue
 		}

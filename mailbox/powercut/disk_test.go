@@ -100,7 +100,8 @@ func TestRefuse(t *testing.T) {
 func TestUnaligned(t *testing.T) {
 	d := NewDisk(1 << 20)
 	model := make([]byte, 4*unitSize)
-	for i, w := range []struct{ off, n int }{{10, 20}, {unitSize - 1, 2}, {100, 2*unitSize + 5}, {3*unitSize + 7, unitSize - 7}} {
+	for i, w := range []struct{ off, n int }{{10, 20}, {unitSize - 1, 2}, {100, 2*unitSize + 5},
+		{3*unitSize + 7, unitSize - 7}} {
 		p := bytes.Repeat([]byte{byte('a' + i)}, w.n)
 		copy(model[w.off:], p)
 		if errno := d.WriteAt(p, int64(w.off)); errno != 0 {

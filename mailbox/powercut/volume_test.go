@@ -64,7 +64,8 @@ func TestSecondSyncLies(t *testing.T) {
 		if bytes.Equal(b, content) {
 			t.Errorf("%s: nothing is lost (%v)", kind.Name, err)
 		}
-		t.Logf("%s: sync says %v, then %v; then there are %d of %d octets, %v", kind.Name, first, second, len(bytes.Trim(b, "\x00")), len(content), err)
+		t.Logf("%s: sync says %v, then %v; then there are %d of %d octets, %v", kind.Name, first, second,
+			len(bytes.Trim(b, "\x00")), len(content), err)
 	}
 }
 

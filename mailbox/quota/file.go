@@ -76,7 +76,7 @@ func (l *Ledger) open(home, flags int) (int, kernel.FileState, error) {
 }
 
 // add adds to the maildirsize of a mailbox. The mail is in its place already, so that this cannot fail: a file that
-// could not be added to is removed instead, and the next who asks counts. Where not even that can
+// could not be added to is removed instead, and the next request counts. Where not even that can
 // be done the total is too low, until it is counted the next time.
 func (l *Ledger) add(to Mailbox, change Usage) {
 	if err := l.fs.As(to.Owner, func() error { return l.addHere(to.Home, change) }); err != nil {

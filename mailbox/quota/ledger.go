@@ -89,7 +89,7 @@ func (b *balance) with(held Usage) Usage {
 }
 
 // write has change, which is reserved, added to maildirsize, by add. It returns when that is done, perhaps by another
-// goroutine: whoever finds the file busy leaves the change to the next that gets at it, so that many copies at once
+// goroutine: one that finds the file busy leaves its change to the next that gets at it, so that many copies at once
 // are one line.
 func (b *balance) write(change Usage, add func(Usage)) {
 	b.mu.Lock()

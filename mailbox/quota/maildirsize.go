@@ -8,8 +8,8 @@ import (
 )
 
 // FileName is that of the file in a Maildir that tells what it holds, so that it need not be counted: a line
-// with the quota, and then lines of octets and messages that add up. Whoever adds or removes mail
-// appends a line; Dovecot, Courier and maildrop keep it too (Maildir++).
+// with the quota, and then lines of octets and messages that add up. Programs that add or remove mail
+// append a line; Dovecot, Courier and maildrop keep it too (Maildir++).
 //
 // It is a cache, and never synced: what a power cut takes from it is found by counting again, and
 // mail is refused only after that.
@@ -30,7 +30,7 @@ type Tally struct {
 	Limit  Limit
 	Usage  Usage
 	Usable bool // it is whole, and short enough
-	Fresh  bool // it was counted a moment ago, and nothing has been added to it
+	Fresh  bool // it was counted a short while ago, and nothing has been added to it
 }
 
 // Parse reads the content of a maildirsize. It is not usable where anything in it is not as it
@@ -97,7 +97,7 @@ func cutUsage(b []byte) (u Usage, rest []byte, ok bool) {
 	return u, b[1:], true
 }
 
-// cutNumber reads a number behind spaces, behind which there must be something.
+// cutNumber reads a number after spaces. Something must follow it.
 func cutNumber(b []byte) (n int64, rest []byte, ok bool) {
 	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
 		b = b[1:]
@@ -113,8 +113,8 @@ func cutNumber(b []byte) (n int64, rest []byte, ok bool) {
 	return n, b[end:], err == nil
 }
 
-// String gives a quota as the first line has it. Dovecot compares it with its own, which has no
-// part that bounds nothing.
+// String returns a limit as the first line has it. Dovecot compares it with its own, which leaves out
+// what is not limited.
 func (l Limit) String() string {
 	switch {
 	case l.Messages <= 0:
@@ -125,7 +125,7 @@ func (l Limit) String() string {
 	return strconv.FormatInt(l.Bytes, 10) + "S," + strconv.FormatInt(l.Messages, 10) + "C"
 }
 
-// line gives a usage as a line.
+// line returns a usage as a line.
 func (u Usage) line() []byte {
 	bytes, messages := strconv.FormatInt(u.Bytes, 10), strconv.FormatInt(u.Messages, 10)
 	pad := max(tallyLine-len(bytes)-len(" ")-len(messages)-len("\n"), 0)

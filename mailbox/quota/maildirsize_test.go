@@ -15,8 +15,10 @@ func TestParse(t *testing.T) {
 		want          Tally
 	}{
 		{"Dovecot", "1000S,5C\n90 2\n", Tally{Limit: Limit{1000, 5}, Usage: Usage{90, 2}, Usable: true, Fresh: true}},
-		{"Dovecot, bytes only", "1000S\n90 2\n", Tally{Limit: Limit{Bytes: 1000}, Usage: Usage{90, 2}, Usable: true, Fresh: true}},
-		{"Courier", "1000S,5C\n           0            0\n          18            1\n", Tally{Limit: Limit{1000, 5}, Usage: Usage{18, 1}, Usable: true}},
+		{"Dovecot, bytes only", "1000S\n90 2\n", Tally{Limit: Limit{Bytes: 1000}, Usage: Usage{90, 2},
+			Usable: true, Fresh: true}},
+		{"Courier", "1000S,5C\n           0            0\n          18            1\n",
+			Tally{Limit: Limit{1000, 5}, Usage: Usage{18, 1}, Usable: true}},
 		{"the other order", "5C,1000S\n0 0\n", Tally{Limit: Limit{1000, 5}, Usable: true, Fresh: true}},
 		{"removed", "0S\n90 2\n-40 -1\n", Tally{Usage: Usage{50, 1}, Usable: true}},
 		{"several", full, Tally{Limit: Limit{Bytes: 1000}, Usage: Usage{10, 10}, Usable: true}},
@@ -30,7 +32,8 @@ func TestParse(t *testing.T) {
 		{"zeros of a file system", strings.Repeat("\x00", 100), Tally{}},
 		{"NUL within", "1000S\n90 2\n\x00\x00\x00\n", Tally{}},
 		{"too large a number", "1000S\n99999999999999999999 1\n", Tally{}},
-		{"overflow", fmt.Sprintf("1000S\n%d 1\n%d 1\n", math.MaxInt64, math.MaxInt64), Tally{Limit: Limit{Bytes: 1000}, Usage: Usage{math.MaxInt64, 2}, Usable: true}},
+		{"overflow", fmt.Sprintf("1000S\n%d 1\n%d 1\n", math.MaxInt64, math.MaxInt64),
+			Tally{Limit: Limit{Bytes: 1000}, Usage: Usage{math.MaxInt64, 2}, Usable: true}},
 		{"negative quota", "-5S\n0 0\n", Tally{}},
 		{"unknown quota", "5X\n0 0\n", Tally{}},
 		{"no quota", "\n0 0\n", Tally{}},
@@ -63,7 +66,8 @@ func TestTallyLines(t *testing.T) {
 // Whatever is in the file, what is made of it can be written and read again, and a usable sum is
 // never negative, and that of the lines, read in another way, unless it is too large.
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"1000S,5C\n90 2\n", "5C\n   0   0\n-1 -1\n", "\x00\n", "1S\n9223372036854775807 1\n1 1\n", "S\n1 1\n"} {
+	for _, s := range []string{"1000S,5C\n90 2\n", "5C\n   0   0\n-1 -1\n", "\x00\n",
+		"1S\n9223372036854775807 1\n1 1\n", "S\n1 1\n"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -23,7 +23,7 @@ type Usage struct {
 	Messages int64 `json:"messages"`
 }
 
-// takes reports whether a mailbox that holds u takes one more message of so many octets. The last
+// takes reports whether a mailbox that holds u takes one more message of that many octets. The last
 // message may go over the bound by grace octets; a mailbox at its bound takes none.
 func (l Limit) takes(u Usage, octets, grace int64) bool {
 	if l.Messages > 0 && u.Messages >= l.Messages {

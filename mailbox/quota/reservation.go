@@ -17,7 +17,7 @@ type Reservation struct {
 	counted bool // in maildirsize
 }
 
-// Reservation begins one for a copy of so many octets. Its Close closes to.Home.
+// Reservation begins one for a copy of that many octets. Its Close closes to.Home.
 func (l *Ledger) Reservation(to Mailbox, octets int64) *Reservation {
 	return &Reservation{ledger: l, to: to, balance: l.take(to.Key), size: Usage{octets, 1}}
 }
@@ -37,7 +37,7 @@ func (r *Reservation) Reserve(ctx context.Context, force bool) error {
 	return err
 }
 
-// Publishing is called before the copy gets its name: from here on whoever counts the mailbox waits for Visible.
+// Publishing is called before the copy gets its name: from here on a count of the mailbox waits for Visible.
 func (r *Reservation) Publishing() {
 	if r != nil {
 		r.balance.moving.RLock()
@@ -58,7 +58,7 @@ func (r *Reservation) Visible(err error) {
 
 func (r *Reservation) add(change Usage) { r.ledger.add(r.to, change) }
 
-// Withdraw gives the room back, because nothing came of the copy.
+// Withdraw returns the room, because the copy failed.
 func (r *Reservation) Withdraw() {
 	if r == nil || !r.granted {
 		return
@@ -91,8 +91,8 @@ func (r *Reservation) Filled() (before, after Usage) {
 	return r.before, r.before.Plus(r.size)
 }
 
-// Room reports whether a mailbox has room for a message of so many octets: nil, or an error that
-// is ErrExceeded. It is for who asks before there is a message, and answers nil too where that
+// Room reports whether a mailbox has room for a message of that many octets: nil, or an error that
+// is ErrExceeded. It is for questions before there is a message, and answers nil too where that
 // would take long because deliveries are under way; Reserve asks again.
 func (l *Ledger) Room(ctx context.Context, in Mailbox, octets int64) error {
 	if in.Home < 0 {
@@ -136,7 +136,7 @@ func (l *Ledger) ask(r request) (t Tally, done bool, err error) {
 	return t, l.grant(r, t.Usage), nil
 }
 
-// grant reserves room, if it is there in a mailbox that holds so much. balance.file is held.
+// grant reserves room, if it is there in a mailbox that holds that much. balance.file is held.
 func (l *Ledger) grant(r request, held Usage) bool {
 	r.balance.mu.Lock()
 	defer r.balance.mu.Unlock()
@@ -151,7 +151,7 @@ func (l *Ledger) grant(r request, held Usage) bool {
 	return true
 }
 
-// askSurely is ask for those who take a no: it counts first, unless that was just done, or the file
+// askSurely is ask with an answer that may refuse: it counts first, unless that was just done, or the file
 // cannot be used. balance.moving is held for writing.
 func (l *Ledger) askSurely(ctx context.Context, r request) error {
 	t, granted, err := l.ask(r)

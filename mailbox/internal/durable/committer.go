@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/doorstep-mail/doorstep/mailbox/internal/kernel"
 	"github.com/doorstep-mail/doorstep/mailbox/internal/semaphore"
 )
 
@@ -21,15 +22,15 @@ import (
 // file system never holds up another.
 type Committer interface {
 	// Stage writes the copy into tmp/. After nil its content is durable, as far as the mode asks for it, and
-	// nobody sees it.
+	// no reader sees it.
 	Stage(ctx context.Context, f *File) error
-	// Publish gives a staged copy its name in new/. After nil the copy is durable.
+	// Publish renames a staged copy in new/. After nil the copy is durable.
 	Publish(ctx context.Context, f *File) error
 	// SyncDirectory makes the names in a directory durable.
 	SyncDirectory(dir Directory) error
 }
 
-// An Observer has to know when a copy becomes visible. Between the two calls whoever counts a mailbox may see the copy
+// An Observer has to know when a copy becomes visible. Between the two calls a count of the mailbox may see the copy
 // or not.
 type Observer interface {
 	// Publishing is called before the copy gets its name.
@@ -92,21 +93,14 @@ func (c *committer) stage(ctx context.Context, f *File) error {
 	return f.close()
 }
 
-// Publish publishes the copy, and is done when it is durable and visible.
+// Publish publishes the copy, and is done when it is durable and visible. A copy that could not share a file after all
+// gets one of its own first.
 func (c *committer) Publish(ctx context.Context, f *File) error {
-	if f.Observer == nil {
-		return c.publish(ctx, f)
+	visible := errUnfinished // if a step panics
+	if f.Observer != nil {
+		f.Observer.Publishing()
+		defer func() { f.Observer.Visible(visible) }()
 	}
-	err := errUnfinished
-	f.Observer.Publishing()
-	defer func() { f.Observer.Visible(err) }() // a panic too
-	err = c.publish(ctx, f)
-	return err
-}
-
-// publish gives the copy its name, and a file of its own first where it could not share one after all. It syncs the
-// directory.
-func (c *committer) publish(ctx context.Context, f *File) error {
 	err := c.rename(ctx, f)
 	if errors.Is(err, errUnshared) {
 		f.source = nil
@@ -114,13 +108,13 @@ func (c *committer) publish(ctx context.Context, f *File) error {
 			err = c.rename(ctx, f)
 		}
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		if err = c.SyncDirectory(f.newDirectory()); err != nil {
+			err = fmt.Errorf("sync %s/new: %w", f.To, err)
+		}
 	}
-	if err := c.SyncDirectory(f.newDirectory()); err != nil {
-		return fmt.Errorf("sync %s/new: %w", f.To, err)
-	}
-	return nil
+	visible = err
+	return err
 }
 
 // rename publishes the copy in one slot, and syncs nothing.
@@ -129,7 +123,10 @@ func (c *committer) rename(ctx context.Context, f *File) error {
 		return fmt.Errorf("wait for the file system of %s: %w", f.To, err)
 	}
 	defer c.slots.Release(f.dir.ID.Device)
-	return f.publish()
+	if f.Owner == (kernel.Owner{}) {
+		return f.rename()
+	}
+	return c.disk.As(f.Owner, f.rename)
 }
 
 func (c *committer) SyncDirectory(dir Directory) error {

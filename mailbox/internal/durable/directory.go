@@ -57,7 +57,7 @@ type Directory struct {
 	Owner kernel.Owner
 }
 
-// syncDirectory makes the names in a directory durable, of which so many copies have waited for it.
+// syncDirectory makes the names in a directory durable. copies is how many have waited for this sync.
 func (d *Disk) syncDirectory(dir Directory, copies int) error {
 	if d.Hooks.DirectorySynced == nil {
 		return d.syncNames(dir)

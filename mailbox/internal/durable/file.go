@@ -37,7 +37,7 @@ type Content interface {
 // A File is one copy of a message: the file in tmp/ that becomes the file in new/. Remove leaves neither.
 type File struct {
 	Spec
-	// Observer learns when the copy becomes visible; nil for nobody.
+	// Observer learns when the copy becomes visible; it may be nil.
 	Observer Observer
 
 	disk    *Disk
@@ -46,16 +46,16 @@ type File struct {
 	pending [2][]byte // what Append has still to write
 	lent    bool      // others may be taking their name from this one's Maildir
 	source  *share    // the staged file that is to be this copy; nil for a file of its own
-	at      place
+	at      location
 	tmpName string // the name in tmp/, tried or taken
 	newName string // the name in new/, tried or taken
 }
 
-// A place says where a File has a name.
-type place int
+// A location says where a File has a name.
+type location int
 
 const (
-	nowhere place = iota
+	nowhere location = iota
 	inTmp
 	inNew
 )

@@ -124,7 +124,7 @@ func (j *journal) publishStaged(b *testing.B) {
 		}
 		for _, f := range batch {
 			f.Observer.Publishing()
-			err := f.publish()
+			err := f.rename()
 			f.Observer.Visible(err)
 			if err != nil {
 				b.Error(err)

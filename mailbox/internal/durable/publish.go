@@ -5,18 +5,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/doorstep-mail/doorstep/mailbox/internal/kernel"
 	"github.com/doorstep-mail/doorstep/mailbox/maildir"
 )
 
-// publish gives the file a name with its sizes in new/, never that of another file.
-func (f *File) publish() error {
-	if f.Owner != (kernel.Owner{}) {
-		return f.disk.As(f.Owner, f.rename)
-	}
-	return f.rename()
-}
-
+// rename publishes the file in new/, under a name with its sizes, and never over another file.
 func (f *File) rename() error {
 	base := f.tmpName
 	if f.source != nil {
@@ -72,7 +64,7 @@ func (f *File) Remove() error {
 }
 
 // unlink removes the file from where it has a name.
-func (f *File) unlink(at place) error {
+func (f *File) unlink(at location) error {
 	if at == inNew {
 		return f.disk.Unlink(f.dir.New, f.newName)
 	}

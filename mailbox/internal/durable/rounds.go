@@ -8,7 +8,7 @@ import (
 	"github.com/doorstep-mail/doorstep/mailbox/internal/kernel"
 )
 
-// rounds shares directory syncs. A directory has at most one sync in flight; those who come
+// rounds shares directory syncs. A directory has at most one sync in flight; callers that come
 // meanwhile wait for the next one and share it. They never share the running one: it may have
 // begun before their rename, and then says nothing about it.
 type rounds struct {
@@ -21,7 +21,7 @@ type rounds struct {
 // A schedule is one directory's: the round whose sync is running and the one that gathers.
 type schedule struct{ running, next *round }
 
-// A round is one sync and everyone who waits for it. Its error is everyone's.
+// A round is one sync and all who wait for it. Its error is theirs.
 type round struct {
 	over   sync.WaitGroup
 	copies int // that wait for it

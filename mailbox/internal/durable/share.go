@@ -100,7 +100,7 @@ func (c *committer) stageShared(ctx context.Context, f *File) error {
 // errUnshared says that a staged file could not be given another name.
 var errUnshared = errors.New("the file cannot be shared")
 
-// linkSource gives the staged file f.source a name in the copy's new/, never over another file.
+// linkSource links the staged file f.source into the copy's new/, never over another file.
 func (f *File) linkSource() error {
 	file := f.source
 	err := f.disk.Link(file.dir.Tmp, file.tmpName, f.dir.New, f.newName)

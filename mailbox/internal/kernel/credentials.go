@@ -68,13 +68,13 @@ type credentials struct {
 	groups   []int
 }
 
-// current gives the credentials of the process.
+// current returns the credentials of the process.
 func current() (credentials, error) {
 	groups, err := unix.Getgroups()
 	return credentials{unix.Geteuid(), unix.Getegid(), groups}, err
 }
 
-// become gives the thread the rights of another user: the group first, and no supplementary
+// become sets the rights of the thread to those of another user: the group first, and no supplementary
 // groups, because those of the process say nothing about this user.
 func (own credentials) become(other credentials) error {
 	if len(own.groups) > 0 {
@@ -91,7 +91,7 @@ func (own credentials) become(other credentials) error {
 	return nil
 }
 
-// resume gives the thread the rights of the process again.
+// resume sets the rights of the thread to those of the process again.
 func (own credentials) resume() error {
 	if err := set(unix.SetfsuidRetUid, own.uid); err != nil {
 		return err

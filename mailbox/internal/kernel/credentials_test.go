@@ -16,7 +16,8 @@ import (
 func TestThreadsEnd(t *testing.T) {
 	var thread int
 	stays := errors.New("stays")
-	if err := onThread(func() error { thread = unix.Gettid(); return stays }, nothing, func() error { return unix.EPERM }); err != stays {
+	if err := onThread(func() error { thread = unix.Gettid(); return stays }, nothing,
+		func() error { return unix.EPERM }); err != stays {
 		t.Error(err)
 	}
 	for end := time.Now().Add(time.Minute); unix.Tgkill(unix.Getpid(), thread, 0) != unix.ESRCH; runtime.Gosched() {

@@ -124,7 +124,7 @@ func (Linux) Link(fromDir int, from string, toDir int, to string) error {
 
 func (Linux) Unlink(dir int, name string) error { return unix.Unlinkat(dir, name, 0) }
 
-// ReadNames gives take the names in a directory that was opened for this, as long as it wants more.
+// ReadNames calls take with each name in a directory that was opened for this, until it returns false.
 func (Linux) ReadNames(dir int, take func(name string) (more bool)) error {
 	buf := make([]byte, 8<<10)
 	for {

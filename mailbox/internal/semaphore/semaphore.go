@@ -8,7 +8,7 @@ import (
 )
 
 // A Keyed is a semaphore for each key: size acquire it, and the others wait their turn, first come first served.
-// Keys that nobody holds take no memory.
+// Keys that are not held take no memory.
 type Keyed[K comparable] struct {
 	size  int
 	mu    sync.Mutex
@@ -96,7 +96,7 @@ func (s *Keyed[K]) Release(k K) {
 	s.state[k] = at
 }
 
-// Idle reports whether nobody holds any key.
+// Idle reports whether no key is held.
 func (s *Keyed[K]) Idle() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
