@@ -93,8 +93,8 @@ format = "` + format + `"
 		guessPassword(t, from(ip))
 	}
 	d := from("192.0.2.2")
-	d.say("MAIL FROM:<a@src.example>", "250")
-	d.say("RCPT TO:<nobody@example.org>", "550 5.1.1")
+	d.say("MAIL FROM:<почта@пример.example> SMTPUTF8", "250")
+	d.say("RCPT TO:<用\u202e户@example.org>", "550 5.1.1")
 	d = from("192.0.2.3")
 	for range 21 {
 		d.say("XYZZY", "")
@@ -106,6 +106,7 @@ format = "` + format + `"
 	d.say("DATA", "354")
 	d.say(message("x")+".", "250")
 	d = from("192.0.2.5")
+	d.say("MAIL FROM:<a\u2028\u0085level=WARN＂\u3164session=x\u00a0peer=203.0.113.3@src.example> SMTPUTF8", "")
 	d.say(`MAIL FROM:<a@src.example> X="msg":"authentication refused","session":"x","peer":"203.0.113.2","mechanism":"x","rule":"credentials"`, "")
 	s.signal(t, syscall.SIGTERM)
 	s.exitCode(t)

@@ -78,12 +78,10 @@ func (o *logOutput) options(level slog.Leveler) *slog.HandlerOptions {
 func readableAttr(a slog.Attr) slog.Attr {
 	switch a.Value.Kind() {
 	case slog.KindString:
-		if text := a.Value.String(); address.Readable(text) != text {
-			a.Value = slog.StringValue(address.Readable(text))
-		}
+		a.Value = slog.StringValue(address.ReadableLines(a.Value.String()))
 	case slog.KindAny:
 		if err, ok := a.Value.Any().(error); ok {
-			a.Value = slog.StringValue(address.Readable(err.Error()))
+			a.Value = slog.StringValue(address.ReadableLines(err.Error()))
 		}
 	}
 	return a

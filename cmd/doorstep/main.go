@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -45,7 +44,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		f = failed(err, "")
 	}
 	if f.err != nil {
-		fmt.Fprintf(stderr, "doorstep: %s\n", readableLines(f.err.Error()))
+		fmt.Fprintf(stderr, "doorstep: %s\n", address.ReadableLines(f.err.Error()))
 	}
 	if f.hint != "" {
 		fmt.Fprintf(stderr, "hint: %s\n", f.hint)
@@ -54,15 +53,6 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exTempFail
 	}
 	return f.code
-}
-
-// readableLines escapes what an error quotes of others, but for the ends of lines that several errors have between them.
-func readableLines(text string) string {
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		lines[i] = address.Readable(line)
-	}
-	return strings.Join(lines, "\n")
 }
 
 // A failure is an error with what the person at the terminal can do about it.

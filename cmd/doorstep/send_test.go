@@ -19,7 +19,7 @@ func TestReportIsPrintable(t *testing.T) {
 		{To: "a@example.org", Final: client.Reply{Code: 250, Lines: []string{"ok \u009b2J 你好"}}},
 		{To: "b@example.org", Err: errors.New("read: \x1b[2J")},
 	}}, &out)
-	if want := "a@example.org: 250 ok ?2J 你好\nb@example.org: read: ?[2J\n"; out.String() != want {
+	if want := "a@example.org: 250 ok \\x{9b}2J 你好\nb@example.org: read: \\x{1b}[2J\n"; out.String() != want {
 		t.Errorf("printed %q, want %q", out.String(), want)
 	}
 	if err == nil || err.Error() != "1 of 2 recipients not delivered" {

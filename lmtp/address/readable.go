@@ -61,6 +61,24 @@ func hasACE(domain string) bool {
 // database. It leaves backslashes alone, so that what is escaped already stays as it is.
 func Readable(text string) string { return escape(text, false) }
 
+// ReadableLines is Readable for a text of several lines, such as a stack: line ends and tabs stay.
+func ReadableLines(text string) string {
+	var b strings.Builder
+	for {
+		end := strings.IndexAny(text, "\n\t")
+		if end < 0 {
+			break
+		}
+		b.WriteString(Readable(text[:end]))
+		b.WriteByte(text[end])
+		text = text[end+1:]
+	}
+	if b.Len() == 0 {
+		return Readable(text)
+	}
+	return b.String() + Readable(text)
+}
+
 // Escape makes octets of others fit to be shown, such as what a client sent. A backslash that would be taken for
 // the beginning of an escape is escaped itself: Unescape gives back the octets.
 func Escape(octets string) string { return escape(octets, true) }

@@ -37,6 +37,9 @@ func TestReadable(t *testing.T) {
 		if got != tt.want {
 			t.Errorf("%s: Readable %q, want %q", tt.name, got, tt.want)
 		}
+		if lines := address.ReadableLines(tt.octets + "\n\t" + tt.octets); lines != got+"\n\t"+got && !strings.Contains(tt.octets, "\n") {
+			t.Errorf("%s: ReadableLines %q", tt.name, lines)
+		}
 		if again := address.Readable(got); again != got {
 			t.Errorf("%s: escaped twice: %q", tt.name, again)
 		}
