@@ -23,7 +23,7 @@ type Agent struct {
 	RRVS bool
 	// Quotas is when to warn of mailboxes that fill up.
 	Quotas Quotas
-	// Hooks are told of outcomes. [nobody is]
+	// Hooks observe outcomes. [none]
 	Hooks Hooks
 	// SingleCopy has the copies of a message begin with the same header, so that the store can
 	// keep them as one file (mailbox.Options.SingleCopy).
@@ -135,9 +135,9 @@ func (t *transaction) looped() error {
 	return nil
 }
 
-// A sink passes the edited message on. What it gets first is the header: that decides where copies go, and whom they
-// are for, so that they are named now. When no copy can take the content any more the rest is of no use, but its
-// recipients each have their own outcome, which Commit reports.
+// A sink passes the edited message on. The first write is the header, which decides where copies go and for which
+// recipients, so that they are named then. When no copy can take the content any more the rest is of no use, but each
+// recipient has an outcome of its own, which Commit reports.
 type sink struct{ t *transaction }
 
 func (s sink) Write(p []byte) (int, error) {

@@ -27,7 +27,7 @@ type target struct {
 	force  bool // into a full mailbox too
 }
 
-// copyFor gives the number of the copy that an action makes. Addresses that lead to one mailbox, and
+// copyFor returns the number of the copy that an action makes. Addresses that lead to one mailbox, and
 // there to one folder, share a copy: there is one file, and a reply for each of them.
 func (t *transaction) copyFor(a route.Action) int {
 	dest := a.Dest()

@@ -7,9 +7,9 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
 
-// Hooks are told what an Agent does, for those who count or watch. One that is nil costs nothing.
-// The others are called from many transactions at once, and mail waits for them: they must return
-// at once.
+// Hooks observe what an Agent does, for metrics and the status page. One that is nil costs nothing.
+// The others are called from many transactions at the same time, and mail waits for them: they must
+// return at once.
 type Hooks struct {
 	// Outcome is called once for each recipient: at RCPT when it is refused there, and else
 	// when it is known what became of its copy.
@@ -25,14 +25,14 @@ type Outcome struct {
 	Mailbox string
 	// Size is in octets, as sent; 0 where RCPT was refused.
 	Size int64
-	// Err is nil for a delivered message, else the *lmtp.Error that the client is told.
+	// Err is nil for a delivered message, else the *lmtp.Error with which the client is answered.
 	Err error
 	// Took is the time since the end of the content, 0 where none came.
 	Took time.Duration
 }
 
-// tell hands an outcome to the hook.
-func (t *transaction) tell(o Outcome) {
+// observe hands an outcome to the hook.
+func (t *transaction) observe(o Outcome) {
 	hook := t.agent.Hooks.Outcome
 	if hook == nil {
 		return

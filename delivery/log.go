@@ -24,7 +24,7 @@ func (t *transaction) logDone(r *recipient, p part, err error) {
 		what, place = "delivered", slog.String("file", c.dest.String()+"/new/"+t.message.Name(p.copy))
 	}
 	box := address.Shown(p.action.For().Account.Address)
-	t.tell(Outcome{To: r.to, Mailbox: box, Size: t.content.Size(), Err: err})
+	t.observe(Outcome{To: r.to, Mailbox: box, Size: t.content.Size(), Err: err})
 	t.log(what, err,
 		slog.String("to", r.to.Log()),
 		slog.String("mailbox", box),
@@ -34,7 +34,7 @@ func (t *transaction) logDone(r *recipient, p part, err error) {
 
 // logRefused logs a recipient that RCPT refused.
 func (t *transaction) logRefused(to address.Address, err error) {
-	t.tell(Outcome{To: to, Err: err})
+	t.observe(Outcome{To: to, Err: err})
 	t.log("refused", err, slog.String("to", to.Log()))
 }
 

@@ -47,8 +47,8 @@ func (o *outcomes) report(err error) {
 	}
 }
 
-// outcomes turns what becomes of the copies, in whatever order, into what the recipients are
-// told, in theirs.
+// outcomes turns the outcomes of copies, in whatever order, into the outcomes of recipients, in the
+// order of RCPT.
 type outcomes struct {
 	t   *transaction
 	out chan error // has room for all, so that sending never waits
@@ -56,15 +56,15 @@ type outcomes struct {
 	mu    sync.Mutex
 	known []bool  // by copy
 	errs  []error // by copy
-	next  int     // the first recipient that was not told
+	next  int     // the first recipient without a reported outcome
 
 	expiry func() bool // stops the wait for the end of ctx
 	closed bool
 }
 
-// deliver delivers the copies, and tells of each as soon as it can.
+// deliver delivers the copies, and reports each outcome as soon as it can.
 func (o *outcomes) deliver(ctx context.Context) {
-	defer o.end() // after a panic, who has no outcome yet is told 451
+	defer o.end() // after a panic, recipients without an outcome get 451
 	message := o.t.message
 	defer o.t.content.Close()
 	if o.t.session.Protocol == lmtp.ESMTP && !o.t.envelope.PRDR {
@@ -83,14 +83,14 @@ func (o *outcomes) deliver(ctx context.Context) {
 	message.Commit(ctx, o.done)
 }
 
-// all gives every copy the same outcome.
+// all sets the same outcome for every copy.
 func (o *outcomes) all(err error) {
 	for i := range o.known {
 		o.done(i, err)
 	}
 }
 
-// done notes the outcome of a copy, and tells the recipients whose turn it is.
+// done notes the outcome of a copy, and reports those of the recipients whose turn it is.
 func (o *outcomes) done(copy int, err error) {
 	if err == nil {
 		o.t.warn(copy)
@@ -109,7 +109,7 @@ func (o *outcomes) done(copy int, err error) {
 			break
 		}
 		for _, p := range r.parts {
-			o.t.logDone(r, p, o.of(r, p))
+			o.t.logDone(r, p, o.outcomeOf(r, p))
 		}
 		o.out <- err // only now: a server may be stopped as soon as its clients are answered
 		o.next++
@@ -119,31 +119,31 @@ func (o *outcomes) done(copy int, err error) {
 	}
 }
 
-// outcome is what a recipient is told, once that is known of all of its parts: an alias has the
-// message when everybody it stands for has it. Where one has not, the client tries again, and the
-// others get it twice; nobody loses it.
+// outcome is that of a recipient, once all of its parts have theirs: an alias has the message when all
+// of its targets have it. Where one fails, the client tries again and the others get the message twice,
+// so that no target loses it.
 func (o *outcomes) outcome(r *recipient) (err error, ok bool) {
 	for _, p := range r.parts {
 		if !o.known[p.copy] {
 			return nil, false
 		}
 		if err == nil {
-			err = o.of(r, p)
+			err = o.outcomeOf(r, p)
 		}
 	}
 	return err, true
 }
 
-// of is what became of one part of a recipient.
-func (o *outcomes) of(r *recipient, p part) error {
+// outcomeOf is that of one part of a recipient.
+func (o *outcomes) outcomeOf(r *recipient, p part) error {
 	if r.refused != nil {
 		return r.refused
 	}
 	return o.errs[p.copy]
 }
 
-// expire gives those copies that hang an outcome, so that the recipients behind them are told
-// theirs: a mailbox that is stored and not acknowledged is stored again.
+// expire ends the wait for copies that hang, so that the recipients after them get their outcomes: a
+// copy that is stored but not acknowledged is stored again.
 func (o *outcomes) expire(why error) {
 	for i := range o.known {
 		if !o.has(i) {

@@ -19,7 +19,9 @@ type Preview struct {
 // Preview decides what would become of a message, by the same steps as a delivery up to the first that changes
 // anything. What only a delivery can find out, such as a disk that fails, it does not know. content has CRLF line ends
 // and may be empty where only the addresses are in question. The error is that content cannot be read.
-func (a *Agent) Preview(ctx context.Context, env *lmtp.Envelope, to []*lmtp.Recipient, content io.Reader) ([]Preview, error) {
+func (a *Agent) Preview(
+	ctx context.Context, env *lmtp.Envelope, to []*lmtp.Recipient, content io.Reader,
+) ([]Preview, error) {
 	t := &transaction{agent: a, session: &lmtp.Session{}, envelope: env, begun: a.now()}
 	all := make([]Preview, len(to))
 	for i, r := range to {

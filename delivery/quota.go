@@ -6,7 +6,7 @@ import "github.com/doorstep-mail/doorstep/delivery/warning"
 type Quotas struct {
 	// WarnAt are the shares of a quota, in percent, at which to warn.
 	WarnAt []int
-	// Warner is told of mailboxes that have just reached one of them. [nobody is]
+	// Warner gets the warnings of mailboxes that have just reached one of them. [none]
 	Warner Warner
 }
 
@@ -31,7 +31,9 @@ func (t *transaction) warn(copy int) {
 		{"messages", before.Messages, after.Messages, c.dest.Quota.Messages},
 	} {
 		if percent := reached(q.WarnAt, of.before, of.after, of.bound); percent > 0 {
-			q.Warner.Warn(warning.Warning{Mailbox: c.action.For().Account.Address, Percent: percent, Of: of.what, Usage: after, Quota: c.dest.Quota})
+			q.Warner.Warn(warning.Warning{
+				Mailbox: c.action.For().Account.Address, Percent: percent, Of: of.what, Usage: after, Quota: c.dest.Quota,
+			})
 		}
 	}
 }

@@ -49,7 +49,7 @@ func sinceFields(header textproto.Header) []since {
 }
 
 // refuseByHeader refuses those recipients whose mailbox had another owner when the header's
-// author knew it. One for whom the client has said a time is held to that (RFC 7293 §5.2).
+// author knew it. A time that came with RCPT counts instead (RFC 7293 §5.2).
 func (t *transaction) refuseByHeader(header textproto.Header) {
 	fields := sinceFields(header)
 	if len(fields) == 0 {
@@ -78,7 +78,7 @@ func (t *transaction) refuseByHeader(header textproto.Header) {
 	}
 }
 
-// unwanted gives for each copy why none of its recipients may have it, or nil.
+// unwanted returns for each copy why none of its recipients may have it, or nil.
 func (t *transaction) unwanted() []error {
 	why := make([]error, len(t.copies))
 	wanted := make([]bool, len(t.copies))
@@ -99,7 +99,7 @@ func (t *transaction) unwanted() []error {
 	return why
 }
 
-// firstRefused gives why a recipient may not have the message, where there is such a one.
+// firstRefused returns why the first recipient that was refused by the header may not have the message, or nil.
 func (t *transaction) firstRefused() error {
 	for _, r := range t.recipients {
 		if r.refused != nil {

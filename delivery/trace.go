@@ -12,7 +12,7 @@ import (
 // traceFields are the header fields before one copy, with CRLF line ends (RFC 5321 §4.4):
 // Return-Path with the reverse-path, Delivered-To with the address that led to the mailbox
 // (RFC 9228), and Received. They name that one recipient and no other, which would tell of
-// blind copies (RFC 5321 §7.2). The zero address names nobody: there is neither a Delivered-To nor a
+// blind copies (RFC 5321 §7.2). For the zero address there is neither a Delivered-To nor a
 // "for" clause.
 func traceFields(s *lmtp.Session, env *lmtp.Envelope, to address.Address, now time.Time) []byte {
 	b := make([]byte, 0, 512)

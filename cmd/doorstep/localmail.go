@@ -33,9 +33,11 @@ type localOutcome struct {
 	err  error // nil: not refused yet, and in the end delivered
 }
 
-// newLocalMail reads the envelope and checks what a server checks before it asks its agent: addresses and size. Bare LFs
-// become line ends, and a local part may have octets without UTF-8: who runs this has no way to ask for SMTPUTF8.
-func newLocalMail(agent *delivery.Agent, c *config.Config, from string, to []string, content io.ReadSeeker) (*localMail, error) {
+// newLocalMail reads the envelope and checks what a server checks before it asks its agent: addresses and size. Bare
+// LFs become line ends. A local part may have octets that are not UTF-8: a command line cannot ask for SMTPUTF8.
+func newLocalMail(
+	agent *delivery.Agent, c *config.Config, from string, to []string, content io.ReadSeeker,
+) (*localMail, error) {
 	traits, err := client.Inspect(content)
 	if err == nil {
 		_, err = content.Seek(0, io.SeekStart)

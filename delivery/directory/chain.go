@@ -20,7 +20,7 @@ type Backend struct {
 }
 
 // A Chain asks several directories in order, and one that cannot answer ends the search: what comes
-// later might be the wrong mailbox. So might an address that is in two of them. Those behind the
+// later might be the wrong mailbox. So might an address that is in two of them. Those after the
 // first that has it are asked too, unless they yield, and the error is an *Overlap.
 type Chain struct {
 	Backends []Backend

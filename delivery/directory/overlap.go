@@ -17,7 +17,7 @@ import (
 const claimTimeout = time.Second
 
 // An Overlap is an address that several directories have. As an error it is one whose mail must wait
-// until it is told to which of them the address belongs.
+// until an administrator decides to which of them the address belongs.
 type Overlap struct {
 	Key Key
 	// Backends are those that have it, in order.
@@ -29,7 +29,7 @@ type Overlap struct {
 // Error names all that have the address.
 func (o *Overlap) Error() string { return "is in " + strings.Join(o.Backends, " and ") }
 
-// overlap finds the backends behind number i, which has an address, that have it too and do not
+// overlap finds the backends after number i, which has an address, that have it too and do not
 // yield. The error is an *Overlap. One that cannot answer has no say.
 func (c *Chain) overlap(ctx context.Context, key Key, i int) error {
 	var others []string
@@ -63,8 +63,8 @@ func (c *Chain) Claims(ctx context.Context, key Key) (names []string) {
 	return names
 }
 
-// Overlaps tells of each address that several directories of a chain have, once. It finds those of
-// which the first counts, too: the mail of a mailbox that was moved, and left behind in the old
+// Overlaps reports each address that several directories of a chain have, once. It finds those of
+// which the first counts, too: the mail of a mailbox that was moved, and still stands in the old
 // database, must not go astray unnoticed. For these it asks beside the deliveries, for one address
 // at a time.
 type Overlaps struct {
@@ -75,7 +75,7 @@ type Overlaps struct {
 	turn  chan struct{}
 }
 
-// NewOverlaps has found told of each. log gets panics of the question, which nobody waits for.
+// NewOverlaps calls found for each. log gets panics of the questions that it asks in the background.
 func NewOverlaps(c *Chain, log *slog.Logger, found func(Overlap)) *Overlaps {
 	known, err := lru.New[Key, struct{}](memoSize)
 	if err != nil {
@@ -84,7 +84,7 @@ func NewOverlaps(c *Chain, log *slog.Logger, found func(Overlap)) *Overlaps {
 	return &Overlaps{chain: c, log: log, found: found, known: known, turn: make(chan struct{}, 1)}
 }
 
-// Tell tells of an overlap that a lookup met with.
+// Tell reports an overlap that a lookup met with.
 func (o *Overlaps) Tell(overlap *Overlap) {
 	if told, _ := o.known.ContainsOrAdd(overlap.Key, struct{}{}); !told {
 		o.found(*overlap)

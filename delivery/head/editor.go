@@ -11,7 +11,7 @@ import (
 const (
 	// Bound is how many octets are held until the end of the header is known. What is longer is edited in parts.
 	Bound = 64 << 10
-	// maxName bounds what is looked at to tell a header field by its name.
+	// maxName bounds what is looked at to recognize a header field by its name.
 	maxName = 128
 	// MaxFields and MaxField bound what is collected of a header: fields of a name, and octets of a field.
 	MaxFields = 100
@@ -236,7 +236,7 @@ func (e *Editor) collect(name, field []byte) {
 	}
 }
 
-// Header gives the fields that were collected so far, in order.
+// Header returns the fields that were collected so far, in order.
 func (e *Editor) Header() (h textproto.Header) {
 	for i := len(e.collected) - 1; i >= 0; i-- {
 		h.AddRaw(e.collected[i]) // above the others

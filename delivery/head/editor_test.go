@@ -103,7 +103,7 @@ func TestEditorBound(t *testing.T) {
 		"fields, no end":        {many + path + many + path, many + many},
 		"an empty line at once": {"\r\n" + words, "\r\n" + words},
 	} {
-		for _, n := range []int{0, 1, 1000, Bound - 1, Bound, Bound + 1} {
+		for _, n := range []int{0, 13, 1000, Bound - 1, Bound, Bound + 1} {
 			var out bytes.Buffer
 			e := &Editor{To: &out}
 			editTo(t, e, tt.in, n)

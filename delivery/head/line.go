@@ -63,7 +63,7 @@ func lastField(lines []byte) int {
 	}
 }
 
-// fieldName gives the name of the header field that begins with line, nil if it begins none.
+// fieldName returns the name of the header field that begins with line, nil if it begins none.
 //
 //	field-name = 1*(%d33-57 / %d59-126), and white space before the colon (obs-optional)
 func fieldName(line []byte) []byte {

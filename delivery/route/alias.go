@@ -15,15 +15,15 @@ import (
 const (
 	// maxAliasDepth bounds aliases for aliases.
 	maxAliasDepth = 10
-	// maxAliasTargets bounds what one recipient may come to: whoever fills a directory is not
-	// always who runs the server.
+	// maxAliasTargets bounds what one recipient may come to: a directory is not always
+	// filled by the people who run the server.
 	maxAliasTargets = 100
 )
 
 // An expansion is one address on its way to its accounts.
 type expansion struct {
 	resolver *Resolver
-	steps    *[]Step // nil: nobody asks
+	steps    *[]Step // nil: they are not wanted
 	found    []Resolution
 	within   []directory.Key // the aliases that led here
 	targets  int
@@ -49,7 +49,9 @@ func (x *expansion) noteDomain(rule, key, result string) {
 }
 
 // take takes what a directory has for a key.
-func (x *expansion) take(ctx context.Context, entry directory.Entry, key directory.Key, as Resolution, rule string) error {
+func (x *expansion) take(
+	ctx context.Context, entry directory.Entry, key directory.Key, as Resolution, rule string,
+) error {
 	if entry.Account == nil {
 		return x.alias(ctx, key, entry.Targets, as.Detail)
 	}

@@ -43,7 +43,7 @@ func (ds Domains) Add(d *Domain, aliasKeys ...string) error {
 // ErrNoDomain says that an address is not in any domain of ours.
 var ErrNoDomain = errors.New("not a domain of ours")
 
-// Key gives the key by which an account of these domains is found, for an address written by
+// Key returns the key by which an account of these domains is found, for an address written by
 // an administrator.
 func (ds Domains) Key(a address.Address) (directory.Key, error) {
 	domainKey, err := address.DomainKey(a.Domain)
@@ -70,7 +70,7 @@ func (r *Resolver) Key(a address.Address) (directory.Key, error) {
 	return r.Unlisted.key(a.Local, domainKey)
 }
 
-// key gives the key of a local part by the rules of d.
+// key returns the key of a local part by the rules of d.
 func (d *Domain) key(local, domainKey string) (directory.Key, error) {
 	key, err := d.Policy.Key(local)
 	if err != nil {
@@ -79,8 +79,8 @@ func (d *Domain) key(local, domainKey string) (directory.Key, error) {
 	return directory.Key{Local: key, Domain: domainKey}, nil
 }
 
-// rules gives the rules for a domain as it is written, nil when it is none of ours for all that
-// can be told without a lookup.
+// rules returns the rules for a domain as it is written, nil when it is none of ours as far as
+// is known without a lookup.
 func (r *Resolver) rules(domain string) *Domain {
 	key, err := address.DomainKey(domain)
 	if err != nil {

@@ -20,7 +20,7 @@ const (
 	DetailsCreate
 )
 
-// place gives the action for what an address led to: keep the message or, where the domain wants details there, file
+// place returns the action for what an address led to: keep the message or, where the domain wants details there, file
 // it into the folder that the detail names. A detail that names no folder, or none that is there or is made, is only a
 // tag: strangers write details. The Step says so, where a folder was in question. Where that cannot be found out the
 // action is to keep it, and there is an error; with any other error there is no action.
@@ -39,8 +39,9 @@ func (r *Router) place(found Resolution) (Action, Step, error) {
 		return Keep{box}, step, nil
 	}
 	file := File{Mailbox: box, Folder: dir}
-	if found.Domain.Details == DetailsCreate && strings.Count(found.Detail, ".") < r.FolderLevels && !r.Folders.IsRisky(found.Detail) {
-		// It is said of those that are there too, so that a folder has one Dest.
+	levels := strings.Count(found.Detail, ".") + 1
+	if found.Domain.Details == DetailsCreate && levels <= r.FolderLevels && !r.Folders.IsRisky(found.Detail) {
+		// Also for a folder that exists, so that it has one Dest.
 		file.Make = r.FolderLimit
 	}
 	there, err := r.Store.HasFolder(file.Dest())
@@ -65,7 +66,7 @@ func (r *Router) place(found Resolution) (Action, Step, error) {
 	return Keep{box}, step, nil
 }
 
-// Inbox gives the place of an account's Maildir, whose it is, and what it may hold.
+// Inbox returns the place of an account's Maildir, whose it is, and what it may hold.
 func (r *Router) Inbox(account *directory.Account) (mailbox.Dest, error) {
 	owner, err := r.Owners.Of(account)
 	if err != nil {

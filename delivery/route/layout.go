@@ -17,7 +17,7 @@ import (
 // has it there, below the same part of the path.
 type Layout string
 
-// Dest gives the place of an account's Maildir, without its owner.
+// Dest returns the place of an account's Maildir, without its owner.
 func (l Layout) Dest(a *directory.Account) (mailbox.Dest, error) {
 	root, template, err := l.root(a)
 	if err != nil {
@@ -29,7 +29,7 @@ func (l Layout) Dest(a *directory.Account) (mailbox.Dest, error) {
 	return below(root, template, a)
 }
 
-// root gives the part of the path that must already exist, and the template of the rest.
+// root returns the part of the path that must already exist, and the template of the rest.
 func (l Layout) root(a *directory.Account) (root, template string, err error) {
 	template = string(l)
 	if rest, ok := strings.CutPrefix(template, "{home}"); ok {
@@ -49,7 +49,7 @@ func (l Layout) root(a *directory.Account) (root, template string, err error) {
 // errNoHome says that it is one account that is not there, not the store of all.
 var errNoHome = errors.New("its home directory does not exist: make it, or correct the account's home")
 
-// missingHome tells, of a missing mail root, that it is the home directory of the account.
+// missingHome says of a missing mail root that it is the home directory of the account, where it is.
 func missingHome(a *directory.Account, dest mailbox.Dest, err error) error {
 	if !errors.Is(err, mailbox.ErrNoRoot) || a == nil || a.Home == "" || dest.Root != a.Home {
 		return err
@@ -63,7 +63,8 @@ func said(root string, a *directory.Account) (mailbox.Dest, error) {
 	if path.IsAbs(below) {
 		inside, ok := strings.CutPrefix(below, strings.TrimSuffix(root, "/")+"/")
 		if !ok {
-			return mailbox.Dest{}, fmt.Errorf("%w %s: mailbox %q is not below %s, where the store is", errAccount, a.Address, a.Mailbox, root)
+			return mailbox.Dest{}, fmt.Errorf("%w %s: mailbox %q is not below %s, where the store is",
+				errAccount, a.Address, a.Mailbox, root)
 		}
 		below = inside
 	}

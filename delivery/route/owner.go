@@ -26,7 +26,7 @@ type Owners struct {
 	Default mailbox.Owner
 }
 
-// Of gives the owner of an account's Maildir. Delivering as another than the directory says would
+// Of returns the owner of an account's Maildir. Delivering as another than the directory says would
 // make files that the account's reader cannot read, or that others can.
 func (o Owners) Of(a *directory.Account) (mailbox.Owner, error) {
 	if a.Owner == nil {
@@ -39,11 +39,15 @@ func (o Owners) Of(a *directory.Account) (mailbox.Owner, error) {
 	case !o.Allowed && owner.UID == o.Self:
 		return mailbox.Owner{}, nil
 	case !o.Allowed:
-		return mailbox.Owner{}, fmt.Errorf("%w %s: is user %s's, and this is user %d, who delivers for no other (store.owners is false)", errAccount, a.Address, owner, o.Self)
+		return mailbox.Owner{}, fmt.Errorf(
+			"%w %s: is user %s's, and this is user %d, who delivers for no other (store.owners is false)",
+			errAccount, a.Address, owner, o.Self)
 	case owner.UID < o.FirstUID:
-		return mailbox.Owner{}, fmt.Errorf("%w %s: uid %d is under store.first_valid_uid, %d", errAccount, a.Address, owner.UID, o.FirstUID)
+		return mailbox.Owner{}, fmt.Errorf("%w %s: uid %d is under store.first_valid_uid, %d",
+			errAccount, a.Address, owner.UID, o.FirstUID)
 	case owner.GID < o.FirstGID:
-		return mailbox.Owner{}, fmt.Errorf("%w %s: gid %d is under store.first_valid_gid, %d", errAccount, a.Address, owner.GID, o.FirstGID)
+		return mailbox.Owner{}, fmt.Errorf("%w %s: gid %d is under store.first_valid_gid, %d",
+			errAccount, a.Address, owner.GID, o.FirstGID)
 	}
 	return owner, nil
 }

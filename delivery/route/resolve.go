@@ -125,12 +125,16 @@ func (x *expansion) first(ctx context.Context, domain *Domain, candidates ...can
 var errNoMailbox = &lmtp.Error{Code: 550, Enhanced: "5.1.1", Text: "no such mailbox here", Rule: "account"}
 
 // notNow is the reply while a directory cannot answer, or has something that makes no sense, or while
-// two of them have the address: the mail of a mailbox is not given to whoever has the other one.
+// two of them have the address: the mail of one mailbox must not go to the other.
 func notNow(cause error) error {
 	if overlap := (*directory.Overlap)(nil); errors.As(cause, &overlap) {
-		return &lmtp.Error{Code: 451, Enhanced: "4.3.5", Text: "address has two mailboxes here", Rule: "claimed_twice", Cause: cause}
+		return &lmtp.Error{
+			Code: 451, Enhanced: "4.3.5", Text: "address has two mailboxes here", Rule: "claimed_twice", Cause: cause,
+		}
 	}
-	return &lmtp.Error{Code: 451, Enhanced: "4.4.3", Text: "cannot look the mailbox up now", Rule: "directory", Cause: cause}
+	return &lmtp.Error{
+		Code: 451, Enhanced: "4.4.3", Text: "cannot look the mailbox up now", Rule: "directory", Cause: cause,
+	}
 }
 
 // NoAnswer reports whether the reply of a Decision says that a directory cannot answer, or that several have the

@@ -90,7 +90,7 @@ func (q *question) decide(ctx context.Context) Decision {
 	return Decision{Actions: actions, Err: q.router.Reply(err)}
 }
 
-// action gives what is to be done for an account, and why it refuses the message.
+// action returns what is to be done for an account, and why it refuses the message.
 func (q *question) action(ctx context.Context, f Resolution) (Action, error) {
 	refused := q.refuseAccount(f.Account)
 	if refused != nil && q.steps == nil {
@@ -109,7 +109,7 @@ func (q *question) action(ctx context.Context, f Resolution) (Action, error) {
 	return a, refused
 }
 
-// refuseAccount refuses what an account takes from nobody, or not for its present owner.
+// refuseAccount refuses what an account never takes, and mail for an earlier owner.
 func (q *question) refuseAccount(a *directory.Account) error {
 	to := q.recipient.To
 	if err := refuseInternationalized(a, to); err != nil {

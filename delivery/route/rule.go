@@ -38,7 +38,7 @@ const (
 	RuleContains
 )
 
-// String gives the test in words.
+// String returns the test in words.
 func (t RuleTest) String() string { return [...]string{"exists", "equals", "contains"}[t] }
 
 // isFor reports whether the rule is for an account.
@@ -65,7 +65,7 @@ func (r *Router) Asks(name []byte) bool {
 	return slices.ContainsFunc(r.Rules, func(rule Rule) bool { return strings.EqualFold(rule.Field, string(name)) })
 }
 
-// Fitting gives the rules that fit a header, in order.
+// Fitting returns the rules that fit a header, in order.
 func (r *Router) Fitting(header textproto.Header) []*Rule {
 	var fitting []*Rule
 	for i := range r.Rules {
@@ -76,7 +76,7 @@ func (r *Router) Fitting(header textproto.Header) []*Rule {
 	return fitting
 }
 
-// File gives what becomes of an action by the first of the fitting rules that is for its account: the message goes
+// File changes an action by the first of the fitting rules that is for its account: the message goes
 // into the rule's folder, or into the inbox where that is missing and not made. Where it cannot be found out whether it
 // is there, the delivery will say why.
 func (r *Router) File(a Action, fitting []*Rule) Action {

@@ -10,12 +10,16 @@ import (
 )
 
 var (
-	errNewOwner     = &lmtp.Error{Code: 550, Enhanced: "5.7.17", Text: "the mailbox has another owner since", Rule: "owner_since"}
-	errUnknownOwner = &lmtp.Error{Code: 550, Enhanced: "5.7.19", Text: "since when the mailbox has its owner is not known", Rule: "owner_since"}
+	errNewOwner = &lmtp.Error{
+		Code: 550, Enhanced: "5.7.17", Text: "the mailbox has another owner since", Rule: "owner_since",
+	}
+	errUnknownOwner = &lmtp.Error{
+		Code: 550, Enhanced: "5.7.19", Text: "since when the mailbox has its owner is not known", Rule: "owner_since",
+	}
 )
 
-// RefuseOwner says whether a mailbox can have had another owner than now at the given time.
-// It is no question of a role, which changes hands by its nature (RFC 7293 §10).
+// RefuseOwner refuses a mailbox that can have had another owner than now at the given time (RFC 7293 §5).
+// It does not refuse a role, which changes hands by its nature (RFC 7293 §10).
 func RefuseOwner(a *directory.Account, to address.Address, since time.Time) error {
 	switch {
 	case since.IsZero() || isRole(to.Local):
@@ -32,7 +36,8 @@ func RefuseOwner(a *directory.Account, to address.Address, since time.Time) erro
 var roles = map[string]bool{
 	"info": true, "marketing": true, "sales": true, "support": true, // §3
 	"abuse": true, "noc": true, "security": true, // §4
-	"postmaster": true, "hostmaster": true, "usenet": true, "news": true, "webmaster": true, "www": true, "uucp": true, "ftp": true, // §5
+	"postmaster": true, "hostmaster": true, "usenet": true, "news": true, // §5
+	"webmaster": true, "www": true, "uucp": true, "ftp": true,
 }
 
 func isRole(local string) bool { return roles[strings.ToLower(local)] }

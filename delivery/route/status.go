@@ -33,7 +33,7 @@ var statuses = []status{
 	{context.Canceled, 451, "4.3.2", "delivery was interrupted, try again soon", "shutdown"},
 }
 
-// Reply gives the error that a client is answered with, an *lmtp.Error with err as its cause, and nil for nil. An
+// Reply returns the error that a client is answered with, an *lmtp.Error with err as its cause, and nil for nil. An
 // error that is in no row is temporary: 451 4.3.0.
 func (r *Router) Reply(err error) error {
 	if err == nil {
