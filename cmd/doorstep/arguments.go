@@ -71,10 +71,13 @@ func wrongFlag(cmd *cobra.Command, err error) error {
 	}
 	hint := ""
 	var unknown *pflag.NotExistError
+	var wrong *pflag.InvalidValueError
 	if errors.As(err, &unknown) {
 		if like := likeFlag(cmd, unknown.GetSpecifiedName()); like != "" {
 			hint = "did you mean --" + like + "?"
 		}
+	} else if errors.As(err, &wrong) {
+		err, hint = wrongValue(wrong)
 	}
 	return mistake(cmd, err, hint)
 }
@@ -118,6 +121,19 @@ func helpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [VERB]",
 		Short: "Print how a verb is used",
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			about, _, err := cmd.Root().Find(args)
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			var verbs []string
+			for _, verb := range about.Commands() {
+				if verb.IsAvailableCommand() {
+					verbs = append(verbs, verb.Name()+"\t"+verb.Short)
+				}
+			}
+			return verbs, cobra.ShellCompDirectiveNoFileComp
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			about, rest, err := cmd.Root().Find(args)
 			if err != nil {

@@ -121,5 +121,6 @@ func rootCommand() *cobra.Command {
 			wantsVerb(cmd)
 		}
 	}
+	complete(root)
 	return root
 }

@@ -73,7 +73,7 @@ var mistakes = []slip{
 	onTheLine("protocol", `send: --protocol "smpt" is not known`, "send", "--protocol", "smpt", "--to", "a@example.org"),
 	onTheLine("number of messages", `send: --count 0 is out of range`, "send", "--count", "0", "--to", "a@example.org"),
 	onTheLine("sessions of one", `send: --sessions goes with --count`, "send", "--sessions", "4", "--to", "a@example.org"),
-	onTheLine("not a number", `send: invalid argument "x"`, "send", "--count", "x", "--to", "a@example.org"),
+	onTheLine("not a number", `send: --count "x" is not a whole number`, "send", "--count", "x", "--to", "a@example.org"),
 	// Files.
 	onTheLine("no configuration", `read configuration: open nothing.toml: no such file`, "check", "-c", "nothing.toml"),
 	onTheLine("a directory", `read mail: is a directory`, "check", "-c", "mail"),

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"slices"
 	"strings"
 	"time"
 
@@ -48,15 +47,16 @@ func sendCommand() *cobra.Command {
 			"  doorstep send --server tcp:127.0.0.1:2525 --protocol esmtp --to 用户@例え.example",
 		Args: atMostOneArgument,
 	}
-	r := &sendRequest{}
+	r := &sendRequest{protocol: "lmtp", body: "auto", utf8: "auto"}
 	flags := cmd.Flags()
 	flags.StringVarP(&r.server, "server", "s", devServer, "where to: unix:`PATH` or tcp:HOST:PORT")
-	flags.StringVarP(&r.protocol, "protocol", "p", "lmtp", "`lmtp` or esmtp")
+	flags.VarP(&choice{&r.protocol, []string{"lmtp", "esmtp"}}, "protocol", "p", "`lmtp` or esmtp")
 	flags.StringVar(&r.hello, "hello", "localhost", "the `name` to say hello with")
 	flags.StringVarP(&r.from, "from", "f", "", "the reverse-path `address`; empty for the null path <>")
 	flags.StringArrayVarP(&r.to, "to", "t", nil, "a recipient's `address`; may be repeated")
-	flags.StringVar(&r.body, "body", "auto", "the BODY parameter: 7bit, 8bitmime, none or `auto`")
-	flags.StringVar(&r.utf8, "smtputf8", "auto", "ask for SMTPUTF8: always, never or `auto`")
+	flags.Var(&choice{&r.body, []string{"auto", "7bit", "8bitmime", "none"}}, "body", "the BODY parameter: 7bit, 8bitmime, none or `auto`")
+	flags.Var(&choice{&r.utf8, []string{"auto", "always", "never"}}, "smtputf8", "ask for SMTPUTF8: always, never or `auto`")
+	_ = cmd.RegisterFlagCompletionFunc("server", cobra.FixedCompletions([]string{"unix:", "tcp:"}, cobra.ShellCompDirectiveNoSpace|cobra.ShellCompDirectiveNoFileComp))
 	r.security.flags(flags)
 	r.load.flags(flags)
 	flags.DurationVar(&r.timeout, "timeout", 5*time.Minute, "how long to wait for each answer")
@@ -87,26 +87,14 @@ func (r *sendRequest) check() error {
 	if len(r.to) == 0 {
 		return usage(errors.New("send: no recipient"), "doorstep send --to alice@example.org")
 	}
+	if r.timeout <= 0 {
+		return usage(fmt.Errorf("send: --timeout %v is out of range", r.timeout), "write 30s or 5m")
+	}
 	if r.wait < 0 {
 		return usage(fmt.Errorf("send: --wait %v is negative", r.wait), "0 to give up at once")
 	}
 	if _, _, err := client.ParseTarget(r.server); err != nil {
 		return usage(fmt.Errorf("send: %w", err), "--server unix:PATH or tcp:HOST:PORT")
-	}
-	for _, choice := range []struct {
-		flag  string
-		value *string
-		among []string
-	}{
-		{"protocol", &r.protocol, []string{"lmtp", "esmtp"}},
-		{"body", &r.body, []string{"auto", "7bit", "8bitmime", "none"}},
-		{"smtputf8", &r.utf8, []string{"auto", "always", "never"}},
-		{"tls", &r.security.tls, []string{"off", "starttls", "required", "implicit"}},
-	} {
-		*choice.value = strings.ToLower(*choice.value)
-		if !slices.Contains(choice.among, *choice.value) {
-			return usage(fmt.Errorf("send: --%s %q is not known", choice.flag, *choice.value), "it is one of "+strings.Join(choice.among, ", "))
-		}
 	}
 	return r.security.check()
 }

@@ -49,7 +49,7 @@ func (l *sendLoad) check(changed func(string) bool) error {
 		return usage(fmt.Errorf("send: --count %d is out of range", l.count), "1 to 100000000")
 	case l.sessions < 1 || l.sessions > 10_000:
 		return usage(fmt.Errorf("send: --sessions %d is out of range", l.sessions), "1 to 10000")
-	case l.rate < 0 || l.rate > 1e6:
+	case !(l.rate >= 0 && l.rate <= 1e6): // NaN is neither
 		return usage(fmt.Errorf("send: --rate %g is out of range", l.rate), "0 to 1000000")
 	case l.perConnection < 0:
 		return usage(fmt.Errorf("send: --per-connection %d is negative", l.perConnection), "0 for any number")

@@ -26,7 +26,8 @@ var tlsModes = map[string]client.TLSMode{
 }
 
 func (s *sendSecurity) flags(flags *pflag.FlagSet) {
-	flags.StringVar(&s.tls, "tls", "off", "`off`, starttls (if offered), required (STARTTLS or nothing) or implicit")
+	s.tls = "off"
+	flags.Var(&choice{&s.tls, []string{"off", "starttls", "required", "implicit"}}, "tls", "`off`, starttls (if offered), required (STARTTLS or nothing) or implicit")
 	flags.StringVar(&s.ca, "ca", "", "a `file` of certificates that vouch for the server; empty for the system's")
 	flags.BoolVar(&s.insecure, "insecure", false, "take any certificate of the server's")
 	flags.StringVar(&s.user, "auth-user", "", "the `name` to authenticate as; empty for no authentication")

@@ -32,46 +32,41 @@ func userCommand() *cobra.Command {
 var userFields = []struct {
 	flag, usage string
 	set         func(a *directory.Account, text string) error
+	words       []string // where it is one of these
 }{
 	{"quota", "what the mailbox may hold: a `size` such as 2GiB; 0 for no limit", func(a *directory.Account, text string) (err error) {
 		a.Quota.Bytes, err = config.ParseSize(text)
 		return err
-	}},
+	}, nil},
 	{"messages", "how many messages the mailbox may hold, a `number`; 0 for no limit", func(a *directory.Account, text string) (err error) {
 		a.Quota.Messages, err = strconv.ParseInt(text, 10, 64)
 		if err != nil || a.Quota.Messages < 0 {
 			return fmt.Errorf("%q is not a number of messages", text)
 		}
 		return nil
-	}},
+	}, nil},
 	{"home", "the `path` of the home directory, for {home} in store.path", func(a *directory.Account, text string) error {
 		a.Home = text
 		return nil
-	}},
+	}, nil},
 	{"mailbox", "the `path` of the Maildir, where it is not where store.path says: below the root of the store", func(a *directory.Account, text string) error {
 		a.Mailbox = text
 		return nil
-	}},
-	{"uid", "the `user` who owns the mailbox, by name or number; none for whoever runs the server", setOwner(config.UserID, func(o *directory.Owner) *uint32 { return &o.UID })},
-	{"gid", "the `group` that owns the mailbox, by name or number", setOwner(config.GroupID, func(o *directory.Owner) *uint32 { return &o.GID })},
+	}, nil},
+	{"uid", "the `user` who owns the mailbox, by name or number; none for whoever runs the server", setOwner(config.UserID, func(o *directory.Owner) *uint32 { return &o.UID }), nil},
+	{"gid", "the `group` that owns the mailbox, by name or number", setOwner(config.GroupID, func(o *directory.Owner) *uint32 { return &o.GID }), nil},
 	{"disabled", "refuse mail: defer for now, reject for good; no takes it again", func(a *directory.Account, text string) error {
 		if text == "no" {
 			text = ""
-		} else if text != "defer" && text != "reject" {
-			return fmt.Errorf("%q is not defer, reject or no", text)
 		}
 		a.Disabled = text
 		return nil
-	}},
-	{"owner-since", "since when the mailbox has its present owner: 2014-04-03T23:01:00Z, or a date, which stands for its end; none where that is not known", setOwnerSince},
+	}, []string{"defer", "reject", "no"}},
+	{"owner-since", "since when the mailbox has its present owner: 2014-04-03T23:01:00Z, or a date, which stands for its end; none where that is not known", setOwnerSince, nil},
 	{"eai", "whether the mailbox takes internationalized mail", func(a *directory.Account, text string) error {
-		yes, err := strconv.ParseBool(text)
-		a.ASCIIOnly = !yes
-		if err != nil {
-			return fmt.Errorf("%q is not true or false", text)
-		}
+		a.ASCIIOnly = text == "false"
 		return nil
-	}},
+	}, []string{"true", "false"}},
 }
 
 // setOwner sets one half of the owner.
@@ -115,6 +110,10 @@ func setOwnerSince(a *directory.Account, text string) error {
 // fieldFlags adds the flags of userFields to a verb.
 func fieldFlags(cmd *cobra.Command) {
 	for _, f := range userFields {
+		if f.words != nil {
+			cmd.Flags().Var(&choice{new(string), f.words}, f.flag, f.usage)
+			continue
+		}
 		cmd.Flags().String(f.flag, "", f.usage)
 	}
 }
