@@ -46,11 +46,12 @@ func BenchmarkDeliver(b *testing.B) {
 					}
 				}
 				inSessions(b, sessions, func(n int64) (outcome error) {
-					m := s.NewMessage()
-					m.Add(dests[n%benchMaildirs], header)
-					if _, err := m.Write(wire); err != nil {
+					c := s.NewContent()
+					defer c.Close()
+					if _, err := c.Write(wire); err != nil {
 						return err
 					}
+					m := c.Deliver(Copy{To: dests[n%benchMaildirs], Header: header})
 					m.Commit(context.Background(), func(_ int, err error) { outcome = err })
 					return outcome
 				})
@@ -78,11 +79,12 @@ func BenchmarkQuota(b *testing.B) {
 						}
 					}
 					inSessions(b, sessions, func(n int64) (outcome error) {
-						m := s.NewMessage()
-						m.Add(dests[n%boxes], nil)
-						if _, err := m.Write(wire); err != nil {
+						c := s.NewContent()
+						defer c.Close()
+						if _, err := c.Write(wire); err != nil {
 							return err
 						}
+						m := c.Deliver(Copy{To: dests[n%boxes]})
 						m.Commit(context.Background(), func(_ int, err error) { outcome = err })
 						return outcome
 					})

@@ -66,7 +66,7 @@ func TestBusyMailbox(t *testing.T) {
 		}
 
 		// A message with more copies for the busy one than it has workers.
-		m := s.NewMessage()
+		m := begin(s)
 		for range 2 * copiesAtOnce {
 			m.Add(busy, nil)
 		}
@@ -110,15 +110,15 @@ func TestBusyMailboxTimeout(t *testing.T) {
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 		defer cancel()
-		for _, commit := range []func(m *Message) error{
-			func(m *Message) error {
+		for _, commit := range []func(m *outgoing) error{
+			func(m *outgoing) error {
 				outcomes := make(chan error, 2)
 				m.Commit(ctx, func(_ int, err error) { outcomes <- err })
 				return errors.Join(<-outcomes, <-outcomes)
 			},
-			func(m *Message) error { return m.CommitAll(ctx) },
+			func(m *outgoing) error { return m.CommitAll(ctx) },
 		} {
-			m := s.NewMessage()
+			m := begin(s)
 			m.Add(busy, nil)
 			m.Add(busy, nil)
 			_, _ = m.Write([]byte("second\r\n"))
@@ -143,7 +143,7 @@ func TestBusyMailboxesInAnyOrder(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 40 {
 		all.Go(func() {
-			m := s.NewMessage()
+			m := begin(s)
 			for _, d := range [][]Dest{{a, b}, {b, a}, {a, a, b}, {b}}[i%4] {
 				m.Add(d, nil)
 			}

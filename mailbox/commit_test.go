@@ -19,8 +19,8 @@ func TestCommitAll(t *testing.T) {
 	for i := range dests {
 		dests[i] = Dest{Root: root, Path: fmt.Sprintf("u%d", i)}
 	}
-	message := func() *Message {
-		m := s.NewMessage()
+	message := func() *outgoing {
+		m := begin(s)
 		for _, d := range dests {
 			m.Add(d, nil)
 		}
@@ -110,7 +110,7 @@ func TestContext(t *testing.T) {
 			return nil
 		}
 		before := len(in(t, to.String(), "new"))
-		m := s.NewMessage()
+		m := begin(s)
 		m.Add(to, nil)
 		_, _ = m.Write([]byte("x\r\n"))
 		m.Commit(ctx, func(_ int, err error) {
@@ -142,7 +142,7 @@ func TestContextAll(t *testing.T) {
 		sys := newProbe()
 		s := open(t, Options{Create: true}, sys)
 		ctx, cancel := context.WithCancel(context.Background())
-		m := s.NewMessage()
+		m := begin(s)
 		for i := range 3 {
 			m.Add(Dest{Root: root, Path: fmt.Sprintf("u%d", i)}, nil)
 		}

@@ -63,7 +63,7 @@ func TestEverySyncIsNeeded(t *testing.T) {
 // deliver delivers one message and reports the path of each copy that is stored. The error is that
 // of one that is not.
 func deliver(s *Store, wire string, stored func(path string), dests ...Dest) (failed error) {
-	m := s.NewMessage()
+	m := begin(s)
 	for _, d := range dests {
 		m.Add(d, nil)
 	}

@@ -22,13 +22,17 @@ func TestDrop(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer store.Close()
-				m := store.NewMessage()
+				c := store.NewContent()
+				defer c.Close()
 				boxes := []string{"a", "b", "c"}
+				var copies []mailbox.Copy
 				for _, box := range boxes {
-					m.Add(mailbox.Dest{Root: root, Path: box}, []byte("X: "+box+"\r\n"))
+					to := mailbox.Dest{Root: root, Path: box}
+					copies = append(copies, mailbox.Copy{To: to, Header: []byte("X: " + box + "\r\n")})
 				}
+				m := c.Deliver(copies...)
 				content := append([]byte("\r\n"), bytes.Repeat([]byte("0123456789abcdef\r\n"), size/18)...)
-				if _, err := m.Write(content); err != nil {
+				if _, err := c.Write(content); err != nil {
 					t.Fatal(err)
 				}
 				why := errors.New("no")

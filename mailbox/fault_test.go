@@ -124,7 +124,7 @@ func (sc scenario) deliver(t *testing.T, s *Store, wire string, dests []Dest) []
 	if !sc.together {
 		return send(t, s, wire, dests...)
 	}
-	m := s.NewMessage()
+	m := begin(s)
 	for _, d := range dests {
 		m.Add(d, nil)
 	}

@@ -33,11 +33,14 @@ func TestHooksAreTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, all := range []bool{false, true} {
-		m := store.NewMessage()
-		m.Add(mailbox.Dest{Root: root, Path: "a"}, []byte("X: a\r\n"))
-		m.Add(mailbox.Dest{Root: root, Path: "b"}, []byte("X: b\r\n"))
-		m.Add(mailbox.Dest{Root: root + "/missing", Path: "c"}, []byte("X: c\r\n"))
-		m.Write([]byte("hello\r\n"))
+		content := store.NewContent()
+		defer content.Close()
+		content.Write([]byte("hello\r\n"))
+		m := content.Deliver(
+			mailbox.Copy{To: mailbox.Dest{Root: root, Path: "a"}, Header: []byte("X: a\r\n")},
+			mailbox.Copy{To: mailbox.Dest{Root: root, Path: "b"}, Header: []byte("X: b\r\n")},
+			mailbox.Copy{To: mailbox.Dest{Root: root + "/missing", Path: "c"}, Header: []byte("X: c\r\n")},
+		)
 		if all {
 			if err := m.CommitAll(context.Background()); err == nil {
 				t.Error("a copy without a root was stored")

@@ -51,7 +51,7 @@ func deliverForEver(root string, set crashSetting) {
 				if n%8 == 7 {
 					text = strings.Repeat(text, 1+2*largeBuffer/len(text))
 				}
-				m := s.NewMessage()
+				m := begin(s)
 				dests := []Dest{set.dest(root, worker, "own")}
 				for i := range set.copies {
 					dests = append(dests, set.dest(root, n+i, "shared"))

@@ -248,7 +248,7 @@ func TestFirstDeliveries(t *testing.T) {
 				for i := range 8 {
 					to := Dest{Root: root, Path: fmt.Sprintf("d/u%d", i%2)}
 					wg.Go(func() {
-						m := s.NewMessage()
+						m := begin(s)
 						m.Add(to, nil)
 						_, _ = m.Write([]byte("x\r\n"))
 						if err := commit(t, m, 1)[0]; err != nil {

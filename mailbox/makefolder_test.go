@@ -330,7 +330,7 @@ func TestSubscribeWaits(t *testing.T) {
 		}
 		return nil
 	}
-	m := s.NewMessage()
+	m := begin(s)
 	m.Add(to, nil)
 	m.Commit(ctx, func(_ int, err error) {
 		if !errors.Is(err, context.Canceled) {

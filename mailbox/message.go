@@ -23,8 +23,6 @@ type Message struct {
 	ended   bool
 	shares  durable.Shares
 	dropped map[*delivery]error // why these are not to be delivered
-
-	closes bool // the content, when it has ended: it was made by NewMessage
 }
 
 func (m *Message) store() *Store { return m.content.store }
@@ -90,9 +88,6 @@ func (m *Message) abort() {
 func (m *Message) release() {
 	for _, d := range m.deliveries {
 		d.Return()
-	}
-	if m.closes {
-		m.content.Close()
 	}
 }
 

@@ -357,7 +357,7 @@ func TestOwnersShareNoFile(t *testing.T) {
 	alice, bob := owners(t)
 	s := open(t, Options{Create: true, Spool: t.TempDir()}, kernel.Linux{})
 	wire, _ := lines(2*largeBuffer + 1000)
-	m := s.NewMessage()
+	m := begin(s)
 	m.Add(alice, nil)
 	m.Add(bob, nil)
 	if _, err := m.Write([]byte(wire)); err != nil {
@@ -368,7 +368,7 @@ func TestOwnersShareNoFile(t *testing.T) {
 			t.Errorf("%s has %q before the end of the content", d, left)
 		}
 	}
-	m.Abort()
+	m.Close()
 	if left := in(t, s.opts.Spool); left != nil {
 		t.Errorf("left behind: %q", left)
 	}
@@ -381,7 +381,7 @@ func TestOwnerReplacesCarrier(t *testing.T) {
 	second.Path = "d/u0/Second"
 	s := open(t, Options{Create: true}, kernel.Linux{})
 	wire, _ := lines(2*largeBuffer + 1000)
-	m := s.NewMessage()
+	m := begin(s)
 	m.Add(alice, nil)
 	m.Add(second, nil)
 	if _, err := m.Write([]byte(wire)); err != nil {
@@ -428,7 +428,7 @@ func TestOwnersAtOnce(t *testing.T) {
 			for range 30 {
 				func() {
 					defer func() { _ = recover() }()
-					m := s.NewMessage()
+					m := begin(s)
 					m.Add([]Dest{alice, bob}[i%2], nil)
 					_, _ = m.Write([]byte("x\r\n"))
 					m.Commit(context.Background(), func(int, error) {})

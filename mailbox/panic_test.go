@@ -98,7 +98,7 @@ func TestDonePanics(t *testing.T) {
 	for _, busy := range []bool{false, true} {
 		t.Run(fmt.Sprintf("busy %t", busy), func(t *testing.T) {
 			s := open(t, Options{Create: true, PerMailbox: 1}, newProbe())
-			m := s.NewMessage()
+			m := begin(s)
 			root := scratch(t)
 			for i := range 5 {
 				path := fmt.Sprintf("d/u%d", i)

@@ -74,7 +74,7 @@ func deliverUntilCut(t *testing.T, disk *loopDisk, durability Durability) map[st
 			for n := 0; ; n++ {
 				to := Dest{Root: disk.dir, Path: fmt.Sprintf("d%d/u%d", n%50, session/2)}
 				text := strings.Repeat(fmt.Sprintf("%d/%d\r\n", session, n), 1+rand.IntN(1000)) + "end\r\n"
-				m := s.NewMessage()
+				m := begin(s)
 				m.Add(to, nil)
 				_, _ = m.Write([]byte(text)) // its error is the copy's
 				var outcome error

@@ -263,10 +263,37 @@ func open(t testing.TB, o Options, sys kernel.System) *Store {
 	return s
 }
 
+// An outgoing is a message whose copies are named before its content, and whose content is closed when it has ended.
+type outgoing struct {
+	*Content
+	*Message
+}
+
+func begin(s *Store) *outgoing {
+	c := s.NewContent()
+	return &outgoing{c, c.Deliver()}
+}
+
+// Add names a copy.
+func (m *outgoing) Add(to Dest, header []byte) int {
+	m.Deliver(Copy{To: to, Header: header})
+	return len(m.deliveries) - 1
+}
+
+func (m *outgoing) Commit(ctx context.Context, done func(copy int, err error)) {
+	defer m.Close()
+	m.Message.Commit(ctx, done)
+}
+
+func (m *outgoing) CommitAll(ctx context.Context) error {
+	defer m.Close()
+	return m.Message.CommitAll(ctx)
+}
+
 // send delivers content to dests and returns the outcome of each copy.
 func send(t testing.TB, s *Store, content string, dests ...Dest) []error {
 	t.Helper()
-	m := s.NewMessage()
+	m := begin(s)
 	for _, d := range dests {
 		m.Add(d, nil)
 	}
@@ -274,8 +301,13 @@ func send(t testing.TB, s *Store, content string, dests ...Dest) []error {
 	return commit(t, m, len(dests))
 }
 
+// committed is what can be.
+type committed interface {
+	Commit(ctx context.Context, done func(copy int, err error))
+}
+
 // commit commits m and returns the outcomes, each of which must come once.
-func commit(t testing.TB, m *Message, copies int) []error {
+func commit(t testing.TB, m committed, copies int) []error {
 	t.Helper()
 	var mu sync.Mutex
 	outcomes, seen := make([]error, copies), make([]int, copies)

@@ -339,7 +339,7 @@ func TestQuotaConcurrent(t *testing.T) {
 	for range sessions {
 		wg.Go(func() {
 			for range each {
-				m := s.NewMessage()
+				m := begin(s)
 				m.Add(d, nil)
 				_, _ = m.Write([]byte(wire))
 				m.Commit(context.Background(), func(_ int, err error) {
@@ -387,10 +387,10 @@ func TestQuotaTogether(t *testing.T) {
 	full := Dest{Root: root, Path: "full", Quota: Quota{Messages: 1}}
 	put(t, full, "cur/1.a,S=100", 100)
 	all := func(ignore bool) error {
-		m := s.NewMessage()
+		m := begin(s)
 		m.Add(roomy, nil)
 		if m.Add(full, nil); ignore {
-			m.IgnoreQuota(1)
+			m.deliveries[1].ignoreQuota = true
 		}
 		_, _ = m.Write([]byte("x\r\n"))
 		return m.CommitAll(t.Context())

@@ -31,7 +31,7 @@ func TestSharedSyncFails(t *testing.T) {
 		}
 		for i := range 10 {
 			go func() {
-				m := s.NewMessage()
+				m := begin(s)
 				m.Add(to, nil)
 				_, _ = m.Write(fmt.Appendf(nil, "%d\r\n", i))
 				m.Commit(context.Background(), func(_ int, err error) {
@@ -138,7 +138,7 @@ func TestFrozenFileSystem(t *testing.T) {
 			}
 			// In one transaction too: the outcome of the healthy copy does not wait.
 			told := make(chan int, 2)
-			m := s.NewMessage()
+			m := begin(s)
 			m.Add(frozen, nil)
 			m.Add(healthy, nil)
 			_, _ = m.Write([]byte("both\r\n"))

@@ -67,7 +67,7 @@ func TestSingleCopy(t *testing.T) {
 						tt.sys(sys)
 					}
 					s := open(t, Options{Create: true, SingleCopy: !tt.off, Durability: durability}, sys)
-					m := s.NewMessage()
+					m := begin(s)
 					var dests []Dest
 					for i := range copies {
 						dests = append(dests, Dest{Root: root, Path: fmt.Sprintf("d/u%d", i)})

@@ -25,7 +25,7 @@ func TestSizes(t *testing.T) {
 		for j, piece := range []int{997, 32 << 10, 1 << 20} {
 			content := bytes.Repeat([]byte("line\rof \n text\r\n"), size/16+1)[:size]
 			a, b := Dest{Root: root, Path: fmt.Sprintf("a%d.%d", i, j)}, Dest{Root: root, Path: fmt.Sprintf("b%d.%d", i, j)}
-			m := s.NewMessage()
+			m := begin(s)
 			m.Add(a, []byte("To: a\r\n"))
 			m.Add(b, []byte("To: somebody longer\r\n"))
 			for rest := content; len(rest) > 0; rest = rest[min(piece, len(rest)):] {
@@ -62,7 +62,7 @@ func TestBoundedMemory(t *testing.T) {
 	p := []byte(block)[:piece]
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	m := s.NewMessage()
+	m := begin(s)
 	m.Add(Dest{Root: root, Path: "u0"}, nil)
 	m.Add(Dest{Root: root, Path: "u1"}, nil)
 	for range size / piece {
@@ -108,7 +108,7 @@ func TestFailover(t *testing.T) {
 					}
 					return nil
 				}
-				m := s.NewMessage()
+				m := begin(s)
 				for i, d := range dests {
 					m.Add(d, fmt.Appendf(nil, "Delivered-To: user%0*d\r\n", i+1, i))
 				}
@@ -150,7 +150,7 @@ func TestNobodyLeft(t *testing.T) {
 		return nil
 	}
 	wire, _ := lines(2 * largeBuffer)
-	m := s.NewMessage()
+	m := begin(s)
 	m.Add(Dest{Root: root, Path: "u0"}, nil)
 	m.Add(Dest{Root: filepath.Join(root, "lost"), Path: "u1"}, nil)
 	if _, err := m.Write([]byte(wire)); err == nil {
@@ -167,11 +167,11 @@ func TestNobodyLeft(t *testing.T) {
 		t.Errorf("left open: %q", open)
 	}
 
-	alone := s.NewMessage()
+	alone := begin(s)
 	if _, err := alone.Write([]byte(wire)); err == nil {
 		t.Error("content without copies was taken")
 	}
-	alone.Abort()
+	alone.Close()
 }
 
 // lossyDisk reads zeros back, as a disk does whose write-back failed behind our back.
@@ -204,14 +204,14 @@ func TestAbort(t *testing.T) {
 		root := scratch(t)
 		sys := newProbe()
 		s := open(t, Options{Create: true}, sys)
-		m := s.NewMessage()
+		m := begin(s)
 		m.Add(Dest{Root: root, Path: "u0"}, nil)
 		m.Add(Dest{Root: root, Path: "u1"}, nil)
 		if _, err := m.Write([]byte(content)); err != nil {
 			t.Fatal(err)
 		}
-		m.Abort()
-		m.Abort()
+		m.Close()
+		m.Close()
 		for _, err := range commit(t, m, 2) {
 			if err == nil {
 				t.Error("committed after Abort")
@@ -231,12 +231,12 @@ func TestAbort(t *testing.T) {
 	}
 
 	root := scratch(t)
-	m := open(t, Options{Create: true}, kernel.Linux{}).NewMessage()
+	m := begin(open(t, Options{Create: true}, kernel.Linux{}))
 	m.Add(Dest{Root: root, Path: "u0"}, nil)
 	if err := commit(t, m, 1)[0]; err != nil {
 		t.Fatal(err)
 	}
-	m.Abort()
+	m.Close()
 	if len(in(t, root, "u0", "new")) != 1 || m.Name(0) == "" {
 		t.Error("Abort took back what was committed")
 	}

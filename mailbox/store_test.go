@@ -36,7 +36,7 @@ func TestDeliver(t *testing.T) {
 			for _, durability := range durabilities {
 				to := Dest{Root: t.TempDir(), Path: "example.org/u"}
 				s := open(t, Options{Create: true, CRLF: tt.crlf, Durability: durability}, kernel.Linux{})
-				m := s.NewMessage()
+				m := begin(s)
 				if n := m.Add(to, []byte(header)); n != 0 {
 					t.Fatalf("first copy has number %d", n)
 				}
@@ -80,7 +80,7 @@ func TestOrder(t *testing.T) {
 				send(t, s, "first\r\n", to) // makes the Maildir
 				sys.take()
 
-				m := s.NewMessage()
+				m := begin(s)
 				m.Add(to, nil)
 				if _, err := m.Write([]byte(content)); err != nil {
 					t.Fatal(err)
@@ -172,12 +172,12 @@ func TestAllocations(t *testing.T) {
 		}
 	}
 	got := testing.AllocsPerRun(200, func() {
-		m := s.NewMessage()
-		m.Add(to, header)
-		if _, err := m.Write(p); err != nil {
+		c := s.NewContent()
+		defer c.Close()
+		if _, err := c.Write(p); err != nil {
 			t.Error(err)
 		}
-		m.Commit(context.Background(), done)
+		c.Deliver(Copy{To: to, Header: header}).Commit(context.Background(), done)
 	})
 	t.Logf("%v allocations", got)
 	if got >= 15 {
