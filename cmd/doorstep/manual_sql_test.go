@@ -1,6 +1,7 @@
 package main
 
 import (
+	"database/sql"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,7 +27,8 @@ var hosted = map[string][]string{
 	"mailcow": {
 		"INSERT INTO domain (domain) VALUES ('example.org')",
 		"INSERT INTO alias_domain (alias_domain, target_domain) VALUES ('example.net', 'example.org')",
-		"INSERT INTO mailbox (username, quota, local_part, domain) VALUES ('alice@example.org', 2147483648, 'alice', 'example.org')",
+		"INSERT INTO mailbox (username, quota, local_part, domain, attributes) VALUES ('alice@example.org', 2147483648, 'alice', " +
+			"'example.org', '{\"mailbox_format\": \"maildir:\"}')",
 		"INSERT INTO alias (address, goto, domain) VALUES ('alice@example.org', 'alice@example.org', 'example.org'), ('sales@example.org', 'alice@example.org', 'example.org'), ('@example.org', 'alice@example.org', 'example.org')",
 	},
 	"iredmail": {
@@ -55,6 +57,34 @@ func TestMySQLManual(t *testing.T) {
 	sqlManual(t, "mysql", peer.StartMariaDB(t), "doorstep", "postfixadmin", "mailcow", "iredmail", "modoboa")
 }
 
+// TestPostfixAdminManual is the same for PostfixAdmin's tables in SQLite.
+func TestPostfixAdminManual(t *testing.T) {
+	dir := place(t)
+	tables, err := os.ReadFile("../internal/hosting/testdata/postfixadmin.sqlite.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "postfixadmin.db")
+	db, err := sql.Open("sqlite", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range append([]string{string(tables)}, hosted["postfixadmin"]...) {
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatalf("%.300s: %v", statement, err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	configuration := "hostname = \"mail.example.org\"\npostmaster = \"alice@example.org\"\n[[listen]]\naddress = \"unix:lmtp\"\n" +
+		strings.ReplaceAll(manual(t, "sqlite.md", "postfixadmin"), "/var/lib/postfixadmin/postfixadmin.db", file)
+	if err := os.WriteFile(filepath.Join(dir, "doorstep.toml"), []byte(configuration), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	console(t, dir, manual(t, "sqlite.md", "postfixadmin lookup"))
+}
+
 // sqlManual runs the recipes of a page: its configuration for a project, and what lookup says then.
 func sqlManual(t *testing.T, driver string, db *peer.Database, schemas ...string) {
 	page := driver + ".md"
@@ -74,7 +104,7 @@ func sqlManual(t *testing.T, driver string, db *peer.Database, schemas ...string
 			configuration := "hostname = \"mail.example.org\"\npostmaster = \"alice@example.org\"\n[[listen]]\naddress = \"unix:lmtp\"\n" +
 				strings.NewReplacer(
 					`"/run/postgresql"`, `"`+db.Socket+"\"\nport = "+db.Port, "/run/mysqld/mysqld.sock", db.Socket,
-					"/etc/doorstep/database.password", db.PasswordFile,
+					"/etc/doorstep/database.password", db.PasswordFile, `"vmail"`, `"iredmail"`, // each in a database of its own here
 				).Replace(manual(t, page, schema))
 			if err := os.WriteFile(filepath.Join(dir, "doorstep.toml"), []byte(configuration), 0o600); err != nil {
 				t.Fatal(err)

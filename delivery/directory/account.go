@@ -15,8 +15,8 @@ type Account struct {
 	Key Key
 	// Home is the account's home directory, for store paths with {home}; "" when unknown.
 	Home string
-	// Disabled accounts refuse mail with Code 450 or 550 by configuration; "" means enabled,
-	// "defer" 450 4.2.1, "reject" 550 5.2.1.
+	// Disabled accounts refuse mail: "" means enabled, "defer" 450 4.2.1, "reject" 550 5.2.1, and
+	// "unknown" 550 5.1.1, as if the account did not exist, though no catch-all has its mail.
 	Disabled string
 	// ASCIIOnly accounts take no internationalized mail, because what reads them cannot show
 	// it: a transaction with SMTPUTF8 is refused with 550 5.6.9 (RFC 6531 §3.5).
@@ -31,6 +31,9 @@ type Account struct {
 	// Mailbox is the path of the Maildir where the directory says it, and not the store's
 	// template: relative to the store's root, or below it; "" when it does not.
 	Mailbox string
+	// Prefix takes the place of the store's template before its first name, for a directory that has
+	// mailboxes in several places: absolute, ending in "/", and there already; "" for the template's own.
+	Prefix string
 	// Fields is what else the directory says of the account, for those who show it.
 	Fields map[string]string
 }
@@ -57,8 +60,10 @@ func (a *Account) Check() error {
 		return Broken(a.Address, "has no address")
 	case a.Quota.Bytes < 0 || a.Quota.Messages < 0:
 		return Broken(a.Address, "quota is negative")
-	case a.Disabled != "" && a.Disabled != "defer" && a.Disabled != "reject":
-		return Broken(a.Address, "disabled is %q, not defer or reject", a.Disabled)
+	case a.Disabled != "" && a.Disabled != "defer" && a.Disabled != "reject" && a.Disabled != "unknown":
+		return Broken(a.Address, "disabled is %q, not defer, reject or unknown", a.Disabled)
+	case a.Prefix != "" && !(path.IsAbs(a.Prefix) && strings.HasSuffix(a.Prefix, "/") && isSafePath(a.Prefix)):
+		return Broken(a.Address, "prefix %q is not an absolute path that ends in /", a.Prefix)
 	}
 	if a.Home != "" && !(path.IsAbs(a.Home) && isSafePath(a.Home)) {
 		return Broken(a.Address, "home %q is not an absolute path", a.Home)

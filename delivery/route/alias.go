@@ -101,7 +101,7 @@ func (x *expansion) alias(ctx context.Context, key directory.Key, targets []stri
 		switch known := (*lmtp.Error)(nil); {
 		case err == nil:
 			taken++
-		case errors.As(err, &known) && known.Enhanced == "5.2.1": // this one refuses
+		case errors.As(err, &known) && known.Rule == "disabled" && known.Code >= 500: // this one refuses
 			refusal = err
 			if len(targets) > 1 {
 				x.found = x.found[:before]

@@ -42,6 +42,9 @@ func (l Layout) root(a *directory.Account) (root, template string, err error) {
 	if !ok || !path.IsAbs(fixed) {
 		return "", "", fmt.Errorf("store path %q: %w", template, errLayout)
 	}
+	if a.Prefix != "" {
+		return path.Clean(a.Prefix), template[len(fixed):], nil
+	}
 	root = fixed[:strings.LastIndexByte(fixed, '/')+1]
 	return path.Clean(root), template[len(root):], nil
 }

@@ -161,6 +161,8 @@ func accountRefusal(a *directory.Account) error {
 	switch a.Disabled {
 	case "":
 		return nil
+	case "unknown":
+		return &lmtp.Error{Code: 550, Enhanced: "5.1.1", Text: "no such mailbox here", Rule: "disabled"}
 	case "reject":
 		return &lmtp.Error{Code: 550, Enhanced: "5.2.1", Text: "mailbox is disabled", Rule: "disabled"}
 	default:

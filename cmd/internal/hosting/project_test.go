@@ -27,6 +27,7 @@ var projects = []project{
 	{schema: "postfixadmin", servers: []string{"postgres", "mysql"}, suite: withMailboxes(knowsAll), fill: fillPostfixAdmin, extras: []string{
 		"INSERT INTO domain (domain, active) VALUES ('off.example', '0')",
 		"INSERT INTO domain (domain, backupmx) VALUES ('backup.example', '1')",
+		"INSERT INTO domain (domain, active) VALUES ('offalias.example', '0')",
 		"INSERT INTO alias_domain (alias_domain, target_domain, active) VALUES ('offalias.example', 'dst.example', '0')",
 		"INSERT INTO alias (address, goto, domain, active) VALUES ('offalias@dst.example', 'alice@dst.example', 'dst.example', '0')",
 		"INSERT INTO alias (address, goto, domain) VALUES ('away@dst.example', 'a@elsewhere.example, alice@dst.example', 'dst.example')",
@@ -192,9 +193,14 @@ func fillModoboa(w directorytest.World) (list []string) {
 	}
 	for i, a := range w.Accounts {
 		local, domain := parts(a.Address)
-		list = append(list,
-			insert("core_user", "id, username, email, is_active", i+1, a.Address, a.Address, !a.Off),
-			insert("admin_mailbox", "address, quota, domain_id, user_id", local, quota(a, 1<<20), ids[domain], i+1))
+		mailbox := func(id int) {
+			list = append(list, insert("core_user", "id, username, email", id, fmt.Sprintf("%s %d", a.Address, id), a.Address),
+				insert("admin_mailbox", "address, quota, domain_id, user_id, is_send_only", local, a.Quota.Bytes>>20, ids[domain], id, a.Off))
+		}
+		mailbox(i + 1)
+		if a.Broken { // quotas cannot be negative; twice there is what nothing forbids
+			mailbox(i + 101)
+		}
 		alias(a.Address, true, a.Address)
 	}
 	for from, targets := range w.Aliases {

@@ -20,6 +20,8 @@ type DovecotConfig struct {
 	LMTP bool
 	// POP3 makes it listen for POP3 too (Debian package dovecot-pop3d).
 	POP3 bool
+	// SQL finds the accounts in a database, in the place of Users; any password logs in.
+	SQL *DovecotSQL
 	// Settings are further lines of dovecot.conf.
 	Settings []string
 }
@@ -28,6 +30,13 @@ type DovecotConfig struct {
 type DovecotUser struct {
 	Name    string // what IMAP's LOGIN and LMTP's RCPT name; no colon
 	Maildir string
+}
+
+// A DovecotSQL says how Dovecot asks a database for accounts (its user_query).
+type DovecotSQL struct {
+	Driver    string // mysql, pgsql or sqlite
+	Connect   string
+	UserQuery string
 }
 
 // Password is that of every DovecotUser.
@@ -56,6 +65,9 @@ func StartDovecot(tb testing.TB, c DovecotConfig) *Dovecot {
 	if c.LMTP {
 		Need(tb, "dovecot-lmtp")
 	}
+	if c.SQL != nil {
+		Need(tb, "dovecot-"+c.SQL.Driver)
+	}
 	port := FreePort(tb)
 	d := &Dovecot{Addr: net.JoinHostPort("127.0.0.1", port), tb: tb, dir: Dir(tb)}
 	makeDirs(tb, d.dir, "run", "state")
@@ -72,6 +84,9 @@ func StartDovecot(tb testing.TB, c DovecotConfig) *Dovecot {
 	}
 	d.UsersFile = d.path("users")
 	write(tb, d.UsersFile, d.users(c)...)
+	if c.SQL != nil {
+		write(tb, d.path("sql"), "driver = "+c.SQL.Driver, "connect = "+c.SQL.Connect, "user_query = "+c.SQL.UserQuery)
+	}
 	write(tb, d.path("dovecot.conf"), append(lines, c.Settings...)...)
 
 	program, err := look("dovecot")
@@ -87,6 +102,12 @@ func StartDovecot(tb testing.TB, c DovecotConfig) *Dovecot {
 func (d *Dovecot) path(name string) string { return filepath.Join(d.dir, name) }
 
 func (d *Dovecot) common(c DovecotConfig) []string {
+	passdb := "passdb {\n driver = passwd-file\n args = scheme=PLAIN username_format=%u " + d.path("users") + "\n}"
+	userdb := "userdb {\n driver = passwd-file\n args = username_format=%u " + d.path("users") + "\n}"
+	if c.SQL != nil {
+		passdb = "passdb {\n driver = static\n args = nopassword=y\n}"
+		userdb = "userdb {\n driver = sql\n args = " + d.path("sql") + "\n}"
+	}
 	return []string{
 		"base_dir = " + d.path("run"),
 		"state_dir = " + d.path("state"),
@@ -98,8 +119,8 @@ func (d *Dovecot) common(c DovecotConfig) []string {
 		"auth_username_format = %u",
 		fmt.Sprintf("first_valid_uid = %d", c.UID),
 		fmt.Sprintf("first_valid_gid = %d", c.GID),
-		"passdb {\n driver = passwd-file\n args = scheme=PLAIN username_format=%u " + d.path("users") + "\n}",
-		"userdb {\n driver = passwd-file\n args = username_format=%u " + d.path("users") + "\n}",
+		passdb,
+		userdb,
 		"mail_location = maildir:~", // the home of each user in the file is the Maildir
 	}
 }

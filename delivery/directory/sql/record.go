@@ -2,6 +2,7 @@ package sql
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -11,18 +12,24 @@ import (
 // accountColumns are those that account understands. What a user_query gives besides is kept in
 // Account.Fields, for those who show it.
 var accountColumns = []string{
-	"address", "home", "mailbox", "quota", "messages", "uid", "gid", "active", "disabled", "owner_since", "eai", "local_key", "domain_key",
+	"address", "home", "mailbox", "prefix", "format", "quota", "messages", "uid", "gid", "active", "disabled", "owner_since", "eai", "local_key", "domain_key",
 }
 
 // account understands a row of user_query.
 func (r row) account(key directory.Key) (*directory.Account, error) {
 	a := &directory.Account{
-		Address: r.text("address"), Key: key, Home: r.text("home"), Mailbox: r.text("mailbox"), Disabled: r.text("disabled"),
+		Address: r.text("address"), Key: key, Home: r.text("home"), Mailbox: r.text("mailbox"), Prefix: r.text("prefix"),
+		Disabled: r.text("disabled"),
 	}
 	active, err := r.yes("active", true)
 	if !active && a.Disabled == "" {
 		a.Disabled = "reject"
 	}
+	var e error
+	if a.Disabled == "" { // one that takes no mail is refused, whatever its format
+		e = isMaildir(r.text("format"))
+	}
+	err = errors.Join(err, e)
 	internationalized, e := r.yes("eai", true)
 	err = errors.Join(err, e)
 	a.ASCIIOnly = !internationalized
@@ -46,6 +53,15 @@ func (r row) account(key directory.Key) (*directory.Account, error) {
 		a.Fields[name] = r.text(name)
 	}
 	return a, a.Check()
+}
+
+// isMaildir says what is wrong with the format of a mailbox: "" and "maildir" are ours, and so is "maildir:",
+// as Dovecot's mail_location begins. In any other its reader would not see a Maildir.
+func isMaildir(format string) error {
+	if f := strings.TrimSuffix(strings.TrimSpace(format), ":"); f != "" && !strings.EqualFold(f, "maildir") {
+		return fmt.Errorf("format is %q: only Maildir can be written", format)
+	}
+	return nil
 }
 
 // limit understands a column of a quota. -1 is no limit, as 0 is: panels such as PostfixAdmin store it where

@@ -4,7 +4,8 @@ package sql
 // are found by their names.
 type Queries struct {
 	// User gives the account with an address: address; and, each as far as it is known, home,
-	// mailbox, quota (octets), messages, uid, gid, active, disabled, owner_since, eai.
+	// mailbox, prefix (directory.Account.Prefix), format (of the mailbox: only a Maildir can be written), quota
+	// (octets), messages, uid, gid, active, disabled, owner_since, eai.
 	User string
 	// Alias gives the targets of an alias: address, target; active. "" for none.
 	Alias string
@@ -20,9 +21,11 @@ func Preset(schema string) (Queries, bool) {
 	return q, ok
 }
 
-// presets know the tables of projects that manage accounts. They are written in what PostgreSQL
-// and MySQL have in common, and yes and no are understood where the rows are read: a column that
-// is a boolean here is a number there. Domains are there in either form, addresses in lower case.
+// presets know the tables of projects that manage accounts, and find what the project's own Dovecot
+// finds: the same accounts, and their mail in the same place. They are written in what PostgreSQL
+// and MySQL have in common, that of PostfixAdmin in SQLite's SQL too, and yes and no are understood where the
+// rows are read: a column that is a boolean here is a number there. Domains are there in either form, addresses
+// in lower case.
 var presets = map[string]Queries{
 	// Ours finds by keys. The other columns are as the administrator wrote them.
 	"doorstep": {
@@ -43,9 +46,14 @@ var presets = map[string]Queries{
 			SELECT alias_domain, target_domain, active, NULL FROM alias_domain WHERE alias_domain IN (:domain, :domain_unicode)`,
 	},
 	// mailcow: quotas in octets; what is active is 1, or 2 where nobody may log in. Locations and
-	// things have rows too, and no mail.
+	// things have rows too, and no mail. A mailbox is below a path of its own, in a format that its attributes (JSON)
+	// say; with either of them NULL, Dovecot is given no place and takes the home. The path that all have is
+	// where the store is, wherever that is mounted.
 	"mailcow": {
-		User: `SELECT username AS address, quota, active
+		User: `SELECT username AS address, quota, active, JSON_VALUE(attributes, '$.mailbox_format') AS format,
+				CASE WHEN JSON_VALUE(attributes, '$.mailbox_format') IS NOT NULL THEN NULLIF(mailbox_path_prefix, '/var/vmail/') END AS prefix,
+				CASE WHEN mailbox_path_prefix IS NULL OR JSON_VALUE(attributes, '$.mailbox_format') IS NULL
+					THEN CONCAT(domain, '/', local_part) END AS mailbox
 			FROM mailbox WHERE username IN (:address, :address_unicode) AND kind NOT IN ('location', 'thing', 'group')`,
 		Alias: `SELECT address, goto AS target, active
 			FROM alias WHERE address IN (:address, :address_unicode)`,
@@ -55,11 +63,13 @@ var presets = map[string]Queries{
 	},
 	// iRedMail: quotas in MiB, a path out of four columns, a row for each target; a mailbox has
 	// a row for itself, and a catch-all is a row for the domain's name. An account that may not
-	// have mail delivered is as good as switched off.
+	// have mail delivered is as good as switched off. The home is in lower case, whatever the columns say, the
+	// folder in it is not, and an empty one is Maildir.
 	"iredmail": {
-		User: `SELECT username AS address, CONCAT(storagebasedirectory, '/', storagenode, '/', TRIM(TRAILING '/' FROM maildir)) AS home,
-				CONCAT(storagebasedirectory, '/', storagenode, '/', TRIM(TRAILING '/' FROM maildir), '/', mailboxfolder) AS mailbox,
-				CAST(quota AS DECIMAL(20,0)) * 1048576 AS quota,
+		User: `SELECT username AS address, LOWER(CONCAT(storagebasedirectory, '/', storagenode, '/', maildir)) AS home,
+				CONCAT(LOWER(CONCAT(storagebasedirectory, '/', storagenode, '/', maildir)), '/',
+					COALESCE(NULLIF(mailboxfolder, ''), 'Maildir')) AS mailbox, mailboxformat AS format,
+				CASE WHEN quota < 0 THEN quota ELSE CAST(quota AS DECIMAL(20,0)) * 1048576 END AS quota,
 				CASE WHEN active = 1 AND enabledeliver = 1 AND enablelmtp = 1 THEN 1 ELSE 0 END AS active
 			FROM mailbox WHERE username IN (:address, :address_unicode)`,
 		Alias: `SELECT address, forwarding AS target, active
@@ -70,10 +80,12 @@ var presets = map[string]Queries{
 			UNION ALL
 			SELECT alias_domain, target_domain, active, NULL FROM alias_domain WHERE alias_domain IN (:domain, :domain_unicode)`,
 	},
-	// Modoboa: quotas in MiB; a mailbox is active when its user is. Domains that are relayed are
+	// Modoboa: quotas in MiB. A user who is not active cannot log in, and has mail all the same; an account that only
+	// sends is as good as none, though there is an alias of the same name for it. Domains that are relayed are
 	// of another type. Aliases may end.
 	"modoboa": {
-		User: `SELECT CONCAT(m.address, '@', d.name) AS address, CAST(m.quota AS DECIMAL(20,0)) * 1048576 AS quota, u.is_active AS active
+		User: `SELECT CONCAT(m.address, '@', d.name) AS address, CAST(m.quota AS DECIMAL(20,0)) * 1048576 AS quota,
+				CASE WHEN m.is_send_only THEN 'unknown' END AS disabled
 			FROM admin_mailbox m JOIN admin_domain d ON d.id = m.domain_id JOIN core_user u ON u.id = m.user_id
 			WHERE m.address = :local AND d.name IN (:domain, :domain_unicode)`,
 		Alias: `SELECT a.address, r.address AS target, a.enabled AS active
