@@ -60,6 +60,13 @@ func TestBadRows(t *testing.T) {
 		"neither yes nor no":     {"active": "perhaps"},
 		"active of -1":           {"active": int64(-1)},
 		"disabled somehow":       {"disabled": "yes"},
+		"mdbox":                  {"format": "mdbox"},
+		"mdbox with a path":      {"format": []byte("mdbox:")},
+		"another colon":          {"format": "maildir::"},
+		"a path in the format":   {"format": "maildir:/srv/mail"},
+		"a prefix without slash": {"prefix": "/srv/mail"},
+		"a relative prefix":      {"prefix": "srv/"},
+		"a prefix that leads up": {"prefix": "/srv/../"},
 		"eai of x":               {"eai": "x"},
 		"owner_since in words":   {"owner_since": "yesterday"},
 	} {
@@ -82,6 +89,16 @@ func TestRows(t *testing.T) {
 		if a, err := (row{"address": "a@x.example", "active": no}).account(directory.Key{Local: "a", Domain: "x.example"}); err != nil || a.Disabled != "reject" {
 			t.Errorf("active %v: %+v, %v", no, a, err)
 		}
+	}
+	for _, format := range []any{nil, "", " ", "maildir", "Maildir", []byte("maildir:")} {
+		r := row{"address": "a@x.example", "format": format, "prefix": "/srv/disk2/", "disabled": "unknown"}
+		if a, err := r.account(directory.Key{Local: "a", Domain: "x.example"}); err != nil || a.Prefix != "/srv/disk2/" || a.Disabled != "unknown" {
+			t.Errorf("format %q: %+v, %v", format, a, err)
+		}
+	}
+	off := row{"address": "a@x.example", "format": "mdbox", "active": false}
+	if a, err := off.account(directory.Key{Local: "a", Domain: "x.example"}); err != nil || a.Disabled != "reject" {
+		t.Errorf("not active, in another format: %+v, %v", a, err)
 	}
 	paths := row{"address": "a@x.example", "home": "/srv//mail/a/", "mailbox": "x.example//a/", "quota": int64(-1), "messages": "-1"}
 	if a, err := paths.account(directory.Key{Local: "a", Domain: "x.example"}); err != nil || a.Home != "/srv/mail/a" ||
