@@ -80,7 +80,7 @@ func (t *transaction) Rcpt(ctx context.Context, r *lmtp.Recipient) error {
 	}
 	parts := make([]part, len(decision.Actions))
 	for i, action := range decision.Actions {
-		parts[i] = part{action, t.copyFor(action)}
+		parts[i] = part{action, t.copyFor(action, len(t.recipients))}
 	}
 	t.recipients = append(t.recipients, recipient{
 		to: r.To, parts: parts, since: r.ValidSince, force: route.OverridesQuota(r),

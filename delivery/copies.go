@@ -23,13 +23,13 @@ type part struct {
 type target struct {
 	dest   mailbox.Dest
 	action route.Action // the first that led there
-	to     address.Address
-	force  bool // into a full mailbox too
+	first  int          // the recipient that its trace fields name
+	force  bool         // into a full mailbox too
 }
 
 // copyFor returns the number of the copy that an action makes. Addresses that lead to one mailbox, and
 // there to one folder, share a copy: there is one file, and a reply for each of them.
-func (t *transaction) copyFor(a route.Action) int {
+func (t *transaction) copyFor(a route.Action, recipient int) int {
 	dest := a.Dest()
 	for i := range t.copies {
 		if c := &t.copies[i]; samePlace(c.dest, dest) {
@@ -37,7 +37,7 @@ func (t *transaction) copyFor(a route.Action) int {
 			return i
 		}
 	}
-	t.copies = append(t.copies, target{dest: dest, action: a})
+	t.copies = append(t.copies, target{dest: dest, action: a, first: recipient})
 	return len(t.copies) - 1
 }
 
@@ -54,11 +54,11 @@ func (t *transaction) fileByHeader(header textproto.Header) {
 		return
 	}
 	t.copies = nil
-	for _, r := range t.recipients {
-		for i := range r.parts {
-			p := &r.parts[i]
+	for i, r := range t.recipients {
+		for j := range r.parts {
+			p := &r.parts[j]
 			p.action = t.agent.Router.File(p.action, fitting)
-			p.copy = t.copyFor(p.action)
+			p.copy = t.copyFor(p.action, i)
 		}
 	}
 }
@@ -76,13 +76,14 @@ func (t *transaction) name() {
 		return
 	}
 	t.lookAtHeader()
-	for _, r := range slices.Backward(t.recipients) {
+	for i, r := range slices.Backward(t.recipients) {
+		if r.refused != nil {
+			continue
+		}
 		for _, p := range r.parts {
 			c := &t.copies[p.copy]
-			if r.refused == nil || c.to == (address.Address{}) {
-				c.to = r.to // in the end the first of them
-			}
-			c.force = c.force || r.force && r.refused == nil
+			c.first = i
+			c.force = c.force || r.force
 		}
 	}
 	now := t.agent.now()
@@ -101,5 +102,5 @@ func (t *transaction) addressee(c target) address.Address {
 	if t.agent.SingleCopy && len(t.copies) > 1 {
 		return address.Address{}
 	}
-	return c.to
+	return t.recipients[c.first].to
 }

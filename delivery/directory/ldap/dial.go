@@ -58,12 +58,6 @@ func parseURL(text string) (server, error) {
 	return server{url: text, network: "tcp", address: net.JoinHostPort(u.Hostname(), port), host: u.Hostname(), tls: u.Scheme == "ldaps"}, nil
 }
 
-// CheckURL says what is wrong with a server's URL.
-func CheckURL(text string) error {
-	_, err := parseURL(text)
-	return err
-}
-
 // A dialer opens connections and binds them.
 type dialer struct {
 	options Options
