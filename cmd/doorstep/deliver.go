@@ -38,7 +38,9 @@ func deliverCommand() *cobra.Command {
 			"whoever starts it: that must be the user who may write to the mailboxes.\n\n" +
 			"It exits with the codes of sysexits(3): 0 when every recipient has the message, 75 when it\n" +
 			"should be tried again, 67 when there is no such recipient, 69 when it was refused otherwise.\n" +
-			"Of several outcomes 75 wins, so that nothing is lost; who got the message then gets it twice.",
+			"Of several outcomes 75 wins, so that nothing is lost; who got the message then gets it twice.\n\n" +
+			"With --dry-run it touches no mail, and prints for each recipient the reply and where the copies\n" +
+			"would go. Without a message only the addresses count.",
 		Example: "  doorstep deliver -f bob@example.com alice@example.org <message.eml\n" +
 			"  doorstep deliver --dry-run alice@example.org </dev/null",
 		Args:        someRecipients,
@@ -46,7 +48,7 @@ func deliverCommand() *cobra.Command {
 	}
 	path := configFlag(cmd)
 	from := cmd.Flags().StringP("from", "f", "", "the reverse-path `address`; empty or <> for the null path")
-	dryRun := cmd.Flags().BoolP("dry-run", "n", false, "only say what would become of the message, or of any where there is none")
+	dryRun := cmd.Flags().BoolP("dry-run", "n", false, "only say what would become of the message")
 	asJSON := cmd.Flags().Bool("json", false, "with --dry-run: print the answers as JSON")
 	cmd.RunE = func(cmd *cobra.Command, to []string) error {
 		if *asJSON && !*dryRun {
