@@ -61,8 +61,11 @@ func backends(c *config.Config) []string {
 
 // buildDirectory is the chain of all directories: the accounts of the configuration, and then each
 // [[directory]] behind its cache.
-func buildDirectory(c *config.Config, accounts *static.Directory, domains *route.Resolver, observe observer, log *slog.Logger) (*directory.Chain, error) {
-	chain := &directory.Chain{Backends: []directory.Backend{{Name: ownBackend, Directory: observe.watch(ownBackend, accounts, log)}}}
+func buildDirectory(
+	c *config.Config, accounts *static.Directory, domains *route.Resolver, observe observer, log *slog.Logger,
+) (*directory.Chain, error) {
+	own := directory.Backend{Name: ownBackend, Directory: observe.watch(ownBackend, accounts, log)}
+	chain := &directory.Chain{Backends: []directory.Backend{own}}
 	key := keyer(domains)
 	for _, d := range c.Directories {
 		open, ok := openers[d.Driver]
@@ -102,7 +105,8 @@ func logOverlap(log *slog.Logger, o directory.Overlap) {
 	}
 }
 
-const overlapHint = `take it out of all but one, or write claimed_twice = "first" in the [[directory]] that is not to count`
+const overlapHint = `take it out of all but one, or write claimed_twice = "first" ` +
+	`in the [[directory]] that is not to count`
 
 // keyer gives the keys of addresses as administrators write them.
 func keyer(domains *route.Resolver) directory.Keyer {

@@ -145,7 +145,9 @@ func (r *lookupResult) print(w io.Writer) error {
 		fmt.Fprintf(table, "%s\t%s\t→ %s\n", s.Rule, s.Input, s.Result)
 	}
 	for _, m := range r.Mailboxes {
-		for _, row := range [][2]string{{"account", m.Account}, {"detail", m.Detail}, {"maildir", m.Maildir}, {"owner", m.Owner}} {
+		for _, row := range [][2]string{
+			{"account", m.Account}, {"detail", m.Detail}, {"maildir", m.Maildir}, {"owner", m.Owner},
+		} {
 			if row[1] != "" {
 				fmt.Fprintf(table, "%s\t= %s\n", row[0], row[1])
 			}

@@ -42,7 +42,8 @@ func (m managed) claim(ctx context.Context, address string, warnings io.Writer) 
 	d.Assume(m.name, key)
 	_, err = d.Lookup(ctx, key)
 	if overlap := (*directory.Overlap)(nil); errors.As(err, &overlap) {
-		return failed(fmt.Errorf("%s would be in %s, and its mail deferred", address, strings.Join(overlap.Backends, " and ")), overlapHint)
+		where := strings.Join(overlap.Backends, " and ")
+		return failed(fmt.Errorf("%s would be in %s, and its mail deferred", address, where), overlapHint)
 	} else if err != nil {
 		fmt.Fprintf(warnings, "doorstep: warning: cannot tell whether another directory has %s: %v\n", address, err)
 	} else if names := d.Claims(ctx, key); len(names) > 1 {

@@ -24,7 +24,7 @@ func (l Layout) Dest(a *directory.Account) (mailbox.Dest, error) {
 		return mailbox.Dest{}, err
 	}
 	if a.Mailbox != "" {
-		return said(root, a)
+		return ownPath(root, a)
 	}
 	return below(root, template, a)
 }
@@ -60,8 +60,8 @@ func missingHome(a *directory.Account, dest mailbox.Dest, err error) error {
 	return fmt.Errorf("%s: %w: %w", a.Address, errNoHome, err)
 }
 
-// said takes the path that a directory says: relative to the root, or below it.
-func said(root string, a *directory.Account) (mailbox.Dest, error) {
+// ownPath takes the path that the account's directory has: relative to the root, or below it.
+func ownPath(root string, a *directory.Account) (mailbox.Dest, error) {
 	below := strings.TrimRight(a.Mailbox, "/") // as Postfix marks a Maildir
 	if path.IsAbs(below) {
 		inside, ok := strings.CutPrefix(below, strings.TrimSuffix(root, "/")+"/")
