@@ -22,7 +22,7 @@ func mailboxCommand() *cobra.Command {
 		Use:   "mailbox",
 		Short: "List mailboxes, count what they hold, and clean them",
 	}
-	cmd.AddCommand(mailboxListCommand(), mailboxQuotaCommand(), mailboxSweepCommand())
+	cmd.AddCommand(mailboxListCommand(), mailboxMessagesCommand(), mailboxQuotaCommand(), mailboxSweepCommand())
 	return cmd
 }
 
@@ -30,6 +30,7 @@ func mailboxCommand() *cobra.Command {
 type accountMailbox struct {
 	account *directory.Account
 	dest    mailbox.Dest
+	folders mailbox.FolderEncoding
 }
 
 // eachMailbox calls do with the mailboxes that addresses lead to, each once, or where there are none
@@ -53,7 +54,7 @@ func eachMailbox(cmd *cobra.Command, file string, addresses []string, do func(*m
 			seen[a.Key] = true
 			var dest mailbox.Dest
 			if dest, err = agent.Router.Inbox(a); err == nil {
-				err = do(agent.Store, accountMailbox{a, dest})
+				err = do(agent.Store, accountMailbox{a, dest, c.Store.Folders})
 			}
 			if err != nil {
 				err = fmt.Errorf("%s: %w", address.Shown(a.Address), err)

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/spf13/cobra"
+
+	"github.com/doorstep-mail/doorstep/cmd/internal/columns"
+	"github.com/doorstep-mail/doorstep/lmtp/address"
+	"github.com/doorstep-mail/doorstep/mailbox"
+)
+
+// A listedMessage is what messages prints; its JSON form is for programs.
+type listedMessage struct {
+	Account string    `json:"account"`
+	Folder  string    `json:"folder"` // "" is the inbox
+	File    string    `json:"file"`
+	New     bool      `json:"new"`
+	Flags   string    `json:"flags"`
+	Size    int64     `json:"size"`
+	Stored  time.Time `json:"stored"`
+	Date    string    `json:"date"` // "" if the message has none that can be read
+	From    string    `json:"from"`
+	Subject string    `json:"subject"`
+}
+
+func mailboxMessagesCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "messages ADDRESS",
+		Short: "List the messages in a mailbox",
+		Long: "Messages prints what a mailbox holds, folder by folder: when each message was written, its flags (N:\n" +
+			"new, D: draft, F: flagged, P: passed on, R: replied to, S: seen, T: trashed), its octets on disk, its\n" +
+			"author and its subject. It changes nothing, and reads with the rights of the mailbox's owner: run it as\n" +
+			"the user who runs the server, or as root where accounts have owners.",
+		Example: "  doorstep mailbox messages alice@example.org\n" +
+			"  doorstep mailbox messages --json --limit 100000 alice@example.org",
+		Args: oneArgument("ADDRESS"),
+	}
+	file := configFlag(cmd)
+	asJSON := cmd.Flags().Bool("json", false, "print JSON")
+	limit := cmd.Flags().Int("limit", 1000, "most messages of a mailbox that are printed")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *limit < 1 {
+			return usage(errors.New("--limit must be 1 or more"), "")
+		}
+		list := []listedMessage{}
+		err := eachMailbox(cmd, *file, args, func(s *mailbox.Store, m accountMailbox) error {
+			found, more, err := s.Messages(cmd.Context(), m.dest, m.folders, *limit)
+			for _, f := range found {
+				list = append(list, messageRow(address.Shown(m.account.Address), f))
+			}
+			if more {
+				fmt.Fprintf(cmd.ErrOrStderr(), "doorstep: %s has more than %d messages\nhint: --limit says how many to print\n",
+					address.Shown(m.account.Address), *limit)
+			}
+			if errors.Is(err, mailbox.ErrNoMailbox) {
+				return nil // no mail has come for it yet
+			}
+			return err
+		})
+		return errors.Join(printMessages(cmd.OutOrStdout(), list, *asJSON), err)
+	}
+	return cmd
+}
+
+func messageRow(account string, m mailbox.StoredMessage) listedMessage {
+	row := listedMessage{
+		Account: account, Folder: m.Folder, File: m.File, New: m.New, Flags: m.Flags, Size: m.Size,
+		Stored: m.Stored.UTC(), From: m.From, Subject: m.Subject,
+	}
+	if !m.Date.IsZero() {
+		row.Date = m.Date.Format(time.RFC3339)
+	}
+	return row
+}
+
+func printMessages(w io.Writer, list []listedMessage, asJSON bool) error {
+	if asJSON {
+		return printJSON(w, list)
+	}
+	table := columns.New(w)
+	if len(list) > 0 {
+		fmt.Fprintln(table, "FOLDER\tDATE\tFLAGS\tOCTETS\tFROM\tSUBJECT")
+	}
+	for _, m := range list {
+		folder, flags := m.Folder, m.Flags
+		if folder == "" {
+			folder = "INBOX"
+		}
+		if m.New {
+			flags = "N" + flags
+		}
+		if flags == "" {
+			flags = "-"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\n", plainText(folder, 40), orDash(m.Date), plainText(flags, 10), m.Size,
+			plainText(m.From, 50), plainText(m.Subject, 100))
+	}
+	return table.Flush()
+}
+
+// plainText is a text of a stranger as a cell of a table: on one line, without what a terminal would obey or show in
+// another place, and no longer than that many characters.
+func plainText(text string, most int) string {
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsPrint(r):
+			return r
+		case unicode.IsSpace(r):
+			return ' '
+		}
+		return unicode.ReplacementChar
+	}, text)
+	if runes := []rune(text); len(runes) > most {
+		text = string(runes[:most-1]) + "…"
+	}
+	return orDash(text)
+}
+
+// orDash is "-" for nothing.
+func orDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}
