@@ -81,7 +81,7 @@ func (c *conn) auth(args string) Reply {
 	switch {
 	case c.session.Identity != "", !c.session.Extended:
 		return replySequence
-	case c.authFailures >= maxAuthFailures:
+	case c.count.authFailures >= maxAuthFailures:
 		c.log.Warn("session refused", "limit", "authentications", "value", maxAuthFailures)
 		return replyAuthTooOften
 	case !slices.Contains(c.mechanisms(), name):
@@ -182,7 +182,7 @@ func (c *conn) refuseAuth(mechanism string, err error) Reply {
 	}
 	c.log.Warn("authentication refused", "mechanism", mechanism, "rule", RuleOf(err), "error", err)
 	if known.Code == 535 {
-		c.authFailures++
+		c.count.authFailures++
 		select {
 		case <-time.After(c.server.AuthDelay):
 		case <-c.context().Done():

@@ -64,7 +64,7 @@ func (c *conn) takeChunk(b chunk) error {
 	if c.state == stateRcpt {
 		c.beginChunks()
 	}
-	t := c.content
+	t := &c.tx.content
 	if b.size > 0 {
 		t.emptyChunks = 0
 	} else if t.emptyChunks++; t.emptyChunks > maxEmptyChunks {
@@ -81,7 +81,7 @@ func (c *conn) takeChunk(b chunk) error {
 	}
 	if t.err != nil {
 		c.fail(t.err)
-		c.out.write(refusal(t.err, c.envelope.ID))
+		c.out.write(refusal(t.err, c.tx.envelope.ID))
 		return nil
 	}
 	c.out.write(Reply{Code: 250, Enhanced: "2.0.0", Text: strconv.FormatInt(b.size, 10) + " octets"})
@@ -92,7 +92,7 @@ func (c *conn) takeChunk(b chunk) error {
 // is text, and the same rules hold for its line ends as for DATA.
 func (c *conn) beginChunks() {
 	t := c.newContent()
-	if c.envelope.Body != binaryMIME {
+	if c.tx.envelope.Body != binaryMIME {
 		t.lines = &lineScanner{emit: t.write, normalize: c.server.NormalizeBareLF}
 	}
 	c.state = stateChunk
@@ -122,8 +122,8 @@ func (c *conn) mayNotSkip(octets int64) bool {
 	if c.state >= stateMail {
 		most *= abuseFactor
 	}
-	c.skipped += octets // no overflow: bdat bounds a chunk, and the first beyond the bound is the last
-	if c.skipped <= most {
+	c.count.skipped += octets // no overflow: bdat bounds a chunk, and the first beyond the bound is the last
+	if c.count.skipped <= most {
 		return false
 	}
 	c.log.Info("session ended", "limit", "skipped_chunks", "value", most)
@@ -136,7 +136,7 @@ func (c *conn) mayNotSkip(octets int64) bool {
 // pipelined it counts on that.
 func (c *conn) chunkForNobody(b chunk) error {
 	if b.last && c.session.Protocol == LMTP {
-		if c.idleCommands++; c.idleCommands > maxIdleCommands { // it has no reply that would count
+		if c.count.idleCommands++; c.count.idleCommands > maxIdleCommands { // it has no reply that would count
 			c.out.write(c.budget(Reply{}))
 			return errHangUp
 		}
@@ -156,7 +156,7 @@ func (c *conn) failedChunk(b chunk) error {
 	if err := c.skipChunk(b); err != nil {
 		return err
 	}
-	replies := c.accepted
+	replies := c.tx.accepted
 	if c.session.Protocol == ESMTP {
 		replies = 1
 	}
@@ -185,7 +185,7 @@ func (c *conn) refuseChunk(b chunk, r Reply) error {
 
 // fail makes the transaction one that can only be ended: by the last chunk, RSET or a hello.
 func (c *conn) fail(why error) {
-	c.logRefusal(why, "command", "BDAT", "transaction", c.envelope.ID)
+	c.logRefusal(why, "command", "BDAT", "transaction", c.tx.envelope.ID)
 	c.drop(why)
 	c.state = stateFailed
 }
@@ -198,10 +198,10 @@ func (c *conn) skipChunk(b chunk) error {
 	}
 	switch {
 	case c.state < stateMail:
-		c.wholeBy = time.Now().Add(c.server.DataTimeout)
-		defer func() { c.wholeBy = time.Time{} }()
-	case c.wholeBy.IsZero(): // until the transaction ends
-		c.wholeBy = time.Now().Add(c.server.TransferTimeout)
+		c.tx.wholeBy = time.Now().Add(c.server.DataTimeout)
+		defer func() { c.tx.wholeBy = time.Time{} }()
+	case c.tx.wholeBy.IsZero(): // until the transaction ends
+		c.tx.wholeBy = time.Now().Add(c.server.TransferTimeout)
 	}
 	return c.readChunk(b, func([]byte) {})
 }
@@ -211,8 +211,8 @@ func (c *conn) readChunk(b chunk, take func([]byte)) error {
 	if err := c.in.readCount(b.size, take); err != nil {
 		return c.lostData(err)
 	}
-	if c.content != nil && c.content.tooMuch != nil {
-		return c.lostData(c.content.tooMuch)
+	if c.tx.content.tooMuch != nil {
+		return c.lostData(c.tx.content.tooMuch)
 	}
 	return nil
 }

@@ -29,31 +29,39 @@ type conn struct {
 	log     *slog.Logger
 	session *Session
 
-	verb     string // what is being answered
-	state    state
-	envelope *Envelope
-	success  string    // the text of a reply for a recipient who has the message
-	rcptArg  Recipient // of the RCPT being answered
-	tx       Transaction
-	rcpts    int      // RCPT commands of the transaction, refused ones too
-	accepted int      // those that were accepted: each gets one reply
-	content  *content // what has come by BDAT, or is coming by DATA
-	room     content  // for it, and for one after the other
-	dots     dotDecoder
-	forward  *Origin   // what XFORWARD said of the next message
-	mails    int       // MAIL commands of the session, refused ones too
-	wholeBy  time.Time // when what is being read must have come; zero: no such bound
-
-	skipped      int64 // octets of chunks that were read for nobody since the last message
-	failures     int
-	authFailures int
-	idleCommands int
+	verb  string // what is being answered
+	state state
+	tx    transaction // the one that is open, or comes next
+	dots  dotDecoder
+	count counters
 
 	mu          sync.Mutex
 	waiting     bool      // for a command, so that a shutdown may interrupt
 	interrupted bool      // by a shutdown
 	commandBy   time.Time // when the command being read must be whole; zero: not waited for yet
 	cutAt       time.Time // not zero: no deadline may be later
+}
+
+// A transaction is the state of one mail transaction (RFC 5321 §3.3). Its zero value is the state before MAIL.
+type transaction struct {
+	handler  Transaction // nil before MAIL, and when it has been committed or aborted
+	envelope *Envelope
+	success  string    // the text of a reply for a recipient who has the message
+	rcpt     Recipient // of the RCPT being answered
+	rcpts    int       // RCPT commands, refused ones too
+	accepted int       // those that were accepted: each gets one reply
+	content  content   // what has come by BDAT, or is coming by DATA
+	forward  *Origin   // what XFORWARD said of the next message
+	wholeBy  time.Time // when what is being read must have come; zero: no such bound
+}
+
+// The counters of a session are what its limits are compared with.
+type counters struct {
+	mails        int   // MAIL commands, refused ones too
+	skipped      int64 // octets of chunks that were read and dropped since the last message
+	failures     int   // wrong commands
+	authFailures int   // wrong credentials
+	idleCommands int   // since the last message
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
@@ -191,10 +199,10 @@ func (c *conn) unreadable(err error) Reply {
 // budget counts wrong commands, and ends a session that only gives such.
 func (c *conn) budget(r Reply) Reply {
 	if r.failed() {
-		c.failures++
+		c.count.failures++
 	}
-	if c.failures > maxFailures || c.idleCommands > maxIdleCommands {
-		c.log.Info("session refused", "limit", "errors", "failures", c.failures, "idle_commands", c.idleCommands)
+	if c.count.failures > maxFailures || c.count.idleCommands > maxIdleCommands {
+		c.log.Info("session refused", "limit", "errors", "failures", c.count.failures, "idle_commands", c.count.idleCommands)
 		return replyTooMany
 	}
 	return r
@@ -242,12 +250,12 @@ func (c *conn) beforeRead() error {
 // on coming, and be there within a time that is set once too. c.mu is held.
 func (c *conn) readDeadline() time.Time {
 	if !c.waiting {
-		return c.notAfterCut(earlier(time.Now().Add(c.server.DataTimeout), c.wholeBy))
+		return c.notAfterCut(earlier(time.Now().Add(c.server.DataTimeout), c.tx.wholeBy))
 	}
 	if c.commandBy.IsZero() {
 		c.commandBy = time.Now().Add(c.server.IdleTimeout)
 	}
-	return c.notAfterCut(earlier(c.commandBy, c.wholeBy)) // wholeBy: between two chunks
+	return c.notAfterCut(earlier(c.commandBy, c.tx.wholeBy)) // wholeBy: between two chunks
 }
 
 // notAfterCut gives t, or an earlier time where the session is being cut. c.mu is held.
@@ -265,7 +273,7 @@ func earlier(t, limit time.Time) time.Time {
 func (c *conn) timedOut() Reply {
 	limit, value := "data_timeout", c.server.DataTimeout
 	switch {
-	case c.state >= stateMail && !c.wholeBy.IsZero() && !time.Now().Before(c.wholeBy):
+	case c.state >= stateMail && !c.tx.wholeBy.IsZero() && !time.Now().Before(c.tx.wholeBy):
 		limit, value = "transfer_timeout", c.server.TransferTimeout
 	case !c.commandBy.IsZero():
 		limit, value = "idle_timeout", c.server.IdleTimeout
@@ -322,22 +330,17 @@ func (c *conn) abort(why error) {
 
 // drop tells the Handler that the transaction is over, which it may only be told once.
 func (c *conn) drop(why error) {
-	if c.tx == nil {
+	if c.tx.handler == nil {
 		return
 	}
-	tx := c.tx
-	c.tx = nil
+	tx := c.tx.handler
+	c.tx.handler = nil
 	guard.Run(c.log, "handler", func() { tx.Abort(why) })
 }
 
 // endTransaction makes the session ready for the next MAIL.
 func (c *conn) endTransaction() {
-	c.tx = nil
-	c.envelope = nil
-	c.content = nil
-	c.forward = nil
-	c.wholeBy = time.Time{}
-	c.rcpts, c.accepted = 0, 0
+	c.tx = transaction{}
 	if c.state > stateReady {
 		c.state = stateReady
 	}

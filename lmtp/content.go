@@ -32,10 +32,9 @@ type content struct {
 }
 
 func (c *conn) newContent() *content {
-	c.room = content{c: c}
-	c.content = &c.room
-	c.wholeBy = time.Now().Add(c.server.TransferTimeout)
-	return c.content
+	c.tx.content = content{c: c}
+	c.tx.wholeBy = time.Now().Add(c.server.TransferTimeout)
+	return &c.tx.content
 }
 
 // write hands content on while there is a use for it.
@@ -46,11 +45,11 @@ func (t *content) write(p []byte) {
 		t.tooMuch = errTooMuch
 	case t.err != nil:
 	case t.size > t.c.server.MaxMessageSize:
-		t.c.log.Info("message refused", "limit", "message_size", "value", t.c.server.MaxMessageSize, "transaction", t.c.envelope.ID)
+		t.c.log.Info("message refused", "limit", "message_size", "value", t.c.server.MaxMessageSize, "transaction", t.c.tx.envelope.ID)
 		t.err = TooLarge(t.c.server.MaxMessageSize)
 	default:
 		t.err = guard.Call(func() error {
-			n, err := t.c.tx.Write(p)
+			n, err := t.c.tx.handler.Write(p)
 			if err == nil && n != len(p) {
 				err = io.ErrShortWrite // a 250 would be for part of the message
 			}

@@ -17,7 +17,7 @@ func (c *conn) data(string) Reply {
 		return replySequence
 	case c.state == stateMail:
 		return c.noRecipient()
-	case c.envelope.Body == binaryMIME:
+	case c.tx.envelope.Body == binaryMIME:
 		return Reply{Code: 503, Enhanced: "5.5.1", Text: "BODY=BINARYMIME needs BDAT"} // RFC 3030 §3
 	}
 	return replyData
@@ -38,8 +38,8 @@ func (c *conn) receiveData() error {
 	t := c.newContent()
 	if c.dots.emit == nil { // once for a session
 		c.dots.emit = func(p []byte) {
-			c.room.write(p)
-			c.dots.giveUp = c.room.tooMuch
+			c.tx.content.write(p)
+			c.dots.giveUp = c.tx.content.tooMuch
 		}
 	}
 	dots := &c.dots
@@ -55,8 +55,8 @@ func (c *conn) receiveData() error {
 // connection would be content too.
 func (c *conn) lostData(err error) error {
 	log := c.log
-	if c.envelope != nil { // else it was a chunk out of sequence
-		log = log.With("transaction", c.envelope.ID)
+	if c.tx.envelope != nil { // else it was a chunk out of sequence
+		log = log.With("transaction", c.tx.envelope.ID)
 	}
 	log.Info("content lost", "error", err)
 	switch {

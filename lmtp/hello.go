@@ -67,7 +67,7 @@ func (c *conn) hello(args string, extended bool) Reply {
 	if !helloName(name) {
 		return Reply{Code: 501, Text: "say who you are: a domain or an address literal"}
 	}
-	c.idleCommands++ // each costs a reply of many lines
+	c.count.idleCommands++ // each costs a reply of many lines
 	c.abort(nil)
 	c.state = stateReady
 	// A Session does not change under a Handler that keeps it: a new hello is a new one.

@@ -83,7 +83,7 @@ func (c *conn) responds() {
 
 // received tells of a message that has come.
 func (c *conn) received() {
-	if hook := c.server.Hooks.Content; hook != nil && c.content != nil {
-		hook(c.session, c.content.size)
+	if hook := c.server.Hooks.Content; hook != nil {
+		hook(c.session, c.tx.content.size)
 	}
 }

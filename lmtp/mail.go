@@ -28,12 +28,12 @@ var mailParams = []param[Envelope]{
 // internationalized.
 func (c *conn) mail(args string) Reply {
 	// As LIMITS MAILMAX says, refused ones count too (RFC 9422 §3).
-	if c.mails++; c.server.MaxTransactions > 0 && c.mails > c.server.MaxTransactions {
+	if c.count.mails++; c.server.MaxTransactions > 0 && c.count.mails > c.server.MaxTransactions {
 		c.log.Info("session ended", "limit", "transactions", "value", c.server.MaxTransactions)
 		return replyMailLimit
 	}
-	origin := c.forward
-	c.forward = nil
+	origin := c.tx.forward
+	c.tx.forward = nil
 	var room [fewParams]parameter
 	path, params, refused := pathAndParams(room[:0], args, "FROM:", "5.1.7")
 	if refused.Code != 0 {
@@ -51,7 +51,7 @@ func (c *conn) mail(args string) Reply {
 		return c.refuseArgument("MAIL", args, replyBadReversePath, err)
 	}
 	env.From = from
-	env.ID, c.success = c.session.nextID()
+	env.ID, c.tx.success = c.session.nextID()
 
 	var tx Transaction
 	err = guard.Call(func() (err error) {
@@ -65,8 +65,8 @@ func (c *conn) mail(args string) Reply {
 		c.logRefusal(err, "command", "MAIL", "transaction", env.ID)
 		return refusal(err, env.ID)
 	}
-	c.envelope = env
-	c.tx = tx
+	c.tx.envelope = env
+	c.tx.handler = tx
 	c.state = stateMail
 	if env.lowered {
 		return replyLowered

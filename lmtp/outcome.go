@@ -14,66 +14,66 @@ import (
 // the given reason, and every accepted recipient is answered.
 func (c *conn) finish(refused error) error {
 	c.received()
-	id, n, prdr := c.envelope.ID, c.accepted, c.envelope.PRDR
-	var outcomes <-chan error
+	prdr := c.tx.envelope.PRDR
+	p := &pending{out: &c.out, id: c.tx.envelope.ID, success: c.tx.success, recipients: c.tx.accepted}
 	ctx, cancel := context.WithTimeout(c.context(), c.server.TransactionTimeout)
 	defer cancel()
+	p.ctx = ctx
 	if refused != nil {
-		c.logRefusal(refused, "command", "DATA", "transaction", id)
+		c.logRefusal(refused, "command", "DATA", "transaction", p.id)
 		c.abort(refused)
-		outcomes = sameOutcome(logged(refused), n)
+		p.outcomes = sameOutcome(logged(refused), p.recipients)
 	} else {
-		outcomes = c.commit(ctx)
+		p.outcomes = c.commit(ctx)
 		c.endTransaction()
 	}
-	c.idleCommands, c.skipped = 0, 0
-	p := &pending{out: &c.out, ctx: ctx, outcomes: outcomes}
+	c.count.idleCommands, c.count.skipped = 0, 0
 	switch {
 	case c.session.Protocol == LMTP:
-		c.answerEach(p, n, id)
+		c.answerEach(p)
 	case prdr:
-		c.answerEachAndAll(p, n, id)
+		c.answerEachAndAll(p)
 	default:
-		c.answerOnce(p, n, id)
+		c.answerOnce(p)
 	}
 	if p.late != nil && errors.Is(p.late, context.DeadlineExceeded) {
-		c.log.Warn("recipients without an outcome", "limit", "transaction_timeout", "value", c.server.TransactionTimeout, "transaction", id)
+		c.log.Warn("recipients without an outcome", "limit", "transaction_timeout", "value", c.server.TransactionTimeout, "transaction", p.id)
 	}
 	return c.out.err
 }
 
 // commit has the Transaction deliver.
 func (c *conn) commit(ctx context.Context) (outcomes <-chan error) {
-	err := guard.Call(func() error { outcomes = c.tx.Commit(ctx); return nil })
+	err := guard.Call(func() error { outcomes = c.tx.handler.Commit(ctx); return nil })
 	if err != nil {
-		guard.Report(c.log.With("transaction", c.envelope.ID), "delivery", err)
-		return sameOutcome(logged(err), c.accepted)
+		guard.Report(c.log.With("transaction", c.tx.envelope.ID), "delivery", err)
+		return sameOutcome(logged(err), c.tx.accepted)
 	}
 	return outcomes
 }
 
-// answerEach gives n replies, one for each recipient, each as soon as it is known
+// answerEach gives one reply for each recipient, each as soon as it is known
 // (RFC 2033 §4.2, §5). It is the only place that answers LMTP content.
-func (c *conn) answerEach(p *pending, n int, id string) {
-	for range n {
+func (c *conn) answerEach(p *pending) {
+	for range p.recipients {
 		err := p.next()
 		if c.out.err != nil {
 			return // nobody reads the rest; what has not begun is abandoned with the context
 		}
-		c.out.write(c.outcomeReply(err, id))
+		c.out.write(c.outcomeReply(p, err))
 	}
 }
 
 // answerOnce gives the one reply of ESMTP (RFC 5321 §4.4). A temporary refusal of one
 // recipient wins: the client then tries again for all, and nobody is bounced for another.
-func (c *conn) answerOnce(p *pending, n int, id string) {
-	answer := c.outcomeReply(nil, id)
-	for range n {
+func (c *conn) answerOnce(p *pending) {
+	answer := c.outcomeReply(p, nil)
+	for range p.recipients {
 		err := p.next()
 		if c.out.err != nil {
 			return // as in answerEach
 		}
-		r := c.outcomeReply(err, id)
+		r := c.outcomeReply(p, err)
 		if r.Code >= 400 && (answer.Code < 400 || answer.Code >= 500 && r.Code < 500) {
 			answer = r
 		}
@@ -89,9 +89,12 @@ var (
 
 // A pending is what a Transaction has yet to say of its recipients.
 type pending struct {
-	out      *replyWriter
-	ctx      context.Context
-	outcomes <-chan error
+	out        *replyWriter
+	ctx        context.Context
+	outcomes   <-chan error
+	recipients int    // how many outcomes there will be
+	id         string // the transaction's
+	success    string // the text of a reply for a recipient who has the message
 	// late is why nobody waits any more. It is the outcome of every further recipient: what
 	// still comes belongs to one that was answered, and would be told to the next.
 	late error
@@ -137,12 +140,12 @@ func outcome(err error, ok bool) error {
 }
 
 // outcomeReply says what became of the copy for one recipient.
-func (c *conn) outcomeReply(err error, id string) Reply {
+func (c *conn) outcomeReply(p *pending, err error) Reply {
 	if err == nil {
-		return Reply{Code: 250, Enhanced: "2.0.0", Text: c.success}
+		return Reply{Code: 250, Enhanced: "2.0.0", Text: p.success}
 	}
-	c.logRefusal(err, "command", "DATA", "transaction", id)
-	return refusal(err, id)
+	c.logRefusal(err, "command", "DATA", "transaction", p.id)
+	return refusal(err, p.id)
 }
 
 // logged gives err in a form that is not logged again for each recipient.

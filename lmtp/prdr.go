@@ -25,25 +25,25 @@ var (
 // client, above what each recipient was told: Exim takes a failure there for that of those who have
 // the message, and a permanent one even for those to whom it was to be sent again. So it is a
 // success if anybody has the message, and else no worse than the mildest failure.
-func (c *conn) answerEachAndAll(p *pending, n int, id string) {
+func (c *conn) answerEachAndAll(p *pending) {
 	c.out.write(replyPRDR)
 	delivered := false
 	var failed Reply
-	for range n {
+	for range p.recipients {
 		err := p.next()
 		if c.out.err != nil {
 			return // as in answerEach
 		}
-		r := c.outcomeReply(err, id)
+		r := c.outcomeReply(p, err)
 		c.out.write(r)
 		if err == nil {
 			delivered = true
 		} else {
-			failed = failureOfBoth(failed, r, id)
+			failed = failureOfBoth(failed, r, p.id)
 		}
 	}
-	if delivered || n == 0 {
-		failed = c.outcomeReply(nil, id)
+	if delivered || p.recipients == 0 {
+		failed = c.outcomeReply(p, nil)
 	}
 	c.out.write(failed)
 }

@@ -59,13 +59,13 @@ func (c *conn) meet() (net.Conn, error) {
 	if !c.session.Trusted {
 		return nil, errors.New("a peer that is not trusted to send a PROXY header")
 	}
-	c.wholeBy = time.Now().Add(proxyTimeout)
+	c.tx.wholeBy = time.Now().Add(proxyTimeout)
 	var remote net.Addr
 	err := guard.Call(func() (err error) {
 		remote, err = c.in.readProxyHeader()
 		return err
 	})
-	c.wholeBy = time.Time{}
+	c.tx.wholeBy = time.Time{}
 	if err != nil || remote == nil {
 		return c.net, err
 	}

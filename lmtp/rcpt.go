@@ -20,9 +20,9 @@ var rcptParams = []param[Recipient]{
 // A refused recipient leaves the transaction as it was (RFC 5321 §3.3).
 func (c *conn) rcpt(args string) Reply {
 	// As LIMITS RCPTMAX says, refused recipients count too (RFC 9422 §3.3).
-	if c.rcpts++; c.rcpts > c.server.MaxRecipients {
-		if c.rcpts == c.server.MaxRecipients+1 { // once: a client may send a hundred thousand
-			c.log.Warn("recipients refused", "limit", "recipients", "value", c.server.MaxRecipients, "transaction", c.envelope.ID)
+	if c.tx.rcpts++; c.tx.rcpts > c.server.MaxRecipients {
+		if c.tx.rcpts == c.server.MaxRecipients+1 { // once: a client may send a hundred thousand
+			c.log.Warn("recipients refused", "limit", "recipients", "value", c.server.MaxRecipients, "transaction", c.tx.envelope.ID)
 		}
 		return replyRcptLimit
 	}
@@ -31,12 +31,12 @@ func (c *conn) rcpt(args string) Reply {
 	if refused.Code != 0 {
 		return c.refuseArgument("RCPT", args, refused, nil)
 	}
-	c.rcptArg = Recipient{}
-	rcpt := &c.rcptArg
+	c.tx.rcpt = Recipient{}
+	rcpt := &c.tx.rcpt
 	if refused := applyParams(c, rcptParams, params, rcpt); refused.Code != 0 {
 		return c.refuseArgument("RCPT", args, refused, nil)
 	}
-	to, err := c.parser(c.envelope).ForwardPath(path)
+	to, err := c.parser(c.tx.envelope).ForwardPath(path)
 	switch {
 	case errors.Is(err, address.ErrNeedsUTF8):
 		return c.refuseArgument("RCPT", args, replyRcptNeedsUTF8, err)
@@ -44,12 +44,12 @@ func (c *conn) rcpt(args string) Reply {
 		return c.refuseArgument("RCPT", args, replyBadForwardPath, err)
 	}
 	rcpt.To = to
-	err = guard.Call(func() error { return c.tx.Rcpt(c.context(), rcpt) })
+	err = guard.Call(func() error { return c.tx.handler.Rcpt(c.context(), rcpt) })
 	if err != nil {
-		c.logRefusal(err, "command", "RCPT", "transaction", c.envelope.ID)
-		return refusal(err, c.envelope.ID)
+		c.logRefusal(err, "command", "RCPT", "transaction", c.tx.envelope.ID)
+		return refusal(err, c.tx.envelope.ID)
 	}
-	c.accepted++
+	c.tx.accepted++
 	c.state = stateRcpt
 	return replyRcpt
 }

@@ -6,14 +6,14 @@ import "strings"
 
 // rset drops the open transaction (RFC 5321 §4.1.1.5).
 func (c *conn) rset(string) Reply {
-	c.idleCommands++
+	c.count.idleCommands++
 	c.abort(nil)
 	return replyOK
 }
 
 // noop does nothing, whatever stands behind it (RFC 5321 §4.1.1.9).
 func (c *conn) noop(string) Reply {
-	c.idleCommands++
+	c.count.idleCommands++
 	return replyOK
 }
 
@@ -26,7 +26,7 @@ func (c *conn) quit(string) Reply {
 // understood (RFC 5321 §3.5.3, §7.3). The answer holds no name, and so is the same with and
 // without SMTPUTF8 (RFC 6531 §3.7.4.2).
 func (c *conn) vrfy(args string) Reply {
-	c.idleCommands++
+	c.count.idleCommands++
 	if _, flag, ok := strings.Cut(args, " "); ok && hasValue(flag, "SMTPUTF8") {
 		return badArgument("SMTPUTF8 takes no value")
 	}
@@ -42,7 +42,7 @@ func hasValue(s, keyword string) bool {
 
 // help lists what there is (RFC 5321 §4.1.1.8).
 func (c *conn) help(string) Reply {
-	c.idleCommands++
+	c.count.idleCommands++
 	hello := "LHLO"
 	if c.session.Protocol == ESMTP {
 		hello = "EHLO HELO"

@@ -86,7 +86,7 @@ func (c *conn) handshake() error {
 	session.TLS, session.Certificate = &state, presented
 	session.Hello, session.Extended, session.Identity, session.Origin = "", false, "", nil
 	c.session = &session
-	c.forward = nil
+	c.tx.forward = nil
 	return nil
 }
 

@@ -240,7 +240,7 @@ func TestPipelineWithoutReading(t *testing.T) {
 		d.send(strings.Repeat("RCPT TO:<u1@dst.example>\r\n", n) + "DATA\r\nx\r\n.\r\nQUIT\r\n")
 		synctest.Wait()
 		for c := range s.conns {
-			held, read := cap(c.out.pending), c.accepted
+			held, read := cap(c.out.pending), c.tx.accepted
 			if held > 2*maxPending || len(c.in.buf) > contentBuffer || read == n {
 				t.Errorf("server holds %d octets of replies to %d commands, and a buffer of %d", held, read, len(c.in.buf))
 			}

@@ -15,7 +15,7 @@ var replyUntrusted = Reply{Code: 550, Enhanced: "5.7.0", Text: "not for you"}
 // xclient begins the session anew, as if the client that the peer names had connected.
 // What it named before, and does not name again, still holds.
 func (c *conn) xclient(args string) Reply {
-	c.idleCommands++
+	c.count.idleCommands++
 	if !c.session.Trusted {
 		return replyUntrusted
 	}
@@ -30,7 +30,7 @@ func (c *conn) xclient(args string) Reply {
 	session.Origin = &origin
 	session.Hello, session.Extended, session.Identity = "", false, ""
 	c.session = &session
-	c.forward = nil
+	c.tx.forward = nil
 	c.state = stateGreeted
 	c.log.Debug("session speaks for another", "client", origin.Addr, "name", origin.Name, "login", origin.Login, "its_session", origin.Session)
 	return c.greeting()

@@ -12,18 +12,18 @@ var xforwardAttributes = []attribute{
 // xforward notes where the next message comes from. The first command behind a transaction
 // forgets all there was, further ones add to it.
 func (c *conn) xforward(args string) Reply {
-	c.idleCommands++
+	c.count.idleCommands++
 	if !c.session.Trusted {
 		return replyUntrusted
 	}
 	var origin Origin
-	if c.forward != nil {
-		origin = *c.forward
+	if c.tx.forward != nil {
+		origin = *c.tx.forward
 	}
 	if refused := readAttributes(&origin, xforwardAttributes, args); refused.Code != 0 {
 		return c.refuseArgument("XFORWARD", args, refused, nil)
 	}
-	c.forward = &origin
+	c.tx.forward = &origin
 	return replyOK
 }
 
