@@ -27,7 +27,7 @@ GOLANGCI    = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 SPELLED = $$(git ls-files '*.go' '*.md' Makefile .ci dist | grep -v testdata)
 
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o doorstep ./cmd/doorstep
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X github.com/doorstep-mail/doorstep/cmd/internal/cli.Version=$(VERSION)' -o doorstep ./cmd/doorstep
 
 test: build check peers unit
 

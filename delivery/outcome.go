@@ -4,8 +4,8 @@ import (
 	"context"
 	"sync"
 
-	"github.com/doorstep-mail/doorstep/internal/guard"
 	"github.com/doorstep-mail/doorstep/lmtp"
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
 
 // Commit ends the content and delivers. LMTP recipients succeed and fail each on their own;

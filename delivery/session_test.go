@@ -19,9 +19,9 @@ import (
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/directory/static"
 	"github.com/doorstep-mail/doorstep/delivery/route"
-	"github.com/doorstep-mail/doorstep/internal/guard/guardtest"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
+	"github.com/doorstep-mail/doorstep/lmtp/guard/guardtest"
 	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 	"github.com/doorstep-mail/doorstep/mailbox"
 )

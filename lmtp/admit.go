@@ -3,7 +3,7 @@ package lmtp
 import (
 	"net"
 
-	"github.com/doorstep-mail/doorstep/internal/guard"
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
 
 // admit asks Server.Admit about a client. A panic in it, or in what it gives to be called at

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/doorstep-mail/doorstep/internal/guard"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
 
 const (

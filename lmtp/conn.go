@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/doorstep-mail/doorstep/internal/guard"
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
 
 const (

@@ -5,7 +5,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/doorstep-mail/doorstep/internal/guard"
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
 
 // abuseFactor is how many times the message size limit a client may send before it is cut

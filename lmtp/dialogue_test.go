@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/doorstep-mail/doorstep/internal/guard/guardtest"
+	"github.com/doorstep-mail/doorstep/lmtp/guard/guardtest"
 	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 )
 

@@ -8,8 +8,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/doorstep-mail/doorstep/internal/guard/guardtest"
 	"github.com/doorstep-mail/doorstep/lmtp"
+	"github.com/doorstep-mail/doorstep/lmtp/guard/guardtest"
 )
 
 // A hookLog writes down what hooks are told.

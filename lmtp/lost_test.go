@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/doorstep-mail/doorstep/internal/guard/guardtest"
+	"github.com/doorstep-mail/doorstep/lmtp/guard/guardtest"
 )
 
 // A lostConnection is a recording whose client does not go, but is lost.

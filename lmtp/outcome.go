@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/doorstep-mail/doorstep/internal/guard"
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
 
 // finish ends a transaction whose content has been read: it is delivered, or refused for

@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/doorstep-mail/doorstep/internal/guard"
-	"github.com/doorstep-mail/doorstep/internal/guard/guardtest"
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
+	"github.com/doorstep-mail/doorstep/lmtp/guard/guardtest"
 )
 
 // A panic in whatever a Server calls beside its Handler costs that connection, which is closed, and is in

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/doorstep-mail/doorstep/internal/guard/guardtest"
+	"github.com/doorstep-mail/doorstep/lmtp/guard/guardtest"
 )
 
 // A panic in a Handler costs what it was asked about, never the session and never the

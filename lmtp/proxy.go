@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/doorstep-mail/doorstep/internal/guard"
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
 
 // The PROXY protocol of HAProxy tells a server behind a load balancer whom it serves. On a

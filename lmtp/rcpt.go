@@ -3,8 +3,8 @@ package lmtp
 import (
 	"errors"
 
-	"github.com/doorstep-mail/doorstep/internal/guard"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
 
 // rcptParams is the parameter table of RCPT.

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/doorstep-mail/doorstep/internal/guard/guardtest"
+	"github.com/doorstep-mail/doorstep/lmtp/guard/guardtest"
 	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 )
 

@@ -13,7 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/doorstep-mail/doorstep/internal/guard/guardtest"
+	"github.com/doorstep-mail/doorstep/lmtp/guard/guardtest"
 )
 
 // secure puts TLS under the dialogue, from the client's side.

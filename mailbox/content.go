@@ -4,7 +4,7 @@ import (
 	"errors"
 	"io"
 
-	"github.com/doorstep-mail/doorstep/internal/guard"
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
 	"github.com/doorstep-mail/doorstep/mailbox/internal/durable"
 	"github.com/doorstep-mail/doorstep/mailbox/internal/kernel"
 	"github.com/doorstep-mail/doorstep/mailbox/maildir"

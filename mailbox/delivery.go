@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/doorstep-mail/doorstep/internal/guard"
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
 	"github.com/doorstep-mail/doorstep/mailbox/internal/durable"
 	"github.com/doorstep-mail/doorstep/mailbox/internal/semaphore"
 	"github.com/doorstep-mail/doorstep/mailbox/quota"

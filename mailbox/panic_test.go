@@ -9,7 +9,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/doorstep-mail/doorstep/internal/guard"
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
 
 // Every system call of a delivery panics once, in every scenario. That is the error of the copies whose

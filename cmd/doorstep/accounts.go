@@ -2,22 +2,26 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
-
+	"github.com/doorstep-mail/doorstep/cmd/internal/build"
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/cmd/internal/columns"
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/directory/sql/sqlite"
+	"github.com/doorstep-mail/doorstep/delivery/route"
+	"github.com/doorstep-mail/doorstep/lmtp"
+	"github.com/doorstep-mail/doorstep/lmtp/address"
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 )
 
 // What user, domain and alias have in common: they look after the SQLite database of the
@@ -28,7 +32,7 @@ type management struct{ config, directory *string }
 
 // managementFlags adds them to a verb.
 func managementFlags(cmd *cobra.Command) management {
-	return management{configFlag(cmd), cmd.Flags().String("directory", "", "the `name` of the [[directory]], where there are several in SQLite")}
+	return management{cli.ConfigFlag(cmd), cmd.Flags().String("directory", "", "the `name` of the [[directory]], where there are several in SQLite")}
 }
 
 // listVerb makes cmd a verb that lists what read finds in the database, as JSON or as a row each.
@@ -41,7 +45,7 @@ func listVerb[T any](cmd *cobra.Command, read func(ctx context.Context, s manage
 				return err
 			}
 			if *asJSON {
-				return printJSON(cmd.OutOrStdout(), list)
+				return cli.PrintJSON(cmd.OutOrStdout(), list)
 			}
 			table := columns.New(cmd.OutOrStdout())
 			for _, item := range list {
@@ -58,7 +62,7 @@ type storeOpener func(context.Context, sqlite.StoreOptions) (*sqlite.Store, erro
 
 // do opens the database, and closes it behind f.
 func (m management) do(cmd *cobra.Command, open storeOpener, f func(s managed) error) (err error) {
-	c, err := loadConfig(*m.config, cmd.ErrOrStderr())
+	c, err := cli.LoadConfig(*m.config, cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
@@ -66,14 +70,14 @@ func (m management) do(cmd *cobra.Command, open storeOpener, f func(s managed) e
 	if err != nil {
 		return err
 	}
-	domains, err := buildDomains(c)
+	domains, err := build.Domains(c)
 	if err != nil {
-		return failed(err, "doorstep check tells what is wrong with the configuration")
+		return cli.Failed(err, "doorstep check tells what is wrong with the configuration")
 	}
 	known := func(key string) bool { _, ok := domains.Domains[key]; return ok }
-	s, err := open(cmd.Context(), sqlite.StoreOptions{Path: d.File, Key: keyer(domains), Known: known})
+	s, err := open(cmd.Context(), sqlite.StoreOptions{Path: d.File, Key: build.Keyer(domains), Known: known})
 	if err != nil {
-		return failed(err, whyNotOpen(err, d.File))
+		return cli.Failed(err, whyNotOpen(err, d.File))
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	return explained(cmd, f(managed{Store: s, name: d.Name, config: c, domains: domains}))
@@ -100,9 +104,9 @@ func (m management) pick(cmd *cobra.Command, all []config.Directory) (config.Dir
 	var names, foreign []string
 	for _, d := range all {
 		switch {
-		case !isOurs(d) && d.Driver == config.SQLite:
+		case !build.IsOurs(d) && d.Driver == config.SQLite:
 			foreign = append(foreign, d.Name)
-		case isOurs(d):
+		case build.IsOurs(d):
 			names = append(names, d.Name)
 			if *m.directory == "" || *m.directory == d.Name {
 				ours = append(ours, d)
@@ -113,15 +117,15 @@ func (m management) pick(cmd *cobra.Command, all []config.Directory) (config.Dir
 	case len(ours) == 1:
 		return ours[0], nil
 	case len(names) == 0 && len(foreign) > 0:
-		return config.Directory{}, mistake(cmd, fmt.Errorf("the tables of directory %s are not Doorstep's", strings.Join(foreign, " and ")),
+		return config.Directory{}, cli.Mistake(cmd, fmt.Errorf("the tables of directory %s are not Doorstep's", strings.Join(foreign, " and ")),
 			"change them by the program that made them; here only tables are managed that have neither a schema nor queries of others")
 	case len(names) == 0:
-		return config.Directory{}, mistake(cmd, errors.New(`the configuration has no [[directory]] with driver = "sqlite"`),
+		return config.Directory{}, cli.Mistake(cmd, errors.New(`the configuration has no [[directory]] with driver = "sqlite"`),
 			`write a table [[directory]] with driver = "sqlite" and file = "/var/lib/doorstep/accounts.db"; what stands in [[domain]], [[user]] and [[alias]] is changed there`)
 	case len(ours) == 0:
-		return config.Directory{}, mistake(cmd, fmt.Errorf("no directory %q in SQLite", *m.directory), "there is "+strings.Join(names, ", "))
+		return config.Directory{}, cli.Mistake(cmd, fmt.Errorf("no directory %q in SQLite", *m.directory), "there is "+strings.Join(names, ", "))
 	}
-	return config.Directory{}, mistake(cmd, errors.New("there are several directories in SQLite"), "say which by --directory: "+strings.Join(names, ", "))
+	return config.Directory{}, cli.Mistake(cmd, errors.New("there are several directories in SQLite"), "say which by --directory: "+strings.Join(names, ", "))
 }
 
 // explained adds to what a store refuses what can be done about it.
@@ -140,25 +144,71 @@ func explained(cmd *cobra.Command, err error) error {
 		{directory.ErrBroken, cmd.CommandPath() + " --help tells what each flag takes"},
 	} {
 		if errors.Is(err, known.err) {
-			return failed(err, known.hint)
+			return cli.Failed(err, known.hint)
 		}
 	}
 	return err
 }
 
-// printJSON prints what a list found; programs read it.
-func printJSON[T any](w io.Writer, list []T) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(append([]T{}, list...)) // [], not null
+// warnOfTargets tells which targets of an alias take no mail, such as those that are elsewhere.
+func (m managed) warnOfTargets(cmd *cobra.Command, alias string, targets []string) (err error) {
+	r, err := build.Resolver(m.config, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, build.CloseDirectory(r.Directory)) }()
+	warned := false
+	for _, target := range targets {
+		to, err := address.Parse(target)
+		if err != nil {
+			return err
+		}
+		_, err = r.Resolve(cmd.Context(), to)
+		if refused := (*lmtp.Error)(nil); errors.As(err, &refused) && refused.Code >= 500 {
+			fmt.Fprintf(cmd.ErrOrStderr(), "doorstep: warning: target %s: %s\n", target, refused.Text)
+			warned = true
+		}
+	}
+	if warned {
+		fmt.Fprintf(cmd.ErrOrStderr(), "hint: doorstep lookup %s tells what becomes of its mail\n", alias)
+	}
+	return nil
 }
 
-// atLeast is for verbs that take several arguments, called what.
-func atLeast(n int, what string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) < n {
-			return mistake(cmd, fmt.Errorf("%s is missing", what), "")
-		}
-		return nil
+// A managed store is one of the directories of a configuration.
+type managed struct {
+	*sqlite.Store
+	name    string
+	config  *config.Config
+	domains *route.Resolver
+}
+
+// claim asks the other directories for an address that is to be put in. Where one has it, that is an
+// error if the server would defer its mail from then on, and else a warning. So is that one cannot be
+// asked.
+func (m managed) claim(ctx context.Context, address string, warnings io.Writer) (err error) {
+	key, err := m.Key(address)
+	if err != nil {
+		return err
 	}
+	accounts, err := build.Accounts(m.config, m.domains)
+	if err != nil {
+		return err
+	}
+	d, err := build.Directory(m.config, accounts, m.domains, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	d.Assume(m.name, key)
+	_, err = d.Lookup(ctx, key)
+	if overlap := (*directory.Overlap)(nil); errors.As(err, &overlap) {
+		where := strings.Join(overlap.Backends, " and ")
+		return cli.Failed(fmt.Errorf("%s would be in %s, and its mail deferred", address, where), build.OverlapHint)
+	} else if err != nil {
+		fmt.Fprintf(warnings, "doorstep: warning: cannot tell whether another directory has %s: %v\n", address, err)
+	} else if names := d.Claims(ctx, key); len(names) > 1 {
+		fmt.Fprintf(warnings, "doorstep: warning: %s is in %s, the first counts\n", address, strings.Join(names, " and "))
+	}
+	return nil
 }

@@ -15,10 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/doorstep-mail/doorstep/cmd/internal/observe/status"
 	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
-	"github.com/doorstep-mail/doorstep/cmd/internal/status"
-	"github.com/doorstep-mail/doorstep/config"
-	"github.com/doorstep-mail/doorstep/delivery"
 )
 
 const adminConfig = "[admin]\naddress = \"unix:admin\"\n"
@@ -378,25 +376,6 @@ func invoke(tb testing.TB, dir string, args ...string) (output string, code int)
 	tb.Helper()
 	stdout, stderr, code := doorstep(tb, dir, args...)
 	return stdout + stderr, code
-}
-
-// TestHungStore: a file system that does not answer costs one goroutine, however often it is asked,
-// and is told as what it is.
-func TestHungStore(t *testing.T) {
-	c := &config.Config{}
-	c.Store.Path = "/mail/{domain}/{local}"
-	h := &health{inForce: func() (*config.Config, *delivery.Agent, bool) { return c, nil, true }}
-	h.store.running = &probed{done: make(chan struct{})} // as one that hangs
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	for range 10 {
-		if err := h.storeProblem(ctx, c); err == nil || !strings.Contains(err.Error(), "does not answer") {
-			t.Errorf("%v", err)
-		}
-	}
-	if d := h.disk(ctx); d != nil {
-		t.Errorf("%+v", d)
-	}
 }
 
 // TestAdminOutlivesUpgrade: the new process answers on the same socket.

@@ -2,16 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"log/slog"
 	"strings"
 
-	"github.com/spf13/cobra"
-
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/delivery/directory/sql/sqlite"
-	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
+	"github.com/spf13/cobra"
 )
 
 // aliasCommand looks after aliases.
@@ -32,7 +28,7 @@ func aliasAddCommand() *cobra.Command {
 		Use:     "add ADDRESS TARGET…",
 		Short:   "Make an address stand for others, besides those that it stands for already",
 		Example: "  doorstep alias add sales@example.org alice@example.org bob@example.org\n  doorstep alias add @example.org alice@example.org",
-		Args:    atLeast(2, "ADDRESS or TARGET"),
+		Args:    cli.AtLeast(2, "ADDRESS or TARGET"),
 	}
 	m := managementFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -50,36 +46,11 @@ func aliasAddCommand() *cobra.Command {
 	return cmd
 }
 
-// warnOfTargets tells which targets of an alias take no mail, such as those that are elsewhere.
-func (m managed) warnOfTargets(cmd *cobra.Command, alias string, targets []string) (err error) {
-	r, err := buildResolver(m.config, nil, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, closeDirectory(r.Directory)) }()
-	warned := false
-	for _, target := range targets {
-		to, err := address.Parse(target)
-		if err != nil {
-			return err
-		}
-		_, err = r.Resolve(cmd.Context(), to)
-		if refused := (*lmtp.Error)(nil); errors.As(err, &refused) && refused.Code >= 500 {
-			fmt.Fprintf(cmd.ErrOrStderr(), "doorstep: warning: target %s: %s\n", target, refused.Text)
-			warned = true
-		}
-	}
-	if warned {
-		fmt.Fprintf(cmd.ErrOrStderr(), "hint: doorstep lookup %s tells what becomes of its mail\n", alias)
-	}
-	return nil
-}
-
 func aliasDelCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "del ADDRESS [TARGET…]",
 		Short: "Delete an alias, or some of its targets",
-		Args:  atLeast(1, "ADDRESS"),
+		Args:  cli.AtLeast(1, "ADDRESS"),
 	}
 	m := managementFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -96,14 +67,14 @@ type listedAlias struct {
 }
 
 func aliasListCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "list [DOMAIN]", Short: "List aliases, of all domains or one", Args: atMostOneArgument}
+	cmd := &cobra.Command{Use: "list [DOMAIN]", Short: "List aliases, of all domains or one", Args: cli.AtMostOneArgument}
 	return listVerb(cmd, listAliases, func(a listedAlias) string {
 		return a.Address + "\t→ " + strings.Join(a.Targets, ", ")
 	})
 }
 
 func listAliases(ctx context.Context, s managed, args []string) (list []listedAlias, err error) {
-	for a, err := range s.Aliases(ctx, first(args)) {
+	for a, err := range s.Aliases(ctx, cli.First(args)) {
 		if err != nil {
 			return nil, err
 		}

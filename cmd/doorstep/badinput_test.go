@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
 	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 )
@@ -26,19 +27,19 @@ func TestReloadWithBadCertificates(t *testing.T) {
 		}
 		session(t, dir).deliver(want, "alice")
 	}
-	reload("nothing has changed", exitOK)
+	reload("nothing has changed", cli.ExitOK)
 	certify(t, dir, time.Now().Add(-time.Hour))
-	reload("the certificate has expired", exitOK)
+	reload("the certificate has expired", cli.ExitOK)
 	mode := func(mode os.FileMode) {
 		if err := os.Chmod(filepath.Join(dir, "key.pem"), mode); err != nil {
 			t.Fatal(err)
 		}
 	}
 	mode(0o644)
-	reload("the old configuration stays in force: \""+filepath.Join(dir, "key.pem")+"\" is open to everybody", exitUsage)
+	reload("the old configuration stays in force: \""+filepath.Join(dir, "key.pem")+"\" is open to everybody", cli.ExitUsage)
 	mode(0o600)
 	put("key.pem", "no key", 0o600)(t, dir)
-	reload("the old configuration stays in force: read certificate", exitUsage)
+	reload("the old configuration stays in force: read certificate", cli.ExitUsage)
 }
 
 // TestControlSocketTaken: another's socket, or a directory that may not be written to, costs the

@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/spf13/cobra"
-
+	"github.com/doorstep-mail/doorstep/cmd/internal/build"
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/config"
+	"github.com/spf13/cobra"
 )
 
 // checkCommand says everything that is wrong with a configuration.
@@ -17,34 +18,34 @@ func checkCommand() *cobra.Command {
 		Long: "Check prints every problem of the configuration at once, each with its file, line and\n" +
 			"column, and of what it names on this machine: directories, users and groups.\n\n" +
 			"It exits with 0 when the configuration can be used, warnings or not, and with 2 when not.",
-		Args: noArguments,
+		Args: cli.NoArguments,
 	}
-	path := configFlag(cmd)
+	path := cli.ConfigFlag(cmd)
 	asJSON := cmd.Flags().Bool("json", false, "print the problems as JSON, on standard output")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, problems, err := config.Load(*path)
 		if err != nil {
-			return usage(err, unreadable(*path, err))
+			return cli.Usage(err, cli.Unreadable(*path, err))
 		}
 		if !config.HasErrors(problems) {
 			problems = append(problems, c.CheckSystem()...)
 			problems = append(problems, checkBuilds(*path, c)...)
 		}
 		if *asJSON {
-			if err := printJSON(cmd.OutOrStdout(), problems); err != nil {
+			if err := cli.PrintJSON(cmd.OutOrStdout(), problems); err != nil {
 				return err
 			}
 		} else {
-			printProblems(cmd.ErrOrStderr(), problems)
+			cli.PrintProblems(cmd.ErrOrStderr(), problems)
 		}
 		if config.HasErrors(problems) {
-			return &failure{code: exitUsage}
+			return &cli.Failure{Code: cli.ExitUsage}
 		}
 		if *asJSON {
 			return nil
 		}
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: ok (%s, %s)\n", *path,
-			count(len(c.Domains), "domain"), count(len(c.Users), "user"))
+			cli.Count(len(c.Domains), "domain"), cli.Count(len(c.Users), "user"))
 		return err
 	}
 	return cmd
@@ -53,19 +54,12 @@ func checkCommand() *cobra.Command {
 // checkBuilds finds what only the parts themselves can tell of their configuration, such as mistakes
 // in queries. It connects to nothing.
 func checkBuilds(path string, c *config.Config) []config.Problem {
-	resolver, err := buildResolver(c, nil, slog.New(slog.DiscardHandler))
+	resolver, err := build.Resolver(c, nil, slog.New(slog.DiscardHandler))
 	if err == nil {
-		err = closeDirectory(resolver.Directory)
+		err = build.CloseDirectory(resolver.Directory)
 	}
 	if err != nil {
 		return []config.Problem{{File: path, Text: err.Error()}}
 	}
 	return nil
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

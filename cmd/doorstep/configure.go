@@ -6,10 +6,10 @@ import (
 	"io"
 	"slices"
 
-	"github.com/spf13/cobra"
-
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/cmd/internal/columns"
 	"github.com/doorstep-mail/doorstep/config"
+	"github.com/spf13/cobra"
 )
 
 // configCommand prints configurations.
@@ -32,7 +32,7 @@ func textCommand(use, short string, text func() string) *cobra.Command {
 	return &cobra.Command{
 		Use:   use,
 		Short: short,
-		Args:  noArguments,
+		Args:  cli.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := io.WriteString(cmd.OutOrStdout(), text())
 			return err
@@ -55,13 +55,13 @@ func configShowCommand() *cobra.Command {
 		Long: "Show prints each key that has a value: where it was said, or that it is the default. Secrets are\n" +
 			"left out. --changed leaves the defaults out.",
 		Example: "  doorstep config show -c /etc/doorstep/doorstep.toml --changed",
-		Args:    noArguments,
+		Args:    cli.NoArguments,
 	}
-	path := configFlag(cmd)
+	path := cli.ConfigFlag(cmd)
 	changed := cmd.Flags().Bool("changed", false, "only what the files say")
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := loadConfig(*path, cmd.ErrOrStderr())
+		c, err := cli.LoadConfig(*path, cmd.ErrOrStderr())
 		if err != nil {
 			return err
 		}
@@ -74,7 +74,7 @@ func configShowCommand() *cobra.Command {
 			for _, s := range settings {
 				list = append(list, shownSetting{s.Key, s.Value, c.Where(s.Key)})
 			}
-			return printJSON(cmd.OutOrStdout(), list)
+			return cli.PrintJSON(cmd.OutOrStdout(), list)
 		}
 		w := columns.New(cmd.OutOrStdout())
 		for _, s := range settings {

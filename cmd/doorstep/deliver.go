@@ -9,12 +9,16 @@ import (
 	"math"
 	"strings"
 
-	"github.com/spf13/cobra"
-
+	"github.com/doorstep-mail/doorstep/cmd/internal/build"
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
+	"github.com/doorstep-mail/doorstep/cmd/internal/daemon"
+	"github.com/doorstep-mail/doorstep/cmd/internal/localmail"
+	"github.com/doorstep-mail/doorstep/cmd/internal/logging"
 	"github.com/doorstep-mail/doorstep/config"
-	"github.com/doorstep-mail/doorstep/internal/guard"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
+	"github.com/spf13/cobra"
 )
 
 // Exit codes of sysexits(3), which those who run a delivery agent go by: with any other code
@@ -46,18 +50,18 @@ func deliverCommand() *cobra.Command {
 		Args:        someRecipients,
 		Annotations: map[string]string{sysexits: ""},
 	}
-	path := configFlag(cmd)
+	path := cli.ConfigFlag(cmd)
 	from := cmd.Flags().StringP("from", "f", "", "the reverse-path `address`; empty or <> for the null path")
 	dryRun := cmd.Flags().BoolP("dry-run", "n", false, "only say what would become of the message")
 	asJSON := cmd.Flags().Bool("json", false, "with --dry-run: print the answers as JSON")
 	cmd.RunE = func(cmd *cobra.Command, to []string) error {
 		if *asJSON && !*dryRun {
-			return mistake(cmd, errors.New("--json goes with --dry-run"), "a delivery tells by its exit status")
+			return cli.Mistake(cmd, errors.New("--json goes with --dry-run"), "a delivery tells by its exit status")
 		}
 		// Warnings are for doorstep check: getmail takes a word on standard error for a failure,
 		// and delivers again.
 		var problems strings.Builder
-		c, err := loadConfig(*path, &problems)
+		c, err := cli.LoadConfig(*path, &problems)
 		if err != nil {
 			fmt.Fprint(cmd.ErrOrStderr(), problems.String())
 			return err
@@ -79,15 +83,15 @@ type localRequest struct {
 func (r localRequest) run(cmd *cobra.Command, c *config.Config) (err error) {
 	stdin, stderr := cmd.InOrStdin(), cmd.ErrOrStderr()
 	if !r.dryRun {
-		if err := settleToDeliver(c.Store); err != nil {
+		if err := daemon.SettleToDeliver(c.Store); err != nil {
 			return err
 		}
-	} else if isTerminal(stdin) {
+	} else if cli.IsTerminal(stdin) {
 		stdin = strings.NewReader("")
 	}
 	content, err := spool(stdin)
 	if err != nil {
-		return failed(err, "")
+		return cli.Failed(err, "")
 	}
 	defer content.Close()
 	// What concerns a recipient is in the outcome.
@@ -95,31 +99,31 @@ func (r localRequest) run(cmd *cobra.Command, c *config.Config) (err error) {
 	if r.dryRun {
 		level = math.MaxInt
 	}
-	log := buildLog(c.Log, level, newLogOutput(stderr, c.Log.Format))
-	agent, err := buildAgent(c, nil, log)
+	log := logging.New(c.Log, level, logging.NewOutput(stderr, c.Log.Format))
+	agent, err := build.Agent(c, nil, log)
 	if err != nil {
-		return failed(err, "doorstep check tells what is wrong with the configuration")
+		return cli.Failed(err, "doorstep check tells what is wrong with the configuration")
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), c.Limits.TransactionTimeout)
 	defer cancel()
-	mail, err := newLocalMail(agent, c, r.from, r.to, content)
+	mail, err := localmail.New(agent, c, r.from, r.to, content)
 	if err == nil && r.dryRun {
-		err = mail.dryRun(ctx, r.json, cmd.OutOrStdout())
+		err = dryRun(ctx, mail, r.json, cmd.OutOrStdout())
 	} else if err == nil {
-		err = guard.Call(func() error { return mail.deliver(ctx) })
+		err = guard.Call(func() error { return mail.Deliver(ctx) })
 	}
-	if e := errors.Join(closeAgent(context.WithoutCancel(ctx), agent), agent.Store.Close()); e != nil {
-		return failed(errors.Join(err, e), "")
+	if e := errors.Join(build.CloseAgent(context.WithoutCancel(ctx), agent), agent.Store.Close()); e != nil {
+		return cli.Failed(errors.Join(err, e), "")
 	}
 	if err != nil || r.dryRun {
 		return err
 	}
-	return mail.report(stderr)
+	return reportDelivered(mail, stderr)
 }
 
 func someRecipients(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return mistake(cmd, errors.New("no recipient"), "doorstep deliver alice@example.org <message.eml")
+		return cli.Mistake(cmd, errors.New("no recipient"), "doorstep deliver alice@example.org <message.eml")
 	}
 	return nil
 }
@@ -141,37 +145,37 @@ type dryAnswer struct {
 }
 
 // dryRun tells what deliver would do, and touches no mail.
-func (l *localMail) dryRun(ctx context.Context, asJSON bool, stdout io.Writer) error {
-	answers, code := make([]dryAnswer, len(l.outcomes)), exitOK
-	previews, err := l.agent.Preview(ctx, l.envelope, l.recipients(), l.content)
+func dryRun(ctx context.Context, l *localmail.Mail, asJSON bool, stdout io.Writer) error {
+	answers, code := make([]dryAnswer, len(l.Outcomes)), cli.ExitOK
+	previews, err := l.Agent.Preview(ctx, l.Envelope, l.Recipients(), l.Content)
 	if err != nil {
-		return failed(fmt.Errorf("read the message: %w", err), "")
+		return cli.Failed(fmt.Errorf("read the message: %w", err), "")
 	}
-	for i := range l.outcomes {
-		o := &l.outcomes[i]
-		answers[i].Recipient = o.text
-		if o.err == nil {
+	for i := range l.Outcomes {
+		o := &l.Outcomes[i]
+		answers[i].Recipient = o.Text
+		if o.Err == nil {
 			p := previews[0]
-			previews, o.err = previews[1:], p.Err
+			previews, o.Err = previews[1:], p.Err
 			for _, dest := range p.To {
 				answers[i].Maildirs = append(answers[i].Maildirs, dest.String())
 			}
 		}
-		answers[i].Accepted, answers[i].Reply = o.err == nil, lmtp.RcptReply(o.err).String()
-		code = worse(code, sysexit(o.err))
+		answers[i].Accepted, answers[i].Reply = o.Err == nil, lmtp.RcptReply(o.Err).String()
+		code = worse(code, sysexit(o.Err))
 	}
 	if err := printDry(stdout, answers, asJSON); err != nil {
-		return failed(err, "")
+		return cli.Failed(err, "")
 	}
-	if code != exitOK {
-		return &failure{code: code}
+	if code != cli.ExitOK {
+		return &cli.Failure{Code: code}
 	}
 	return nil
 }
 
 func printDry(w io.Writer, answers []dryAnswer, asJSON bool) error {
 	if asJSON {
-		return printJSON(w, answers)
+		return cli.PrintJSON(w, answers)
 	}
 	for _, a := range answers {
 		line := a.Recipient + ": " + a.Reply
@@ -185,18 +189,18 @@ func printDry(w io.Writer, answers []dryAnswer, asJSON bool) error {
 	return nil
 }
 
-// report says what went wrong, and turns it into an exit code.
-func (l *localMail) report(stderr io.Writer) error {
-	code := exitOK
-	for _, o := range l.outcomes {
-		if o.err == nil {
+// reportDelivered says what went wrong, and turns it into an exit code.
+func reportDelivered(l *localmail.Mail, stderr io.Writer) error {
+	code := cli.ExitOK
+	for _, o := range l.Outcomes {
+		if o.Err == nil {
 			continue
 		}
-		fmt.Fprintf(stderr, "doorstep: deliver to %s: %s\n", o.text, address.Readable(lmtp.RcptReply(o.err).String()))
-		code = worse(code, sysexit(o.err))
+		fmt.Fprintf(stderr, "doorstep: deliver to %s: %s\n", o.Text, address.Readable(lmtp.RcptReply(o.Err).String()))
+		code = worse(code, sysexit(o.Err))
 	}
-	if code != exitOK {
-		return &failure{code: code}
+	if code != cli.ExitOK {
+		return &cli.Failure{Code: code}
 	}
 	return nil
 }
@@ -206,7 +210,7 @@ func sysexit(err error) int {
 	refused := (*lmtp.Error)(nil)
 	switch {
 	case err == nil:
-		return exitOK
+		return cli.ExitOK
 	case !errors.As(err, &refused) || refused.Temporary():
 		return exTempFail
 	case refused.Enhanced == "5.1.1" || refused.Enhanced == "5.1.2":
@@ -220,7 +224,7 @@ func worse(a, b int) int {
 	switch {
 	case a == exTempFail || b == exTempFail:
 		return exTempFail
-	case a == exitOK:
+	case a == cli.ExitOK:
 		return b
 	}
 	return a

@@ -2,11 +2,10 @@ package main
 
 import (
 	"context"
-	"fmt"
 
-	"github.com/spf13/cobra"
-
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/delivery/directory/sql/sqlite"
+	"github.com/spf13/cobra"
 )
 
 // domainCommand looks after domains.
@@ -26,7 +25,7 @@ func domainAddCommand() *cobra.Command {
 		Use:     "add NAME…",
 		Short:   "Add domains, and make the database where there is none",
 		Example: "  doorstep domain add example.org\n  doorstep domain add --alias-of example.org example.net",
-		Args:    atLeast(1, "NAME"),
+		Args:    cli.AtLeast(1, "NAME"),
 	}
 	m := managementFlags(cmd)
 	of := cmd.Flags().String("alias-of", "", "the `domain` that these are other names of")
@@ -48,7 +47,7 @@ func domainDelCommand() *cobra.Command {
 		Use:   "del NAME",
 		Short: "Delete a domain",
 		Long:  "Del deletes a domain. One with accounts, aliases or other names stays, unless --force deletes\nall of these with it. Mail stays where it is.",
-		Args:  oneArgument("NAME"),
+		Args:  cli.OneArgument("NAME"),
 	}
 	m := managementFlags(cmd)
 	force := cmd.Flags().Bool("force", false, "also its accounts, aliases and other names")
@@ -67,12 +66,12 @@ type listedDomain struct {
 }
 
 func domainListCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "list", Short: "List domains", Args: noArguments}
+	cmd := &cobra.Command{Use: "list", Short: "List domains", Args: cli.NoArguments}
 	return listVerb(cmd, listDomains, func(d listedDomain) string {
 		if d.AliasOf != "" {
 			return d.Name + "\t→ " + d.AliasOf
 		}
-		return d.Name + "\t" + count(d.Accounts, "account") + ", " + plural(d.Aliases, "alias", "aliases")
+		return d.Name + "\t" + cli.Count(d.Accounts, "account") + ", " + cli.Plural(d.Aliases, "alias", "aliases")
 	})
 }
 
@@ -82,11 +81,4 @@ func listDomains(ctx context.Context, s managed, _ []string) (list []listedDomai
 		list = append(list, listedDomain{d.Name, d.AliasOf, d.Accounts, d.Aliases})
 	}
 	return list, err
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }

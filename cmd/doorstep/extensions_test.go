@@ -23,11 +23,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/doorstep-mail/doorstep/cmd/internal/build"
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
+	"github.com/google/go-cmp/cmp"
 )
 
 // A tableRow is a row of the table of extensions in README.md.
@@ -157,15 +157,15 @@ func TestExtensionsByConfiguration(t *testing.T) {
 					t.Fatal(err, problems)
 				}
 				log := slog.New(slog.DiscardHandler)
-				s, err := buildServer(c, c.Listen[0], noMail{}, nil, log, &gate{limit: 10})
+				s, err := build.Server(c, c.Listen[0], noMail{}, nil, log)
 				if err != nil {
 					t.Fatal(err)
 				}
-				secrets, err := buildSecrets(c, log)
+				secrets, err := build.NewSecrets(c, log)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := secrets.secure(s, c.Listen[0]); err != nil {
+				if err := secrets.Secure(s, c.Listen[0]); err != nil {
 					t.Fatal(err)
 				}
 				plain, secure := offered(t, s, tt.secure != nil)
@@ -186,7 +186,7 @@ func TestExtensionsByConfiguration(t *testing.T) {
 // The tests that the table names are there.
 func TestExtensionTableNamesTests(t *testing.T) {
 	var functions strings.Builder
-	for _, pattern := range []string{"*_test.go", "../../lmtp/*_test.go", "../../delivery/*_test.go"} {
+	for _, pattern := range []string{"*_test.go", "../internal/e2e/*_test.go", "../../lmtp/*_test.go", "../../delivery/*_test.go"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

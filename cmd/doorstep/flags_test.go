@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -33,7 +34,7 @@ func TestWrongValues(t *testing.T) {
 	rewrite(t, dir, controlled(adminConfig+"[[directory]]\ndriver = \"sqlite\"\nfile = \"a.db\"\n"))
 	file := []string{"-c", "doorstep.toml"}
 	for _, args := range [][]string{{"domain", "add", "example.com"}, {"user", "add", "carol@example.com"}} {
-		if _, errs, code := doorstep(t, dir, append(args, file...)...); code != exitOK {
+		if _, errs, code := doorstep(t, dir, append(args, file...)...); code != cli.ExitOK {
 			t.Fatal(errs)
 		}
 	}
@@ -59,7 +60,7 @@ func TestWrongValues(t *testing.T) {
 				}
 				switch f.Value.Type() {
 				case "bool", "int", "float64", "duration":
-					if code == exitOK || !strings.Contains(said, f.Name) || !strings.Contains(said, "hint: ") {
+					if code == cli.ExitOK || !strings.Contains(said, f.Name) || !strings.Contains(said, "hint: ") {
 						t.Errorf("%q: exit status %d, and %q", args, code, said)
 					}
 				}
@@ -76,7 +77,7 @@ func TestCompletion(t *testing.T) {
 	offered := func(args ...string) (words []string, directive string) {
 		t.Helper()
 		var out, errs bytes.Buffer
-		if code := run(t.Context(), append([]string{"__completeNoDesc"}, args...), strings.NewReader(""), &out, &errs); code != exitOK {
+		if code := run(t.Context(), append([]string{"__completeNoDesc"}, args...), strings.NewReader(""), &out, &errs); code != cli.ExitOK {
 			t.Fatalf("%q: %s", args, &errs)
 		}
 		lines := strings.Fields(out.String())

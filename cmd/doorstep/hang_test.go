@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/doorstep-mail/doorstep/cmd/internal/daemon"
 	"golang.org/x/sys/unix"
 )
 
@@ -56,7 +57,7 @@ func wantStop(t *testing.T, s *server, dir string) {
 	if code := s.exitCode(t); code != 0 {
 		t.Errorf("exit status %d", code)
 	}
-	if took := time.Since(begun); took > grace {
+	if took := time.Since(begun); took > daemon.Grace {
 		t.Errorf("stopped after %s", took)
 	}
 }

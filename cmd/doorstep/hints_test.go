@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 )
 
 // TestHints: what a hint tells to do helps against what was found, and makes nothing worse.
@@ -50,7 +52,7 @@ func TestUnreadableConfiguration(t *testing.T) {
 	for _, verb := range [][]string{{"check"}, {"lookup", "alice@example.org"}, {"serve"}, {"mailbox", "list"}, {"config", "show"}} {
 		ask := func(file string) string {
 			_, errs, code := doorstep(t, dir, append(verb, "-c", file)...)
-			if code != exitUsage {
+			if code != cli.ExitUsage {
 				t.Errorf("%q: exit status %d: %s", verb, code, errs)
 			}
 			return errs
@@ -68,7 +70,7 @@ func TestUnreadableConfiguration(t *testing.T) {
 			t.Errorf("%q of a loop: %s", verb, said)
 		}
 	}
-	if hint := unreadable("x.toml", os.ErrPermission); strings.Contains(hint, "config default") || !strings.Contains(hint, "who runs the server") {
+	if hint := cli.Unreadable("x.toml", os.ErrPermission); strings.Contains(hint, "config default") || !strings.Contains(hint, "who runs the server") {
 		t.Error(hint)
 	}
 }

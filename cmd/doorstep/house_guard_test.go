@@ -10,7 +10,7 @@ import (
 // tools are packages of programs and tests that serve no mail.
 var tools = []string{
 	"cmd/internal/bench", "cmd/internal/crash", "cmd/internal/house", "cmd/internal/peer", "lmtp/lmtptest",
-	"delivery/directory/directorytest", "delivery/directory/ldap/ldaptest", "internal/guard",
+	"delivery/directory/directorytest", "delivery/directory/ldap/ldaptest", "lmtp/guard",
 }
 
 // harmless are functions that a callback may call unguarded: they end something.

@@ -32,29 +32,29 @@ var arrows = []struct {
 	from string
 	to   []string
 }{
-	{"cmd", []string{"cmd/internal", "config", "delivery", "internal", "lmtp", "mailbox"}},
+	{"cmd", []string{"cmd/internal", "config", "delivery", "lmtp", "mailbox"}},
 	{"config/internal", []string{"config/internal"}},
-	{"config", []string{"config/internal", "internal", "lmtp/address", "lmtp/auth", "lmtp/keypair", "mailbox"}}, // which it asks about files, and folders' names
-	{"delivery/directory", []string{"delivery/directory", "internal", "lmtp/address"}},
+	{"config", []string{"config/internal", "lmtp/guard", "lmtp/address", "lmtp/auth", "lmtp/keypair", "mailbox"}}, // which it asks about files, and folders' names
+	{"delivery/directory", []string{"delivery/directory", "lmtp/guard", "lmtp/address"}},
 	{"delivery/head", nil},
 	{"delivery/route", []string{"delivery/directory", "lmtp", "mailbox"}},
-	{"delivery/warning", []string{"internal", "mailbox"}},
-	{"delivery", []string{"delivery/directory", "delivery/head", "delivery/route", "delivery/warning", "internal", "lmtp", "mailbox"}},
-	{"internal", []string{"internal"}},
-	{"lmtp/client", []string{"internal", "lmtp/address"}},
+	{"delivery/warning", []string{"lmtp/guard", "mailbox"}},
+	{"delivery", []string{"delivery/directory", "delivery/head", "delivery/route", "delivery/warning", "lmtp/guard", "lmtp", "mailbox"}},
+	{"lmtp/guard", []string{"lmtp/guard"}}, // a leaf of all packages that start goroutines
+	{"lmtp/client", []string{"lmtp/guard", "lmtp/address"}},
 	{"lmtp/address", nil},
 	{"lmtp/lmtptest", nil},
 	{"lmtp/internal", nil},
 	{"lmtp/keypair", []string{"lmtp/internal"}},
 	{"lmtp/auth", []string{"lmtp", "lmtp/internal"}}, // it implements an interface of lmtp
-	{"lmtp", []string{"internal", "lmtp/address", "lmtp/internal"}},
+	{"lmtp", []string{"lmtp/guard", "lmtp/address", "lmtp/internal"}},
 	{"mailbox/powercut", nil}, // for tests
 	{"mailbox/maildir", nil},
-	{"mailbox/quota", []string{"internal", "mailbox/internal/kernel", "mailbox/maildir"}},
-	{"mailbox/internal/kernel", []string{"internal"}},
+	{"mailbox/quota", []string{"lmtp/guard", "mailbox/internal/kernel", "mailbox/maildir"}},
+	{"mailbox/internal/kernel", []string{"lmtp/guard"}},
 	{"mailbox/internal/semaphore", nil},
-	{"mailbox/internal/durable", []string{"internal", "mailbox/internal/kernel", "mailbox/internal/semaphore", "mailbox/maildir"}},
-	{"mailbox", []string{"internal", "mailbox/internal", "mailbox/maildir", "mailbox/quota"}},
+	{"mailbox/internal/durable", []string{"lmtp/guard", "mailbox/internal/kernel", "mailbox/internal/semaphore", "mailbox/maildir"}},
+	{"mailbox", []string{"lmtp/guard", "mailbox/internal", "mailbox/maildir", "mailbox/quota"}},
 }
 
 // TestImportsRunOneWay: the protocol knows no files and no accounts, the mailboxes know no

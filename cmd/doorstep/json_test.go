@@ -14,12 +14,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/doorstep-mail/doorstep/cmd/internal/daemon"
+	"github.com/doorstep-mail/doorstep/cmd/internal/loadtest"
+	"github.com/doorstep-mail/doorstep/cmd/internal/observe/status"
+	"github.com/doorstep-mail/doorstep/cmd/internal/observe/trace"
+	"github.com/doorstep-mail/doorstep/config"
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
-
-	"github.com/doorstep-mail/doorstep/cmd/internal/status"
-	"github.com/doorstep-mail/doorstep/cmd/internal/trace"
-	"github.com/doorstep-mail/doorstep/config"
 )
 
 // jsonVerbs are the verbs that print JSON: how the test calls them, and what they print.
@@ -38,13 +39,13 @@ var jsonVerbs = map[string]struct {
 	"mailbox messages": {form: []listedMessage{}, args: []string{"alice@example.org"}},
 	"mailbox quota":    {form: []listedMailbox{}},
 	"mailbox sweep":    {form: []sweptMailbox{}},
-	"reload":           {form: reloadReport{}},
-	"send":             {form: loadReport{}, args: []string{"--server", "unix:lmtp", "--to", "alice@example.org", "--count", "3"}},
+	"reload":           {form: daemon.ReloadReport{}},
+	"send":             {form: loadtest.Report{}, args: []string{"--server", "unix:lmtp", "--to", "alice@example.org", "--count", "3"}},
 	"status":           {form: status.Snapshot{}},
 	"trace":            {form: trace.Line{}, args: []string{"unix"}},
-	"upgrade":          {form: upgradeReport{}},
+	"upgrade":          {form: daemon.UpgradeReport{}},
 	"user list":        {form: []listedUser{}},
-	"version":          {form: build{}},
+	"version":          {form: buildInfo{}},
 }
 
 // quietVerbs are those that have nothing to tell a program, besides their exit status.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -16,7 +15,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/cmd/internal/logging"
 )
 
 // hostile is what clients say to be seen in a log: ends of lines, terminal escapes, marks that turn
@@ -102,43 +101,11 @@ func checkLine(t *testing.T, format, line string) {
 	}
 }
 
-func TestJournal(t *testing.T) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	defer w.Close()
-	info, err := w.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stat := info.Sys().(*syscall.Stat_t)
-	stream := fmt.Sprintf("%d:%d", stat.Dev, stat.Ino)
-	if !isJournal(w, stream) || isJournal(w, stream+"0") || isJournal(w, "") || isJournal(&bytes.Buffer{}, stream) {
-		t.Error("the journal is not recognized by its device and inode")
-	}
-	for _, format := range []config.LogFormat{config.LogText, config.LogJSON} {
-		var out bytes.Buffer
-		log := buildLog(config.Log{Format: format}, slog.LevelDebug, &logOutput{w: &out, json: format == config.LogJSON, journal: true})
-		log.Debug("a")
-		log.Info("level=ERROR")
-		log.Warn("c")
-		log.Error("d", "time", "t")
-		lines := strings.Split(out.String(), "\n")
-		for i, want := range []string{"<7>", "<6>", "<4>", "<3>"} {
-			if !strings.HasPrefix(lines[i], want) || i < 3 && strings.Contains(lines[i], "time") {
-				t.Errorf("%s: %q, want %s and no time", format, lines[i], want)
-			}
-		}
-	}
-}
-
 // TestEscapeJSON: what is escaped is read as before.
 func TestEscapeJSON(t *testing.T) {
 	for _, s := range append([]string{"plain", "用户 josé", "\U000e0001", "a\u202eb"}, hostile...) {
 		var out bytes.Buffer
-		slog.New(slog.NewJSONHandler(&logOutput{w: &out, json: true}, nil)).Info("x", "s", s)
+		slog.New(slog.NewJSONHandler(&logging.Output{W: &out, Json: true}, nil)).Info("x", "s", s)
 		var read struct{ S string }
 		if err := json.Unmarshal(out.Bytes(), &read); err != nil || utf8.ValidString(s) && read.S != s {
 			t.Errorf("%q is read as %q: %v", s, read.S, err)

@@ -9,8 +9,8 @@ import (
 	"log/slog"
 	"strconv"
 
-	"github.com/spf13/cobra"
-
+	"github.com/doorstep-mail/doorstep/cmd/internal/build"
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/cmd/internal/columns"
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
@@ -18,6 +18,7 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/mailbox"
+	"github.com/spf13/cobra"
 )
 
 // lookupCommand explains what would happen to an address.
@@ -29,12 +30,12 @@ func lookupCommand() *cobra.Command {
 			"It asks the same directories as the server, and touches no mail.\n\n" +
 			"It exits with 0 when the address would be accepted, and with 1 when not.",
 		Example: "  doorstep lookup alice+news@example.org\n  doorstep lookup --json 用户@例え.example",
-		Args:    oneArgument("ADDRESS"),
+		Args:    cli.OneArgument("ADDRESS"),
 	}
-	file := configFlag(cmd)
+	file := cli.ConfigFlag(cmd)
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := loadConfig(*file, cmd.ErrOrStderr())
+		c, err := cli.LoadConfig(*file, cmd.ErrOrStderr())
 		if err != nil {
 			return err
 		}
@@ -50,7 +51,7 @@ func lookupCommand() *cobra.Command {
 			err = found.print(cmd.OutOrStdout())
 		}
 		if err == nil && !found.Accepted {
-			err = &failure{code: exitFailure}
+			err = &cli.Failure{Code: cli.ExitFailure}
 		}
 		return err
 	}
@@ -97,11 +98,11 @@ type lookupStep struct {
 func lookup(ctx context.Context, c *config.Config, text string) (*lookupResult, error) {
 	to, err := address.ParseForwardPath(text, true)
 	if err != nil {
-		return nil, usage(fmt.Errorf("address %q: %w", text, err), "write it as local@domain, without angle brackets")
+		return nil, cli.Usage(fmt.Errorf("address %q: %w", text, err), "write it as local@domain, without angle brackets")
 	}
-	agent, err := buildAgent(c, nil, slog.New(slog.DiscardHandler))
+	agent, err := build.Agent(c, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
-		return nil, failed(err, "doorstep check tells what is wrong with the configuration")
+		return nil, cli.Failed(err, "doorstep check tells what is wrong with the configuration")
 	}
 	decision := agent.Router.Explain(ctx, &lmtp.Envelope{}, &lmtp.Recipient{To: to})
 	result := &lookupResult{
@@ -111,7 +112,7 @@ func lookup(ctx context.Context, c *config.Config, text string) (*lookupResult, 
 		result.Steps = append(result.Steps, lookupStep(step))
 	}
 	if overlap := (*directory.Overlap)(nil); errors.As(decision.Err, &overlap) {
-		result.Steps = append(result.Steps, lookupStep{Rule: "twice", Input: overlap.Key.String(), Result: overlapHint})
+		result.Steps = append(result.Steps, lookupStep{Rule: "twice", Input: overlap.Key.String(), Result: build.OverlapHint})
 	}
 	for _, action := range decision.Actions {
 		result.Mailboxes = append(result.Mailboxes, mailboxOf(ctx, agent.Store, action))

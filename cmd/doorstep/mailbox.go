@@ -6,14 +6,15 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/spf13/cobra"
-
+	"github.com/doorstep-mail/doorstep/cmd/internal/build"
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/directory/sql/sqlite"
 	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/mailbox"
+	"github.com/spf13/cobra"
 )
 
 // mailboxCommand looks after Maildirs.
@@ -37,13 +38,13 @@ type accountMailbox struct {
 // with all that the configuration itself knows: of each [[user]], and of the database that doorstep
 // user manages. What goes wrong with one is told, and the others follow.
 func eachMailbox(cmd *cobra.Command, file string, addresses []string, do func(*mailbox.Store, accountMailbox) error) error {
-	c, err := loadConfig(file, cmd.ErrOrStderr())
+	c, err := cli.LoadConfig(file, cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
-	agent, err := buildAgent(c, nil, slog.New(slog.DiscardHandler))
+	agent, err := build.Agent(c, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
-		return failed(err, "doorstep check tells what is wrong with the configuration")
+		return cli.Failed(err, "doorstep check tells what is wrong with the configuration")
 	}
 	failures, seen := 0, map[directory.Key]bool{}
 	one := func(a *directory.Account, err error) {
@@ -72,9 +73,9 @@ func eachMailbox(cmd *cobra.Command, file string, addresses []string, do func(*m
 	} else {
 		err = allMailboxes(cmd.Context(), c, agent.Router.Resolver, one)
 	}
-	err = errors.Join(err, closeAgent(cmd.Context(), agent), agent.Store.Close())
+	err = errors.Join(err, build.CloseAgent(cmd.Context(), agent), agent.Store.Close())
 	if err == nil && failures > 0 {
-		err = &failure{code: exitFailure} // everything has been said
+		err = &cli.Failure{Code: cli.ExitFailure} // everything has been said
 	}
 	return err
 }
@@ -112,18 +113,18 @@ func allMailboxes(ctx context.Context, c *config.Config, r *route.Resolver, one 
 		one(entry.Account, err)
 	}
 	for _, d := range c.Directories {
-		if !isOurs(d) {
+		if !build.IsOurs(d) {
 			continue
 		}
-		s, err := sqlite.Edit(ctx, sqlite.StoreOptions{Path: d.File, Key: keyer(r)})
+		s, err := sqlite.Edit(ctx, sqlite.StoreOptions{Path: d.File, Key: build.Keyer(r)})
 		if err != nil {
-			return failed(err, "doorstep check tells what is wrong with the configuration")
+			return cli.Failed(err, "doorstep check tells what is wrong with the configuration")
 		}
 		for a, err := range s.Accounts(ctx, "") {
 			one(&a, err)
 		}
 		if err := s.Close(); err != nil {
-			return failed(err, "")
+			return cli.Failed(err, "")
 		}
 	}
 	return nil

@@ -6,11 +6,11 @@ import (
 	"io"
 	"strconv"
 
-	"github.com/spf13/cobra"
-
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/cmd/internal/columns"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/mailbox"
+	"github.com/spf13/cobra"
 )
 
 // A listedMailbox is what list and quota print; its JSON form is for programs.
@@ -31,7 +31,7 @@ func mailboxListCommand() *cobra.Command {
 			"named. What a mailbox holds is taken from its maildirsize, or counted where that says nothing.",
 		Example: "  doorstep mailbox list\n  doorstep mailbox list --json alice@example.org",
 	}
-	file := configFlag(cmd)
+	file := cli.ConfigFlag(cmd)
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return listMailboxes(cmd, *file, args, *asJSON, func(s *mailbox.Store, m accountMailbox) (mailbox.Usage, error) {
@@ -67,7 +67,7 @@ func mailboxRow(m accountMailbox, used mailbox.Usage, err error) (listedMailbox,
 
 func printMailboxes(w io.Writer, list []listedMailbox, asJSON bool) error {
 	if asJSON {
-		return printJSON(w, list)
+		return cli.PrintJSON(w, list)
 	}
 	table := columns.New(w)
 	if len(list) > 0 {

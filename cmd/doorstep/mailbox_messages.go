@@ -8,11 +8,11 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/spf13/cobra"
-
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/cmd/internal/columns"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/mailbox"
+	"github.com/spf13/cobra"
 )
 
 // A listedMessage is what messages prints; its JSON form is for programs.
@@ -39,14 +39,14 @@ func mailboxMessagesCommand() *cobra.Command {
 			"the user who runs the server, or as root where accounts have owners.",
 		Example: "  doorstep mailbox messages alice@example.org\n" +
 			"  doorstep mailbox messages --json --limit 100000 alice@example.org",
-		Args: oneArgument("ADDRESS"),
+		Args: cli.OneArgument("ADDRESS"),
 	}
-	file := configFlag(cmd)
+	file := cli.ConfigFlag(cmd)
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
 	limit := cmd.Flags().Int("limit", 1000, "most messages of a mailbox that are printed")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if *limit < 1 {
-			return usage(errors.New("--limit must be 1 or more"), "")
+			return cli.Usage(errors.New("--limit must be 1 or more"), "")
 		}
 		list := []listedMessage{}
 		err := eachMailbox(cmd, *file, args, func(s *mailbox.Store, m accountMailbox) error {
@@ -81,7 +81,7 @@ func messageRow(account string, m mailbox.StoredMessage) listedMessage {
 
 func printMessages(w io.Writer, list []listedMessage, asJSON bool) error {
 	if asJSON {
-		return printJSON(w, list)
+		return cli.PrintJSON(w, list)
 	}
 	table := columns.New(w)
 	if len(list) > 0 {

@@ -5,10 +5,10 @@ import (
 	"io"
 	"time"
 
-	"github.com/spf13/cobra"
-
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/mailbox"
+	"github.com/spf13/cobra"
 )
 
 // progressEvery is how often long work tells how far it is.
@@ -24,7 +24,7 @@ func mailboxQuotaCommand() *cobra.Command {
 			"Without an address it does so for every [[user]] and the accounts that doorstep user manages.",
 		Example: "  doorstep mailbox quota alice@example.org\n  doorstep mailbox quota --recount",
 	}
-	file := configFlag(cmd)
+	file := cli.ConfigFlag(cmd)
 	recount := cmd.Flags().Bool("recount", false, "count the files, whatever maildirsize says")
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

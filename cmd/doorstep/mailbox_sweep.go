@@ -4,14 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"time"
 
-	"github.com/spf13/cobra"
-
-	"github.com/doorstep-mail/doorstep/internal/guard"
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/mailbox"
+	"github.com/spf13/cobra"
 )
 
 // A sweptMailbox is what sweep prints; its JSON form is for programs.
@@ -33,7 +31,7 @@ func mailboxSweepCommand() *cobra.Command {
 			"Without an address it does so for every [[user]] and the accounts that doorstep user manages.",
 		Example: "  doorstep mailbox sweep\n  doorstep mailbox sweep --json alice@example.org",
 	}
-	file := configFlag(cmd)
+	file := cli.ConfigFlag(cmd)
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		list, last := []sweptMailbox{}, time.Now()
@@ -58,7 +56,7 @@ func mailboxSweepCommand() *cobra.Command {
 // JSON all of them.
 func printSwept(w io.Writer, list []sweptMailbox, asJSON bool) error {
 	if asJSON {
-		return printJSON(w, list)
+		return cli.PrintJSON(w, list)
 	}
 	total := 0
 	for _, m := range list {
@@ -72,17 +70,4 @@ func printSwept(w io.Writer, list []sweptMailbox, asJSON bool) error {
 	}
 	_, err := fmt.Fprintf(w, "%d mailboxes swept, %d files removed\n", len(list), total)
 	return err
-}
-
-// tellSwept logs what the server's own sweeping finds: what it removed, and what went wrong.
-func tellSwept(log *slog.Logger) func(mailbox.Dest, int, error) {
-	return func(to mailbox.Dest, removed int, err error) {
-		guard.Report(log.With("maildir", to.String()), "sweeper", err)
-		switch {
-		case err != nil:
-			log.Warn("sweep", "maildir", to.String(), "removed", removed, "error", err)
-		case removed > 0:
-			log.Info("swept", "maildir", to.String(), "removed", removed)
-		}
-	}
 }

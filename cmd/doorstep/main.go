@@ -12,21 +12,14 @@ import (
 	"io"
 	"os"
 
-	"github.com/spf13/cobra"
-
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
+	"github.com/spf13/cobra"
 )
 
 func main() {
 	os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
-
-// Exit codes.
-const (
-	exitOK      = 0
-	exitFailure = 1
-	exitUsage   = 2
-)
 
 // run is the program as a function: what it is given and what it prints are arguments.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -37,48 +30,22 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
-		return exitOK
+		return cli.ExitOK
 	}
-	var f *failure
+	var f *cli.Failure
 	if !errors.As(err, &f) {
-		f = failed(err, "")
+		f = cli.Failed(err, "")
 	}
-	if f.err != nil {
-		fmt.Fprintf(stderr, "doorstep: %s\n", address.ReadableLines(f.err.Error()))
+	if f.Err != nil {
+		fmt.Fprintf(stderr, "doorstep: %s\n", address.ReadableLines(f.Err.Error()))
 	}
-	if f.hint != "" {
-		fmt.Fprintf(stderr, "hint: %s\n", f.hint)
+	if f.Hint != "" {
+		fmt.Fprintf(stderr, "hint: %s\n", f.Hint)
 	}
-	if _, ok := cmd.Annotations[sysexits]; ok && (f.code == exitFailure || f.code == exitUsage) {
+	if _, ok := cmd.Annotations[sysexits]; ok && (f.Code == cli.ExitFailure || f.Code == cli.ExitUsage) {
 		return exTempFail
 	}
-	return f.code
-}
-
-// A failure is an error with what the person at the terminal can do about it.
-type failure struct {
-	code int
-	err  error // nil when everything has been said
-	hint string
-}
-
-func (f *failure) Error() string {
-	if f.err == nil {
-		return "failed"
-	}
-	return f.err.Error()
-}
-
-func (f *failure) Unwrap() error { return f.err }
-
-// failed is a failure at run time.
-func failed(err error, hint string) *failure {
-	return &failure{exitFailure, err, hint}
-}
-
-// usage is a mistake on the command line or in the configuration.
-func usage(err error, hint string) *failure {
-	return &failure{exitUsage, err, hint}
+	return f.Code
 }
 
 // rootCommand is the tree of verbs.
@@ -95,7 +62,7 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.SetFlagErrorFunc(wrongFlag)
+	root.SetFlagErrorFunc(cli.WrongFlag)
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(
 		serveCommand(),
@@ -118,9 +85,41 @@ func rootCommand() *cobra.Command {
 	root.InitDefaultCompletionCmd()
 	for _, cmd := range append(root.Commands(), root) {
 		if cmd.HasSubCommands() {
-			wantsVerb(cmd)
+			cli.WantsVerb(cmd)
 		}
 	}
-	complete(root)
+	cli.Complete(root)
 	return root
+}
+
+// helpCommand is cobra's, but it fails for a verb that does not exist.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [VERB]",
+		Short: "Print how a verb is used",
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			about, _, err := cmd.Root().Find(args)
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			var verbs []string
+			for _, verb := range about.Commands() {
+				if verb.IsAvailableCommand() {
+					verbs = append(verbs, verb.Name()+"\t"+verb.Short)
+				}
+			}
+			return verbs, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, rest, err := cmd.Root().Find(args)
+			if err != nil {
+				return err
+			}
+			if len(rest) > 0 {
+				return cli.UnknownVerb(about, rest[0])
+			}
+			about.InitDefaultHelpFlag()
+			return about.Help()
+		},
+	}
 }

@@ -10,10 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
+	"github.com/doorstep-mail/doorstep/config"
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
-
-	"github.com/doorstep-mail/doorstep/config"
 )
 
 // administrative are the verbs for those who run the server; their pages are in section 8.
@@ -27,7 +27,7 @@ func manCommand() *cobra.Command {
 		Long: "Man prints the man page doorstep(1), or writes all pages below a directory: one for each verb, in\n" +
 			"man1 and man8, and doorstep.toml(5) in man5.",
 		Example: "  doorstep man | man -l -\n  doorstep man /usr/local/share/man",
-		Args:    atMostOneArgument,
+		Args:    cli.AtMostOneArgument,
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		root := cmd.Root()
@@ -35,13 +35,13 @@ func manCommand() *cobra.Command {
 		if len(args) == 0 {
 			page, err := manPage(root)
 			if err != nil {
-				return failed(err, "")
+				return cli.Failed(err, "")
 			}
 			_, err = cmd.OutOrStdout().Write(page)
 			return err
 		}
 		if err := writeMan(root, args[0]); err != nil {
-			return failed(fmt.Errorf("write man pages: %w", err), "give a directory in which you may write")
+			return cli.Failed(fmt.Errorf("write man pages: %w", err), "give a directory in which you may write")
 		}
 		return nil
 	}
@@ -106,7 +106,7 @@ func manSection(verb string) string {
 	return "1"
 }
 
-func manSource() string { return "Doorstep " + version }
+func manSource() string { return "Doorstep " + cli.Version }
 
 // buildDate is the date on the pages. A fixed one keeps them the same from build to build
 // (reproducible-builds.org, SOURCE_DATE_EPOCH).

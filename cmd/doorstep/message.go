@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/lmtp/client"
 )
 
@@ -23,13 +24,13 @@ func (r *sendRequest) content(args []string, stdin io.Reader) (io.ReadSeeker, fu
 	case args[0] == "-":
 		file, err := spool(stdin)
 		if err != nil {
-			return nil, nil, failed(err, "")
+			return nil, nil, cli.Failed(err, "")
 		}
 		return file, file.Close, nil
 	}
 	file, err := os.Open(args[0])
 	if err != nil {
-		return nil, nil, failed(err, "without FILE a message is made up; - reads standard input")
+		return nil, nil, cli.Failed(err, "without FILE a message is made up; - reads standard input")
 	}
 	return file, file.Close, nil
 }
@@ -63,10 +64,10 @@ func (r *sendRequest) example() string {
 func (r *sendRequest) message(content io.ReadSeeker) (client.Message, error) {
 	traits, err := client.Inspect(content)
 	if err != nil {
-		return client.Message{}, failed(err, "")
+		return client.Message{}, cli.Failed(err, "")
 	}
 	if _, err := content.Seek(0, io.SeekStart); err != nil {
-		return client.Message{}, failed(fmt.Errorf("read content again: %w", err), "give it by standard input: doorstep send - <FILE")
+		return client.Message{}, cli.Failed(fmt.Errorf("read content again: %w", err), "give it by standard input: doorstep send - <FILE")
 	}
 	m := client.Message{From: r.from, To: r.to, Content: content, Size: traits.Size}
 	switch r.body {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
 )
 
@@ -33,7 +34,7 @@ func onTheLine(name, what string, args ...string) slip {
 // onDatabase is a slip in a verb that looks after a database.
 func onDatabase(name, what string, args ...string) slip {
 	s := inConfig(name, "[store]", "[[directory]]\ndriver = \"sqlite\"\nfile = \"a.db\"\n[store]", what)
-	s.args, s.code = append(args, "-c", "doorstep.toml"), exitFailure
+	s.args, s.code = append(args, "-c", "doorstep.toml"), cli.ExitFailure
 	return s
 }
 
@@ -77,9 +78,9 @@ var mistakes = []slip{
 	// Files.
 	onTheLine("no configuration", `read configuration: open nothing.toml: no such file`, "check", "-c", "nothing.toml"),
 	onTheLine("a directory", `read mail: is a directory`, "check", "-c", "mail"),
-	{name: "no message", args: []string{"send", "--to", "a@example.org", "nothing.eml"}, what: `nothing.eml: no such file`, code: exitFailure},
-	{name: "no server", args: []string{"send", "--server", "unix:nothing", "--wait", "0", "--to", "a@example.org"}, what: `nothing: connect: no such file`, code: exitFailure},
-	{name: "nobody answers", args: []string{"reload", "-c", "doorstep.toml"}, what: `reload: no server answers: dial unix .*control`, code: exitFailure},
+	{name: "no message", args: []string{"send", "--to", "a@example.org", "nothing.eml"}, what: `nothing.eml: no such file`, code: cli.ExitFailure},
+	{name: "no server", args: []string{"send", "--server", "unix:nothing", "--wait", "0", "--to", "a@example.org"}, what: `nothing: connect: no such file`, code: cli.ExitFailure},
+	{name: "nobody answers", args: []string{"reload", "-c", "doorstep.toml"}, what: `reload: no server answers: dial unix .*control`, code: cli.ExitFailure},
 	// TOML.
 	inConfig("no TOML", "hostname =", "hostname", `doorstep.toml:1:\d+: `),
 	inConfig("unknown key", "hostname =", "hostnam =", `doorstep.toml:1:1: hostnam: unknown key`),
@@ -138,18 +139,18 @@ var mistakes = []slip{
 	onTheLine("unknown verb of users", `user: unknown verb "remove"`, "user", "remove", "-c", "doorstep.toml", "alice@example.org"),
 	// The machine: permissions, sockets, certificates.
 	{name: "store that is not there", replace: [2]string{`"mail/`, `"elsewhere/`}, what: `store.path: directory ".*elsewhere" does not exist`},
-	{name: "socket in no directory", replace: [2]string{`"unix:lmtp"`, `"unix:run/lmtp"`}, args: serveHere, what: `run/lmtp: bind: no such file`, code: exitFailure},
-	{name: "no socket in its place", prepare: put("lmtp", "mine", 0o600), args: serveHere, what: `listen on unix:.*lmtp: there is something that is not a socket`, code: exitFailure},
-	{name: "socket taken", args: serveHere, code: exitFailure, what: `listen on unix:.*lmtp: a server is running there`, prepare: func(t *testing.T, dir string) {
+	{name: "socket in no directory", replace: [2]string{`"unix:lmtp"`, `"unix:run/lmtp"`}, args: serveHere, what: `run/lmtp: bind: no such file`, code: cli.ExitFailure},
+	{name: "no socket in its place", prepare: put("lmtp", "mine", 0o600), args: serveHere, what: `listen on unix:.*lmtp: there is something that is not a socket`, code: cli.ExitFailure},
+	{name: "socket taken", args: serveHere, code: cli.ExitFailure, what: `listen on unix:.*lmtp: a server is running there`, prepare: func(t *testing.T, dir string) {
 		listenOn(t, "unix", filepath.Join(dir, "lmtp"))
 	}},
-	{name: "port taken", replace: [2]string{`"unix:lmtp"`, `"tcp:127.0.0.1:PORT"`}, args: serveHere, code: exitFailure, what: `bind: address already in use`},
+	{name: "port taken", replace: [2]string{`"unix:lmtp"`, `"tcp:127.0.0.1:PORT"`}, args: serveHere, code: cli.ExitFailure, what: `bind: address already in use`},
 	{name: "unknown group", replace: [2]string{listenTable, listenTable + "\ngroup = \"no-such-group\""}, what: `listen\[0\].group: no group "no-such-group"`},
 	{name: "no certificate", replace: [2]string{"[store]", "[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n[store]"}, what: `tls.key: .*key.pem: no such file`},
 	{name: "certificate that is none", replace: [2]string{`"unix:lmtp"`, "\"tcp:127.0.0.1:FREE\"\nprotocol = \"esmtp\"\ntls = \"starttls\"\n[tls]\ncertificate = \"doorstep.toml\"\nkey = \"key.pem\""},
-		prepare: put("key.pem", "no key", 0o600), args: serveHere, code: exitFailure, what: `read certificate .*doorstep.toml`},
+		prepare: put("key.pem", "no key", 0o600), args: serveHere, code: cli.ExitFailure, what: `read certificate .*doorstep.toml`},
 	{name: "key that everybody may read", replace: [2]string{`"unix:lmtp"`, "\"tcp:127.0.0.1:FREE\"\nprotocol = \"esmtp\"\ntls = \"starttls\"\n[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\""},
-		prepare: put("key.pem", "no key", 0o644), args: serveHere, code: exitFailure, what: `key.pem" is open to everybody on this machine`},
+		prepare: put("key.pem", "no key", 0o644), args: serveHere, code: cli.ExitFailure, what: `key.pem" is open to everybody on this machine`},
 	{name: "passwords that everybody may read", replace: [2]string{"[store]", "[auth]\npasswd_file = \"users\"\n[store]"}, prepare: put("users", "", 0o644), what: `auth.passwd_file: .*users" is open to everybody`},
 }
 
@@ -178,7 +179,7 @@ func TestMistakes(t *testing.T) {
 				m.prepare(t, dir)
 			}
 			for _, args := range m.before {
-				if _, errs, code := doorstep(t, dir, args...); code != exitOK {
+				if _, errs, code := doorstep(t, dir, args...); code != cli.ExitOK {
 					t.Fatalf("%q: %s", args, errs)
 				}
 			}
@@ -188,7 +189,7 @@ func TestMistakes(t *testing.T) {
 			}
 			want := m.code
 			if want == 0 {
-				want = exitUsage
+				want = cli.ExitUsage
 			}
 			_, errs, code := doorstep(t, dir, args...)
 			if warning := m.name == "host name without a dot"; code != want && !warning {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 )
 
 // TestAddressesAreReadable: an internationalized address is shown as people write it, wherever it is shown, however it
@@ -102,7 +104,7 @@ func TestManagedAddressesAreReadable(t *testing.T) {
 	do := func(want string, args ...string) {
 		t.Helper()
 		out, errs, code := doorstep(t, dir, append(args, "-c", "doorstep.toml")...)
-		if code != exitOK || !strings.Contains(out, want) || strings.Contains(out, "xn--") {
+		if code != cli.ExitOK || !strings.Contains(out, want) || strings.Contains(out, "xn--") {
 			t.Errorf("%q: %d %s%s, want %q", args, code, out, errs, want)
 		}
 	}

@@ -2,15 +2,10 @@ package main
 
 import (
 	"errors"
-	"io/fs"
-	"reflect"
-	"slices"
-	"strings"
 
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
+	"github.com/doorstep-mail/doorstep/cmd/internal/daemon"
 	"github.com/spf13/cobra"
-
-	"github.com/doorstep-mail/doorstep/config"
-	"github.com/doorstep-mail/doorstep/internal/guard"
 )
 
 // reloadCommand makes a running server read its configuration again.
@@ -24,144 +19,21 @@ func reloadCommand() *cobra.Command {
 			"It exits with 0 when the configuration is in force, with 2 when it cannot be used, and with 1\n" +
 			"when no server answers.",
 		Example: "  doorstep reload -c /etc/doorstep/doorstep.toml",
-		Args:    noArguments,
+		Args:    cli.NoArguments,
 	}
-	request := orderFlags(cmd)
+	request := cli.OrderFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		var r reloadReport
-		if err := request.give("reload", &r, cmd.ErrOrStderr()); err != nil {
+		var r daemon.ReloadReport
+		if err := request.Give("reload", &r, cmd.ErrOrStderr()); err != nil {
 			return err
 		}
-		if err := request.print(cmd.OutOrStdout(), r, r.String); err != nil {
+		if err := request.Print(cmd.OutOrStdout(), r, r.String); err != nil {
 			return err
 		}
 		if r.Error != "" {
-			return usage(errors.New(r.Error), r.Hint)
+			return cli.Usage(errors.New(r.Error), r.Hint)
 		}
 		return nil
 	}
 	return cmd
-}
-
-// A reloadReport is what came of a reload.
-type reloadReport struct {
-	Changed  []string `json:"changed"`  // what is in force now and was not before
-	Restart  []string `json:"restart"`  // what the file says and counts after a restart
-	Problems []string `json:"problems"` // of the file, and of what it names on this machine
-	Error    string   `json:"error,omitempty"`
-	Hint     string   `json:"hint,omitempty"`
-}
-
-// String is what people are told; the error is told apart.
-func (r reloadReport) String() string {
-	var b strings.Builder
-	b.WriteString(strings.ReplaceAll(items(r.Problems), "  ", ""))
-	switch {
-	case r.Error != "":
-		return b.String()
-	case len(r.Changed) == 0:
-		b.WriteString("reloaded: nothing has changed\n")
-	default:
-		b.WriteString("reloaded:\n" + items(r.Changed))
-	}
-	if len(r.Restart) > 0 {
-		b.WriteString("after a restart, or doorstep upgrade:\n" + items(r.Restart))
-	}
-	return b.String()
-}
-
-// reload puts the file in force as it is now: all of it or, where anything is wrong, nothing. It
-// tells the log too.
-func (d *daemon) reload() reloadReport {
-	r := reloadReport{Changed: []string{}, Restart: []string{}, Problems: []string{}} // [] for programs, not null
-	err := d.orders.take()
-	if err == nil {
-		defer d.orders.give()
-		d.manager.reloading()
-		defer d.manager.ready("taking mail") // with one configuration or the other
-		err = guard.Call(func() error { return d.tryReload(&r) })
-		guard.Report(d.log, "reload", err)
-	}
-	d.watch.reloaded(err)
-	for _, p := range r.Problems {
-		d.log.Warn("problem of the configuration", "problem", p)
-	}
-	if err != nil {
-		r.Error, r.Hint = "the old configuration stays in force: "+err.Error(), hintOf(err)
-		d.log.Error("configuration not reloaded, the old one stays in force", "error", err)
-		return r
-	}
-	d.log.Info("configuration reloaded", "domains", len(d.now.config.Domains), "users", len(d.now.config.Users), "changed", r.Changed)
-	if len(r.Restart) > 0 {
-		d.log.Warn("what else has changed counts after a restart", "keys", r.Restart)
-	}
-	return r
-}
-
-func (d *daemon) tryReload(r *reloadReport) error {
-	c, problems, err := config.Load(d.path)
-	if err != nil {
-		return failed(err, "the server reads the file as the user who runs it")
-	}
-	r.note(problems)
-	if config.HasErrors(problems) {
-		return failed(errors.New(d.path+" cannot be used"), "doorstep check tells all that is wrong with it")
-	}
-	r.note(c.CheckSystem())
-	if wanted, why := sandboxFor(c); d.sandbox != nil && wanted == nil {
-		return failed(errors.New("the running process has given up what this needs: "+why), "restart the server")
-	} else if wanted != nil {
-		if err := d.sandbox.covers(wanted); err != nil {
-			return failed(err, "restart the server")
-		}
-	}
-	secrets, err := d.secretsFor(c)
-	if err != nil {
-		return err
-	}
-	g, err := newGeneration(c, d.doors, d.now, secrets, d.gate, d.watch, d.log)
-	if err != nil {
-		return err
-	}
-	for _, change := range d.now.config.Changes(c) {
-		if !change.Restart {
-			r.Changed = append(r.Changed, change.What)
-		}
-	}
-	for _, change := range d.started.Changes(c) {
-		if change.Restart {
-			r.Restart = append(r.Restart, change.What)
-		}
-	}
-	return d.install(g)
-}
-
-// secretsFor reads keys and passwords again. Where root read them at the start, and the user who
-// runs the server now may not, those stay.
-func (d *daemon) secretsFor(c *config.Config) (*secrets, error) {
-	s, err := buildSecrets(c, d.log)
-	now := d.now.config
-	if errors.Is(err, fs.ErrPermission) && reflect.DeepEqual(c.TLS, now.TLS) && reflect.DeepEqual(c.Auth, now.Auth) {
-		d.log.Warn("keys or passwords can no longer be read, those read before stay in force", "error", err)
-		return d.now.secrets, nil
-	}
-	return s, err
-}
-
-// note adds problems, each once.
-func (r *reloadReport) note(problems []config.Problem) {
-	for _, p := range problems {
-		if !slices.Contains(r.Problems, p.String()) {
-			r.Problems = append(r.Problems, p.String())
-		}
-	}
-}
-
-// hintOf is the hint of an error that has one.
-func hintOf(err error) string {
-	var f *failure
-	if errors.As(err, &f) {
-		return f.hint
-	}
-	return ""
 }

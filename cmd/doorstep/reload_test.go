@@ -9,6 +9,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
+	"github.com/doorstep-mail/doorstep/cmd/internal/daemon"
 )
 
 // doorstep runs a verb in a server's directory.
@@ -88,7 +91,7 @@ func TestReload(t *testing.T) {
 			t.Errorf("reload does not say %q: %q", want, out)
 		}
 	}
-	if !strings.Contains(errs, "the old configuration stays in force") || !strings.Contains(errs, "hint: ") || code != exitUsage {
+	if !strings.Contains(errs, "the old configuration stays in force") || !strings.Contains(errs, "hint: ") || code != cli.ExitUsage {
 		t.Errorf("reload of a wrong file said %q, exit status %d", errs, code)
 	}
 	fresh.say("MAIL FROM:<a@src.example>", "250 2.1.0")
@@ -103,7 +106,7 @@ func TestReload(t *testing.T) {
 
 	rewrite(t, dir, after)
 	out, _, code = doorstep(t, dir, "reload", "-c", "doorstep.toml", "--json")
-	var r reloadReport
+	var r daemon.ReloadReport
 	if err := json.Unmarshal([]byte(out), &r); err != nil || code != 0 || len(r.Restart) != 0 || len(r.Changed) != 0 {
 		t.Errorf("%q, %v, exit status %d", out, err, code)
 	}
@@ -155,7 +158,7 @@ func TestReloadNeedsAServer(t *testing.T) {
 	rewrite(t, dir, controlled(""))
 	for _, verb := range []string{"reload", "upgrade"} {
 		_, errs, code := doorstep(t, dir, verb, "-c", "doorstep.toml")
-		if code != exitFailure || !strings.Contains(errs, verb+": no server answers") || !strings.Contains(errs, "hint: ") {
+		if code != cli.ExitFailure || !strings.Contains(errs, verb+": no server answers") || !strings.Contains(errs, "hint: ") {
 			t.Errorf("%q, exit status %d", errs, code)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"golang.org/x/sys/unix"
 )
 
@@ -37,11 +38,11 @@ func TestSandbox(t *testing.T) {
 	outside := strings.Replace(controlled(""), `path = "mail/`, `path = "`+elsewhere+`/`, 1)
 	rewrite(t, dir, outside)
 	_, errs, code := doorstep(t, dir, "reload", "-c", "doorstep.toml")
-	if code != exitUsage || !strings.Contains(errs, "does not let it write to /var/tmp") || !strings.Contains(errs, "hint: restart") {
+	if code != cli.ExitUsage || !strings.Contains(errs, "does not let it write to /var/tmp") || !strings.Contains(errs, "hint: restart") {
 		t.Errorf("reload: %q, exit status %d", errs, code)
 	}
 	_, errs, code = doorstep(t, dir, "upgrade", "-c", "doorstep.toml")
-	if code != exitFailure || !strings.Contains(errs, "does not let it write to /var/tmp") {
+	if code != cli.ExitFailure || !strings.Contains(errs, "does not let it write to /var/tmp") {
 		t.Errorf("upgrade: %q, exit status %d", errs, code)
 	}
 	session(t, dir).deliver("still inside", "alice")

@@ -10,10 +10,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
-
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
+	"github.com/doorstep-mail/doorstep/cmd/internal/loadtest"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/lmtp/client"
+	"github.com/spf13/cobra"
 )
 
 // devServer is where send sends to when it is not told: the LMTP socket of serve --dev.
@@ -28,7 +29,7 @@ type sendRequest struct {
 	timeout, wait           time.Duration
 	verbose                 bool
 	security                sendSecurity
-	load                    sendLoad
+	load                    loadtest.Load
 }
 
 // sendCommand is a client for one message.
@@ -45,20 +46,20 @@ func sendCommand() *cobra.Command {
 		Example: "  doorstep send --to alice@example.org\n" +
 			"  doorstep send -v --server unix:/run/doorstep/lmtp.sock -f bob@example.com -t alice@example.org message.eml\n" +
 			"  doorstep send --server tcp:127.0.0.1:2525 --protocol esmtp --to 用户@例え.example",
-		Args: atMostOneArgument,
+		Args: cli.AtMostOneArgument,
 	}
 	r := &sendRequest{protocol: "lmtp", body: "auto", utf8: "auto"}
 	flags := cmd.Flags()
 	flags.StringVarP(&r.server, "server", "s", devServer, "where to: unix:`PATH` or tcp:HOST:PORT")
-	flags.VarP(&choice{&r.protocol, []string{"lmtp", "esmtp"}}, "protocol", "p", "`lmtp` or esmtp")
+	flags.VarP(&cli.Choice{Word: &r.protocol, Words: []string{"lmtp", "esmtp"}}, "protocol", "p", "`lmtp` or esmtp")
 	flags.StringVar(&r.hello, "hello", "localhost", "the `name` to say hello with")
 	flags.StringVarP(&r.from, "from", "f", "", "the reverse-path `address`; empty for the null path <>")
 	flags.StringArrayVarP(&r.to, "to", "t", nil, "a recipient's `address`; may be repeated")
-	flags.Var(&choice{&r.body, []string{"auto", "7bit", "8bitmime", "none"}}, "body", "the BODY parameter: 7bit, 8bitmime, none or `auto`")
-	flags.Var(&choice{&r.utf8, []string{"auto", "always", "never"}}, "smtputf8", "ask for SMTPUTF8: always, never or `auto`")
+	flags.Var(&cli.Choice{Word: &r.body, Words: []string{"auto", "7bit", "8bitmime", "none"}}, "body", "the BODY parameter: 7bit, 8bitmime, none or `auto`")
+	flags.Var(&cli.Choice{Word: &r.utf8, Words: []string{"auto", "always", "never"}}, "smtputf8", "ask for SMTPUTF8: always, never or `auto`")
 	_ = cmd.RegisterFlagCompletionFunc("server", cobra.FixedCompletions([]string{"unix:", "tcp:"}, cobra.ShellCompDirectiveNoSpace|cobra.ShellCompDirectiveNoFileComp))
 	r.security.flags(flags)
-	r.load.flags(flags)
+	r.load.Flags(flags)
 	flags.DurationVar(&r.timeout, "timeout", 5*time.Minute, "how long to wait for each answer")
 	flags.DurationVar(&r.wait, "wait", 5*time.Second, "how long to wait for a server that does not listen yet; 0 to give up at once")
 	flags.BoolVarP(&r.verbose, "verbose", "v", false, "print the dialogue")
@@ -66,7 +67,7 @@ func sendCommand() *cobra.Command {
 		if err := r.check(); err != nil {
 			return err
 		}
-		if err := r.load.check(flags.Changed); err != nil {
+		if err := r.load.Check(flags.Changed); err != nil {
 			return err
 		}
 		content, closeContent, err := r.content(args, cmd.InOrStdin())
@@ -74,7 +75,7 @@ func sendCommand() *cobra.Command {
 			return err
 		}
 		defer closeContent()
-		if r.load.count > 1 {
+		if r.load.Count > 1 {
 			return r.sendMany(cmd.Context(), content, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		}
 		return r.send(cmd.Context(), content, cmd.OutOrStdout(), cmd.ErrOrStderr())
@@ -85,16 +86,16 @@ func sendCommand() *cobra.Command {
 // check finds mistakes in the flags, before anything is read or sent.
 func (r *sendRequest) check() error {
 	if len(r.to) == 0 {
-		return usage(errors.New("send: no recipient"), "doorstep send --to alice@example.org")
+		return cli.Usage(errors.New("send: no recipient"), "doorstep send --to alice@example.org")
 	}
 	if r.timeout <= 0 {
-		return usage(fmt.Errorf("send: --timeout %v is out of range", r.timeout), "write 30s or 5m")
+		return cli.Usage(fmt.Errorf("send: --timeout %v is out of range", r.timeout), "write 30s or 5m")
 	}
 	if r.wait < 0 {
-		return usage(fmt.Errorf("send: --wait %v is negative", r.wait), "0 to give up at once")
+		return cli.Usage(fmt.Errorf("send: --wait %v is negative", r.wait), "0 to give up at once")
 	}
 	if _, _, err := client.ParseTarget(r.server); err != nil {
-		return usage(fmt.Errorf("send: %w", err), "--server unix:PATH or tcp:HOST:PORT")
+		return cli.Usage(fmt.Errorf("send: %w", err), "--server unix:PATH or tcp:HOST:PORT")
 	}
 	return r.security.check()
 }
@@ -111,12 +112,12 @@ func (r *sendRequest) send(ctx context.Context, content io.ReadSeeker, stdout, s
 	}
 	c, err := r.dial(ctx, options, stderr)
 	if err != nil {
-		return failed(err, dialHint(err))
+		return cli.Failed(err, dialHint(err))
 	}
 	defer c.Close()
 	result, err := c.Send(ctx, m)
 	if result == nil {
-		return failed(err, "")
+		return cli.Failed(err, "")
 	}
 	if err == nil {
 		_ = c.Quit(ctx) // everything has been answered; the goodbye is a courtesy
@@ -175,7 +176,7 @@ func report(result *client.Result, w io.Writer) error {
 		}
 	}
 	if failures > 0 {
-		return failed(fmt.Errorf("%d of %s not delivered", failures, count(len(result.Recipients), "recipient")), "")
+		return cli.Failed(fmt.Errorf("%d of %s not delivered", failures, cli.Count(len(result.Recipients), "recipient")), "")
 	}
 	return nil
 }

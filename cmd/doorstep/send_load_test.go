@@ -5,7 +5,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
+	"github.com/doorstep-mail/doorstep/cmd/internal/loadtest"
 )
 
 // TestSendLoad sends a load, and counts it at the other end.
@@ -14,7 +16,7 @@ func TestSendLoad(t *testing.T) {
 	serveConfig(t, dir, plainConfig(""))
 	out, errs, code := doorstep(t, dir, "send", "--server", "unix:lmtp", "--count", "100", "--sessions", "8", "--per-connection", "7", "--spread",
 		"--to", "alice@example.org", "--to", "bob@example.org", "--json")
-	var r loadReport
+	var r loadtest.Report
 	if err := json.Unmarshal([]byte(out), &r); err != nil || code != 0 {
 		t.Fatalf("%q, %q, %v, exit status %d", out, errs, err, code)
 	}
@@ -34,34 +36,12 @@ func TestSendLoad(t *testing.T) {
 	// Two messages at ten a second take a tenth of a second at least; what is refused is counted by
 	// what was said, and does not end the session.
 	out, errs, code = doorstep(t, dir, "send", "--server", "unix:lmtp", "--count", "3", "--rate", "20", "--to", "nobody@example.org")
-	if code != exitFailure || !strings.Contains(out, "3 messages over 1 session in ") || !strings.Contains(out, "3 failed") ||
+	if code != cli.ExitFailure || !strings.Contains(out, "3 messages over 1 session in ") || !strings.Contains(out, "3 failed") ||
 		!strings.Contains(out, "3 times: 550 5.1.1") || !strings.Contains(errs, "3 of 3 messages not delivered") {
 		t.Errorf("%q, %q, exit status %d", out, errs, code)
 	}
 	_, errs, code = doorstep(t, dir, "send", "--server", "unix:nothing", "--wait", "0", "--count", "3", "--to", "alice@example.org")
-	if code != exitFailure || !strings.Contains(errs, "hint: is a server running there?") {
+	if code != cli.ExitFailure || !strings.Contains(errs, "hint: is a server running there?") {
 		t.Errorf("%q, exit status %d", errs, code)
-	}
-}
-
-// TestLatencies: classes are right to a fifth.
-func TestLatencies(t *testing.T) {
-	var l latencies
-	for n := range 1000 {
-		l.add(time.Duration(n+1) * time.Millisecond)
-	}
-	for p, want := range map[int]time.Duration{50: 500 * time.Millisecond, 95: 950 * time.Millisecond, 99: 990 * time.Millisecond} {
-		if got := l.percentile(p); got < want || got > want*6/5 {
-			t.Errorf("%d%%: %s, want %s or a fifth more", p, got, want)
-		}
-	}
-	l.add(0)
-	l.add(100 * time.Hour)
-	total := 0
-	for _, b := range l.bars() {
-		total += b.Count
-	}
-	if total != 1002 || l.percentile(100) != 100*time.Hour {
-		t.Errorf("%d in all, the longest %s", total, l.percentile(100))
 	}
 }

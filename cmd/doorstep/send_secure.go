@@ -4,14 +4,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"strings"
 
-	"github.com/spf13/pflag"
-
+	"github.com/doorstep-mail/doorstep/cmd/internal/build"
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/lmtp/client"
 	"github.com/doorstep-mail/doorstep/lmtp/keypair"
+	"github.com/spf13/pflag"
 )
 
 // A sendSecurity is what the flags of send say of TLS and authentication.
@@ -27,7 +25,7 @@ var tlsModes = map[string]client.TLSMode{
 
 func (s *sendSecurity) flags(flags *pflag.FlagSet) {
 	s.tls = "off"
-	flags.Var(&choice{&s.tls, []string{"off", "starttls", "required", "implicit"}}, "tls", "`off`, starttls (if offered), required (STARTTLS or nothing) or implicit")
+	flags.Var(&cli.Choice{Word: &s.tls, Words: []string{"off", "starttls", "required", "implicit"}}, "tls", "`off`, starttls (if offered), required (STARTTLS or nothing) or implicit")
 	flags.StringVar(&s.ca, "ca", "", "a `file` of certificates that vouch for the server; empty for the system's")
 	flags.BoolVar(&s.insecure, "insecure", false, "take any certificate of the server's")
 	flags.StringVar(&s.user, "auth-user", "", "the `name` to authenticate as; empty for no authentication")
@@ -38,11 +36,11 @@ func (s *sendSecurity) flags(flags *pflag.FlagSet) {
 func (s *sendSecurity) check() error {
 	switch {
 	case (s.user == "") != (s.passwordFile == ""):
-		return usage(errors.New("send: --auth-user and --auth-password-file go together"), "")
+		return cli.Usage(errors.New("send: --auth-user and --auth-password-file go together"), "")
 	case s.tls == "off" && (s.ca != "" || s.insecure):
-		return usage(errors.New("send: --ca and --insecure are for TLS"), "--tls required")
+		return cli.Usage(errors.New("send: --ca and --insecure are for TLS"), "--tls required")
 	case s.ca != "" && s.insecure:
-		return usage(errors.New("send: --insecure looks at no certificate, and needs none of --ca"), "leave one of them out")
+		return cli.Usage(errors.New("send: --insecure looks at no certificate, and needs none of --ca"), "leave one of them out")
 	}
 	return nil
 }
@@ -54,33 +52,16 @@ func (s *sendSecurity) apply(o *client.Options) error {
 	if s.ca != "" {
 		pool, err := keypair.Authorities(s.ca)
 		if err != nil {
-			return usage(fmt.Errorf("send: --ca: %w", err), "")
+			return cli.Usage(fmt.Errorf("send: --ca: %w", err), "")
 		}
 		o.TLSConfig.RootCAs = pool
 	}
 	if s.user != "" {
-		password, err := readPassword(s.passwordFile)
+		password, err := build.ReadPassword(s.passwordFile)
 		if err != nil {
-			return usage(fmt.Errorf("send: --auth-password-file: %w", err), "")
+			return cli.Usage(fmt.Errorf("send: --auth-password-file: %w", err), "")
 		}
 		o.Login = &client.Login{User: s.user, Password: password}
 	}
 	return nil
-}
-
-// maxPasswordFile bounds what is read for a password.
-const maxPasswordFile = 64 << 10
-
-// readPassword gives the first line of a file.
-func readPassword(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxPasswordFile))
-	if err = errors.Join(err, f.Close()); err != nil {
-		return "", err
-	}
-	line, _, _ := strings.Cut(string(text), "\n")
-	return strings.TrimSuffix(line, "\r"), nil
 }

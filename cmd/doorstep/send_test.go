@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/lmtp/client"
 )
 
@@ -69,11 +70,11 @@ func TestSendGivesUp(t *testing.T) {
 	} {
 		rewrite(t, dir, "")
 		_, errs, code := doorstep(t, dir, append([]string{"send", "--to", "alice@example.org"}, args...)...)
-		if code != exitFailure || strings.Contains(errs, "waiting") {
+		if code != cli.ExitFailure || strings.Contains(errs, "waiting") {
 			t.Errorf("%q: %q, exit status %d", args, errs, code)
 		}
 	}
-	if _, errs, code := doorstep(t, dir, "send", "--to", "a@b", "--wait", "-1s"); code != exitUsage || !strings.Contains(errs, "--wait -1s is negative") {
+	if _, errs, code := doorstep(t, dir, "send", "--to", "a@b", "--wait", "-1s"); code != cli.ExitUsage || !strings.Contains(errs, "--wait -1s is negative") {
 		t.Errorf("%q, exit status %d", errs, code)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/doorstep-mail/doorstep/cmd/internal/daemon"
 	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
 	"github.com/doorstep-mail/doorstep/lmtp/client"
 )
@@ -53,7 +54,7 @@ func TestDev(t *testing.T) {
 
 	// What somebody changed in its configuration stays.
 	path := filepath.Join(dev, "doorstep.toml")
-	changed := strings.Replace(devConfig, "127.0.0.1:2424", "127.0.0.1:"+peer.FreePort(t), 1)
+	changed := strings.Replace(daemon.DevConfig, "127.0.0.1:2424", "127.0.0.1:"+peer.FreePort(t), 1)
 	if err := os.WriteFile(path, []byte(changed), 0o600); err != nil {
 		t.Fatal(err)
 	}

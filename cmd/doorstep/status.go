@@ -3,15 +3,15 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"os"
 	"time"
 
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
+	"github.com/doorstep-mail/doorstep/cmd/internal/observe/admin"
+	"github.com/doorstep-mail/doorstep/cmd/internal/observe/status"
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
-
-	"github.com/doorstep-mail/doorstep/cmd/internal/status"
 )
 
 // statusCommand shows how the running server is.
@@ -23,13 +23,13 @@ func statusCommand() *cobra.Command {
 			"rate, latency and outcomes of the last hour, the slowest mailboxes, directories, and recent failures.\n\n" +
 			"It exits with 0 when the server can take mail, and with 1 when it cannot, or does not answer.",
 		Example: "  doorstep status\n  doorstep status --watch\n  doorstep status --json | jq .hour",
-		Args:    noArguments,
+		Args:    cli.NoArguments,
 	}
-	file := configFlag(cmd)
+	file := cli.ConfigFlag(cmd)
 	asJSON := cmd.Flags().Bool("json", false, "print JSON, with all that is known")
 	again := cmd.Flags().Bool("watch", false, "show it anew every two seconds, until interrupted")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		client, err := adminOf(*file, cmd.ErrOrStderr())
+		client, err := admin.ClientOf(*file, cmd.ErrOrStderr())
 		if err != nil {
 			return err
 		}
@@ -37,7 +37,7 @@ func statusCommand() *cobra.Command {
 		show := func(s *status.Snapshot) error { return s.Print(out, terminalWidth(out)) }
 		if *asJSON {
 			show = func(s *status.Snapshot) error { return json.NewEncoder(out).Encode(s) }
-		} else if *again && isTerminal(out) {
+		} else if *again && cli.IsTerminal(out) {
 			plain := show
 			show = func(s *status.Snapshot) error {
 				if _, err := io.WriteString(out, clearScreen); err != nil {
@@ -49,12 +49,12 @@ func statusCommand() *cobra.Command {
 		if *again {
 			return watchStatus(cmd.Context(), client, show)
 		}
-		s, err := client.status(cmd.Context())
+		s, err := client.Status(cmd.Context())
 		if err == nil {
 			err = show(s)
 		}
 		if err == nil && !s.Ready {
-			err = &failure{code: exitFailure}
+			err = &cli.Failure{Code: cli.ExitFailure}
 		}
 		return err
 	}
@@ -68,13 +68,13 @@ const clearScreen = "\x1b[H\x1b[J"
 const watchEvery = 2 * time.Second
 
 // watchStatus shows the status again and again until ctx ends.
-func watchStatus(ctx context.Context, client *adminClient, show func(*status.Snapshot) error) error {
+func watchStatus(ctx context.Context, client *admin.Client, show func(*status.Snapshot) error) error {
 	ctx, stop := untilInterrupted(ctx)
 	defer stop()
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	for {
-		s, err := client.status(ctx)
+		s, err := client.Status(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -92,20 +92,6 @@ func watchStatus(ctx context.Context, client *adminClient, show func(*status.Sna
 	}
 }
 
-// status asks for a snapshot.
-func (a *adminClient) status(ctx context.Context) (*status.Snapshot, error) {
-	body, err := a.get(ctx, "/status.json", nil)
-	if err != nil {
-		return nil, err
-	}
-	defer body.Close()
-	s := &status.Snapshot{}
-	if err := json.NewDecoder(body).Decode(s); err != nil {
-		return nil, failed(errors.Join(errors.New("the server's answer is not understood"), err), "is it another version?")
-	}
-	return s, nil
-}
-
 // terminalWidth is how many columns a terminal has, 80 where there is none.
 func terminalWidth(w io.Writer) int {
 	if f, ok := w.(*os.File); ok {
@@ -114,13 +100,4 @@ func terminalWidth(w io.Writer) int {
 		}
 	}
 	return 80
-}
-
-func isTerminal(stream any) bool {
-	f, ok := stream.(*os.File)
-	if !ok {
-		return false
-	}
-	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
-	return err == nil
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
+	"github.com/doorstep-mail/doorstep/cmd/internal/daemon"
 	"github.com/doorstep-mail/doorstep/lmtp/client"
 )
 
@@ -48,7 +50,7 @@ func activate(tb testing.TB, dir, configuration string, names []string, sockets 
 	s.cmd.Env = append(append(os.Environ(), env...), fmt.Sprintf("LISTEN_FDS=%d", len(sockets)),
 		"LISTEN_FDNAMES="+strings.Join(names, ":"), "NOTIFY_SOCKET="+filepath.Join(dir, "notify"))
 	for _, socket := range sockets {
-		file, err := duplicate(socket)
+		file, err := daemon.Duplicate(socket)
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -178,15 +180,15 @@ func TestSystemdMistakes(t *testing.T) {
 		code          int
 	}{
 		"no such name": {activated, []string{"lmpt"}, "tcp", "127.0.0.1:0",
-			"systemd passed no socket of this name, but systemd:lmpt", exitFailure},
-		"none at all": {activated, nil, "", "", "systemd passed no socket of this name, but none at all", exitFailure},
+			"systemd passed no socket of this name, but systemd:lmpt", cli.ExitFailure},
+		"none at all": {activated, nil, "", "", "systemd passed no socket of this name, but none at all", cli.ExitFailure},
 		"LMTP on port 25 (LMTP-14)": {strings.Replace(activated, "esmtp", "lmtp", 1), []string{"submission"}, "tcp", "127.77.7.25:25",
-			"LMTP must not be on port 25", exitUsage},
+			"LMTP must not be on port 25", cli.ExitUsage},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := place(t)
 			names, sockets := []string{"lmtp"}, []net.Listener{listenOn(t, "unix", filepath.Join(dir, "lmtp"))}
-			if tt.code == exitFailure {
+			if tt.code == cli.ExitFailure {
 				names, sockets = nil, nil
 			}
 			if tt.network != "" {

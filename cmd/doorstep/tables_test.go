@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/cmd/internal/columns"
 )
 
@@ -27,7 +28,7 @@ func TestDirectoryGoes(t *testing.T) {
 	status := func() string {
 		t.Helper()
 		out, errs, code := doorstep(t, dir, "status", "-c", "doorstep.toml")
-		if code != exitOK {
+		if code != cli.ExitOK {
 			t.Fatalf("exit status %d\n%s%s", code, out, errs)
 		}
 		_, tables, _ := strings.Cut(out, "\ndirectories\n")
@@ -55,7 +56,7 @@ func TestColumns(t *testing.T) {
 	verb := func(args ...string) string {
 		t.Helper()
 		out, errs, code := doorstep(t, dir, append(args, "-c", "doorstep.toml")...)
-		if code != exitOK {
+		if code != cli.ExitOK {
 			t.Fatalf("%q: exit status %d\n%s%s", args, code, out, errs)
 		}
 		return out

@@ -10,9 +10,10 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
+	"github.com/doorstep-mail/doorstep/cmd/internal/observe/admin"
+	"github.com/doorstep-mail/doorstep/cmd/internal/observe/trace"
 	"github.com/spf13/cobra"
-
-	"github.com/doorstep-mail/doorstep/cmd/internal/trace"
 )
 
 // traceCommand shows live dialogues of the running server.
@@ -27,21 +28,21 @@ func traceCommand() *cobra.Command {
 			"too fast to be shown is dropped, and counted.\n\n" +
 			"It needs the admin listener, on a Unix socket or with a token.",
 		Example: "  doorstep trace alice@example.org\n  doorstep trace @example.org\n  doorstep trace 192.0.2.0/24\n  doorstep trace unix",
-		Args:    oneArgument("ADDRESS or PEER"),
+		Args:    cli.OneArgument("ADDRESS or PEER"),
 	}
-	file := configFlag(cmd)
+	file := cli.ConfigFlag(cmd)
 	asJSON := cmd.Flags().Bool("json", false, "print a JSON object for each line")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if _, err := trace.Parse(args[0]); err != nil {
-			return usage(err, "write an address, @domain, an IP address, a prefix, or unix")
+			return cli.Usage(err, "write an address, @domain, an IP address, a prefix, or unix")
 		}
-		client, err := adminOf(*file, cmd.ErrOrStderr())
+		client, err := admin.ClientOf(*file, cmd.ErrOrStderr())
 		if err != nil {
 			return err
 		}
 		ctx, stop := untilInterrupted(cmd.Context())
 		defer stop()
-		body, err := client.get(ctx, "/trace", url.Values{"of": {args[0]}})
+		body, err := client.Get(ctx, "/trace", url.Values{"of": {args[0]}})
 		if err != nil {
 			return err
 		}
@@ -51,9 +52,9 @@ func traceCommand() *cobra.Command {
 		case ctx.Err() != nil:
 			return nil
 		case errors.Is(err, io.EOF):
-			return failed(errors.New("the server has ended the trace"), "")
+			return cli.Failed(errors.New("the server has ended the trace"), "")
 		}
-		return failed(fmt.Errorf("read the trace: %w", err), "")
+		return cli.Failed(fmt.Errorf("read the trace: %w", err), "")
 	}
 	return cmd
 }

@@ -2,21 +2,10 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"io"
-	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"slices"
-	"strings"
-	"syscall"
-	"time"
 
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
+	"github.com/doorstep-mail/doorstep/cmd/internal/daemon"
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
-
-	"github.com/doorstep-mail/doorstep/internal/guard"
 )
 
 // upgradeCommand makes a running server give way to a new process.
@@ -31,213 +20,21 @@ func upgradeCommand() *cobra.Command {
 			"The configuration is read anew: this is also how listeners and other keys change that a reload\n" +
 			"leaves alone.",
 		Example: "  doorstep upgrade -c /etc/doorstep/doorstep.toml",
-		Args:    noArguments,
+		Args:    cli.NoArguments,
 	}
-	request := orderFlags(cmd)
+	request := cli.OrderFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		var r upgradeReport
-		if err := request.give("upgrade", &r, cmd.ErrOrStderr()); err != nil {
+		var r daemon.UpgradeReport
+		if err := request.Give("upgrade", &r, cmd.ErrOrStderr()); err != nil {
 			return err
 		}
-		if err := request.print(cmd.OutOrStdout(), r, r.String); err != nil {
+		if err := request.Print(cmd.OutOrStdout(), r, r.String); err != nil {
 			return err
 		}
 		if r.Error != "" {
-			return failed(errors.New(r.Error), "the log of the new process says more; doorstep check tells what is wrong with the configuration")
+			return cli.Failed(errors.New(r.Error), "the log of the new process says more; doorstep check tells what is wrong with the configuration")
 		}
 		return nil
 	}
 	return cmd
-}
-
-// An upgradeReport is what came of an upgrade.
-type upgradeReport struct {
-	Old   int    `json:"old"` // process ids
-	New   int    `json:"new,omitempty"`
-	Error string `json:"error,omitempty"`
-}
-
-func (r upgradeReport) String() string {
-	if r.Error != "" {
-		return ""
-	}
-	return fmt.Sprintf("upgraded: process %d serves, %d finishes its sessions\n", r.New, r.Old)
-}
-
-// startPatience is how long a new process may take to become ready.
-const startPatience = time.Minute
-
-// upgrade starts the program anew and leaves it the sockets. It tells the log too.
-func (d *daemon) upgrade() upgradeReport {
-	r := upgradeReport{Old: os.Getpid()}
-	if err := d.orders.take(); err != nil {
-		r.Error = err.Error()
-		d.log.Error("not upgraded, this process goes on", "error", err)
-		return r
-	}
-	defer d.orders.give()
-	d.mu.Lock()
-	leaving := d.leaving
-	d.mu.Unlock()
-	if leaving {
-		r.Error = "the server is stopping"
-		return r
-	}
-	var pid int
-	err := guard.Call(func() (err error) {
-		pid, err = d.startSuccessor()
-		return err
-	})
-	guard.Report(d.log, "upgrade", err)
-	if err != nil {
-		r.Error = "not upgraded, the old process goes on: " + err.Error()
-		d.log.Error("not upgraded, this process goes on", "error", err)
-		return r
-	}
-	r.New = pid
-	d.log.Info("upgraded", "new", pid)
-	d.manager.successor(pid)
-	d.mu.Lock()
-	d.leaving = true // no reload from now on
-	d.mu.Unlock()
-	d.leave()
-	return r
-}
-
-// startSuccessor starts the new process and waits until it is ready.
-func (d *daemon) startSuccessor() (pid int, err error) {
-	program, err := ownProgram()
-	if err != nil {
-		return 0, err
-	}
-	said, say, err := os.Pipe()
-	if err != nil {
-		return 0, err
-	}
-	defer said.Close()
-	cmd := exec.Command(program, os.Args[1:]...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.ExtraFiles = []*os.File{say}
-	cmd.SysProcAttr = heritage(d.started.Store)
-	d.manager.adopt(cmd)
-	names, err := d.handOver(cmd)
-	if err == nil {
-		// WATCHDOG_PID names this process; what is meant for the service has to reach the new one.
-		env := slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "WATCHDOG_PID=") })
-		cmd.Env = append(append(env, d.sandbox.environment()...), handedOver+"="+strings.Join(names, "\n"))
-		err = cmd.Start()
-	}
-	for _, file := range cmd.ExtraFiles { // copies
-		file.Close()
-	}
-	if err != nil {
-		return 0, fmt.Errorf("start %s: %w", program, err)
-	}
-	if err := said.SetReadDeadline(time.Now().Add(startPatience)); err != nil {
-		return 0, errors.Join(err, cmd.Process.Kill(), cmd.Wait())
-	}
-	word, err := io.ReadAll(io.LimitReader(said, 4096))
-	if string(word) != readyWord {
-		switch {
-		case len(word) > 0:
-			err = errors.New(string(word))
-		case err == nil:
-			err = errors.New("it ended before it was ready")
-		}
-		_ = cmd.Process.Kill() // it may have ended
-		_ = cmd.Wait()         // how it ended says nothing more
-		return 0, fmt.Errorf("the new process did not become ready: %w", err)
-	}
-	go guard.Run(d.log, "upgrade", func() { _ = cmd.Wait() }) // for as long as both live, unless it is the manager's child
-	return cmd.Process.Pid, nil
-}
-
-// ownProgram is the program under the name that it was started by: what is installed there now.
-func ownProgram() (string, error) {
-	program, err := exec.LookPath(os.Args[0])
-	if err == nil {
-		program, err = filepath.Abs(program)
-	}
-	if err != nil {
-		return "", fmt.Errorf("find the program: %w", err)
-	}
-	return program, nil
-}
-
-// handOver adds copies of all sockets to the new process's files, and gives their names.
-func (d *daemon) handOver(cmd *exec.Cmd) (names []string, err error) {
-	add := func(name string, socket net.Listener) error {
-		file, err := duplicate(socket)
-		if err != nil {
-			return fmt.Errorf("hand over %s: %w", name, err)
-		}
-		cmd.ExtraFiles, names = append(cmd.ExtraFiles, file), append(names, name)
-		return nil
-	}
-	for _, door := range d.doors {
-		if err := add(door.name(), door.socket); err != nil {
-			return nil, err
-		}
-	}
-	if d.control != nil {
-		err = add(controlName, d.control.socket)
-	}
-	if d.admin != nil {
-		err = errors.Join(err, add(d.admin.name, d.admin.socket))
-	}
-	return names, err
-}
-
-// duplicate gives another descriptor of a socket. That of its File method would not do: what starts
-// the process makes such a file blocking, and with it the socket itself, whose Accept could then not
-// be interrupted any more, should the new process fail.
-func duplicate(socket net.Listener) (*os.File, error) {
-	s, ok := socket.(syscall.Conn)
-	if !ok {
-		return nil, errors.New("it has no descriptor")
-	}
-	raw, err := s.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	var copied int
-	var dupErr error
-	if err := raw.Control(func(fd uintptr) {
-		copied, dupErr = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
-	}); err != nil {
-		return nil, err
-	}
-	if dupErr != nil {
-		return nil, dupErr
-	}
-	return os.NewFile(uintptr(copied), "socket"), nil
-}
-
-const readyWord = "ready"
-
-// A succession is the pipe to the process that this one takes the place of; nil where there is none.
-type succession struct{ pipe *os.File }
-
-// takeSuccession must be called before the sockets are inherited.
-func takeSuccession() *succession {
-	if os.Getenv(handedOver) == "" {
-		return nil
-	}
-	unix.CloseOnExec(firstInherited)
-	return &succession{os.NewFile(firstInherited, "ready")}
-}
-
-// tell says how the start went: err is nil when all sockets are served. Only the first word counts.
-func (s *succession) tell(err error) {
-	if s == nil || s.pipe == nil {
-		return
-	}
-	word := readyWord
-	if err != nil {
-		word = err.Error()
-	}
-	// Should the old process be gone, nobody is left to be told.
-	_, _ = io.WriteString(s.pipe, word)
-	_ = s.pipe.Close()
-	s.pipe = nil
 }

@@ -9,13 +9,16 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
+	"github.com/doorstep-mail/doorstep/cmd/internal/daemon"
 )
 
 // upgraded lets a new process take over, and gives a way to wait until it has ended after a signal.
 func upgraded(t *testing.T, dir string) (pid int) {
 	t.Helper()
 	out, errs, code := doorstep(t, dir, "upgrade", "-c", "doorstep.toml", "--json")
-	var r upgradeReport
+	var r daemon.UpgradeReport
 	if err := json.Unmarshal([]byte(out), &r); err != nil || code != 0 || r.New == 0 || r.New == r.Old {
 		t.Fatalf("%q, %q, %v, exit status %d", out, errs, err, code)
 	}
@@ -50,7 +53,7 @@ func TestUpgrade(t *testing.T) {
 	// A configuration that is wrong keeps the process that runs.
 	rewrite(t, dir, controlled("wrong = true"))
 	_, errs, code := doorstep(t, dir, "upgrade", "--socket", "control")
-	if code != exitFailure || !strings.Contains(errs, "the old process goes on") || !strings.Contains(errs, "cannot be used") || !strings.Contains(errs, "hint: ") {
+	if code != cli.ExitFailure || !strings.Contains(errs, "the old process goes on") || !strings.Contains(errs, "cannot be used") || !strings.Contains(errs, "hint: ") {
 		t.Errorf("%q, exit status %d", errs, code)
 	}
 	session(t, dir).deliver("as before", "bob")

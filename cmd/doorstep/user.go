@@ -7,12 +7,12 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/spf13/cobra"
-
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/directory/sql/sqlite"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
+	"github.com/spf13/cobra"
 )
 
 // userCommand looks after accounts.
@@ -30,7 +30,7 @@ func userCommand() *cobra.Command {
 
 // userFields are what the flags of user add and user set change.
 var userFields = []struct {
-	flag, usage string
+	flag, Usage string
 	set         func(a *directory.Account, text string) error
 	words       []string // where it is one of these
 }{
@@ -111,10 +111,10 @@ func setOwnerSince(a *directory.Account, text string) error {
 func fieldFlags(cmd *cobra.Command) {
 	for _, f := range userFields {
 		if f.words != nil {
-			cmd.Flags().Var(&choice{new(string), f.words}, f.flag, f.usage)
+			cmd.Flags().Var(&cli.Choice{Word: new(string), Words: f.words}, f.flag, f.Usage)
 			continue
 		}
-		cmd.Flags().String(f.flag, "", f.usage)
+		cmd.Flags().String(f.flag, "", f.Usage)
 	}
 }
 
@@ -127,12 +127,12 @@ func edit(cmd *cobra.Command, a *directory.Account) error {
 			continue
 		}
 		if err := f.set(a, flag.Value.String()); err != nil {
-			return mistake(cmd, fmt.Errorf("--%s: %w", f.flag, err), "")
+			return cli.Mistake(cmd, fmt.Errorf("--%s: %w", f.flag, err), "")
 		}
 	}
 	given := func(name string) bool { return cmd.Flags().Changed(name) }
 	if a.Owner != nil && !owned && given("uid") != given("gid") {
-		return mistake(cmd, errors.New("--uid and --gid belong together"), "")
+		return cli.Mistake(cmd, errors.New("--uid and --gid belong together"), "")
 	}
 	return nil
 }
@@ -142,7 +142,7 @@ func userAddCommand() *cobra.Command {
 		Use:     "add ADDRESS",
 		Short:   "Add an account",
 		Example: "  doorstep user add alice@example.org --quota 2GiB\n  doorstep user add 用户@例え.example",
-		Args:    oneArgument("ADDRESS"),
+		Args:    cli.OneArgument("ADDRESS"),
 	}
 	m := managementFlags(cmd)
 	fieldFlags(cmd)
@@ -166,7 +166,7 @@ func userSetCommand() *cobra.Command {
 		Use:     "set ADDRESS",
 		Short:   "Change what the flags say of an account",
 		Example: "  doorstep user set alice@example.org --quota 5GiB\n  doorstep user set alice@example.org --disabled defer",
-		Args:    oneArgument("ADDRESS"),
+		Args:    cli.OneArgument("ADDRESS"),
 	}
 	m := managementFlags(cmd)
 	fieldFlags(cmd)
@@ -176,7 +176,7 @@ func userSetCommand() *cobra.Command {
 			changed = changed || cmd.Flags().Changed(f.flag)
 		}
 		if !changed {
-			return mistake(cmd, errors.New("nothing to change"), "")
+			return cli.Mistake(cmd, errors.New("nothing to change"), "")
 		}
 		return m.do(cmd, sqlite.Edit, func(s managed) error {
 			return s.SetAccount(cmd.Context(), address.Unescape(args[0]), func(a *directory.Account) error { return edit(cmd, a) })
@@ -189,7 +189,7 @@ func userDelCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "del ADDRESS…",
 		Short: "Delete accounts, and leave their mail where it is",
-		Args:  atLeast(1, "ADDRESS"),
+		Args:  cli.AtLeast(1, "ADDRESS"),
 	}
 	m := managementFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -236,7 +236,7 @@ func userListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list [DOMAIN]",
 		Short: "List accounts, of all domains or one",
-		Args:  atMostOneArgument,
+		Args:  cli.AtMostOneArgument,
 	}
 	return listVerb(cmd, listUsers, func(u listedUser) string {
 		row := u.Address + "\t" + quotaText(u)
@@ -248,7 +248,7 @@ func userListCommand() *cobra.Command {
 }
 
 func listUsers(ctx context.Context, s managed, args []string) (list []listedUser, err error) {
-	for a, err := range s.Accounts(ctx, first(args)) {
+	for a, err := range s.Accounts(ctx, cli.First(args)) {
 		if err != nil {
 			return nil, err
 		}
@@ -263,12 +263,4 @@ func quotaText(u listedUser) string {
 		return "no quota"
 	}
 	return config.FormatSize(u.Quota)
-}
-
-// first is the first argument, "" where there is none.
-func first(args []string) string {
-	if len(args) == 0 {
-		return ""
-	}
-	return args[0]
 }

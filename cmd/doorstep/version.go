@@ -7,14 +7,12 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/spf13/cobra"
 )
 
-// version is set by the Makefile from the tag of a release.
-var version = "0.1.0-dev"
-
-// A build is what version prints as JSON.
-type build struct {
+// A buildInfo is what version prints as JSON.
+type buildInfo struct {
 	Version  string `json:"version"`
 	Revision string `json:"revision"` // "" where the build does not know it
 	Go       string `json:"go"`
@@ -27,13 +25,13 @@ func versionCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  noArguments,
+		Args:  cli.NoArguments,
 	}
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *asJSON {
-			return json.NewEncoder(cmd.OutOrStdout()).Encode(build{
-				version, strings.TrimSpace(revision()), runtime.Version(), runtime.GOOS, runtime.GOARCH,
+			return json.NewEncoder(cmd.OutOrStdout()).Encode(buildInfo{
+				cli.Version, strings.TrimSpace(revision()), runtime.Version(), runtime.GOOS, runtime.GOARCH,
 			})
 		}
 		_, err := fmt.Fprintln(cmd.OutOrStdout(), versionText())
@@ -43,7 +41,7 @@ func versionCommand() *cobra.Command {
 }
 
 func versionText() string {
-	return fmt.Sprintf("doorstep %s%s (%s, %s/%s)", version, revision(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return fmt.Sprintf("doorstep %s%s (%s, %s/%s)", cli.Version, revision(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 // revision is the commit that the program was built from, where the build knows it.

@@ -9,11 +9,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/doorstep-mail/doorstep/cmd/internal/build"
+	"github.com/doorstep-mail/doorstep/cmd/internal/daemon"
+	"github.com/doorstep-mail/doorstep/cmd/internal/observe"
 	"github.com/doorstep-mail/doorstep/config"
-	"github.com/doorstep-mail/doorstep/delivery"
-	"github.com/doorstep-mail/doorstep/lmtp"
 )
 
 // BenchmarkWatched is a delivery over a session, without syncs, with and without those who are told
@@ -35,14 +35,14 @@ func BenchmarkWatched(b *testing.B) {
 				b.Fatal(err, problems)
 			}
 			log := slog.New(slog.DiscardHandler)
-			w := newWatch(c)
-			agent, err := buildAgent(c, w, log)
+			w := observe.New(c)
+			agent, err := build.Agent(c, w, log)
 			if err != nil {
 				b.Fatal(err)
 			}
-			gate := &gate{}
-			gate.set(c.Limits)
-			server, err := buildServer(c, c.Listen[0], agent, w, log, gate)
+			gate := &daemon.Admission{}
+			gate.Set(c.Limits)
+			server, err := build.Server(c, c.Listen[0], agent, w, log)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -85,31 +85,5 @@ func deliverMany(b *testing.B, conn net.Conn) {
 		say("RCPT TO:<alice@example.org>\r\n", "250 ")
 		say("DATA\r\n", "354 ")
 		say(content, "250 ")
-	}
-}
-
-// BenchmarkHooks is what all who are told of it cost of one message for one recipient.
-func BenchmarkHooks(b *testing.B) {
-	c := &config.Config{}
-	c.Admin.Socket.Network = "unix"
-	w := newWatch(c)
-	session := &lmtp.Session{ID: "x", Remote: &net.UnixAddr{Net: "unix"}}
-	sessions, outcomes, store, lookup := w.sessions(), w.deliveries(), w.store(), w.lookups()
-	outcome := delivery.Outcome{Session: session, Mailbox: "alice@example.org", Took: time.Millisecond, Size: 4000}
-	b.ReportAllocs()
-	for b.Loop() {
-		for _, verb := range []string{"MAIL", "RCPT", "DATA"} {
-			sessions.Command(session, verb, "")
-			sessions.Reply(session, verb, lmtp.Reply{Code: 250})
-		}
-		lookup("users", time.Millisecond, nil)
-		sessions.Content(session, 4000)
-		store.Begun(1)
-		store.Staged(time.Millisecond, nil)
-		store.Synced(time.Millisecond, nil)
-		store.DirectorySynced(time.Millisecond, 1, nil)
-		store.Ended(time.Millisecond, nil)
-		outcomes.Outcome(outcome)
-		sessions.Reply(session, "DATA", lmtp.Reply{Code: 250})
 	}
 }

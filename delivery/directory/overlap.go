@@ -9,7 +9,7 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
-	"github.com/doorstep-mail/doorstep/internal/guard"
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
 
 // claimTimeout bounds the question to a directory whether it has an address that another one has: mail

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/doorstep-mail/doorstep/delivery/directory"
-	"github.com/doorstep-mail/doorstep/internal/guard"
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
 
 // A broken directory panics.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/doorstep-mail/doorstep/internal/guard"
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
 
 // Watch gives d, and has told called with the time and the outcome of each question: an error

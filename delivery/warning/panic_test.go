@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/doorstep-mail/doorstep/internal/guard"
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
 
 // A transport that panics.

@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/doorstep-mail/doorstep/internal/guard"
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
 	"github.com/doorstep-mail/doorstep/mailbox"
 )
 

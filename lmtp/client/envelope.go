@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/doorstep-mail/doorstep/internal/guard"
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
 
 // A command is one line of the envelope, with what its reply means to the transaction.

@@ -20,10 +20,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/doorstep-mail/doorstep/internal/guard/guardtest"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/auth"
 	"github.com/doorstep-mail/doorstep/lmtp/client"
+	"github.com/doorstep-mail/doorstep/lmtp/guard/guardtest"
 )
 
 const (

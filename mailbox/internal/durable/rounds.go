@@ -4,7 +4,7 @@ import (
 	"context"
 	"sync"
 
-	"github.com/doorstep-mail/doorstep/internal/guard"
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
 	"github.com/doorstep-mail/doorstep/mailbox/internal/kernel"
 )
 

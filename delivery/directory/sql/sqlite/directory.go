@@ -13,7 +13,7 @@ import (
 
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/directory/sql"
-	"github.com/doorstep-mail/doorstep/internal/guard"
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
 
 // lookEvery is how often at most Epoch looks at the file.

@@ -1,0 +1,45 @@
+package build
+
+import (
+	"log/slog"
+
+	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/delivery/directory"
+	"github.com/doorstep-mail/doorstep/delivery/directory/sql"
+	"github.com/doorstep-mail/doorstep/delivery/directory/sql/sqlite"
+)
+
+// queries are those of the schema, or the administrator's own.
+func queries(d config.Database) sql.Queries {
+	if d.UserQuery != "" {
+		return sql.Queries{User: d.UserQuery, Alias: d.AliasQuery, Domain: d.DomainQuery}
+	}
+	q, _ := sql.Preset(d.Schema) // config takes no other
+	return q
+}
+
+// IsOurs reports whether the tables are those that our verbs manage.
+func IsOurs(d config.Directory) bool {
+	return d.Driver == config.SQLite && d.Database.UserQuery == "" && d.Database.Schema == "doorstep"
+}
+
+func openSQLite(d config.Directory, key directory.Keyer, _ *slog.Logger) (directory.Directory, error) {
+	return sqlite.Open(sqlite.Options{Path: d.File, Queries: queries(d.Database), Ours: IsOurs(d), Key: key, Timeout: d.Timeout})
+}
+
+// openServer opens a directory in a database that is spoken to over a wire.
+func openServer(open func(sql.Server, sql.Queries, directory.Keyer) (*sql.Directory, error)) opener {
+	return func(d config.Directory, key directory.Keyer, _ *slog.Logger) (directory.Directory, error) {
+		db := d.Database
+		return open(sql.Server{
+			Host: db.Host, Port: db.Port, Socket: db.Socket, Database: db.Name, User: db.User, PasswordFile: db.PasswordFile,
+			TLS: databaseTLS[db.TLS], CA: db.TLSCA, MaxConnections: db.MaxConnections, IdleConnections: db.IdleConnections, Timeout: d.Timeout,
+		}, queries(db), key)
+	}
+}
+
+var databaseTLS = map[config.DatabaseTLS]sql.TLSMode{
+	config.DatabaseTLSOff:     sql.TLSOff,
+	config.DatabaseTLSRequire: sql.TLSRequire,
+	config.DatabaseTLSVerify:  sql.TLSVerify,
+}

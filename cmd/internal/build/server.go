@@ -1,0 +1,44 @@
+package build
+
+import (
+	"log/slog"
+
+	"github.com/doorstep-mail/doorstep/cmd/internal/observe"
+	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/lmtp"
+)
+
+// Server is the server of one listener.
+func Server(c *config.Config, l config.Listen, handler lmtp.Handler, w *observe.Observers, log *slog.Logger) (*lmtp.Server, error) {
+	trusted, err := Trust(l)
+	if err != nil {
+		return nil, err
+	}
+	s := &lmtp.Server{
+		Handler:            handler,
+		Hostname:           c.Hostname,
+		MaxMessageSize:     c.Limits.MessageSize,
+		MaxRecipients:      c.Limits.Recipients,
+		MaxConnections:     l.Connections,
+		IdleTimeout:        c.Limits.IdleTimeout,
+		DataTimeout:        c.Limits.DataTimeout,
+		TransferTimeout:    c.Limits.TransferTimeout,
+		MaxTransactions:    c.Limits.Transactions,
+		Trusted:            trusted,
+		ProxyProtocol:      l.ProxyProtocol,
+		MTPriority:         l.MTPriority,
+		RRVS:               knowsOwners(c),
+		TransactionTimeout: c.Limits.TransactionTimeout,
+		NormalizeBareLF:    l.NormalizeBareLF,
+		RefuseBareCR:       l.RefuseBareCR,
+		BinaryMIME:         c.Store.CRLF,
+		Hooks:              w.Sessions(),
+		Log:                log,
+
+		Lenient8BitLocalPart: l.Lenient8BitLocalPart,
+	}
+	if l.Protocol == config.ESMTP {
+		s.Protocol = lmtp.ESMTP
+	}
+	return s, nil
+}

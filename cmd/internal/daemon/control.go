@@ -1,0 +1,116 @@
+package daemon
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/doorstep-mail/doorstep/cmd/internal/build"
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
+	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
+)
+
+// A control is the socket on which a running server takes orders, one a connection: a line with the
+// order, and a JSON object in return. Orders are reload and upgrade.
+type control struct {
+	daemon *daemon
+	socket net.Listener
+	log    *slog.Logger
+}
+
+// controlName is how the control socket is called when it is handed over.
+const controlName = "control"
+
+// openControl opens the control socket. Mail does not depend on it: where it cannot be, the log says
+// why.
+func openControl(ctx context.Context, d *daemon, sockets *inherited) *control {
+	path := d.started.Control.Socket
+	if path == "" {
+		return nil
+	}
+	c := &control{daemon: d, log: d.log}
+	if passed := sockets.take(controlName); len(passed) > 0 {
+		c.socket = passed[0]
+		return c
+	}
+	var err error
+	l := config.Listen{Network: "unix", Address: path, Mode: 0o600}
+	if os.Geteuid() == 0 {
+		l.Owner = d.started.Store.User // who will be running the server
+	}
+	c.socket, err = listenUnix(ctx, l)
+	if err != nil {
+		var f *cli.Failure
+		errors.As(err, &f)
+		d.log.Warn("no control socket: doorstep reload and doorstep upgrade do not reach this server", "path", path, "error", err, "hint", f.Hint)
+		return nil
+	}
+	return c
+}
+
+func (c *control) serve() {
+	for {
+		conn, err := c.socket.Accept()
+		if err != nil {
+			if !errors.Is(err, net.ErrClosed) {
+				c.log.Error("the control socket failed", "error", err)
+			}
+			return
+		}
+		go guard.Run(c.log, "control socket", func() {
+			defer conn.Close()
+			if err := c.take(conn); err != nil {
+				c.log.Warn("order refused", "error", err)
+			}
+		})
+	}
+}
+
+// take takes an order from those who may give one: root, and the user who runs the server.
+func (c *control) take(conn net.Conn) error {
+	if err := conn.SetDeadline(time.Now().Add(cli.OrderPatience)); err != nil {
+		return err
+	}
+	uid, err := build.PeerUID(conn)
+	if err != nil {
+		return err
+	}
+	if uid != 0 && uid != os.Geteuid() {
+		return fmt.Errorf("user %d may not give orders", uid)
+	}
+	order, err := bufio.NewReader(io.LimitReader(conn, 64)).ReadString('\n')
+	if err != nil {
+		return fmt.Errorf("read an order: %w", err)
+	}
+	var answer any
+	switch order {
+	case "reload\n":
+		answer = c.daemon.reload()
+	case "upgrade\n":
+		answer = c.daemon.upgrade()
+	default:
+		return fmt.Errorf("no such order: %q", order)
+	}
+	return json.NewEncoder(conn).Encode(answer)
+}
+
+// close removes the socket.
+func (c *control) close() {
+	if err := c.socket.Close(); err != nil {
+		c.log.Error("close the control socket", "error", err)
+	}
+}
+
+// leave closes the socket, which another process has too.
+func (c *control) leave() {
+	c.socket.(*net.UnixListener).SetUnlinkOnClose(false)
+	c.close()
+}

@@ -1,0 +1,156 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
+	"github.com/doorstep-mail/doorstep/config"
+	"golang.org/x/sys/unix"
+)
+
+// Sockets that were open before the program started: systemd's (sd_listen_fds(3)), and those of the
+// process that it takes the place of (upgrade.go). Both are numbered from 3 on and have names.
+const (
+	firstInherited = 3
+	// handedOver has the names of the sockets that an upgrade hands over, in the order of their
+	// numbers: as the configuration has them, a line each.
+	handedOver = "DOORSTEP_SOCKETS"
+)
+
+// inherited are such sockets by name: "systemd:NAME", or as the configuration has the address.
+type inherited struct {
+	sockets map[string][]net.Listener
+	// files are those of sockets that were taken over. They are the old process's until this one
+	// serves: should it fail before, they must stay.
+	files []*net.UnixListener
+}
+
+// inherit takes the sockets that the environment tells of, and their mention out of it: programs
+// that are started later are not meant.
+func inherit() (*inherited, error) {
+	names := strings.Split(os.Getenv(handedOver), "\n")
+	first := firstInherited + 1 // behind the pipe to say ready on
+	if os.Getenv(handedOver) == "" {
+		first = firstInherited
+		var err error
+		if names, err = fromSystemd(); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range []string{handedOver, "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"} {
+		if err := os.Unsetenv(name); err != nil {
+			return nil, err
+		}
+	}
+	in := &inherited{sockets: map[string][]net.Listener{}}
+	for i, name := range names {
+		unix.CloseOnExec(first + i)
+		file := os.NewFile(uintptr(first+i), name)
+		socket, err := net.FileListener(file) // a copy
+		if err = errors.Join(err, file.Close()); err != nil {
+			return nil, cli.Failed(fmt.Errorf("take over socket %s: %w", name, err), "it must be a stream socket that listens: ListenStream in the socket unit, and Accept=no")
+		}
+		in.sockets[name] = append(in.sockets[name], socket)
+	}
+	return in, nil
+}
+
+// fromSystemd are the names of the sockets that systemd passed to this very process.
+func fromSystemd() (names []string, err error) {
+	if os.Getenv("LISTEN_PID") != strconv.Itoa(os.Getpid()) {
+		return nil, nil
+	}
+	n, err := strconv.Atoi(os.Getenv("LISTEN_FDS"))
+	if err != nil || n < 0 || n > 1000 {
+		return nil, fmt.Errorf("LISTEN_FDS is %q, no number of sockets", os.Getenv("LISTEN_FDS"))
+	}
+	said := strings.Split(os.Getenv("LISTEN_FDNAMES"), ":")
+	for i := range n {
+		name := "unknown" // as systemd itself says
+		if i < len(said) && said[i] != "" {
+			name = said[i]
+		}
+		names = append(names, "systemd:"+name)
+	}
+	return names, nil
+}
+
+// open gives the sockets of a listener: those that are open already, or a new one.
+func (in *inherited) open(ctx context.Context, l config.Listen) ([]net.Listener, error) {
+	name := l.Network + ":" + l.Address
+	if sockets := in.take(name); sockets != nil {
+		return sockets, nil
+	}
+	if l.Network == "systemd" {
+		return nil, cli.Failed(fmt.Errorf("listen on %s: systemd passed no socket of this name, but %s", name, in),
+			"the socket unit says FileDescriptorName="+l.Address+", is started, and its Service= is this one")
+	}
+	socket, err := listen(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	return []net.Listener{socket}, nil
+}
+
+// take gives the sockets of a name; nil where there are none.
+func (in *inherited) take(name string) []net.Listener {
+	sockets := in.sockets[name]
+	delete(in.sockets, name)
+	for _, socket := range sockets {
+		if file, ok := socket.(*net.UnixListener); ok && !strings.HasPrefix(name, "systemd:") {
+			in.files = append(in.files, file)
+		}
+	}
+	return sockets
+}
+
+// own makes the files of the sockets ours, as if we had made them: they are removed in the end.
+func (in *inherited) own() {
+	for _, file := range in.files {
+		file.SetUnlinkOnClose(true)
+	}
+}
+
+// rest closes what no listener asked for.
+func (in *inherited) rest(log *slog.Logger) {
+	for name, sockets := range in.sockets {
+		log.Warn("a socket was passed that the configuration does not name", "name", name, "hint", `write [[listen]] and address = "`+name+`"`)
+		for _, socket := range sockets {
+			if err := socket.Close(); err != nil {
+				log.Warn("close a socket that is not used", "name", name, "error", err)
+			}
+		}
+	}
+}
+
+func (in *inherited) String() string {
+	if len(in.sockets) == 0 {
+		return "none at all"
+	}
+	return strings.Join(slices.Sorted(maps.Keys(in.sockets)), ", ")
+}
+
+// suits reports what a listener cannot be on a socket that somebody else opened; what can be told
+// by the address package config has refused before.
+func suits(l config.Listen, socket net.Listener) error {
+	tcp, isTCP := socket.Addr().(*net.TCPAddr)
+	switch {
+	case l.Network != "systemd":
+	case isTCP && tcp.Port == 25 && l.Protocol == config.LMTP:
+		return cli.Usage(fmt.Errorf("listen on systemd:%s: LMTP must not be on port 25 (RFC 2033 §5)", l.Address), `write another port in the socket unit, or protocol = "esmtp"`)
+	case !isTCP && l.TLS != config.TLSOff:
+		return cli.Usage(fmt.Errorf("listen on systemd:%s: there is no TLS on a Unix socket", l.Address), "leave tls out")
+	case isTCP && l.Peers != nil:
+		return cli.Usage(fmt.Errorf("listen on systemd:%s: peers are for Unix sockets only", l.Address), "leave peers out")
+	}
+	return nil
+}

@@ -1,0 +1,119 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+
+	"github.com/doorstep-mail/doorstep/cmd/internal/build"
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
+	"github.com/doorstep-mail/doorstep/cmd/internal/observe"
+	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/delivery"
+	"github.com/doorstep-mail/doorstep/lmtp"
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
+	"github.com/doorstep-mail/doorstep/mailbox"
+)
+
+// A instance is a configuration in force, with all that was built of it. A session keeps the one
+// it began with.
+type instance struct {
+	config  *config.Config
+	agent   *delivery.Agent
+	secrets *build.Secrets
+	servers []*lmtp.Server // one for each door; nil where the configuration has no such listener any more
+}
+
+// newInstance builds what c says, for these doors. The store of the generation before is used
+// further where nothing about it has changed: it knows which directories are durable, and who waits
+// for a sync.
+func newInstance(c *config.Config, doors []*listener, before *instance, secrets *build.Secrets, gate *Admission, w *observe.Observers, log *slog.Logger) (*instance, error) {
+	g := &instance{config: c, secrets: secrets}
+	var err error
+	if before != nil && sameStore(before.config, c) {
+		g.agent, err = build.AgentOn(before.agent.Store, c, w, log)
+	} else {
+		g.agent, err = build.Agent(c, w, log)
+		if err == nil {
+			store := g.agent.Store
+			go guard.Run(log, "sweeper", func() { store.SweepBehind(context.Background(), OnSwept(log)) }) // until the store is closed
+		}
+	}
+	if err != nil {
+		return nil, cli.Failed(err, "doorstep check tells what is wrong with the configuration")
+	}
+	for _, d := range doors {
+		server, err := g.serverFor(d, gate, w, log)
+		if err != nil {
+			return nil, errors.Join(err, g.close(context.Background(), before))
+		}
+		g.servers = append(g.servers, server)
+	}
+	return g, nil
+}
+
+// sameStore reports whether two configurations say the same of what a store is built of.
+func sameStore(a, b *config.Config) bool {
+	return reflect.DeepEqual(a.Store, b.Store) && reflect.DeepEqual(a.Quota, b.Quota) &&
+		a.Limits.DeliveriesPerMailbox == b.Limits.DeliveriesPerMailbox
+}
+
+// serverFor is the server of a door.
+func (g *instance) serverFor(d *listener, gate *Admission, w *observe.Observers, log *slog.Logger) (*lmtp.Server, error) {
+	for _, l := range g.config.Listen {
+		if l.Network != d.listen.Network || l.Address != d.listen.Address {
+			continue
+		}
+		if err := suits(l, d.socket); err != nil {
+			return nil, err
+		}
+		server, err := build.Server(g.config, l, g.agent, w, log)
+		if err != nil {
+			return nil, err
+		}
+		if server.Admit, err = gate.admit(l); err != nil {
+			return nil, err
+		}
+		return server, g.secrets.Secure(server, l)
+	}
+	return nil, nil
+}
+
+// wait returns when the sessions of g have ended.
+func (g *instance) wait() {
+	for _, s := range g.servers {
+		if s != nil {
+			s.Wait()
+		}
+	}
+}
+
+// close gives back what g holds; its store only where none of others has the same. It waits for
+// warnings that are on their way until ctx ends, and for databases to hang up: call it without a lock.
+func (g *instance) close(ctx context.Context, others ...*instance) (err error) {
+	err = build.CloseAgent(ctx, g.agent)
+	for _, o := range others {
+		if o != nil && o.agent.Store == g.agent.Store {
+			return err
+		}
+	}
+	if e := g.agent.Store.Close(); e != nil {
+		err = errors.Join(err, fmt.Errorf("close the store: %w", e))
+	}
+	return err
+}
+
+// OnSwept logs what the server's own sweeping finds: what it removed, and what went wrong.
+func OnSwept(log *slog.Logger) func(mailbox.Dest, int, error) {
+	return func(to mailbox.Dest, removed int, err error) {
+		guard.Report(log.With("maildir", to.String()), "sweeper", err)
+		switch {
+		case err != nil:
+			log.Warn("sweep", "maildir", to.String(), "removed", removed, "error", err)
+		case removed > 0:
+			log.Info("swept", "maildir", to.String(), "removed", removed)
+		}
+	}
+}

@@ -1,0 +1,23 @@
+package observe
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/doorstep-mail/doorstep/delivery/directory"
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
+)
+
+// Lookups are told of each question to a backend; nil is not.
+type Lookups func(backend string, took time.Duration, err error)
+
+// Watch is d, and tells the observer. A panic of d is an error, and in the log: the answer may come from
+// a cache all the same.
+func (o Lookups) Watch(backend string, d directory.Directory, log *slog.Logger) directory.Directory {
+	return directory.Watch(d, func(took time.Duration, err error) {
+		guard.Report(log.With("directory", backend), "lookup", err)
+		if o != nil {
+			o(backend, took, err)
+		}
+	})
+}
