@@ -10,11 +10,10 @@ import (
 
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
+	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
 )
 
 const (
-	// maxAuthLine is the longest line of an exchange, CRLF included (RFC 4954 §4).
-	maxAuthLine = 12288
 	// maxAuthSteps bounds the challenges of one exchange, whatever a mechanism wants.
 	maxAuthSteps = 10
 	// maxAuthFailures is how many wrong credentials a session may show; RFC 4954 §4 asks for
@@ -77,7 +76,7 @@ func (c *conn) authArgument() string { return strings.Join(c.mechanisms(), " ") 
 //	"AUTH" SP sasl-mech [SP (base64 / "=")]
 func (c *conn) auth(args string) Reply {
 	name, initial, hasInitial := strings.Cut(args, " ")
-	name = upperASCII(name)
+	name = wire.Upper(name)
 	switch {
 	case c.session.Identity != "", !c.session.Extended:
 		return replySequence
@@ -114,9 +113,10 @@ func (c *conn) exchange(mechanism string, response []byte) Reply {
 			return c.refuseAuth(mechanism, err)
 		case done:
 			return c.authenticated(mechanism, x.Identity())
-		case !c.out.writeChallenge(challenge):
+		case !c.out.WriteChallenge(challenge):
 			return replyAuthLong
 		}
+		c.replies(Reply{Code: 334, Text: "(challenge not shown)"})
 		var refused Reply
 		if response, refused = c.readResponse(); response == nil {
 			return refused
@@ -128,14 +128,14 @@ func (c *conn) exchange(mechanism string, response []byte) Reply {
 // readResponse reads the answer to a challenge. Where it gives nil there is no more exchange,
 // but a reply.
 func (c *conn) readResponse() ([]byte, Reply) {
-	line, err := c.await(c.in.readAuthLine)
+	line, err := c.await(c.in.ReadAuthLine)
 	if err == nil {
 		c.responds()
 	}
 	switch {
-	case errors.Is(err, errLineTooLong):
+	case errors.Is(err, wire.ErrLineTooLong):
 		return nil, replyAuthLong
-	case errors.Is(err, errLineEnd):
+	case errors.Is(err, wire.ErrLineEnd):
 		return nil, replyAuthEncoding
 	case err != nil:
 		return nil, c.unreadable(err)

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
 )
 
 // A fakeAuth knows one secret word. Its mechanisms take any number of steps.
@@ -63,7 +65,7 @@ func (x *fakeExchange) Next(response []byte) (challenge []byte, done bool, err e
 	case x.mechanism == "SERVER" && x.challenge == 1 && response != nil:
 		return nil, false, &Error{Code: 501, Enhanced: "5.7.0", Text: "the server begins"} // AUTH-04
 	case x.mechanism == "LONG":
-		return make([]byte, maxAuthLine), false, nil
+		return make([]byte, wire.MaxAuthLine), false, nil
 	case response == nil:
 		return []byte{}, false, nil
 	case string(response) == secretWord, len(response) > 9000:

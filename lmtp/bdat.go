@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
 )
 
 // binaryMIME is the BODY of a message that must come by BDAT and be kept octet by octet
@@ -30,14 +32,14 @@ type chunk struct {
 func (c *conn) bdat(args string) Reply {
 	size, marker, marked := strings.Cut(args, " ")
 	n, err := strconv.ParseInt(size, 10, 64)
-	if err != nil || !isDigits(size) {
+	if err != nil || !wire.IsDigits(size) {
 		// Where the octets end and commands begin again, nobody can tell.
 		return Reply{Code: 501, Enhanced: "5.5.4", Text: "BDAT takes a number of octets", then: hangUp}
 	}
 	if n/abuseFactor > c.server.MaxMessageSize {
 		return replyTooMuch
 	}
-	b := chunk{size: n, last: marked && equalFoldASCII(marker, "LAST"), refused: c.lacks(0)}
+	b := chunk{size: n, last: marked && wire.EqualFold(marker, "LAST"), refused: c.lacks(0)}
 	if marked && !b.last {
 		b.refused = badArgument("the only word behind the size is LAST")
 	}
@@ -69,7 +71,7 @@ func (c *conn) takeChunk(b chunk) error {
 		t.emptyChunks = 0
 	} else if t.emptyChunks++; t.emptyChunks > maxEmptyChunks {
 		c.log.Info("session ended", "limit", "empty_chunks", "value", maxEmptyChunks)
-		c.out.write(replyTooMany)
+		c.write(replyTooMany)
 		return errHangUp
 	}
 	if err := c.readChunk(b, t.writeChunk); err != nil {
@@ -81,10 +83,10 @@ func (c *conn) takeChunk(b chunk) error {
 	}
 	if t.err != nil {
 		c.fail(t.err)
-		c.out.write(refusal(t.err, c.tx.envelope.ID))
+		c.write(refusal(t.err, c.tx.envelope.ID))
 		return nil
 	}
-	c.out.write(Reply{Code: 250, Enhanced: "2.0.0", Text: strconv.FormatInt(b.size, 10) + " octets"})
+	c.write(Reply{Code: 250, Enhanced: "2.0.0", Text: strconv.FormatInt(b.size, 10) + " octets"})
 	return nil
 }
 
@@ -93,7 +95,7 @@ func (c *conn) takeChunk(b chunk) error {
 func (c *conn) beginChunks() {
 	t := c.newContent()
 	if c.tx.envelope.Body != binaryMIME {
-		t.lines = &lineScanner{emit: t.write, normalize: c.server.NormalizeBareLF}
+		t.lines = &wire.LineScanner{Emit: t.write, Normalize: c.server.NormalizeBareLF}
 	}
 	c.state = stateChunk
 }
@@ -104,14 +106,14 @@ func (t *content) writeChunk(p []byte) {
 		t.write(p)
 		return
 	}
-	t.lines.scan(p)
+	t.lines.Scan(p)
 }
 
 // endChunks is the end of the last chunk.
 func (t *content) endChunks() {
 	if t.lines != nil {
-		t.lines.end()
-		t.checkLineEnds(t.lines.bareLF, t.lines.bareCR)
+		t.lines.End()
+		t.checkLineEnds(t.lines.BareLF, t.lines.BareCR)
 	}
 }
 
@@ -127,7 +129,7 @@ func (c *conn) mayNotSkip(octets int64) bool {
 		return false
 	}
 	c.log.Info("session ended", "limit", "skipped_chunks", "value", most)
-	c.out.write(replyTooMuch)
+	c.write(replyTooMuch)
 	return true
 }
 
@@ -137,7 +139,7 @@ func (c *conn) mayNotSkip(octets int64) bool {
 func (c *conn) chunkForNobody(b chunk) error {
 	if b.last && c.session.Protocol == LMTP {
 		if c.count.idleCommands++; c.count.idleCommands > maxIdleCommands { // it has no reply that would count
-			c.out.write(c.budget(Reply{}))
+			c.write(c.budget(Reply{}))
 			return errHangUp
 		}
 		err := c.skipChunk(b)
@@ -161,7 +163,7 @@ func (c *conn) failedChunk(b chunk) error {
 		replies = 1
 	}
 	for range replies {
-		c.out.write(replySequence)
+		c.write(replySequence)
 	}
 	c.abort(nil)
 	return nil
@@ -176,7 +178,7 @@ func (c *conn) refuseChunk(b chunk, r Reply) error {
 		c.fail(errSequence)
 	}
 	r = c.budget(r)
-	c.out.write(r)
+	c.write(r)
 	if r.then != nil {
 		return r.then(c)
 	}
@@ -208,7 +210,7 @@ func (c *conn) skipChunk(b chunk) error {
 
 // readChunk reads the octets of a chunk.
 func (c *conn) readChunk(b chunk, take func([]byte)) error {
-	if err := c.in.readCount(b.size, take); err != nil {
+	if err := c.in.ReadCount(b.size, take); err != nil {
 		return c.lostData(err)
 	}
 	if c.tx.content.tooMuch != nil {

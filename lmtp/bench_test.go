@@ -4,13 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"net"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 )
 
 // message is 4 KB of text in lines of 64 octets, and its end.
@@ -131,61 +132,12 @@ func BenchmarkSession(b *testing.B) {
 	s := &Server{Handler: nullHandler{}}
 	b.ReportAllocs()
 	for b.Loop() {
-		nc := &recording{blockReader: blockReader{[][]byte{said}}}
+		nc := &recording{Blocks: lmtptest.Blocks{Left: [][]byte{said}}}
 		s.ServeConn(nc)
 		if !bytes.Contains(nc.said.Bytes(), []byte("delivered")) {
 			b.Fatalf("not delivered: %s", nc.said.String())
 		}
 	}
-}
-
-func BenchmarkDots(b *testing.B) {
-	for _, bench := range []struct{ name, line string }{
-		{"lines of 74", strings.Repeat("x", 72) + "\r\n"},
-		{"empty lines", "\r\n"},
-		{"dots", "..\r\n"},
-	} {
-		b.Run(bench.name, func(b *testing.B) {
-			block := []byte(strings.Repeat(bench.line, contentBuffer/len(bench.line)))
-			got := 0
-			d := &dotDecoder{emit: func(p []byte) { got += len(p) }}
-			b.ReportAllocs()
-			b.SetBytes(int64(len(block)))
-			for b.Loop() {
-				d.decode(block)
-			}
-			if got == 0 {
-				b.Fatal("nothing came out")
-			}
-		})
-	}
-}
-
-func BenchmarkReadLine(b *testing.B) {
-	for _, n := range []int{26, 500, 4000} {
-		b.Run(fmt.Sprint(n, " octets"), func(b *testing.B) {
-			line := []byte(strings.Repeat("x", n-2) + "\r\n")
-			r := newReader(endless(line), func() error { return nil })
-			b.ReportAllocs()
-			b.SetBytes(int64(n))
-			for b.Loop() {
-				if got, err := r.readLine(); err != nil || len(got) != n-2 {
-					b.Fatal(len(got), err)
-				}
-			}
-		})
-	}
-}
-
-// endless gives the same line again and again.
-type endless []byte
-
-func (e endless) Read(p []byte) (int, error) {
-	n := 0
-	for len(p)-n >= len(e) {
-		n += copy(p[n:], e)
-	}
-	return n, nil
 }
 
 func BenchmarkCommand(b *testing.B) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
+	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
 )
 
 const (
@@ -24,15 +25,15 @@ const (
 type conn struct {
 	server  *Server
 	net     net.Conn
-	in      *reader
-	out     replyWriter
+	in      *wire.Reader
+	out     wire.ReplyWriter
 	log     *slog.Logger
 	session *Session
 
 	verb  string // what is being answered
 	state state
 	tx    transaction // the one that is open, or comes next
-	dots  dotDecoder
+	dots  wire.DotDecoder
 	count counters
 
 	mu          sync.Mutex
@@ -82,9 +83,8 @@ func newConn(s *Server, nc net.Conn) *conn {
 	}
 	c.log = c.logger()
 	c.verb = VerbConnect
-	c.out.dst = deadlineWriter{c}
-	c.hookReplies()
-	c.in = newReader(nc, c.beforeRead)
+	c.out = wire.NewReplyWriter(deadlineWriter{c})
+	c.in = wire.NewReader(nc, c.beforeRead)
 	return c
 }
 
@@ -93,8 +93,8 @@ func (c *conn) refuse(r Reply) {
 	if c.server.ImplicitTLS {
 		return // in the clear it would be no reply, and a handshake costs more than it tells
 	}
-	c.out.write(r)
-	if err := c.out.flush(); err != nil {
+	c.write(r)
+	if err := c.out.Flush(); err != nil {
 		c.log.Debug("connection refused, and nobody there to be told", "error", err)
 	}
 }
@@ -108,7 +108,7 @@ func (c *conn) serve() {
 	if hook := c.server.Hooks.End; hook != nil {
 		defer func() { hook(c.session) }()
 	}
-	defer c.in.release()
+	defer c.in.Release()
 	defer c.abort(nil)
 	err := c.run()
 	switch {
@@ -125,9 +125,9 @@ func (c *conn) run() error {
 	err := guard.Call(c.answer)
 	if p := (*guard.Panic)(nil); errors.As(err, &p) {
 		guard.Report(c.log, "session", err)
-		c.out.write(replyBroken)
+		c.write(replyBroken)
 	}
-	if flushed := c.out.flush(); err == nil {
+	if flushed := c.out.Flush(); err == nil {
 		err = flushed
 	}
 	return err
@@ -140,12 +140,18 @@ func (c *conn) answer() error {
 			return err
 		}
 	}
-	c.out.write(c.greeting())
+	c.write(c.greeting())
 	for {
 		if err := c.step(); err != nil {
 			return err
 		}
 	}
+}
+
+// write adds a reply to those pending. It is the only way from a Reply to the client.
+func (c *conn) write(r Reply) {
+	c.replies(r)
+	c.out.Write(r.Code, r.Enhanced, r.Text)
 }
 
 // greeting opens a session (RFC 5321 §4.3.1).
@@ -155,7 +161,7 @@ func (c *conn) greeting() Reply {
 
 // step reads one command line, answers it, and does what it leads to.
 func (c *conn) step() error {
-	line, err := c.await(c.in.readCommand)
+	line, err := c.await(c.in.ReadCommand)
 	var reply Reply
 	if err == nil {
 		reply = c.dispatch(line)
@@ -164,10 +170,10 @@ func (c *conn) step() error {
 	}
 	reply = c.budget(reply)
 	if reply.Code != 0 {
-		c.out.write(reply)
+		c.write(reply)
 	}
-	if c.out.err != nil {
-		return c.out.err
+	if c.out.Err() != nil {
+		return c.out.Err()
 	}
 	if reply.then != nil {
 		return reply.then(c)
@@ -179,14 +185,14 @@ func (c *conn) step() error {
 func (c *conn) unreadable(err error) Reply {
 	c.verb = VerbUnknown
 	switch {
-	case errors.Is(err, errLineTooLong):
+	case errors.Is(err, wire.ErrLineTooLong):
 		return replyLineLong
-	case errors.Is(err, errLineEnd):
+	case errors.Is(err, wire.ErrLineEnd):
 		return replyLineEnd
-	case errors.Is(err, errFlood):
-		c.log.Info("session ended", "limit", "line", "value", maxLine+maxSkipped)
+	case errors.Is(err, wire.ErrFlood):
+		c.log.Info("session ended", "limit", "line", "value", wire.MaxLine+wire.MaxSkipped)
 		return replyTooMany
-	case errors.Is(err, errClientHello):
+	case errors.Is(err, wire.ErrClientHello):
 		return replyClientHello
 	case errors.Is(err, os.ErrDeadlineExceeded) && c.wasInterrupted():
 		return replyShutdown
@@ -234,7 +240,7 @@ func (c *conn) await(read func() ([]byte, error)) ([]byte, error) {
 // beforeRead runs before each read that may block: what the client is waiting for must be
 // on its way (RFC 2920 §3.2), and the wait must have an end.
 func (c *conn) beforeRead() error {
-	if err := c.out.flush(); err != nil {
+	if err := c.out.Flush(); err != nil {
 		return err
 	}
 	c.mu.Lock()

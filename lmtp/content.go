@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
+	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
 )
 
 // abuseFactor is how many times the message size limit a client may send before it is cut
@@ -27,8 +28,8 @@ type content struct {
 	err     error // why nothing more is handed on
 	tooMuch error // why the client must be cut off
 
-	lines       *lineScanner // for chunks that are text
-	emptyChunks int          // that followed one another
+	lines       *wire.LineScanner // for chunks that are text
+	emptyChunks int               // that followed one another
 }
 
 func (c *conn) newContent() *content {

@@ -3,6 +3,8 @@ package lmtp
 import (
 	"errors"
 	"os"
+
+	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
 )
 
 // data asks for the content (RFC 5321 §4.1.1.4). Without a recipient there is nobody to
@@ -36,18 +38,18 @@ func (c *conn) noRecipient() Reply {
 // message that we cannot take must not be mistaken for commands.
 func (c *conn) receiveData() error {
 	t := c.newContent()
-	if c.dots.emit == nil { // once for a session
-		c.dots.emit = func(p []byte) {
+	if c.dots.Emit == nil { // once for a session
+		c.dots.Emit = func(p []byte) {
 			c.tx.content.write(p)
-			c.dots.giveUp = c.tx.content.tooMuch
+			c.dots.GiveUp = c.tx.content.tooMuch
 		}
 	}
 	dots := &c.dots
-	*dots = dotDecoder{emit: dots.emit, normalize: c.server.NormalizeBareLF}
-	if err := c.in.readDots(dots); err != nil {
+	*dots = wire.DotDecoder{Emit: dots.Emit, Normalize: c.server.NormalizeBareLF}
+	if err := c.in.ReadDots(dots); err != nil {
 		return c.lostData(err)
 	}
-	t.checkLineEnds(dots.bareLF, dots.bareCR)
+	t.checkLineEnds(dots.BareLF, dots.BareCR)
 	return c.finish(t.err)
 }
 
@@ -61,11 +63,11 @@ func (c *conn) lostData(err error) error {
 	log.Info("content lost", "error", err)
 	switch {
 	case errors.Is(err, errTooMuch):
-		c.out.write(replyTooMuch)
+		c.write(replyTooMuch)
 	case errors.Is(err, os.ErrDeadlineExceeded) && c.wasInterrupted():
-		c.out.write(replyShutdown)
+		c.write(replyShutdown)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		c.out.write(c.timedOut())
+		c.write(c.timedOut())
 	}
 	return err
 }

@@ -1,6 +1,10 @@
 package lmtp
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
+)
 
 // An extension is a row of the hello reply.
 type extension struct {
@@ -100,5 +104,5 @@ func (c *conn) offer() string {
 // helloName takes any short word of printable ASCII: mail is never refused for a name that
 // does not match the peer (RFC 5321 §4.1.4), and U-labels do not belong here (RFC 6531 §3.7.1).
 func helloName(name string) bool {
-	return name != "" && len(name) <= 255 && plain(name)
+	return name != "" && len(name) <= 255 && wire.Plain(name)
 }

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
 )
 
 // Hooks are told what sessions do, for those who count or watch. One that is nil costs nothing.
@@ -32,10 +34,10 @@ const (
 	VerbUnknown = "UNKNOWN"
 )
 
-// hookReplies has the writer of replies tell of each.
-func (c *conn) hookReplies() {
-	if hook := c.server.Hooks.Reply; hook != nil {
-		c.out.told = func(r Reply) { hook(c.session, c.verb, r) }
+// replies tells of a reply, unless the client is gone.
+func (c *conn) replies(r Reply) {
+	if hook := c.server.Hooks.Reply; hook != nil && c.out.Err() == nil {
+		hook(c.session, c.verb, r)
 	}
 }
 
@@ -66,12 +68,12 @@ func (c *conn) begins(v *verb, line []byte, args string) {
 func (c *conn) showAuth(args string) string {
 	name, _, initial := strings.Cut(args, " ")
 	switch {
-	case !slices.Contains(c.mechanisms(), upperASCII(name)):
+	case !slices.Contains(c.mechanisms(), wire.Upper(name)):
 		return "(not shown)"
 	case initial:
-		return upperASCII(name) + " (not shown)"
+		return wire.Upper(name) + " (not shown)"
 	}
-	return upperASCII(name)
+	return wire.Upper(name)
 }
 
 // responds tells of a line of an authentication, which is never shown.

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
 )
 
 // Every limit that a client meets is a line in the log, and one line.
@@ -29,7 +31,7 @@ func TestLimitsAreLogged(t *testing.T) {
 		"data_timeout":        {&Server{}, say("DATA", "x"), 6 * time.Minute, "data_timeout"},
 		"transaction_timeout": {&Server{Handler: &fakeHandler{onCommit: never}}, say("DATA", "."), 9 * time.Minute, "transaction_timeout"},
 		"errors":              {&Server{}, strings.Split(strings.Repeat("x,", maxFailures)+"x", ","), 0, "errors"},
-		"line":                {&Server{}, []string{strings.Repeat("x", maxSkipped+2*maxLine)}, 0, "line"},
+		"line":                {&Server{}, []string{strings.Repeat("x", wire.MaxSkipped+2*wire.MaxLine)}, 0, "line"},
 		"empty chunks":        {&Server{}, say(strings.Split(strings.Repeat("BDAT 0,", maxEmptyChunks)+"BDAT 0", ",")...), 0, "empty_chunks"},
 	} {
 		t.Run(name, func(t *testing.T) {

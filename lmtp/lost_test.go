@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/doorstep-mail/doorstep/lmtp/guard/guardtest"
+	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 )
 
 // A lostConnection is a recording whose client does not go, but is lost.
@@ -59,7 +60,7 @@ func TestConnectionLost(t *testing.T) {
 func loseAt(t *testing.T, p Protocol, said string, loss error) {
 	t.Helper()
 	h := &fakeHandler{}
-	nc := &lostConnection{recording{blockReader: blockReader{cutAt([]byte(said), nil)}}, loss}
+	nc := &lostConnection{recording{Blocks: lmtptest.Blocks{Left: lmtptest.Cut([]byte(said), nil)}}, loss}
 	s := &Server{
 		Handler: h, Protocol: p, Auth: anybody{}, TLS: &tls.Config{Certificates: []tls.Certificate{{}}},
 		Trusted: func(net.Conn) bool { return true }, Log: guardtest.Log(t),

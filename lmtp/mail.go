@@ -7,6 +7,7 @@ import (
 
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
+	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
 )
 
 // mailParams is the parameter table of MAIL.
@@ -85,7 +86,7 @@ const fewParams = 4
 // pathAndParams separates the two parts of a MAIL or RCPT argument. There is no space
 // around the colon, and the brackets are required (RFC 5321 §3.3, §4.1.1.2).
 func pathAndParams(room []parameter, args, prefix, enhanced string) (path string, params []parameter, refused Reply) {
-	if len(args) < len(prefix) || !equalFoldASCII(args[:len(prefix)], prefix) ||
+	if len(args) < len(prefix) || !wire.EqualFold(args[:len(prefix)], prefix) ||
 		!strings.HasPrefix(args[len(prefix):], "<") {
 		return "", nil, badArgument("expected " + prefix + "<address>")
 	}
@@ -103,7 +104,7 @@ func pathAndParams(room []parameter, args, prefix, enhanced string) (path string
 // mailSize: size-value = 1*20DIGIT. A number too large for us is too large a message
 // (RFC 1870 §6.1); the real size is counted when it comes, and never taken from here (§6.4).
 func (c *conn) mailSize(env *Envelope, p parameter) Reply {
-	if !isDigits(p.value) || len(p.value) > 20 {
+	if !wire.IsDigits(p.value) || len(p.value) > 20 {
 		return badArgument("SIZE takes a number of octets")
 	}
 	size, err := strconv.ParseInt(p.value, 10, 64)
@@ -114,19 +115,10 @@ func (c *conn) mailSize(env *Envelope, p parameter) Reply {
 	return Reply{}
 }
 
-func isDigits(s string) bool {
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return s != ""
-}
-
 // mailBody takes what the client says of the content. Nothing depends on it: all eight bits
 // are kept either way (RFC 6152 §3).
 func (c *conn) mailBody(env *Envelope, p parameter) Reply {
-	env.Body = upperASCII(p.value)
+	env.Body = wire.Upper(p.value)
 	switch {
 	case env.Body == "7BIT", env.Body == "8BITMIME":
 		return Reply{}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/doorstep-mail/doorstep/lmtp/address"
+	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
 )
 
 // An Origin is what a trusted peer says of the client that it speaks for, by XCLIENT or
@@ -49,8 +50,8 @@ var (
 	attrDestAddr = attribute{"DESTADDR", isAddr, nil}
 	attrDestPort = attribute{"DESTPORT", isPort, nil}
 	attrDestName = attribute{"DESTNAME", anyText, nil}
-	attrTTL      = attribute{"TTL", isDigits, nil}
-	attrTimeout  = attribute{"TIMEOUT", isDigits, nil}
+	attrTTL      = attribute{"TTL", wire.IsDigits, nil}
+	attrTimeout  = attribute{"TIMEOUT", wire.IsDigits, nil}
 )
 
 // attributeNames lists a table for the hello reply.
@@ -68,7 +69,7 @@ func attributeNames(table []attribute) string {
 func readAttributes(o *Origin, table []attribute, args string) Reply {
 	for word := range strings.FieldsSeq(args) {
 		name, value, ok := strings.Cut(word, "=")
-		a := findAttribute(table, upperASCII(name))
+		a := findAttribute(table, wire.Upper(name))
 		if !ok || a == nil {
 			return badArgument("not an attribute that is offered")
 		}
@@ -95,14 +96,14 @@ func findAttribute(table []attribute, name string) *attribute {
 // attributeValue decodes a value; one that the peer does not have is "". What it names goes
 // into header fields and logs, so that nothing may be in it that means something there.
 func attributeValue(s string) (value string, ok bool) {
-	if equalFoldASCII(s, "[UNAVAILABLE]") || equalFoldASCII(s, "[TEMPUNAVAIL]") {
+	if wire.EqualFold(s, "[UNAVAILABLE]") || wire.EqualFold(s, "[TEMPUNAVAIL]") {
 		return "", true
 	}
 	value, err := address.DecodeXtext(s)
 	if err != nil && !allEncoded(s) {
 		value, err = s, nil // Postfix before 2.3 sent values as they are
 	}
-	ok = err == nil && value != "" && len(value) <= maxAttribute && plain(value) && !strings.ContainsAny(value, " ()<>,;\"\\")
+	ok = err == nil && value != "" && len(value) <= maxAttribute && wire.Plain(value) && !strings.ContainsAny(value, " ()<>,;\"\\")
 	return value, ok
 }
 
@@ -129,13 +130,13 @@ func isAddr(s string) bool { return parseAddr(s).IsValid() }
 
 func isPort(s string) bool {
 	_, err := strconv.ParseUint(s, 10, 16)
-	return err == nil && isDigits(s)
+	return err == nil && wire.IsDigits(s)
 }
 
 // parseAddr reads an address: IPv4 as it is, IPv6 behind "IPV6:" or as it is. A zone means
 // nothing on another machine.
 func parseAddr(s string) netip.Addr {
-	if prefix := "IPV6:"; len(s) > len(prefix) && equalFoldASCII(s[:len(prefix)], prefix) {
+	if prefix := "IPV6:"; len(s) > len(prefix) && wire.EqualFold(s[:len(prefix)], prefix) {
 		s = s[len(prefix):]
 	}
 	addr, err := netip.ParseAddr(s)

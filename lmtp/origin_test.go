@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
 )
 
 var everyAttribute = append(append([]attribute{}, xclientAttributes...), attrIdent, attrSource)
@@ -80,7 +82,7 @@ func FuzzAttributes(f *testing.F) {
 			return
 		}
 		for _, v := range []string{o.Name, o.Port, o.Protocol, o.Hello, o.Login, o.Ident, o.Source, o.Session, o.Addr.String()} {
-			if o.Addr.Zone() != "" || len(v) > maxAttribute || !plain(v) || strings.ContainsAny(v, " ()<>,;\"\\") && v != "invalid IP" {
+			if o.Addr.Zone() != "" || len(v) > maxAttribute || !wire.Plain(v) || strings.ContainsAny(v, " ()<>,;\"\\") && v != "invalid IP" {
 				t.Fatalf("%q is kept of %q", v, args)
 			}
 		}

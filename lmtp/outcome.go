@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
+	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
 )
 
 // finish ends a transaction whose content has been read: it is delivered, or refused for
@@ -39,7 +40,7 @@ func (c *conn) finish(refused error) error {
 	if p.late != nil && errors.Is(p.late, context.DeadlineExceeded) {
 		c.log.Warn("recipients without an outcome", "limit", "transaction_timeout", "value", c.server.TransactionTimeout, "transaction", p.id)
 	}
-	return c.out.err
+	return c.out.Err()
 }
 
 // commit has the Transaction deliver.
@@ -57,10 +58,10 @@ func (c *conn) commit(ctx context.Context) (outcomes <-chan error) {
 func (c *conn) answerEach(p *pending) {
 	for range p.recipients {
 		err := p.next()
-		if c.out.err != nil {
+		if c.out.Err() != nil {
 			return // nobody reads the rest; what has not begun is abandoned with the context
 		}
-		c.out.write(c.outcomeReply(p, err))
+		c.write(c.outcomeReply(p, err))
 	}
 }
 
@@ -70,7 +71,7 @@ func (c *conn) answerOnce(p *pending) {
 	answer := c.outcomeReply(p, nil)
 	for range p.recipients {
 		err := p.next()
-		if c.out.err != nil {
+		if c.out.Err() != nil {
 			return // as in answerEach
 		}
 		r := c.outcomeReply(p, err)
@@ -78,7 +79,7 @@ func (c *conn) answerOnce(p *pending) {
 			answer = r
 		}
 	}
-	c.out.write(answer)
+	c.write(answer)
 }
 
 var (
@@ -89,7 +90,7 @@ var (
 
 // A pending is what a Transaction has yet to say of its recipients.
 type pending struct {
-	out        *replyWriter
+	out        *wire.ReplyWriter
 	ctx        context.Context
 	outcomes   <-chan error
 	recipients int    // how many outcomes there will be
@@ -110,7 +111,7 @@ func (p *pending) next() error {
 		return p.late
 	}
 	if len(p.outcomes) == 0 {
-		if err := p.out.flush(); err != nil {
+		if err := p.out.Flush(); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,8 @@ package lmtp
 
 import (
 	"strings"
+
+	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
 )
 
 // A parameter of MAIL or RCPT as it was sent (RFC 5321 §4.1.2: esmtp-param).
@@ -46,7 +48,7 @@ func parseParams(params []parameter, s string) ([]parameter, bool) {
 		if !isKeyword(keyword) || hasValue && !isValue(value) {
 			return nil, false
 		}
-		params = append(params, parameter{upperASCII(keyword), value, hasValue})
+		params = append(params, parameter{wire.Upper(keyword), value, hasValue})
 	}
 	return params, true
 }

@@ -3,6 +3,8 @@ package lmtp
 import (
 	"strings"
 	"testing"
+
+	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
 )
 
 // FuzzParams: what is taken for parameters is exactly what was sent, word for word, and each
@@ -25,7 +27,7 @@ func FuzzParams(f *testing.F) {
 			if p.hasValue {
 				word += "=" + p.value
 			}
-			if p.keyword != upperASCII(p.keyword) || !isKeyword(p.keyword) || p.hasValue && !isValue(p.value) {
+			if p.keyword != wire.Upper(p.keyword) || !isKeyword(p.keyword) || p.hasValue && !isValue(p.value) {
 				t.Errorf("%q is taken for a parameter", word)
 			}
 			words = append(words, word)
@@ -36,7 +38,7 @@ func FuzzParams(f *testing.F) {
 		}
 		for i := range sent {
 			keyword, _, _ := strings.Cut(sent[i], "=")
-			if upperASCII(keyword)+sent[i][len(keyword):] != words[i] {
+			if wire.Upper(keyword)+sent[i][len(keyword):] != words[i] {
 				t.Errorf("%q became %q", sent[i], words[i])
 			}
 		}

@@ -26,16 +26,16 @@ var (
 // the message, and a permanent one even for those to whom it was to be sent again. So it is a
 // success if anybody has the message, and else no worse than the mildest failure.
 func (c *conn) answerEachAndAll(p *pending) {
-	c.out.write(replyPRDR)
+	c.write(replyPRDR)
 	delivered := false
 	var failed Reply
 	for range p.recipients {
 		err := p.next()
-		if c.out.err != nil {
+		if c.out.Err() != nil {
 			return // as in answerEach
 		}
 		r := c.outcomeReply(p, err)
-		c.out.write(r)
+		c.write(r)
 		if err == nil {
 			delivered = true
 		} else {
@@ -45,7 +45,7 @@ func (c *conn) answerEachAndAll(p *pending) {
 	if delivered || p.recipients == 0 {
 		failed = c.outcomeReply(p, nil)
 	}
-	c.out.write(failed)
+	c.write(failed)
 }
 
 // failureOfBoth gives one failure for two, of which a may be none yet. Where their reasons differ it

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
+	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
 )
 
 // The PROXY protocol of HAProxy tells a server behind a load balancer whom it serves. On a
@@ -27,7 +28,7 @@ const (
 	// maxProxyLine is the longest header of version 1, CRLF included.
 	maxProxyLine = 107
 	// maxProxyHeader bounds one of version 2, which could announce 64 KiB.
-	maxProxyHeader = maxLine
+	maxProxyHeader = wire.MaxLine
 )
 
 // proxySignature begins every header of version 2: no command line does.
@@ -62,7 +63,7 @@ func (c *conn) meet() (net.Conn, error) {
 	c.tx.wholeBy = time.Now().Add(proxyTimeout)
 	var remote net.Addr
 	err := guard.Call(func() (err error) {
-		remote, err = c.in.readProxyHeader()
+		remote, err = readProxyHeader(c.in)
 		return err
 	})
 	c.tx.wholeBy = time.Time{}
@@ -77,42 +78,32 @@ func (c *conn) meet() (net.Conn, error) {
 }
 
 // readProxyHeader reads a header of either version. A nil address is the peer's own.
-func (r *reader) readProxyHeader() (net.Addr, error) {
+func readProxyHeader(r *wire.Reader) (net.Addr, error) {
 	for n := 1; ; n++ {
-		head, err := r.peek(n)
+		head, err := r.Peek(n)
 		if err != nil {
 			return nil, err
 		}
 		switch {
 		case bytes.Equal(head, proxySignature):
-			return r.readProxyBinary()
+			return readProxyBinary(r)
 		case string(head) == "PROXY ":
-			return r.readProxyLine()
+			return readProxyLine(r)
 		case !bytes.HasPrefix(proxySignature, head) && !strings.HasPrefix("PROXY ", string(head)):
 			return nil, errNoProxy
 		}
 	}
 }
 
-// peek gives the next n octets and leaves them unread.
-func (r *reader) peek(n int) ([]byte, error) {
-	for r.w-r.r < n {
-		if err := r.fill(); err != nil {
-			return nil, err
-		}
-	}
-	return r.buf[r.r : r.r+n], nil
-}
-
 // readProxyLine reads version 1, a line.
-func (r *reader) readProxyLine() (net.Addr, error) {
+func readProxyLine(r *wire.Reader) (net.Addr, error) {
 	for n := len("PROXY "); n <= maxProxyLine; n++ {
-		line, err := r.peek(n)
+		line, err := r.Peek(n)
 		if err != nil {
 			return nil, err
 		}
 		if line[n-1] == '\n' {
-			r.r += n
+			r.Discard(n)
 			text, ended := strings.CutSuffix(string(line), "\r\n")
 			if !ended {
 				return nil, errBadProxy
@@ -155,9 +146,9 @@ func parseProxyAddr(family, addr, port string) (netip.AddrPort, bool) {
 
 // readProxyBinary reads version 2: signature, version and command, family, length, and as
 // much as that says.
-func (r *reader) readProxyBinary() (net.Addr, error) {
+func readProxyBinary(r *wire.Reader) (net.Addr, error) {
 	const fixed = 16
-	head, err := r.peek(fixed)
+	head, err := r.Peek(fixed)
 	if err != nil {
 		return nil, err
 	}
@@ -165,11 +156,11 @@ func (r *reader) readProxyBinary() (net.Addr, error) {
 	if size > maxProxyHeader {
 		return nil, fmt.Errorf("%w: longer than %d octets", errBadProxy, maxProxyHeader)
 	}
-	header, err := r.peek(size)
+	header, err := r.Peek(size)
 	if err != nil {
 		return nil, err
 	}
-	r.r += size
+	r.Discard(size)
 	return parseProxyBinary(header, header[fixed:])
 }
 

@@ -12,6 +12,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
+	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 )
 
 // behindProxy is a server that trusts its peers to send a PROXY header.
@@ -143,7 +146,7 @@ func FuzzProxyHeader(f *testing.F) {
 	f.Add(local, []byte{16})
 
 	f.Fuzz(func(t *testing.T, wire, cuts []byte) {
-		addr, rest, err := proxied(cutAt(wire, cuts))
+		addr, rest, err := proxied(lmtptest.Cut(wire, cuts))
 		whole, wholeRest, wholeErr := proxied([][]byte{wire})
 		if (err == nil) != (wholeErr == nil) || err == nil && (rest != wholeRest || text(addr) != text(whole)) {
 			t.Fatalf("%q in blocks: %v %q %v; whole: %v %q %v", wire, addr, rest, err, whole, wholeRest, wholeErr)
@@ -174,13 +177,14 @@ func FuzzProxyHeader(f *testing.F) {
 
 // proxied reads a header and what is left.
 func proxied(blocks [][]byte) (net.Addr, string, error) {
-	r := readerOf(blocks)
-	addr, err := r.readProxyHeader()
+	sent := &lmtptest.Blocks{Left: blocks}
+	r := wire.NewReader(sent, func() error { return nil })
+	addr, err := readProxyHeader(r)
 	if err != nil {
 		return nil, "", err
 	}
-	rest := bytes.Clone(r.buf[r.r:r.w])
-	more, _ := io.ReadAll(r.src)
+	rest := r.Restart(nil)
+	more, _ := io.ReadAll(sent)
 	return addr, string(append(rest, more...)), nil
 }
 

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+
+	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
 )
 
 // A Reply answers one command.
@@ -63,6 +65,12 @@ var (
 	replyBadForwardPath = Reply{Code: 501, Enhanced: "5.1.3", Text: "bad forward-path"}
 )
 
+// The replies to clients of other protocols: one, and the end of the session.
+var (
+	replyClientHello = Reply{Code: 500, Enhanced: "5.5.2", Text: "this port does not begin with TLS", then: hangUp}
+	replyHTTP        = Reply{Code: 500, Enhanced: "5.5.1", Text: "this is no web server", then: hangUp}
+)
+
 // badArgument is the answer to an argument outside its grammar.
 func badArgument(text string) Reply {
 	return Reply{Code: 501, Enhanced: "5.5.4", Text: text}
@@ -82,7 +90,7 @@ func refusal(err error, id string) Reply {
 	if id != "" && !strings.Contains(text, id) {
 		text += " [" + id + "]"
 	}
-	return Reply{Code: e.Code, Enhanced: sameClass(e.Enhanced, strconv.Itoa(e.Code)), Text: text}
+	return Reply{Code: e.Code, Enhanced: wire.SameClass(e.Enhanced, strconv.Itoa(e.Code)), Text: text}
 }
 
 // RcptReply is the reply to RCPT for the error of Transaction.Rcpt, nil included, for those who ask a Handler without a

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
 )
 
 // rcptRRVS takes the time since which the mailbox must have had one owner (RFC 7293 §3).
@@ -16,7 +18,7 @@ import (
 func (c *conn) rcptRRVS(r *Recipient, p parameter) Reply {
 	stamp, action, marked := strings.Cut(p.value, ";")
 	since, ok := parseDateTime(stamp)
-	if !ok || marked && !equalFoldASCII(action, "C") && !equalFoldASCII(action, "R") {
+	if !ok || marked && !wire.EqualFold(action, "C") && !wire.EqualFold(action, "R") {
 		return badArgument("RRVS takes a date and time")
 	}
 	r.ValidSince = since
@@ -32,7 +34,7 @@ var dateTime = regexp.MustCompile(`^(\d{4}-\d\d-\d\dT\d\d:\d\d:)(\d\d)(Z|[+-]\d\
 // parseDateTime reads a date-time. A leap second, which the time package does not know, is
 // the second before it and one more.
 func parseDateTime(s string) (time.Time, bool) {
-	part := dateTime.FindStringSubmatch(upperASCII(s))
+	part := dateTime.FindStringSubmatch(wire.Upper(s))
 	if part == nil {
 		return time.Time{}, false
 	}

@@ -13,13 +13,14 @@ import (
 	"time"
 
 	"github.com/doorstep-mail/doorstep/lmtp/guard/guardtest"
+	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
 	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 )
 
 // A recording is a connection whose client has said everything beforehand, in blocks, and
 // then goes. What the server says is kept.
 type recording struct {
-	blockReader
+	lmtptest.Blocks
 	said bytes.Buffer
 }
 
@@ -55,7 +56,7 @@ func played(t *testing.T, protocol Protocol, wire, cuts []byte) (string, *fakeHa
 		}
 		return nil
 	}}
-	nc := &recording{blockReader: blockReader{cutAt(wire, cuts)}}
+	nc := &recording{Blocks: lmtptest.Blocks{Left: lmtptest.Cut(wire, cuts)}}
 	s := &Server{Handler: h, Protocol: protocol, MaxMessageSize: 10000, Hostname: "mx.dst.example", Log: guardtest.Log(t)}
 	s.ServeConn(nc)
 	return nc.said.String(), h
@@ -121,20 +122,20 @@ func TestSentences(t *testing.T) {
 }
 
 // checkSession plays a session as a whole and in blocks.
-func checkSession(t *testing.T, protocol Protocol, wire, cuts []byte) {
+func checkSession(t *testing.T, protocol Protocol, sent, cuts []byte) {
 	t.Helper()
-	said, h := played(t, protocol, wire, nil)
+	said, h := played(t, protocol, sent, nil)
 	h.check(t)
-	checkReplies(t, protocol, said, h, bytes.Contains(bytes.ToUpper(wire), []byte("BDAT")))
+	checkReplies(t, protocol, said, h, bytes.Contains(bytes.ToUpper(sent), []byte("BDAT")))
 	for _, tx := range h.txs {
-		if tx.commits > 0 && !sentWhole(wire, tx.content.String()) {
-			t.Errorf("committed %q, which was not sent so in %q", tx.content.String(), wire)
+		if tx.commits > 0 && !sentWhole(sent, tx.content.String()) {
+			t.Errorf("committed %q, which was not sent so in %q", tx.content.String(), sent)
 		}
 	}
-	again, h2 := played(t, protocol, wire, cuts)
+	again, h2 := played(t, protocol, sent, cuts)
 	h2.check(t)
-	if got, want := nameless(again), nameless(said); got != want && len(wire) < maxSkipped {
-		t.Errorf("%.2000q cut by %v: server said\n%s\nand in one piece\n%s", wire, cuts, got, want)
+	if got, want := nameless(again), nameless(said); got != want && len(sent) < wire.MaxSkipped {
+		t.Errorf("%.2000q cut by %v: server said\n%s\nand in one piece\n%s", sent, cuts, got, want)
 	}
 }
 
@@ -199,8 +200,8 @@ var (
 // command, by the reference; a last chunk ends anywhere.
 func sentWhole(wire []byte, content string) bool {
 	for _, at := range dataLine.FindAllIndex(wire, -1) {
-		d := decodeReference(string(wire[at[1]:]), false)
-		if d.end >= 0 && d.content == content && !d.bareLF {
+		d := lmtptest.Decode(string(wire[at[1]:]), false)
+		if d.End >= 0 && d.Content == content && !d.BareLF {
 			return true
 		}
 	}

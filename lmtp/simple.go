@@ -1,6 +1,10 @@
 package lmtp
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
+)
 
 // The commands that say little: RSET, NOOP, QUIT, VRFY and HELP.
 
@@ -37,7 +41,7 @@ func (c *conn) vrfy(args string) Reply {
 func hasValue(s, keyword string) bool {
 	last := s[strings.LastIndexByte(s, ' ')+1:]
 	word, _, ok := strings.Cut(last, "=")
-	return ok && equalFoldASCII(word, keyword)
+	return ok && wire.EqualFold(word, keyword)
 }
 
 // help lists what there is (RFC 5321 §4.1.1.8).

@@ -34,7 +34,7 @@ func (c *conn) starttls(string) Reply {
 	}
 	// What came in the clear could be put there by anybody, and must never be answered inside
 	// TLS (CVE-2011-0411). To drop it in silence is forbidden too (RFC 2920 §3.2, point 9).
-	if c.in.buffered() > 0 {
+	if c.in.Buffered() > 0 {
 		return replyTLSInjected
 	}
 	if _, err := certificateFor(c.server.TLS, &tls.ClientHelloInfo{}); err != nil {
@@ -47,7 +47,7 @@ func (c *conn) starttls(string) Reply {
 // startTLS runs the handshake behind the reply, and makes the session one that has just been
 // greeted: nothing that was said in the clear counts any more (RFC 3207 §4.2).
 func (c *conn) startTLS() error {
-	if err := c.out.flush(); err != nil {
+	if err := c.out.Flush(); err != nil {
 		return err
 	}
 	if err := c.handshake(); err != nil {
@@ -69,14 +69,14 @@ func (c *conn) handshake() error {
 	if err != nil {
 		return err
 	}
-	secure := tls.Server(&unreadConn{c.net, c.in.restart(nil)}, config)
+	secure := tls.Server(&unreadConn{c.net, c.in.Restart(nil)}, config)
 	if err := secure.HandshakeContext(c.context()); err != nil {
 		return fmt.Errorf("TLS handshake: %w", err)
 	}
 	c.mu.Lock()
 	c.net = secure
 	c.mu.Unlock()
-	c.in.src = secure
+	c.in.Restart(secure)
 
 	state := secure.ConnectionState()
 	if err := verifyClient(config.ClientCAs, &state); err != nil {

@@ -2,7 +2,8 @@ package lmtp
 
 import (
 	"bytes"
-	"strings"
+
+	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
 )
 
 // A state is where a session stands (RFC 5321 §4.1.4).
@@ -97,7 +98,7 @@ func (c *conn) dispatch(line []byte) Reply {
 	v := findVerb(name)
 	c.begins(v, line, args)
 	switch {
-	case v == nil && isHTTP(line):
+	case v == nil && wire.IsHTTP(line):
 		return replyHTTP
 	case v == nil:
 		return replyUnknown
@@ -133,42 +134,11 @@ func findVerb(name []byte) *verb {
 		return nil
 	}
 	for i := range verbs {
-		if equalFoldASCII(string(name), verbs[i].name) {
+		if wire.EqualFold(string(name), verbs[i].name) {
 			return &verbs[i]
 		}
 	}
 	return nil
-}
-
-// equalFoldASCII compares s with t, which is in upper case.
-func equalFoldASCII(s, t string) bool {
-	if len(s) != len(t) {
-		return false
-	}
-	for i := range len(s) {
-		if upper(s[i]) != t[i] {
-			return false
-		}
-	}
-	return true
-}
-
-// upper maps ASCII letters only.
-func upper(b byte) byte {
-	if 'a' <= b && b <= 'z' {
-		return b - ('a' - 'A')
-	}
-	return b
-}
-
-// upperASCII is strings.ToUpper for ASCII letters only.
-func upperASCII(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < 0x80 {
-			return rune(upper(byte(r)))
-		}
-		return r
-	}, s)
 }
 
 func notOffered(*conn, string) Reply { return replyNotOffered }

@@ -209,7 +209,7 @@ func walk(t *testing.T, p Protocol, steps int, random func(int) int) {
 		return outcomes(make([]error, len(tx.rcpts))...)
 	}
 	cuts := []byte{byte(random(256)), byte(random(256)), byte(random(4))}
-	nc := &recording{blockReader: blockReader{cutAt([]byte(w.wire.String()), cuts)}}
+	nc := &recording{Blocks: lmtptest.Blocks{Left: lmtptest.Cut([]byte(w.wire.String()), cuts)}}
 	(&Server{Handler: h, Protocol: p, MaxMessageSize: walkLimit, Log: guardtest.Log(t)}).ServeConn(nc)
 	h.check(t)
 

@@ -1,22 +1,22 @@
-package lmtp
+package wire
 
 import "bytes"
 
-// A dotDecoder finds the end of DATA content and removes transparency dots (RFC 5321
+// A DotDecoder finds the end of DATA content and removes transparency dots (RFC 5321
 // §4.5.2). The end is CRLF "." CRLF and nothing else, where the first CRLF may be the one
 // that ended the DATA command (§4.1.1.4). It works on blocks as they come from the network
 // and hands content on in spans of them, without copying.
-type dotDecoder struct {
-	emit func(content []byte)
-	// giveUp ends reading; emit sets it when there has been too much.
-	giveUp error
-	// normalize makes CRLF of a bare LF. It does not make the LF a line end in the sense of
+type DotDecoder struct {
+	Emit func(content []byte)
+	// GiveUp ends reading; Emit sets it when there has been too much.
+	GiveUp error
+	// Normalize makes CRLF of a bare LF. It does not make the LF a line end in the sense of
 	// the standard: a dot behind it neither ends the content nor is removed.
-	normalize bool
+	Normalize bool
 
 	state  dotState
-	bareLF bool // a LF without CR was met
-	bareCR bool // a CR without LF was met
+	BareLF bool // a LF without CR was met
+	BareCR bool // a CR without LF was met
 }
 
 // dotState is where in a line the decoder stands.
@@ -35,9 +35,9 @@ var (
 	madeEnd = []byte("\r\n")
 )
 
-// decode takes a block, and returns how much of it is content and whether the end was found
+// Decode takes a block, and returns how much of it is content and whether the end was found
 // in it; what follows the end is left to the caller.
-func (d *dotDecoder) decode(p []byte) (n int, done bool) {
+func (d *DotDecoder) Decode(p []byte) (n int, done bool) {
 	start := 0 // p[start:i] is content not yet handed on
 	for i := 0; i < len(p); {
 		switch d.state {
@@ -85,9 +85,9 @@ func (d *dotDecoder) decode(p []byte) (n int, done bool) {
 				d.state = lineStart
 			} else {
 				d.noteCR(p[i:lf], p[i])
-				d.bareLF = true
+				d.BareLF = true
 				d.state = inLine
-				if d.normalize {
+				if d.Normalize {
 					d.span(p[start:lf])
 					d.span(madeEnd)
 					start = lf + 1
@@ -102,14 +102,14 @@ func (d *dotDecoder) decode(p []byte) (n int, done bool) {
 
 // noteCR looks for a CR that no LF follows: in part of a line, or at the end of the block
 // before, which first, the octet behind it, then decides.
-func (d *dotDecoder) noteCR(part []byte, first byte) {
-	if !d.bareCR {
-		d.bareCR = d.state == inLineCR && first != '\n' || bytes.IndexByte(part, '\r') >= 0
+func (d *DotDecoder) noteCR(part []byte, first byte) {
+	if !d.BareCR {
+		d.BareCR = d.state == inLineCR && first != '\n' || bytes.IndexByte(part, '\r') >= 0
 	}
 }
 
-func (d *dotDecoder) span(content []byte) {
+func (d *DotDecoder) span(content []byte) {
 	if len(content) > 0 {
-		d.emit(content)
+		d.Emit(content)
 	}
 }

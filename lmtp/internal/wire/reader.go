@@ -1,4 +1,4 @@
-package lmtp
+package wire
 
 import (
 	"bytes"
@@ -7,25 +7,29 @@ import (
 	"sync"
 )
 
+// Limits of what is read, in octets.
 const (
-	// maxLine is the longest command line, CRLF included. RFC 5321 §4.5.3.1.4 asks for 512
+	// MaxAuthLine is the longest line of an authentication, CRLF included (RFC 4954 §4).
+	MaxAuthLine = 12288
+	// MaxLine is the longest command line, CRLF included. RFC 5321 §4.5.3.1.4 asks for 512
 	// and RFC 3461 §5.4 for 1036; long internationalized addresses with ORCPT need more.
-	maxLine = 4096
-	// maxSkipped is how much of an overlong line is dropped in hope of its end.
-	maxSkipped = 64 << 10
+	MaxLine = 4096
+	// MaxSkipped is how much of an overlong line is dropped in hope of its end.
+	MaxSkipped = 64 << 10
 	// contentBuffer is the buffer while content is read: one read(2) for a usual message.
 	contentBuffer = 64 << 10
 )
 
+// What is wrong with a line.
 var (
-	errLineTooLong = errors.New("command line too long")
-	errLineEnd     = errors.New("bare CR or LF in a command line")
-	errFlood       = errors.New("no end of line in sight")
+	ErrLineTooLong = errors.New("command line too long")           // it has been read to its end
+	ErrLineEnd     = errors.New("bare CR or LF in a command line") // so has this
+	ErrFlood       = errors.New("no end of line in sight")         // the rest of the line is unread
 )
 
-// A reader is the one way in for octets of the peer. It buffers; between commands its buffer
+// A Reader is the one way in for octets of the peer. It buffers; between commands its buffer
 // is small, so that ten thousand idle sessions are cheap, and while content comes it is large.
-type reader struct {
+type Reader struct {
 	src io.Reader
 	// wait runs before every read that may block: replies are flushed and a deadline is set.
 	wait func() error
@@ -33,19 +37,20 @@ type reader struct {
 	buf   []byte  // small, or a content buffer
 	r, w  int     // buf[r:w] is unread
 	large *[]byte // the content buffer while it is in use
-	small [maxLine]byte
+	small [MaxLine]byte
 }
 
 var contentBuffers = sync.Pool{New: func() any { b := make([]byte, contentBuffer); return &b }}
 
-func newReader(src io.Reader, wait func() error) *reader {
-	r := &reader{src: src, wait: wait}
+// NewReader reads from src; wait runs before each read that may block, and its error is that of the read.
+func NewReader(src io.Reader, wait func() error) *Reader {
+	r := &Reader{src: src, wait: wait}
 	r.buf = r.small[:]
 	return r
 }
 
 // fill reads more, at least one octet. The caller has made sure that there is room.
-func (r *reader) fill() error {
+func (r *Reader) fill() error {
 	if r.r > 0 {
 		r.w = copy(r.buf, r.buf[r.r:r.w])
 		r.r = 0
@@ -64,25 +69,25 @@ func (r *reader) fill() error {
 	return err
 }
 
-// readLine reads a command line of at most maxLine octets and returns it without its CRLF,
-// valid until the next call. Only CRLF ends a line (RFC 5321 §2.3.8): errLineEnd is a line
-// with a CR or LF elsewhere. errLineTooLong has read the whole line; errFlood has not.
-func (r *reader) readLine() ([]byte, error) {
+// ReadLine reads a command line of at most MaxLine octets and returns it without its CRLF,
+// valid until the next call. Only CRLF ends a line (RFC 5321 §2.3.8): ErrLineEnd is a line
+// with a CR or LF elsewhere. ErrLineTooLong has read the whole line; ErrFlood has not.
+func (r *Reader) ReadLine() ([]byte, error) {
 	r.shrink()
-	return r.readLineOf(maxLine)
+	return r.readLineOf(MaxLine)
 }
 
-// readLineOf is readLine for another limit. The buffer is not smaller than that.
-func (r *reader) readLineOf(limit int) ([]byte, error) {
+// readLineOf is ReadLine for another limit. The buffer is not smaller than that.
+func (r *Reader) readLineOf(limit int) ([]byte, error) {
 	for scanned := 0; ; {
 		if n := endOfLine(r.buf[r.r:r.w], scanned); n >= 0 {
 			line := r.buf[r.r : r.r+n]
 			r.r += n + len("\r\n")
 			if n+len("\r\n") > limit {
-				return nil, errLineTooLong
+				return nil, ErrLineTooLong
 			}
 			if bytes.ContainsAny(line, "\r\n") {
-				return nil, errLineEnd
+				return nil, ErrLineEnd
 			}
 			return line, nil
 		}
@@ -96,19 +101,32 @@ func (r *reader) readLineOf(limit int) ([]byte, error) {
 	}
 }
 
-// readAuthLine reads a line of an authentication, which may be longer than a command.
-func (r *reader) readAuthLine() ([]byte, error) {
+// ReadAuthLine reads a line of an authentication, which may be longer than a command.
+func (r *Reader) ReadAuthLine() ([]byte, error) {
 	r.grow()
 	defer r.shrink()
-	line, err := r.readLineOf(maxAuthLine)
+	line, err := r.readLineOf(MaxAuthLine)
 	return bytes.Clone(line), err
 }
 
-// buffered is how many octets have come that nobody has read.
-func (r *reader) buffered() int { return r.w - r.r }
+// Peek gives the next n octets, at most MaxLine, and leaves them unread.
+func (r *Reader) Peek(n int) ([]byte, error) {
+	for r.w-r.r < n {
+		if err := r.fill(); err != nil {
+			return nil, err
+		}
+	}
+	return r.buf[r.r : r.r+n], nil
+}
 
-// restart goes on with another source, and gives what of the old one is unread.
-func (r *reader) restart(src io.Reader) (unread []byte) {
+// Discard drops octets that Peek has shown.
+func (r *Reader) Discard(n int) { r.r += n }
+
+// Buffered is how many octets have come that nobody has read.
+func (r *Reader) Buffered() int { return r.w - r.r }
+
+// Restart goes on with another source, and gives what of the old one is unread.
+func (r *Reader) Restart(src io.Reader) (unread []byte) {
 	unread = bytes.Clone(r.buf[r.r:r.w])
 	r.r, r.w = 0, 0
 	r.src = src
@@ -116,11 +134,11 @@ func (r *reader) restart(src io.Reader) (unread []byte) {
 }
 
 // skipLine drops the rest of an overlong line.
-func (r *reader) skipLine() error {
-	for skipped := 0; skipped < maxSkipped; {
+func (r *Reader) skipLine() error {
+	for skipped := 0; skipped < MaxSkipped; {
 		if n := endOfLine(r.buf[r.r:r.w], 0); n >= 0 {
 			r.r += n + len("\r\n")
-			return errLineTooLong
+			return ErrLineTooLong
 		}
 		keep := 0
 		if r.w > r.r && r.buf[r.w-1] == '\r' {
@@ -132,7 +150,7 @@ func (r *reader) skipLine() error {
 			return err
 		}
 	}
-	return errFlood
+	return ErrFlood
 }
 
 // endOfLine finds the first CRLF of p whose LF is not before from.
@@ -151,18 +169,18 @@ func endOfLine(p []byte, from int) int {
 	return -1
 }
 
-// readDots reads DATA content up to its end through d, which hands it on.
-func (r *reader) readDots(d *dotDecoder) error {
+// ReadDots reads DATA content up to its end through d, which hands it on.
+func (r *Reader) ReadDots(d *DotDecoder) error {
 	r.grow()
 	defer r.shrink()
 	for {
-		n, done := d.decode(r.buf[r.r:r.w])
+		n, done := d.Decode(r.buf[r.r:r.w])
 		r.r += n
 		if done {
 			return nil
 		}
-		if d.giveUp != nil {
-			return d.giveUp
+		if d.GiveUp != nil {
+			return d.GiveUp
 		}
 		if err := r.fill(); err != nil {
 			return err
@@ -170,8 +188,8 @@ func (r *reader) readDots(d *dotDecoder) error {
 	}
 }
 
-// readCount reads n octets and hands them on in parts.
-func (r *reader) readCount(n int64, take func([]byte)) error {
+// ReadCount reads n octets and hands them on in parts.
+func (r *Reader) ReadCount(n int64, take func([]byte)) error {
 	if n > int64(r.w-r.r) {
 		r.grow()
 		defer r.shrink()
@@ -191,7 +209,7 @@ func (r *reader) readCount(n int64, take func([]byte)) error {
 }
 
 // grow makes the buffer large for content.
-func (r *reader) grow() {
+func (r *Reader) grow() {
 	if r.large == nil {
 		r.large = contentBuffers.Get().(*[]byte)
 		r.swap(*r.large)
@@ -200,22 +218,22 @@ func (r *reader) grow() {
 
 // shrink makes it small again, unless more than a small buffer holds was pipelined behind
 // the content; then the next line tries again.
-func (r *reader) shrink() {
-	if r.large != nil && r.w-r.r <= maxLine {
+func (r *Reader) shrink() {
+	if r.large != nil && r.w-r.r <= MaxLine {
 		r.swap(r.small[:])
 		contentBuffers.Put(r.large)
 		r.large = nil
 	}
 }
 
-func (r *reader) swap(buf []byte) {
+func (r *Reader) swap(buf []byte) {
 	r.w = copy(buf, r.buf[r.r:r.w])
 	r.r = 0
 	r.buf = buf
 }
 
-// release gives a large buffer back when the session ends.
-func (r *reader) release() {
+// Release gives a large buffer back when the session ends.
+func (r *Reader) Release() {
 	r.r, r.w = 0, 0
 	r.shrink()
 }

@@ -1,20 +1,20 @@
-package lmtp
+package wire
 
 import "bytes"
 
-// A lineScanner looks at the line ends of text that came by BDAT, where a line end has no
+// A LineScanner looks at the line ends of text that came by BDAT, where a line end has no
 // meaning to the protocol: the next hop may not have BDAT, and reads them.
-type lineScanner struct {
-	emit      func(content []byte)
-	normalize bool // make CRLF of a bare LF
+type LineScanner struct {
+	Emit      func(content []byte)
+	Normalize bool // make CRLF of a bare LF
 
 	afterCR bool // the octet before was a CR
-	bareLF  bool
-	bareCR  bool
+	BareLF  bool
+	BareCR  bool
 }
 
-// scan looks at the next octets and hands them on.
-func (s *lineScanner) scan(p []byte) {
+// Scan looks at the next octets and hands them on.
+func (s *LineScanner) Scan(p []byte) {
 	start := 0 // p[start:i] is not yet handed on
 	for i := 0; i < len(p); {
 		lf := bytes.IndexByte(p[i:], '\n')
@@ -28,8 +28,8 @@ func (s *lineScanner) scan(p []byte) {
 			s.noteCR(p[i:max(lf-1, i)], p[i])
 		} else {
 			s.noteCR(p[i:lf], p[i])
-			s.bareLF = true
-			if s.normalize {
+			s.BareLF = true
+			if s.Normalize {
 				s.span(p[start:lf])
 				s.span(madeEnd)
 				start = lf + 1
@@ -41,19 +41,19 @@ func (s *lineScanner) scan(p []byte) {
 	s.span(p[start:])
 }
 
-// end is the end of the text.
-func (s *lineScanner) end() { s.bareCR = s.bareCR || s.afterCR }
+// End is the end of the text.
+func (s *LineScanner) End() { s.BareCR = s.BareCR || s.afterCR }
 
 // noteCR looks for a CR that no LF follows: in part of a line, or before it, which first,
 // the octet behind it, then decides.
-func (s *lineScanner) noteCR(part []byte, first byte) {
-	if !s.bareCR {
-		s.bareCR = s.afterCR && first != '\n' || bytes.IndexByte(part, '\r') >= 0
+func (s *LineScanner) noteCR(part []byte, first byte) {
+	if !s.BareCR {
+		s.BareCR = s.afterCR && first != '\n' || bytes.IndexByte(part, '\r') >= 0
 	}
 }
 
-func (s *lineScanner) span(content []byte) {
+func (s *LineScanner) span(content []byte) {
 	if len(content) > 0 {
-		s.emit(content)
+		s.Emit(content)
 	}
 }

@@ -1,4 +1,4 @@
-package lmtp
+package wire
 
 import (
 	"encoding/base64"
@@ -17,33 +17,34 @@ const (
 	maxReplyLines = 50
 )
 
-// A replyWriter writes replies and nothing else. It is the only way to the client, so every
+// A ReplyWriter writes replies and nothing else. It is the only way to the client, so every
 // rule for the form of a reply is kept here: the enhanced code on each line and of the class
 // of the basic code (RFC 2034 §4), lines of at most 512 octets, and no octet outside
 // printable ASCII, whatever a text was made from (RFC 5321 §4.2, RFC 6531 §3.7.4).
-type replyWriter struct {
+type ReplyWriter struct {
 	dst     io.Writer
 	pending []byte
 	err     error // the first write error; nothing is written after it
-
-	told func(Reply) // of each reply; nil: nobody is
 }
 
-// write adds a reply to those pending.
-func (w *replyWriter) write(r Reply) {
-	if w.told != nil && w.err == nil {
-		w.told(r)
-	}
-	prefix := string(strconv.AppendInt(make([]byte, 0, 8), int64(r.Code), 10)) // on the stack, as Itoa's is not
-	enhanced := ""
-	if r.Enhanced != "" {
-		enhanced = sameClass(r.Enhanced, prefix) + " "
+// NewReplyWriter writes to dst.
+func NewReplyWriter(dst io.Writer) ReplyWriter { return ReplyWriter{dst: dst} }
+
+// Err is the first error of a write to the client, after which nothing is written.
+func (w *ReplyWriter) Err() error { return w.err }
+
+// Write adds a reply to those pending: its basic code; its enhanced code, "" for none; and its text, whose lines are
+// separated by "\n".
+func (w *ReplyWriter) Write(code int, enhanced, text string) {
+	prefix := string(strconv.AppendInt(make([]byte, 0, 8), int64(code), 10)) // on the stack, as Itoa's is not
+	if enhanced != "" {
+		enhanced = SameClass(enhanced, prefix) + " "
 	}
 	width := maxReplyLine - len("250 ") - len(enhanced) - len("\r\n")
-	if len(r.Text) <= width && plain(r.Text) {
-		w.line(prefix, ' ', enhanced, r.Text) // the usual case, without copying
+	if len(text) <= width && Plain(text) {
+		w.line(prefix, ' ', enhanced, text) // the usual case, without copying
 	} else {
-		lines := replyLines(r.Text, width)
+		lines := replyLines(text, width)
 		last := len(lines) - 1
 		for _, line := range lines[:last] {
 			w.line(prefix, '-', enhanced, line)
@@ -51,12 +52,12 @@ func (w *replyWriter) write(r Reply) {
 		w.line(prefix, ' ', enhanced, lines[last])
 	}
 	if len(w.pending) >= maxPending {
-		w.flush()
+		w.Flush()
 	}
 }
 
 // line adds one line of a reply; after is what follows the code: a hyphen on all but the last.
-func (w *replyWriter) line(prefix string, after byte, enhanced, text string) {
+func (w *ReplyWriter) line(prefix string, after byte, enhanced, text string) {
 	w.pending = append(w.pending, prefix...)
 	w.pending = append(w.pending, after)
 	w.pending = append(w.pending, enhanced...)
@@ -64,14 +65,11 @@ func (w *replyWriter) line(prefix string, after byte, enhanced, text string) {
 	w.pending = append(w.pending, "\r\n"...)
 }
 
-// writeChallenge adds the challenge of an authentication, which is one line of its own length
+// WriteChallenge adds the challenge of an authentication, which is one line of its own length
 // (RFC 4954 §4), and reports whether it may be so long.
-func (w *replyWriter) writeChallenge(challenge []byte) bool {
-	if base64.StdEncoding.EncodedLen(len(challenge)) > maxAuthLine-len("334 \r\n") {
+func (w *ReplyWriter) WriteChallenge(challenge []byte) bool {
+	if base64.StdEncoding.EncodedLen(len(challenge)) > MaxAuthLine-len("334 \r\n") {
 		return false
-	}
-	if w.told != nil {
-		w.told(Reply{Code: 334, Text: "(challenge not shown)"})
 	}
 	w.pending = append(w.pending, "334 "...)
 	w.pending = base64.StdEncoding.AppendEncode(w.pending, challenge)
@@ -79,8 +77,8 @@ func (w *replyWriter) writeChallenge(challenge []byte) bool {
 	return true
 }
 
-// flush sends what is pending.
-func (w *replyWriter) flush() error {
+// Flush sends what is pending.
+func (w *ReplyWriter) Flush() error {
 	if w.err == nil && len(w.pending) > 0 {
 		_, w.err = w.dst.Write(w.pending)
 	}
@@ -91,10 +89,10 @@ func (w *replyWriter) flush() error {
 	return w.err
 }
 
-// sameClass gives the enhanced code with the class of the basic code: a client reads the
+// SameClass gives the enhanced code with the class of the basic code: a client reads the
 // class from either, and a contradiction would let it choose. What is no enhanced code at all
 // becomes the least that can be said.
-func sameClass(enhanced, basic string) string {
+func SameClass(enhanced, basic string) string {
 	if isEnhanced(enhanced) && enhanced[0] == basic[0] {
 		return enhanced
 	}
@@ -106,8 +104,8 @@ func sameClass(enhanced, basic string) string {
 func isEnhanced(s string) bool {
 	class, rest, _ := strings.Cut(s, ".")
 	subject, detail, _ := strings.Cut(rest, ".")
-	return len(class) == 1 && isDigits(class) &&
-		len(subject) <= 3 && isDigits(subject) && len(detail) <= 3 && isDigits(detail)
+	return len(class) == 1 && IsDigits(class) &&
+		len(subject) <= 3 && IsDigits(subject) && len(detail) <= 3 && IsDigits(detail)
 }
 
 // replyLines makes text fit for reply lines of at most width octets.
@@ -122,16 +120,6 @@ func replyLines(text string, width int) []string {
 		lines = append(lines, line)
 	}
 	return lines[:min(len(lines), maxReplyLines)]
-}
-
-// plain reports whether text can stand in a reply as it is.
-func plain(text string) bool {
-	for i := range len(text) {
-		if text[i] < ' ' || text[i] > '~' {
-			return false
-		}
-	}
-	return true
 }
 
 // printable replaces what must not stand in a reply (RFC 5321 §4.2: HT, SP and printable

@@ -1,78 +1,30 @@
-package lmtp
+package wire
 
 import (
 	"bytes"
-	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 )
 
-// A decoded is what a dotDecoder makes of content.
-type decoded struct {
-	content        string
-	end            int // behind CRLF.CRLF, or -1
-	bareLF, bareCR bool
-}
-
-func (d decoded) String() string {
-	return fmt.Sprintf("%q, end at %d, bare LF %t, bare CR %t", d.content, d.end, d.bareLF, d.bareCR)
-}
-
-// decodeBlocks runs a dotDecoder over blocks; what stands behind the end is left alone.
-func decodeBlocks(blocks [][]byte, normalize bool) decoded {
+// decodeBlocks runs a DotDecoder over blocks; what stands behind the end is left alone.
+func decodeBlocks(blocks [][]byte, normalize bool) lmtptest.Decoded {
 	var content bytes.Buffer
-	d := &dotDecoder{normalize: normalize, emit: func(p []byte) { content.Write(p) }}
+	d := &DotDecoder{Normalize: normalize, Emit: func(p []byte) { content.Write(p) }}
 	end, before := -1, 0
 	for _, block := range blocks {
-		n, done := d.decode(block)
+		n, done := d.Decode(block)
 		if done {
 			end = before + n
 			break
 		}
 		before += len(block)
 	}
-	return decoded{content.String(), end, d.bareLF, d.bareCR}
+	return lmtptest.Decoded{Content: content.String(), End: end, BareLF: d.BareLF, BareCR: d.BareCR}
 }
 
-// decodeReference says the same, from the whole of the octets and one octet at a time.
-func decodeReference(in string, normalize bool) decoded {
-	atLineStart := func(i int) bool { return i == 0 || i >= 2 && in[i-2:i] == "\r\n" }
-	out := decoded{end: -1}
-	var content strings.Builder
-	for i := range len(in) {
-		dot := atLineStart(i) && in[i] == '.'
-		afterDot := i > 0 && in[i-1] == '.' && atLineStart(i-1)
-		switch {
-		case dot && strings.HasPrefix(in[i:], ".\r\n"):
-			out.end = i + len(".\r\n")
-			out.content = content.String()
-			return out
-		case dot:
-			// transparency, RFC 5321 §4.5.2
-		case in[i] == '\r':
-			last := i == len(in)-1
-			if last && afterDot {
-				break // it may be part of the end
-			}
-			if !last && in[i+1] != '\n' {
-				out.bareCR = true
-			}
-			content.WriteByte('\r')
-		case in[i] == '\n' && (i == 0 || in[i-1] != '\r'):
-			out.bareLF = true
-			if normalize {
-				content.WriteByte('\r')
-			}
-			content.WriteByte('\n')
-		default:
-			content.WriteByte(in[i])
-		}
-	}
-	out.content = content.String()
-	return out
-}
-
-// Each row is decoded as a whole, octet for octet, and in every way of cutting it in two.
+// Each row is lmtptest.Decoded as a whole, octet for octet, and in every way of cutting it in two.
 func TestDotDecoder(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -123,16 +75,16 @@ func TestDotDecoder(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			before, after, ended := strings.Cut(tt.wire, "|")
 			wire := []byte(before + after)
-			want := decoded{
-				content: tt.content,
-				end:     -1,
-				bareLF:  strings.Contains(tt.bare, "LF"),
-				bareCR:  strings.Contains(tt.bare, "CR"),
+			want := lmtptest.Decoded{
+				Content: tt.content,
+				End:     -1,
+				BareLF:  strings.Contains(tt.bare, "LF"),
+				BareCR:  strings.Contains(tt.bare, "CR"),
 			}
 			if ended {
-				want.end = len(before)
+				want.End = len(before)
 			}
-			if got := decodeReference(string(wire), false); got != want {
+			if got := lmtptest.Decode(string(wire), false); got != want {
 				t.Errorf("reference: %v, want %v", got, want)
 			}
 			cuts := [][][]byte{octets(wire)}
@@ -143,7 +95,7 @@ func TestDotDecoder(t *testing.T) {
 				if got := decodeBlocks(blocks, false); got != want {
 					t.Errorf("blocks %q: %v, want %v", blocks, got, want)
 				}
-				if got, want := decodeBlocks(blocks, true), decodeReference(string(wire), true); got != want {
+				if got, want := decodeBlocks(blocks, true), lmtptest.Decode(string(wire), true); got != want {
 					t.Errorf("normalized, blocks %q: %v, want %v", blocks, got, want)
 				}
 			}
@@ -160,30 +112,13 @@ func octets(p []byte) [][]byte {
 	return all
 }
 
-// cutAt cuts p into blocks whose sizes are those of cuts, again and again.
-func cutAt(p, cuts []byte) [][]byte {
-	var blocks [][]byte
-	for i := 0; len(p) > 0; i++ {
-		n := len(p)
-		if len(cuts) > 0 {
-			n = min(int(cuts[i%len(cuts)]), n)
-			if n == 0 {
-				n = 1
-			}
-		}
-		blocks = append(blocks, p[:n])
-		p = p[n:]
-	}
-	return blocks
-}
-
 // Every content of up to six octets that matter, in every way of cutting it in two.
 func TestDotDecoderExhaustively(t *testing.T) {
 	const alphabet = "\r\n.x"
 	var try func(wire []byte)
 	try = func(wire []byte) {
 		for _, normalize := range []bool{false, true} {
-			want := decodeReference(string(wire), normalize)
+			want := lmtptest.Decode(string(wire), normalize)
 			for i := range len(wire) + 1 {
 				if got := decodeBlocks([][]byte{wire[:i], wire[i:]}, normalize); got != want {
 					t.Fatalf("%q cut at %d: %v, want %v", wire, i, got, want)
@@ -215,7 +150,7 @@ func FuzzDotDecoder(f *testing.F) {
 				wire[i] = "\r\n.x"[b&3]
 			}
 		}
-		got, want := decodeBlocks(cutAt(wire, cuts), normalize), decodeReference(string(wire), normalize)
+		got, want := decodeBlocks(lmtptest.Cut(wire, cuts), normalize), lmtptest.Decode(string(wire), normalize)
 		if got != want {
 			t.Errorf("%q cut by %v: %v, want %v", wire, cuts, got, want)
 		}

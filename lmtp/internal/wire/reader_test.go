@@ -1,43 +1,30 @@
-package lmtp
+package wire
 
 import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 )
 
-// A blockReader gives one block for each Read, as far as there is room.
-type blockReader struct{ blocks [][]byte }
-
-func (b *blockReader) Read(p []byte) (int, error) {
-	if len(b.blocks) == 0 {
-		return 0, io.EOF
-	}
-	n := copy(p, b.blocks[0])
-	if b.blocks[0] = b.blocks[0][n:]; len(b.blocks[0]) == 0 {
-		b.blocks = b.blocks[1:]
-	}
-	return n, nil
-}
-
-func readerOf(blocks [][]byte) *reader {
-	return newReader(&blockReader{blocks}, func() error { return nil })
+func readerOf(blocks [][]byte) *Reader {
+	return NewReader(&lmtptest.Blocks{Left: blocks}, func() error { return nil })
 }
 
 // readLines reads lines to the end and gives each, or what was wrong with it.
-func readLines(r *reader) []string {
+func readLines(r *Reader) []string {
 	var got []string
 	for {
-		line, err := r.readLine()
+		line, err := r.ReadLine()
 		switch {
 		case err == nil:
 			got = append(got, string(line))
-		case errors.Is(err, errLineTooLong) || errors.Is(err, errLineEnd):
+		case errors.Is(err, ErrLineTooLong) || errors.Is(err, ErrLineEnd):
 			got = append(got, "!"+err.Error())
 		default:
 			return append(got, "!"+err.Error())
@@ -54,7 +41,7 @@ const (
 
 // Each row is read as a whole, octet for octet, and cut in two at every place that matters.
 func TestReadLine(t *testing.T) {
-	long := strings.Repeat("x", maxLine)
+	long := strings.Repeat("x", MaxLine)
 	tests := []struct {
 		name string
 		sent string
@@ -75,7 +62,7 @@ func TestReadLine(t *testing.T) {
 		{"CMD-03 much too long", long + long + long + "\r\nQUIT\r\n", []string{tooLong, "QUIT", atEOF}},
 		{"CMD-03 too long, with bare ends", long + "\n" + long + "\r" + "\r\nQUIT\r\n", []string{tooLong, "QUIT", atEOF}},
 		{"CMD-03 too long, twice", long + "\r\n" + long + "\r\nQUIT\r\n", []string{tooLong, tooLong, "QUIT", atEOF}},
-		{"CMD-03 flood", strings.Repeat("x", maxLine+maxSkipped+maxLine), []string{flood}},
+		{"CMD-03 flood", strings.Repeat("x", MaxLine+MaxSkipped+MaxLine), []string{flood}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -83,7 +70,7 @@ func TestReadLine(t *testing.T) {
 			cuts := [][][]byte{{sent}, octets(sent)}
 			for i := 1; i < len(sent); i++ {
 				// All places of a short row; around the limit and the line ends of a long one.
-				if len(sent) < 100 || i > maxLine-4 && i < maxLine+4 || i > len(sent)-10 {
+				if len(sent) < 100 || i > MaxLine-4 && i < MaxLine+4 || i > len(sent)-10 {
 					cuts = append(cuts, [][]byte{sent[:i], sent[i:]})
 				}
 			}
@@ -121,7 +108,7 @@ func TestBufferKeepsPipelined(t *testing.T) {
 				for round, want := range []int{behind + 1, 1} {
 					mustReadLine(t, r, "DATA")
 					var got bytes.Buffer
-					if err := r.readDots(&dotDecoder{emit: func(p []byte) { got.Write(p) }}); err != nil {
+					if err := r.ReadDots(&DotDecoder{Emit: func(p []byte) { got.Write(p) }}); err != nil {
 						t.Fatal(err)
 					}
 					if got.String() != content {
@@ -132,7 +119,7 @@ func TestBufferKeepsPipelined(t *testing.T) {
 					}
 				}
 				mustReadLine(t, r, "QUIT")
-				if r.large != nil || len(r.buf) != maxLine {
+				if r.large != nil || len(r.buf) != MaxLine {
 					t.Errorf("buffer is large with nothing in it")
 				}
 			})
@@ -140,9 +127,9 @@ func TestBufferKeepsPipelined(t *testing.T) {
 	}
 }
 
-func mustReadLine(t *testing.T, r *reader, want string) {
+func mustReadLine(t *testing.T, r *Reader, want string) {
 	t.Helper()
-	line, err := r.readLine()
+	line, err := r.ReadLine()
 	if err != nil || string(line) != want {
 		t.Fatalf("line %q, %v; want %q", line, err, want)
 	}
@@ -153,7 +140,7 @@ func mustReadLine(t *testing.T, r *reader, want string) {
 func TestIdleBufferIsSmall(t *testing.T) {
 	const commands = 3000
 	r := readerOf([][]byte{[]byte("x\r\n.\r\n" + strings.Repeat("NOOP\r\n", commands))})
-	if err := r.readDots(&dotDecoder{emit: func([]byte) {}}); err != nil {
+	if err := r.ReadDots(&DotDecoder{Emit: func([]byte) {}}); err != nil {
 		t.Fatal(err)
 	}
 	if r.large == nil {
@@ -162,15 +149,15 @@ func TestIdleBufferIsSmall(t *testing.T) {
 	for range commands {
 		mustReadLine(t, r, "NOOP")
 	}
-	if r.readLine(); r.large != nil {
+	if r.ReadLine(); r.large != nil {
 		t.Error("buffer is large while the session waits")
 	}
 
-	r = readerOf([][]byte{[]byte(".\r\n" + strings.Repeat("x", 2*maxLine))})
-	if err := r.readDots(&dotDecoder{emit: func([]byte) {}}); err != nil {
+	r = readerOf([][]byte{[]byte(".\r\n" + strings.Repeat("x", 2*MaxLine))})
+	if err := r.ReadDots(&DotDecoder{Emit: func([]byte) {}}); err != nil {
 		t.Fatal(err)
 	}
-	if r.release(); r.large != nil {
+	if r.Release(); r.large != nil {
 		t.Error("buffer was not given back at the end")
 	}
 }
@@ -179,7 +166,7 @@ func TestIdleBufferIsSmall(t *testing.T) {
 func TestWaitBeforeRead(t *testing.T) {
 	refused := errors.New("no")
 	waits := 0
-	r := newReader(&blockReader{[][]byte{[]byte("A\r\nB\r\nC"), []byte("\r\n")}}, func() error {
+	r := NewReader(&lmtptest.Blocks{Left: [][]byte{[]byte("A\r\nB\r\nC"), []byte("\r\n")}}, func() error {
 		if waits++; waits > 2 {
 			return refused
 		}
@@ -194,7 +181,7 @@ func TestWaitBeforeRead(t *testing.T) {
 			t.Errorf("line %d: %d waits, want %d", i, waits, want.waits)
 		}
 	}
-	if _, err := r.readLine(); !errors.Is(err, refused) {
+	if _, err := r.ReadLine(); !errors.Is(err, refused) {
 		t.Errorf("error is %v, want that of wait", err)
 	}
 }
@@ -205,11 +192,11 @@ func referenceLines(in string) []string {
 	for {
 		line, rest, found := strings.Cut(in, "\r\n")
 		switch {
-		case len(line) >= maxLine+maxSkipped-maxLine && len(line) > maxLine:
+		case len(line) >= MaxLine+MaxSkipped-MaxLine && len(line) > MaxLine:
 			return append(got, flood) // the exact place is the reader's affair
 		case !found:
 			return append(got, atEOF)
-		case len(line)+2 > maxLine:
+		case len(line)+2 > MaxLine:
 			got = append(got, tooLong)
 		case strings.ContainsAny(line, "\r\n"):
 			got = append(got, badEnd)
@@ -232,8 +219,8 @@ func FuzzReadLine(f *testing.F) {
 			}
 		}
 		// A long run first, so that the limits are met.
-		sent = append(bytes.Repeat([]byte("z"), int(long)%(3*maxLine)), sent...)
-		got, want := readLines(readerOf(cutAt(sent, cuts))), referenceLines(string(sent))
+		sent = append(bytes.Repeat([]byte("z"), int(long)%(3*MaxLine)), sent...)
+		got, want := readLines(readerOf(lmtptest.Cut(sent, cuts))), referenceLines(string(sent))
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%d octets cut by %v (-want +got):\n%s", len(sent), cuts, diff)
 		}

@@ -1,4 +1,4 @@
-package lmtp
+package wire
 
 import (
 	"bufio"
@@ -12,32 +12,38 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 )
 
-func written(r Reply) string {
+// A reply is what a ReplyWriter is given.
+type reply struct {
+	Code           int
+	Enhanced, Text string
+}
+
+func written(r reply) string {
 	var out bytes.Buffer
-	w := replyWriter{dst: &out}
-	w.write(r)
-	w.flush()
+	w := ReplyWriter{dst: &out}
+	w.Write(r.Code, r.Enhanced, r.Text)
+	w.Flush()
 	return out.String()
 }
 
 func TestReplyForm(t *testing.T) {
 	tests := []struct {
 		name  string
-		reply Reply
+		reply reply
 		want  string
 	}{
-		{"one line", Reply{Code: 250, Enhanced: "2.0.0", Text: "ok"}, "250 2.0.0 ok\r\n"},
-		{"ESC-02 no enhanced code", Reply{Code: 354, Text: "go on"}, "354 go on\r\n"},
-		{"no text", Reply{Code: 250, Enhanced: "2.0.0"}, "250 2.0.0 \r\n"},
-		{"ESC-01 on each line", Reply{Code: 214, Enhanced: "2.0.0", Text: "a\nb\nc"}, "214-2.0.0 a\r\n214-2.0.0 b\r\n214 2.0.0 c\r\n"},
-		{"ESC-01 class of the basic code", Reply{Code: 550, Enhanced: "4.2.1", Text: "no"}, "550 5.0.0 no\r\n"},
-		{"ESC-01 no enhanced code at all", Reply{Code: 550, Enhanced: "5.x", Text: "no"}, "550 5.0.0 no\r\n"},
-		{"CMD-05 CR", Reply{Code: 550, Enhanced: "5.1.1", Text: "a\rb"}, "550 5.1.1 a?b\r\n"},
-		{"CMD-05 CRLF does not begin a reply", Reply{Code: 550, Enhanced: "5.1.1", Text: "a\r\n250 2.0.0 b"}, "550-5.1.1 a?\r\n550 5.1.1 250 2.0.0 b\r\n"},
-		{"CMD-05 escapes and NUL", Reply{Code: 550, Enhanced: "5.1.1", Text: "\x1b[31m\x00\x7f"}, "550 5.1.1 ?[31m??\r\n"},
-		{"CMD-05 HT stays", Reply{Code: 550, Enhanced: "5.1.1", Text: "a\tb"}, "550 5.1.1 a\tb\r\n"},
-		{"UTF8-06 non-ASCII", Reply{Code: 550, Enhanced: "5.1.1", Text: "josé\xff"}, "550 5.1.1 jos??\r\n"},
-		{"a line end last", Reply{Code: 250, Text: "a\n"}, "250-a\r\n250 \r\n"},
+		{"one line", reply{Code: 250, Enhanced: "2.0.0", Text: "ok"}, "250 2.0.0 ok\r\n"},
+		{"ESC-02 no enhanced code", reply{Code: 354, Text: "go on"}, "354 go on\r\n"},
+		{"no text", reply{Code: 250, Enhanced: "2.0.0"}, "250 2.0.0 \r\n"},
+		{"ESC-01 on each line", reply{Code: 214, Enhanced: "2.0.0", Text: "a\nb\nc"}, "214-2.0.0 a\r\n214-2.0.0 b\r\n214 2.0.0 c\r\n"},
+		{"ESC-01 class of the basic code", reply{Code: 550, Enhanced: "4.2.1", Text: "no"}, "550 5.0.0 no\r\n"},
+		{"ESC-01 no enhanced code at all", reply{Code: 550, Enhanced: "5.x", Text: "no"}, "550 5.0.0 no\r\n"},
+		{"CMD-05 CR", reply{Code: 550, Enhanced: "5.1.1", Text: "a\rb"}, "550 5.1.1 a?b\r\n"},
+		{"CMD-05 CRLF does not begin a reply", reply{Code: 550, Enhanced: "5.1.1", Text: "a\r\n250 2.0.0 b"}, "550-5.1.1 a?\r\n550 5.1.1 250 2.0.0 b\r\n"},
+		{"CMD-05 escapes and NUL", reply{Code: 550, Enhanced: "5.1.1", Text: "\x1b[31m\x00\x7f"}, "550 5.1.1 ?[31m??\r\n"},
+		{"CMD-05 HT stays", reply{Code: 550, Enhanced: "5.1.1", Text: "a\tb"}, "550 5.1.1 a\tb\r\n"},
+		{"UTF8-06 non-ASCII", reply{Code: 550, Enhanced: "5.1.1", Text: "josé\xff"}, "550 5.1.1 jos??\r\n"},
+		{"a line end last", reply{Code: 250, Text: "a\n"}, "250-a\r\n250 \r\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -52,7 +58,7 @@ func TestReplyForm(t *testing.T) {
 func TestReplyLength(t *testing.T) {
 	for _, n := range []int{500, 501, 502, 503, 506, 507, 1004, 1 << 20} {
 		t.Run(fmt.Sprint("CMD-04 ", n), func(t *testing.T) {
-			r := bufio.NewReader(strings.NewReader(written(Reply{Code: 550, Enhanced: "5.7.1", Text: strings.Repeat("x", n)})))
+			r := bufio.NewReader(strings.NewReader(written(reply{Code: 550, Enhanced: "5.7.1", Text: strings.Repeat("x", n)})))
 			reply, err := lmtptest.ReadReply(r)
 			if err != nil {
 				t.Fatal(err)
@@ -75,12 +81,12 @@ func TestReplyLength(t *testing.T) {
 func TestWriteErrorStays(t *testing.T) {
 	broken := errors.New("broken pipe")
 	writes := 0
-	w := replyWriter{dst: writerFunc(func([]byte) (int, error) { writes++; return 0, broken })}
+	w := ReplyWriter{dst: writerFunc(func([]byte) (int, error) { writes++; return 0, broken })}
 	for range 10000 {
-		w.write(replyOK)
-		w.flush()
+		w.Write(250, "2.0.0", "ok")
+		w.Flush()
 	}
-	if !errors.Is(w.flush(), broken) || writes != 1 || cap(w.pending) > maxPending {
+	if !errors.Is(w.Flush(), broken) || writes != 1 || cap(w.pending) > maxPending {
 		t.Errorf("error %v after %d writes with room for %d octets, want the first error, 1 and little", w.err, writes, cap(w.pending))
 	}
 }
@@ -88,13 +94,13 @@ func TestWriteErrorStays(t *testing.T) {
 // PIPE-06: replies that nobody waits for are written before they become many.
 func TestPendingIsBounded(t *testing.T) {
 	var out bytes.Buffer
-	w := replyWriter{dst: &out}
+	w := ReplyWriter{dst: &out}
 	most := 0
 	for range 100000 {
-		w.write(replyRcpt)
+		w.Write(250, "2.1.5", "recipient ok")
 		most = max(most, cap(w.pending))
 	}
-	w.flush()
+	w.Flush()
 	if n := strings.Count(out.String(), "\r\n"); n != 100000 || most > 2*maxPending {
 		t.Errorf("%d replies, %d octets held back at most", n, most)
 	}
@@ -118,7 +124,7 @@ func FuzzReplyWriter(f *testing.F) {
 			enhanced = ""
 		}
 		bare := enhanced == ""
-		out := written(Reply{Code: code, Enhanced: enhanced, Text: text})
+		out := written(reply{Code: code, Enhanced: enhanced, Text: text})
 		lines := strings.SplitAfter(strings.TrimSuffix(out, "\r\n"), "\r\n")
 		for i, line := range lines {
 			// A bare reply, a hello's, has a form of its own that ReadReply does not take for
