@@ -31,6 +31,9 @@ type attribute struct {
 	set   func(o *Origin, value string)
 }
 
+// unsafeInValue means something in header fields and logs.
+const unsafeInValue = " ()<>,;\"\\"
+
 // maxAttribute is the longest value, in octets.
 const maxAttribute = 255
 
@@ -63,7 +66,7 @@ func attributeNames(table []attribute) string {
 	return strings.Join(names, " ")
 }
 
-// readAttributes reads the arguments of XCLIENT or XFORWARD into o.
+// readAttributes reads the arguments of XCLIENT into o, or refuses them all.
 //
 //	1*( SP attribute-name "=" attribute-value )
 func readAttributes(o *Origin, table []attribute, args string) Reply {
@@ -82,6 +85,42 @@ func readAttributes(o *Origin, table []attribute, args string) Reply {
 		}
 	}
 	return Reply{}
+}
+
+// readWhatFits reads the arguments of XFORWARD into o. They are notes for the log, taken from a
+// client that may have said anything: an odd text is cleaned, and what cannot be used is left
+// out, because to refuse the command would lose the others, the queue id among them.
+func readWhatFits(o *Origin, table []attribute, args string) {
+	for word := range strings.FieldsSeq(args) {
+		name, said, _ := strings.Cut(word, "=")
+		a := findAttribute(table, upperASCII(name))
+		if a == nil || a.set == nil {
+			continue
+		}
+		value, ok := attributeValue(said)
+		if !ok {
+			value = cleanValue(said)
+			ok = value != ""
+		}
+		if ok && (value == "" || a.valid(value)) {
+			a.set(o, value)
+		}
+	}
+}
+
+// cleanValue makes of any value one that attributeValue takes, or "": each character that it does
+// not take is "?", and what is too long is cut.
+func cleanValue(s string) string {
+	if decoded, err := address.DecodeXtext(s); err == nil {
+		s = decoded
+	}
+	s = strings.Map(func(r rune) rune {
+		if r <= ' ' || r > '~' || strings.ContainsRune(unsafeInValue, r) {
+			return '?'
+		}
+		return r
+	}, s)
+	return s[:min(len(s), maxAttribute)]
 }
 
 func findAttribute(table []attribute, name string) *attribute {
@@ -103,7 +142,8 @@ func attributeValue(s string) (value string, ok bool) {
 	if err != nil && !allEncoded(s) {
 		value, err = s, nil // Postfix before 2.3 sent values as they are
 	}
-	ok = err == nil && value != "" && len(value) <= maxAttribute && wire.Plain(value) && !strings.ContainsAny(value, " ()<>,;\"\\")
+	ok = err == nil && value != "" && len(value) <= maxAttribute && wire.Plain(value) &&
+		!strings.ContainsAny(value, unsafeInValue)
 	return value, ok
 }
 

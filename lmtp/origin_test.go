@@ -71,6 +71,25 @@ func TestAttributes(t *testing.T) {
 	}
 }
 
+// TestWhatFits: one odd attribute of XFORWARD costs no other.
+func TestWhatFits(t *testing.T) {
+	for args, want := range map[string]Origin{
+		"HELO=b\u00fccher IDENT=4A":                      {Hello: "b?cher", Ident: "4A"},
+		"HELO=b+C3+BCcher IDENT=4A":                      {Hello: "b?cher", Ident: "4A"},
+		"HELO=a,b IDENT=4A":                              {Hello: "a?b", Ident: "4A"},
+		"HELO=a+0D+0Ab IDENT=4A":                         {Hello: "a+0D+0Ab", Ident: "4A"},
+		"IDENT=4A HELO=" + strings.Repeat("x", 300):      {Hello: strings.Repeat("x", 255), Ident: "4A"},
+		"ADDR=nowhere PORT=99999 HELO= FOO=x x IDENT=4A": {Ident: "4A"},
+		"HELO=[UNAVAILABLE] IDENT=4A":                    {Ident: "4A"},
+	} {
+		var got Origin
+		readWhatFits(&got, xforwardAttributes, args)
+		if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", args, diff)
+		}
+	}
+}
+
 // FuzzAttributes: whatever is said, nothing that is kept can end a header field, open a
 // comment or color a terminal.
 func FuzzAttributes(f *testing.F) {
@@ -79,7 +98,8 @@ func FuzzAttributes(f *testing.F) {
 	f.Fuzz(func(t *testing.T, args string) {
 		var o Origin
 		if refused := readAttributes(&o, everyAttribute, args); refused.Code != 0 {
-			return
+			o = Origin{}
+			readWhatFits(&o, everyAttribute, args)
 		}
 		for _, v := range []string{o.Name, o.Port, o.Protocol, o.Hello, o.Login, o.Ident, o.Source, o.Session, o.Addr.String()} {
 			if o.Addr.Zone() != "" || len(v) > maxAttribute || !wire.Plain(v) || strings.ContainsAny(v, " ()<>,;\"\\") && v != "invalid IP" {

@@ -20,9 +20,7 @@ func (c *conn) xforward(args string) Reply {
 	if c.tx.forward != nil {
 		origin = *c.tx.forward
 	}
-	if refused := readAttributes(&origin, xforwardAttributes, args); refused.Code != 0 {
-		return c.refuseArgument("XFORWARD", args, refused, nil)
-	}
+	readWhatFits(&origin, xforwardAttributes, args)
 	c.tx.forward = &origin
 	return replyOK
 }

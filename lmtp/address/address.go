@@ -19,7 +19,7 @@ var (
 )
 
 // An Address is a mailbox as it came over the wire. The zero Address is the null path <>.
-// A local part without a domain is only ever <Postmaster> (RFC 5321 §4.1.1.3).
+// Without a domain are <Postmaster> (RFC 5321 §4.1.1.3), and senders such as <MAILER-DAEMON>.
 type Address struct {
 	// Raw is the mailbox as received, without angle brackets and source route.
 	Raw string

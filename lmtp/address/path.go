@@ -46,31 +46,6 @@ func Parse(s string) (Address, error) {
 	return a, nil
 }
 
-// ReversePath parses the content of a reverse-path's brackets; "" is the null path. Source
-// routes are checked and dropped (RFC 5321 §4.1.1.3).
-//
-// Deviation: the sender's syntax is no reason to lose a message, as long as the address can
-// safely be written into headers. Dots may stand anywhere in an unquoted local part (senders
-// such as a..b@docomo.example exist); labels may have underscores, and hyphens anywhere, and a dot
-// may end the domain; with SMTPUTF8 a label may be any UTF-8, a symbol for one, that hides nothing and separates nothing
-// (isSafeLabel). C1 controls are refused everywhere. No length is refused.
-//
-// The error wraps ErrSyntax, or ErrNeedsUTF8 where non-ASCII octets are the only fault.
-func (p Parser) ReversePath(path string) (Address, error) {
-	if path == "" {
-		return Address{}, nil
-	}
-	c := cursor{Parser: p, src: path, sender: true}
-	a, err := c.path()
-	if err != nil {
-		return Address{}, err
-	}
-	if hasC1(a.Local) {
-		return Address{}, c.fail("control character")
-	}
-	return a, nil
-}
-
 // ForwardPath parses the content of a forward-path's brackets. Source routes are checked
 // and dropped. Postmaster, in any case and quoted or not, needs no domain (RFC 5321
 // §4.1.1.3). No length is refused, nor any code point of a local part: a name that is too
