@@ -93,7 +93,7 @@ func readAttributes(o *Origin, table []attribute, args string) Reply {
 func readWhatFits(o *Origin, table []attribute, args string) {
 	for word := range strings.FieldsSeq(args) {
 		name, said, _ := strings.Cut(word, "=")
-		a := findAttribute(table, upperASCII(name))
+		a := findAttribute(table, wire.Upper(name))
 		if a == nil || a.set == nil {
 			continue
 		}
