@@ -152,3 +152,24 @@ func TestExamplesOfConfigurationLoad(t *testing.T) {
 		t.Errorf("only %d examples found", blocks)
 	}
 }
+
+// TestArchitectureNamesWhatIsThere: each path in code that the page names exists.
+func TestArchitectureNamesWhatIsThere(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "docs/architecture.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := 0
+	for _, m := range regexp.MustCompile("`((?:cmd|config|delivery|dist|docs|lmtp|mailbox|testdata)(?:/[a-zA-Z_0-9.-]+)*)`").FindAllStringSubmatch(string(text), -1) {
+		if strings.Contains(m[1], "NAME") {
+			continue
+		}
+		named++
+		if _, err := os.Stat(filepath.Join(root, m[1])); err != nil {
+			t.Errorf("%s: %v", m[1], err)
+		}
+	}
+	if named < 40 {
+		t.Errorf("only %d paths are named", named)
+	}
+}
