@@ -15,6 +15,9 @@ type Dest struct {
 	// Root is a directory that must already be there: the fixed part of the store path. It
 	// is never created, because a lost mount looks like a missing directory.
 	Root string
+	// Fixed is a directory above Root that must be there instead, where Root and what is between them may be made,
+	// such as the home directory of an account; "" where it may not.
+	Fixed string
 	// Path is the Maildir below Root: relative, separated by slashes, without empty, "."
 	// or ".." components. No symbolic link is followed on it.
 	Path string
@@ -61,6 +64,9 @@ func (d Dest) below() string {
 func (d Dest) Check() error {
 	if d.Root == "" {
 		return errors.New("mail root is empty")
+	}
+	if d.Fixed != "" && !strings.HasPrefix(d.Root, strings.TrimSuffix(d.Fixed, "/")+"/") {
+		return fmt.Errorf("mail root %q is not below %q", d.Root, d.Fixed)
 	}
 	if strings.Count(d.Path, "/") >= pathDepth {
 		return fmt.Errorf("mailbox path %q: more than %d components", d.Path, pathDepth)

@@ -37,7 +37,7 @@ func (s *Store) HasFolder(to Dest) (bool, error) {
 	case err == nil:
 		return true, nil
 	case errors.Is(err, ErrNoRoot):
-		return false, err
+		return false, s.maildirs.couldMakeRoot(to, err)
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP), errors.Is(err, unix.EXDEV):
 		return false, nil
 	}
@@ -71,7 +71,8 @@ func (s *Store) CanMakeFolder(to Dest) (bool, error) {
 	case err == nil:
 		return can, nil
 	case errors.Is(err, ErrNoRoot):
-		return false, err
+		err = s.maildirs.couldMakeRoot(to, err)
+		return err == nil, err
 	case errors.Is(err, ErrFolderLimit), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP),
 		errors.Is(err, unix.EXDEV):
 		return false, nil

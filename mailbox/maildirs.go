@@ -47,8 +47,9 @@ func (m *maildirs) open(ctx context.Context, to Dest) (md durable.Maildir, first
 		return md, false, nil
 	case err == nil:
 		m.Leave(md)
-	case errors.Is(err, ErrNoRoot):
+	case errors.Is(err, ErrNoRoot) && to.Fixed == "":
 		return durable.NoMaildir, false, err
+	case errors.Is(err, ErrNoRoot): // it is made
 	case !errors.Is(err, unix.ENOENT):
 		return durable.NoMaildir, false, notMaildir(to, err)
 	}

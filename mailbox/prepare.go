@@ -86,20 +86,18 @@ var noStep = step{fd: -1}
 
 // build opens the directories on the way one by one, making the missing, and then the three
 // inside the Maildir. The chain it returns, complete or not, is the caller's to close; it
-// begins with the root.
+// begins with the root, or with the fixed part above it.
 func (m *maildirs) build(ctx context.Context, to Dest) (chain []step, md durable.Maildir, err error) {
 	md = durable.NoMaildir
-	err = m.As(to.Owner, func() error {
-		root, err := m.rootToBuildIn(to.Root)
-		if err == nil {
-			chain = append(chain, root)
-		}
+	var missing []string
+	err = m.As(to.Owner, func() (err error) {
+		chain, missing, err = m.approach(to)
 		return err
 	})
 	if err != nil {
-		return nil, durable.NoMaildir, err
+		return chain, durable.NoMaildir, err
 	}
-	id, err := m.Identify(chain[0].fd)
+	id, err := m.Identify(chain[len(chain)-1].fd)
 	if err != nil {
 		return chain, durable.NoMaildir, fmt.Errorf("stat mail root %s: %w", to.Root, err)
 	}
@@ -108,12 +106,18 @@ func (m *maildirs) build(ctx context.Context, to Dest) (chain []step, md durable
 	}
 	defer m.slots.Release(id.Device)
 	err = m.As(to.Owner, func() (err error) {
+		if chain, err = m.makeRoot(chain, missing); err != nil {
+			return err
+		}
 		if chain, err = m.descend(ctx, chain, to); err != nil {
 			return err
 		}
 		md, err = m.complete(chain[len(chain)-1], to.Owner)
 		return err
 	})
+	if errors.Is(err, ErrNoRoot) {
+		return chain, durable.NoMaildir, err
+	}
 	if err != nil {
 		return chain, durable.NoMaildir, noMailbox(to, err)
 	}

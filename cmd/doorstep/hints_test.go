@@ -75,13 +75,48 @@ func TestUnreadableConfiguration(t *testing.T) {
 	}
 }
 
+// TestNewHome: the home of an account that has had no mail yet is made, with the directory of its domain, and lookup says
+// beforehand what will come of it.
+func TestNewHome(t *testing.T) {
+	for home, reply := range map[string]string{
+		"mail/bob": "250", "mail/example.org/bob": "250", "lost/bob": "451 4.2.0", "mail/lost/bob": "451 4.2.0", "mail/file": "451",
+	} {
+		t.Run(home, func(t *testing.T) {
+			dir := place(t)
+			if err := os.WriteFile(filepath.Join(dir, "mail/file"), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			configuration := strings.Replace(plainConfig(""), `"mail/{domain}/{local}/Maildir"`, `"{home}/Maildir"`, 1)
+			for user, home := range map[string]string{"alice": "mail/alice", "bob": home} {
+				address := `address = "` + user + `@example.org"`
+				configuration = strings.Replace(configuration, address, address+"\nhome = \""+filepath.Join(dir, home)+`"`, 1)
+			}
+			serveConfig(t, dir, configuration)
+			out, errs, _ := doorstep(t, dir, "lookup", "-c", "doorstep.toml", "bob@example.org")
+			if !strings.Contains(out+errs, reply) {
+				t.Errorf("lookup: %s%s, want %s", out, errs, reply)
+			}
+			c := session(t, dir)
+			c.say("MAIL FROM:<a@src.example>", "250 2.1.0")
+			c.say("RCPT TO:<bob@example.org>", "250")
+			c.say("DATA", "354")
+			c.say(message("x")+".", reply)
+			c.say("QUIT", "221")
+			files, err := filepath.Glob(filepath.Join(dir, home, "Maildir/new/*"))
+			if err != nil || (len(files) == 1) != (reply == "250") {
+				t.Errorf("%d messages in %s, %v", len(files), home, err)
+			}
+		})
+	}
+}
+
 // TestMissingHome: that one account has no home is not said of the whole store.
 func TestMissingHome(t *testing.T) {
 	dir := place(t)
 	configuration := strings.Replace(plainConfig(""), `"mail/{domain}/{local}/Maildir"`, `"{home}/Maildir"`, 1)
 	for _, user := range []string{"alice", "bob"} {
 		address := `address = "` + user + `@example.org"`
-		configuration = strings.Replace(configuration, address, address+"\nhome = \""+filepath.Join(dir, user)+`"`, 1)
+		configuration = strings.Replace(configuration, address, address+"\nhome = \""+filepath.Join(dir, "lost", user)+`"`, 1)
 	}
 	s := serveConfig(t, dir, configuration)
 	c := session(t, dir)

@@ -13,6 +13,7 @@ import (
 	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/cmd/internal/columns"
 	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/lmtp"
@@ -116,8 +117,23 @@ func lookup(ctx context.Context, c *config.Config, text string) (*lookupResult, 
 	}
 	for _, action := range decision.Actions {
 		result.Mailboxes = append(result.Mailboxes, mailboxOf(ctx, agent.Store, action))
+		result.tellMissingHome(agent, action)
 	}
 	return result, nil
+}
+
+// tellMissingHome says of an account whose home directory neither is there nor will be made that its mail waits, which
+// RCPT does not ask.
+func (r *lookupResult) tellMissingHome(agent *delivery.Agent, action route.Action) {
+	dest := action.Dest()
+	if dest.Fixed == "" || !r.Accepted {
+		return
+	}
+	if err := agent.Store.Reachable(dest); err != nil {
+		err = agent.Router.ReplyFor(action, err)
+		r.Accepted, r.Reply = false, lmtp.RcptReply(err).String()
+		r.Steps = append(r.Steps, lookupStep{"maildir", address.Shown(action.For().Account.Address), err.Error()})
+	}
 }
 
 // mailboxOf is the place to which mail goes by an action, and how full it is.

@@ -23,10 +23,30 @@ func (l Layout) Dest(a *directory.Account) (mailbox.Dest, error) {
 	if err != nil {
 		return mailbox.Dest{}, err
 	}
+	dest := below(root, template, a)
 	if a.Mailbox != "" {
-		return ownPath(root, a)
+		if dest, err = ownPath(root, a); err != nil {
+			return mailbox.Dest{}, err
+		}
 	}
-	return below(root, template, a)
+	if strings.HasPrefix(string(l), "{home}") && dest.Root == a.Home {
+		dest.Fixed = aboveHome(a)
+	}
+	return dest, nil
+}
+
+// aboveHome returns the part of the path of a home directory that must already exist. The rest is made, as that of a
+// store path is: the home itself, and the directory of its domain where that is above it.
+func aboveHome(a *directory.Account) string {
+	above, name := path.Split(a.Home)
+	above = path.Clean(above)
+	if name == "" {
+		return "" // the root directory is nobody's home
+	}
+	if domain := path.Base(above); domain == a.Key.Domain || domain == address.DomainUnicode(a.Key.Domain) {
+		above = path.Dir(above)
+	}
+	return above
 }
 
 // root returns the part of the path that must already exist, and the template of the rest.
@@ -50,7 +70,7 @@ func (l Layout) root(a *directory.Account) (root, template string, err error) {
 }
 
 // errNoHome says that it is one account that is not there, not the store of all.
-var errNoHome = errors.New("its home directory does not exist: make it, or correct the account's home")
+var errNoHome = errors.New("its home directory does not exist and cannot be made here: make it, or correct its path")
 
 // missingHome says of a missing mail root that it is the home directory of the account, where it is.
 func missingHome(a *directory.Account, dest mailbox.Dest, err error) error {
@@ -81,13 +101,13 @@ func ownPath(root string, a *directory.Account) (mailbox.Dest, error) {
 var errLayout = errors.New("needs to be absolute, with {local} or {home} in it")
 
 // below fills in the part of the path that names the account.
-func below(root, template string, a *directory.Account) (mailbox.Dest, error) {
+func below(root, template string, a *directory.Account) mailbox.Dest {
 	filled := strings.Trim(fill(template, a), "/")
 	if filled == "" {
 		// The home directory itself is the Maildir: it is the one part that must be there.
 		filled, root = path.Base(root), path.Dir(root)
 	}
-	return mailbox.Dest{Root: root, Path: filled}, nil
+	return mailbox.Dest{Root: root, Path: filled}
 }
 
 // fill puts the account's names in the place of {domain} and {local}. It goes over the

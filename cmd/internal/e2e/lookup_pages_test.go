@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -105,10 +106,15 @@ func TestLDAPExamples(t *testing.T) {
 }
 
 func TestSystemExamples(t *testing.T) {
-	dir := t.TempDir()
-	passwd := filepath.Join(dir, "passwd")
-	if err := os.WriteFile(passwd, []byte("root:x:0:0:root:/root:/bin/bash\nalice:x:1000:1000::/srv/home/alice:/bin/sh\noff:x:1001:1001::/home/off:/usr/sbin/nologin\n"), 0o600); err != nil {
+	dir := peer.Dir(t) // alice may pass
+	passwd, homes := filepath.Join(dir, "passwd"), filepath.Join(dir, "home")
+	if err := errors.Join(os.Mkdir(homes, 0o755), os.Mkdir(filepath.Join(homes, "alice"), 0o755)); err != nil {
 		t.Fatal(err)
 	}
-	runLookups(t, "system.md", dir, "/etc/passwd", passwd)
+	accounts := "root:x:0:0:root:/root:/bin/bash\nalice:x:1000:1000::" + homes + "/alice:/bin/sh\n" +
+		"off:x:1001:1001::/home/off:/usr/sbin/nologin\n"
+	if err := os.WriteFile(passwd, []byte(accounts), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	runLookups(t, "system.md", dir, "/etc/passwd", passwd, "/srv/home", homes)
 }
