@@ -1,7 +1,6 @@
 package lmtp
 
 import (
-	"context"
 	"encoding/base64"
 	"errors"
 	"slices"
@@ -20,26 +19,6 @@ const (
 	// three at least.
 	maxAuthFailures = 3
 )
-
-// An Authenticator finds out who clients are (RFC 4422). Its methods are called from many
-// sessions at once.
-type Authenticator interface {
-	// Mechanisms are the names of those offered to a session as it is now, the strongest first.
-	// None means that AUTH is not offered.
-	Mechanisms(s *Session) []string
-	// Begin begins an exchange by one of them. ctx is that of the server's work.
-	Begin(ctx context.Context, s *Session, mechanism string) Exchange
-}
-
-// An Exchange is the server's side of one authentication.
-type Exchange interface {
-	// Next takes a response, nil where the client sent no initial one, and gives the next
-	// challenge, or says that the client is who it claims to be. An *Error is the answer to the
-	// client, 535 5.7.8 for wrong credentials; any other error is temporary.
-	Next(response []byte) (challenge []byte, done bool, err error)
-	// Identity is who the client is, never "", once Next has said done.
-	Identity() string
-}
 
 var (
 	replyAuthenticated = Reply{Code: 235, Enhanced: "2.7.0", Text: "welcome"}
@@ -203,4 +182,23 @@ func (c *conn) mailAuth(_ *Envelope, p parameter) Reply {
 		return badArgument("AUTH takes a mailbox in xtext, or <>")
 	}
 	return Reply{}
+}
+
+// showAuth leaves nothing of the argument of AUTH but the mechanism, if it is one.
+func (c *conn) showAuth(args string) string {
+	name, _, initial := strings.Cut(args, " ")
+	switch {
+	case !slices.Contains(c.mechanisms(), wire.Upper(name)):
+		return "(not shown)"
+	case initial:
+		return wire.Upper(name) + " (not shown)"
+	}
+	return wire.Upper(name)
+}
+
+// responds tells of a line of an authentication, which is never shown.
+func (c *conn) responds() {
+	if hook := c.server.Hooks.Command; hook != nil {
+		hook(c.session, c.verb, "(response not shown)")
+	}
 }

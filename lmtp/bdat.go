@@ -8,10 +8,6 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
 )
 
-// binaryMIME is the BODY of a message that must come by BDAT and be kept octet by octet
-// (RFC 3030 §3).
-const binaryMIME = "BINARYMIME"
-
 // maxEmptyChunks is how many chunks without an octet may follow one another.
 const maxEmptyChunks = 100
 
@@ -183,13 +179,6 @@ func (c *conn) refuseChunk(b chunk, r Reply) error {
 		return r.then(c)
 	}
 	return nil
-}
-
-// fail makes the transaction one that can only be ended: by the last chunk, RSET or a hello.
-func (c *conn) fail(why error) {
-	c.logRefusal(why, "command", "BDAT", "transaction", c.tx.envelope.ID)
-	c.drop(why)
-	c.state = stateFailed
 }
 
 // skipChunk reads the octets of a chunk for nobody. They must have come within a time that is set once: an

@@ -3,6 +3,7 @@ package lmtp
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -99,55 +100,6 @@ func (c *conn) refuse(r Reply) {
 	}
 }
 
-// serve runs the session from its greeting to its end.
-func (c *conn) serve() {
-	c.log.Debug("session begins")
-	if hook := c.server.Hooks.Begin; hook != nil {
-		hook(c.session)
-	}
-	if hook := c.server.Hooks.End; hook != nil {
-		defer func() { hook(c.session) }()
-	}
-	defer c.in.Release()
-	defer c.abort(nil)
-	err := c.run()
-	switch {
-	case errors.Is(err, errHangUp) || isGone(err):
-		c.log.Debug("session ends", "reason", err)
-	default:
-		c.log.Info("session broken off", "reason", err)
-	}
-}
-
-// run is the session from its greeting on. A panic in it is its error: one session must never end the
-// server.
-func (c *conn) run() error {
-	err := guard.Call(c.answer)
-	if p := (*guard.Panic)(nil); errors.As(err, &p) {
-		guard.Report(c.log, "session", err)
-		c.write(replyBroken)
-	}
-	if flushed := c.out.Flush(); err == nil {
-		err = flushed
-	}
-	return err
-}
-
-// answer gives the greeting and then answers commands.
-func (c *conn) answer() error {
-	if c.server.ImplicitTLS {
-		if err := c.handshake(); err != nil {
-			return err
-		}
-	}
-	c.write(c.greeting())
-	for {
-		if err := c.step(); err != nil {
-			return err
-		}
-	}
-}
-
 // write adds a reply to those pending. It is the only way from a Reply to the client.
 func (c *conn) write(r Reply) {
 	c.replies(r)
@@ -157,28 +109,6 @@ func (c *conn) write(r Reply) {
 // greeting opens a session (RFC 5321 §4.3.1).
 func (c *conn) greeting() Reply {
 	return Reply{Code: 220, Text: c.server.Hostname + " " + c.server.Protocol.String() + " Doorstep ready"}
-}
-
-// step reads one command line, answers it, and does what it leads to.
-func (c *conn) step() error {
-	line, err := c.await(c.in.ReadCommand)
-	var reply Reply
-	if err == nil {
-		reply = c.dispatch(line)
-	} else {
-		reply = c.unreadable(err)
-	}
-	reply = c.budget(reply)
-	if reply.Code != 0 {
-		c.write(reply)
-	}
-	if c.out.Err() != nil {
-		return c.out.Err()
-	}
-	if reply.then != nil {
-		return reply.then(c)
-	}
-	return nil
 }
 
 // unreadable answers a line that could not be read, or ends the session without a word.
@@ -358,4 +288,19 @@ func (c *conn) context() context.Context { return c.server.work }
 // logger names the session and its peer in each line.
 func (c *conn) logger() *slog.Logger {
 	return c.server.Log.With("session", c.session.ID, "peer", c.session.PeerName())
+}
+
+// lastWords is how long a session may take to answer for its recipients once it is cut.
+const lastWords = 2 * time.Second
+
+// isGone reports whether err only says that the peer went away.
+func isGone(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe)
+}
+
+// replies tells of a reply, unless the client is gone.
+func (c *conn) replies(r Reply) {
+	if hook := c.server.Hooks.Reply; hook != nil && c.out.Err() == nil {
+		hook(c.session, c.verb, r)
+	}
 }

@@ -3,6 +3,7 @@ package lmtp
 import (
 	"errors"
 	"io"
+	"os"
 	"time"
 
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
@@ -68,4 +69,43 @@ func (t *content) checkLineEnds(bareLF, bareCR bool) {
 	case bareCR && t.c.server.RefuseBareCR:
 		t.err = errBareCR
 	}
+}
+
+// binaryMIME is the BODY of a message that must come by BDAT and be kept octet by octet
+// (RFC 3030 §3).
+const binaryMIME = "BINARYMIME"
+
+// fail makes the transaction one that can only be ended: by the last chunk, RSET or a hello.
+func (c *conn) fail(why error) {
+	c.logRefusal(why, "command", "BDAT", "transaction", c.tx.envelope.ID)
+	c.drop(why)
+	c.state = stateFailed
+}
+
+// noRecipient answers content for which there is nobody to answer: 503 by RFC 2033 §4.2,
+// and 554 over ESMTP by RFC 5321 §3.3.
+func (c *conn) noRecipient() Reply {
+	if c.session.Protocol == ESMTP {
+		return replyNoRcptSMTP
+	}
+	return replyNoRcpt
+}
+
+// lostData ends a session that broke off in the middle of content: what comes next on the
+// connection would be content too.
+func (c *conn) lostData(err error) error {
+	log := c.log
+	if c.tx.envelope != nil { // else it was a chunk out of sequence
+		log = log.With("transaction", c.tx.envelope.ID)
+	}
+	log.Info("content lost", "error", err)
+	switch {
+	case errors.Is(err, errTooMuch):
+		c.write(replyTooMuch)
+	case errors.Is(err, os.ErrDeadlineExceeded) && c.wasInterrupted():
+		c.write(replyShutdown)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		c.write(c.timedOut())
+	}
+	return err
 }

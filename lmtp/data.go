@@ -1,11 +1,10 @@
 package lmtp
 
 import (
-	"errors"
-	"os"
-
 	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
 )
+
+var replyData = Reply{Code: 354, Text: "send the message, end with a line of one dot", then: (*conn).receiveData}
 
 // data asks for the content (RFC 5321 §4.1.1.4). Without a recipient there is nobody to
 // answer for (RFC 2033 §4.2).
@@ -25,15 +24,6 @@ func (c *conn) data(string) Reply {
 	return replyData
 }
 
-// noRecipient answers content for which there is nobody to answer: 503 by RFC 2033 §4.2,
-// and 554 over ESMTP by RFC 5321 §3.3.
-func (c *conn) noRecipient() Reply {
-	if c.session.Protocol == ESMTP {
-		return replyNoRcptSMTP
-	}
-	return replyNoRcpt
-}
-
 // receiveData reads content to its end, whatever becomes of it on the way: what follows a
 // message that we cannot take must not be mistaken for commands.
 func (c *conn) receiveData() error {
@@ -51,23 +41,4 @@ func (c *conn) receiveData() error {
 	}
 	t.checkLineEnds(dots.BareLF, dots.BareCR)
 	return c.finish(t.err)
-}
-
-// lostData ends a session that broke off in the middle of content: what comes next on the
-// connection would be content too.
-func (c *conn) lostData(err error) error {
-	log := c.log
-	if c.tx.envelope != nil { // else it was a chunk out of sequence
-		log = log.With("transaction", c.tx.envelope.ID)
-	}
-	log.Info("content lost", "error", err)
-	switch {
-	case errors.Is(err, errTooMuch):
-		c.write(replyTooMuch)
-	case errors.Is(err, os.ErrDeadlineExceeded) && c.wasInterrupted():
-		c.write(replyShutdown)
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		c.write(c.timedOut())
-	}
-	return err
 }

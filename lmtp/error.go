@@ -1,6 +1,10 @@
 package lmtp
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"strconv"
+)
 
 // An Error is a refusal with everything the client and the log need: the basic reply code,
 // the enhanced status code (RFC 3463), a text that is safe to send, and the cause.
@@ -45,3 +49,18 @@ func RuleOf(err error) string {
 
 // Temporary reports whether the client may try again later.
 func (e *Error) Temporary() bool { return e.Code < 500 }
+
+// knownError gives the *Error that err is or wraps, or nil where there is none that could be
+// a refusal.
+func knownError(err error) *Error {
+	if e := (*Error)(nil); errors.As(err, &e) && e != nil && e.Code >= 400 && e.Code <= 599 {
+		return e
+	}
+	return nil
+}
+
+// TooLarge refuses a message of more octets than are taken (RFC 1870 §6.1).
+func TooLarge(limit int64) *Error {
+	text := "message larger than " + strconv.FormatInt(limit, 10) + " octets"
+	return &Error{Code: 552, Enhanced: "5.3.4", Text: text, Rule: "message_size"}
+}

@@ -1,9 +1,11 @@
 package lmtp
 
 import (
+	"fmt"
 	"strconv"
 
 	"github.com/doorstep-mail/doorstep/lmtp/address"
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
 
 // maxLogged bounds what one log line quotes of a client, in octets before they are escaped.
@@ -32,4 +34,15 @@ func syntaxRule(r Reply) string {
 		return "message_size"
 	}
 	return "syntax"
+}
+
+// logRefusal writes a refusal to the log: one that says nothing of itself is our defect or
+// trouble, the others are ordinary.
+func (c *conn) logRefusal(err error, args ...any) {
+	guard.Report(c.log.With(args...), "handler", err)
+	if known := knownError(err); known != nil {
+		c.log.Debug("refused", append(args, "reply", strconv.Itoa(known.Code)+" "+known.Enhanced, "rule", RuleOf(err), "error", err)...)
+		return
+	}
+	c.log.Error("refused for an unexpected error", append(args, "error", fmt.Sprint(err))...) // Sprint bears a nil *Error
 }

@@ -154,9 +154,3 @@ func (c *conn) limitsArgument() string {
 	}
 	return limits
 }
-
-// TooLarge refuses a message of more octets than are taken (RFC 1870 §6.1).
-func TooLarge(limit int64) *Error {
-	text := "message larger than " + strconv.FormatInt(limit, 10) + " octets"
-	return &Error{Code: 552, Enhanced: "5.3.4", Text: text, Rule: "message_size"}
-}

@@ -9,21 +9,6 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
 )
 
-// An Origin is what a trusted peer says of the client that it speaks for, by XCLIENT or
-// XFORWARD. It is for logs and the comment in a trace field: whatever it says, it grants
-// nothing. "" and the zero values mean that the peer does not know.
-type Origin struct {
-	Name     string     // host name
-	Addr     netip.Addr // address
-	Port     string     // its port, in decimal
-	Protocol string     // "SMTP", "ESMTP", …
-	Hello    string     // what the client said in its HELO, EHLO or LHLO
-	Login    string     // who it logged in as
-	Ident    string     // the message's name in the peer's own log
-	Source   string     // "LOCAL" or "REMOTE"
-	Session  string     // the session's name in the peer's own log
-}
-
 // An attribute is a row of the table of what XCLIENT and XFORWARD take.
 type attribute struct {
 	name  string

@@ -3,8 +3,6 @@ package lmtp
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
@@ -169,13 +167,9 @@ func sameOutcome(err error, n int) <-chan error {
 	return outcomes
 }
 
-// logRefusal writes a refusal to the log: one that says nothing of itself is our defect or
-// trouble, the others are ordinary.
-func (c *conn) logRefusal(err error, args ...any) {
-	guard.Report(c.log.With(args...), "handler", err)
-	if known := knownError(err); known != nil {
-		c.log.Debug("refused", append(args, "reply", strconv.Itoa(known.Code)+" "+known.Enhanced, "rule", RuleOf(err), "error", err)...)
-		return
+// received tells of a message that has come.
+func (c *conn) received() {
+	if hook := c.server.Hooks.Content; hook != nil {
+		hook(c.session, c.tx.content.size)
 	}
-	c.log.Error("refused for an unexpected error", append(args, "error", fmt.Sprint(err))...) // Sprint bears a nil *Error
 }

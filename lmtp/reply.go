@@ -37,7 +37,6 @@ var (
 	replyRcpt      = Reply{Code: 250, Enhanced: "2.1.5", Text: "recipient ok"}
 	replyOK        = Reply{Code: 250, Enhanced: "2.0.0", Text: "ok"}
 	replyVrfy      = Reply{Code: 252, Enhanced: "2.0.0", Text: "send mail to it to find out"}
-	replyData      = Reply{Code: 354, Text: "send the message, end with a line of one dot", then: (*conn).receiveData}
 	replyQuit      = Reply{Code: 221, Enhanced: "2.0.0", Text: "bye", then: hangUp}
 	replyShutdown  = Reply{Code: 421, Enhanced: "4.3.2", Text: "shutting down, try again soon", then: hangUp}
 	replyBusy      = Reply{Code: 421, Enhanced: "4.3.2", Text: "too many connections, try again later", then: hangUp}
@@ -100,15 +99,6 @@ func RcptReply(err error) Reply {
 		return refusal(err, "")
 	}
 	return replyRcpt
-}
-
-// knownError gives the *Error that err is or wraps, or nil where there is none that could be
-// a refusal.
-func knownError(err error) *Error {
-	if e := (*Error)(nil); errors.As(err, &e) && e != nil && e.Code >= 400 && e.Code <= 599 {
-		return e
-	}
-	return nil
 }
 
 // hangUp ends the session behind a reply.

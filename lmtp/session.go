@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/base32"
 	"net"
+	"net/netip"
 	"strconv"
 )
 
@@ -129,4 +130,19 @@ func newSessionID() string {
 	var b [8]byte
 	rand.Read(b[:]) // never fails: crypto/rand ends the program where there is no randomness
 	return idEncoding.EncodeToString(b[:])
+}
+
+// An Origin is what a trusted peer says of the client that it speaks for, by XCLIENT or
+// XFORWARD. It is for logs and the comment in a trace field: whatever it says, it grants
+// nothing. "" and the zero values mean that the peer does not know.
+type Origin struct {
+	Name     string     // host name
+	Addr     netip.Addr // address
+	Port     string     // its port, in decimal
+	Protocol string     // "SMTP", "ESMTP", …
+	Hello    string     // what the client said in its HELO, EHLO or LHLO
+	Login    string     // who it logged in as
+	Ident    string     // the message's name in the peer's own log
+	Source   string     // "LOCAL" or "REMOTE"
+	Session  string     // the session's name in the peer's own log
 }

@@ -2,38 +2,9 @@ package lmtp
 
 import (
 	"bytes"
+	"strconv"
 
 	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
-)
-
-// A state is where a session stands (RFC 5321 §4.1.4).
-type state int
-
-const (
-	stateGreeted state = iota // before LHLO or EHLO
-	stateReady                // no transaction
-	stateMail                 // after MAIL, without an accepted recipient
-	stateRcpt                 // with at least one
-	stateChunk                // after BDAT (RFC 3030)
-	stateFailed               // after a BDAT that failed: the rest of its chunks may be coming
-)
-
-// states is a set of states.
-type states uint
-
-func in(list ...state) states {
-	var set states
-	for _, s := range list {
-		set |= 1 << s
-	}
-	return set
-}
-
-func (set states) has(s state) bool { return set&(1<<s) != 0 }
-
-var (
-	always        = in(stateGreeted, stateReady, stateMail, stateRcpt, stateChunk, stateFailed)
-	inTransaction = in(stateMail, stateRcpt)
 )
 
 // arguments says what may follow a verb.
@@ -142,3 +113,26 @@ func findVerb(name []byte) *verb {
 }
 
 func notOffered(*conn, string) Reply { return replyNotOffered }
+
+// begins tells of a command that has come; v is nil for what is none.
+func (c *conn) begins(v *verb, line []byte, args string) {
+	c.verb = VerbUnknown
+	if v != nil {
+		c.verb = v.name
+	}
+	hook := c.server.Hooks.Command
+	if hook == nil {
+		return
+	}
+	switch {
+	case v == nil:
+		// It may be the password of a client that did not notice that AUTH was refused, or a line of
+		// a message behind a refused DATA.
+		args = "(" + strconv.Itoa(len(line)) + " octets)"
+	case v.name == "AUTH":
+		args = c.showAuth(args)
+	case !v.shown:
+		args = ""
+	}
+	hook(c.session, c.verb, args)
+}

@@ -1,0 +1,23 @@
+package lmtp
+
+import "context"
+
+// An Authenticator finds out who clients are (RFC 4422). Its methods are called from many
+// sessions at once.
+type Authenticator interface {
+	// Mechanisms are the names of those offered to a session as it is now, the strongest first.
+	// None means that AUTH is not offered.
+	Mechanisms(s *Session) []string
+	// Begin begins an exchange by one of them. ctx is that of the server's work.
+	Begin(ctx context.Context, s *Session, mechanism string) Exchange
+}
+
+// An Exchange is the server's side of one authentication.
+type Exchange interface {
+	// Next takes a response, nil where the client sent no initial one, and gives the next
+	// challenge, or says that the client is who it claims to be. An *Error is the answer to the
+	// client, 535 5.7.8 for wrong credentials; any other error is temporary.
+	Next(response []byte) (challenge []byte, done bool, err error)
+	// Identity is who the client is, never "", once Next has said done.
+	Identity() string
+}
