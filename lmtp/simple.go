@@ -44,19 +44,14 @@ func hasValue(s, keyword string) bool {
 	return ok && wire.EqualFold(word, keyword)
 }
 
-// help lists what there is (RFC 5321 §4.1.1.8).
+// help lists the verbs that this session may use (RFC 5321 §4.1.1.8).
 func (c *conn) help(string) Reply {
-	c.count.idleCommands++
-	hello := "LHLO"
-	if c.session.Protocol == ESMTP {
-		hello = "EHLO HELO"
+	c.idleCommands++
+	var names []string
+	for _, v := range verbs {
+		if v.offered == nil || v.offered(c) {
+			names = append(names, v.name)
+		}
 	}
-	text := hello + " MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT"
-	if c.offersSTARTTLS() {
-		text += " STARTTLS"
-	}
-	if c.offersAuth() {
-		text += " AUTH"
-	}
-	return Reply{Code: 214, Enhanced: "2.0.0", Text: text}
+	return Reply{Code: 214, Enhanced: "2.0.0", Text: strings.Join(names, " ")}
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,15 +33,19 @@ func manCommand() *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		root := cmd.Root()
 		root.DisableAutoGenTag = true
+		built, err := buildDate()
+		if err != nil {
+			return cli.Failed(err, "unset it, or set it to what date +%s prints")
+		}
 		if len(args) == 0 {
-			page, err := manPage(root)
+			page, err := manPage(root, built)
 			if err != nil {
 				return cli.Failed(err, "")
 			}
 			_, err = cmd.OutOrStdout().Write(page)
 			return err
 		}
-		if err := writeMan(root, args[0]); err != nil {
+		if err := writeMan(root, args[0], built); err != nil {
 			return cli.Failed(fmt.Errorf("write man pages: %w", err), "give a directory in which you may write")
 		}
 		return nil
@@ -49,28 +54,29 @@ func manCommand() *cobra.Command {
 }
 
 // writeMan writes all pages.
-func writeMan(root *cobra.Command, dir string) error {
+func writeMan(root *cobra.Command, dir string, built time.Time) error {
 	for _, section := range []string{"man1", "man5", "man8"} {
 		if err := os.MkdirAll(filepath.Join(dir, section), 0o755); err != nil {
 			return err
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, "man5", "doorstep.toml.5"), []byte(config.Man(manSource(), buildDate())), 0o644); err != nil {
+	page := []byte(config.Man(manSource(), built))
+	if err := os.WriteFile(filepath.Join(dir, "man5", "doorstep.toml.5"), page, 0o644); err != nil {
 		return err
 	}
-	return writeManTree(root, dir)
+	return writeManTree(root, dir, built)
 }
 
-func writeManTree(cmd *cobra.Command, dir string) error {
+func writeManTree(cmd *cobra.Command, dir string, built time.Time) error {
 	for _, below := range cmd.Commands() {
 		if !below.IsAvailableCommand() || below.IsAdditionalHelpTopicCommand() {
 			continue
 		}
-		if err := writeManTree(below, dir); err != nil {
+		if err := writeManTree(below, dir, built); err != nil {
 			return err
 		}
 	}
-	page, err := manPage(cmd)
+	page, err := manPage(cmd, built)
 	if err != nil {
 		return err
 	}
@@ -84,8 +90,7 @@ var reference = regexp.MustCompile(`doorstep-([a-z]+)\(1\)`)
 
 // manPage is the page of a verb. Where it names others it says their sections, which cobra takes to
 // be its own.
-func manPage(cmd *cobra.Command) ([]byte, error) {
-	built := buildDate()
+func manPage(cmd *cobra.Command, built time.Time) ([]byte, error) {
 	cmd.InitDefaultHelpFlag()
 	var page bytes.Buffer
 	header := &doc.GenManHeader{Section: "1", Source: manSource(), Manual: "Doorstep", Date: &built}
@@ -108,8 +113,19 @@ func manSection(verb string) string {
 
 func manSource() string { return "Doorstep " + cli.Version }
 
-// buildDate is the date on the pages. A fixed one keeps them the same from build to build
-// (reproducible-builds.org, SOURCE_DATE_EPOCH).
-func buildDate() time.Time {
-	return time.Date(2026, time.November, 1, 0, 0, 0, 0, time.UTC)
+// buildDate is the date on the pages: SOURCE_DATE_EPOCH, which keeps them the same from build to build
+// (reproducible-builds.org), or today.
+func buildDate() (time.Time, error) {
+	epoch := os.Getenv("SOURCE_DATE_EPOCH")
+	if epoch == "" {
+		return time.Now().UTC(), nil
+	}
+	seconds, err := strconv.ParseInt(epoch, 10, 64)
+	if err != nil || seconds < 0 || seconds > lastEpoch {
+		return time.Time{}, fmt.Errorf("SOURCE_DATE_EPOCH is %q, no number of seconds since 1970", epoch)
+	}
+	return time.Unix(seconds, 0).UTC(), nil
 }
+
+// lastEpoch is the end of the year 9999: dates have four digits for the year.
+const lastEpoch = 253402300799
