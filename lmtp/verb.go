@@ -25,6 +25,7 @@ type verb struct {
 	before needs // what the listener may require of a session, and this does not wait for
 
 	offered func(*conn) bool // nil: always; elsewhere 502
+	listed  func(*conn) bool // whether HELP names what is offered; nil: always
 	shown   bool             // whether hooks see the argument
 }
 
@@ -40,24 +41,24 @@ var verbs = [...]verb{
 	{name: "QUIT", states: always, args: noArgument, run: (*conn).quit, before: needNothing},
 	{name: "VRFY", states: always, args: oneArgument, run: (*conn).vrfy},
 	{name: "HELP", states: always, args: anyArgument, run: (*conn).help},
-	{name: "LHLO", states: always, args: anyArgument, run: (*conn).lhlo, before: needTLS | needAuth, shown: true},
-	{name: "EHLO", states: always, args: anyArgument, run: (*conn).ehlo, before: needTLS | needAuth, shown: true},
-	{name: "HELO", states: always, args: anyArgument, run: (*conn).helo, before: needAuth, shown: true},
+	{name: "LHLO", states: always, args: anyArgument, run: (*conn).lhlo, listed: (*conn).speaksLMTP, before: needTLS | needAuth, shown: true},
+	{name: "EHLO", states: always, args: anyArgument, run: (*conn).ehlo, listed: (*conn).speaksESMTP, before: needTLS | needAuth, shown: true},
+	{name: "HELO", states: always, args: anyArgument, run: (*conn).helo, listed: (*conn).speaksESMTP, before: needAuth, shown: true},
 
-	{name: "XCLIENT", states: in(stateGreeted, stateReady), args: oneArgument, run: (*conn).xclient, offered: (*conn).speaksForOthers, shown: true},
-	{name: "XFORWARD", states: in(stateReady), args: oneArgument, run: (*conn).xforward, offered: (*conn).speaksForOthers, shown: true},
+	{name: "XCLIENT", states: in(stateGreeted, stateReady), args: oneArgument, run: (*conn).xclient, offered: (*conn).speaksForOthers, listed: (*conn).trusted, shown: true},
+	{name: "XFORWARD", states: in(stateReady), args: oneArgument, run: (*conn).xforward, offered: (*conn).speaksForOthers, listed: (*conn).trusted, shown: true},
 
-	{name: "STARTTLS", states: in(stateReady), args: noArgument, run: (*conn).starttls, before: needTLS | needAuth, offered: (*conn).knowsSTARTTLS}, // RFC 3207
-	{name: "AUTH", states: in(stateReady), args: oneArgument, run: (*conn).auth, before: needAuth, offered: (*conn).knowsAuth},                      // RFC 4954
+	{name: "STARTTLS", states: in(stateReady), args: noArgument, run: (*conn).starttls, before: needTLS | needAuth, offered: (*conn).knowsSTARTTLS, listed: (*conn).offersSTARTTLS}, // RFC 3207
+	{name: "AUTH", states: in(stateReady), args: oneArgument, run: (*conn).auth, before: needAuth, offered: (*conn).knowsAuth, listed: (*conn).offersAuth},                          // RFC 4954
 
-	{name: "EXPN", states: always, args: anyArgument, run: notOffered}, // would list members to whoever asks
-	{name: "ETRN", states: always, args: anyArgument, run: notOffered}, // RFC 1985: there is no queue to run
-	{name: "ATRN", states: always, args: anyArgument, run: notOffered}, // RFC 2645: nor to hand over
-	{name: "TURN", states: always, args: anyArgument, run: notOffered}, // RFC 5321 appendix F.1: unsafe
-	{name: "SEND", states: always, args: anyArgument, run: notOffered}, // RFC 5321 appendix F.6: to terminals
-	{name: "SOML", states: always, args: anyArgument, run: notOffered},
-	{name: "SAML", states: always, args: anyArgument, run: notOffered},
-	{name: "BURL", states: always, args: anyArgument, run: notOffered}, // RFC 4468: for submission only
+	{name: "EXPN", states: always, args: anyArgument, run: notOffered, listed: never}, // would list members to whoever asks
+	{name: "ETRN", states: always, args: anyArgument, run: notOffered, listed: never}, // RFC 1985: there is no queue to run
+	{name: "ATRN", states: always, args: anyArgument, run: notOffered, listed: never}, // RFC 2645: nor to hand over
+	{name: "TURN", states: always, args: anyArgument, run: notOffered, listed: never}, // RFC 5321 appendix F.1: unsafe
+	{name: "SEND", states: always, args: anyArgument, run: notOffered, listed: never}, // RFC 5321 appendix F.6: to terminals
+	{name: "SOML", states: always, args: anyArgument, run: notOffered, listed: never},
+	{name: "SAML", states: always, args: anyArgument, run: notOffered, listed: never},
+	{name: "BURL", states: always, args: anyArgument, run: notOffered, listed: never}, // RFC 4468: for submission only
 }
 
 // longestVerb bounds what is looked up.
@@ -113,6 +114,12 @@ func findVerb(name []byte) *verb {
 }
 
 func notOffered(*conn, string) Reply { return replyNotOffered }
+
+func never(*conn) bool { return false }
+
+func (c *conn) speaksLMTP() bool { return c.session.Protocol == LMTP }
+
+func (c *conn) speaksESMTP() bool { return c.session.Protocol == ESMTP }
 
 // begins tells of a command that has come; v is nil for what is none.
 func (c *conn) begins(v *verb, line []byte, args string) {
