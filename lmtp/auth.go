@@ -31,24 +31,24 @@ var (
 )
 
 // mechanisms are what is offered now.
-func (c *conn) mechanisms() []string {
-	if c.server.Auth == nil {
+func (o offer) mechanisms() []string {
+	if o.server.Auth == nil {
 		return nil
 	}
-	return c.server.Auth.Mechanisms(c.session)
+	return o.server.Auth.Mechanisms(o.session)
 }
 
 // offersAuth: not before what must come first. Postfix complains of mechanisms offered before
 // STARTTLS if it knows none of them.
-func (c *conn) offersAuth() bool { return c.lacks(needAuth).Code == 0 && len(c.mechanisms()) > 0 }
+func (o offer) offersAuth() bool { return o.lacks(needAuth).Code == 0 && len(o.mechanisms()) > 0 }
 
 // knowsAuth: what must come first is then the answer.
-func (c *conn) knowsAuth() bool {
-	return c.server.Auth != nil && c.lacks(needAuth).Code != 0 || c.offersAuth()
+func (o offer) knowsAuth() bool {
+	return o.server.Auth != nil && o.lacks(needAuth).Code != 0 || o.offersAuth()
 }
 
 // authArgument is the argument of the AUTH keyword.
-func (c *conn) authArgument() string { return strings.Join(c.mechanisms(), " ") }
+func (o offer) authArgument() string { return strings.Join(o.mechanisms(), " ") }
 
 // auth authenticates the client (RFC 4954 §4).
 //
@@ -62,7 +62,7 @@ func (c *conn) auth(args string) Reply {
 	case c.count.authFailures >= maxAuthFailures:
 		c.log.Warn("session refused", "limit", "authentications", "value", maxAuthFailures)
 		return replyAuthTooOften
-	case !slices.Contains(c.mechanisms(), name):
+	case !slices.Contains(c.offer().mechanisms(), name):
 		return replyMechanism
 	}
 	var response []byte
@@ -173,7 +173,7 @@ func (c *conn) refuseAuth(mechanism string, err error) Reply {
 // mailAuth takes who submitted the message first, as the client has it (RFC 4954 §5). We trust
 // nobody's word for that, which makes it <>, and hand the message on to nobody who could ask: so
 // it is checked and forgotten.
-func (c *conn) mailAuth(_ *Envelope, p parameter) Reply {
+func (o offer) mailAuth(_ *Envelope, p parameter) Reply {
 	mailbox, err := address.DecodeXtext(p.value)
 	if err == nil && p.hasValue && mailbox != "<>" {
 		_, err = address.Parse(mailbox)
@@ -188,7 +188,7 @@ func (c *conn) mailAuth(_ *Envelope, p parameter) Reply {
 func (c *conn) showAuth(args string) string {
 	name, _, initial := strings.Cut(args, " ")
 	switch {
-	case !slices.Contains(c.mechanisms(), wire.Upper(name)):
+	case !slices.Contains(c.offer().mechanisms(), wire.Upper(name)):
 		return "(not shown)"
 	case initial:
 		return wire.Upper(name) + " (not shown)"

@@ -35,7 +35,7 @@ func (c *conn) bdat(args string) Reply {
 	if n/abuseFactor > c.server.MaxMessageSize {
 		return replyTooMuch
 	}
-	b := chunk{size: n, last: marked && wire.EqualFold(marker, "LAST"), refused: c.lacks(0)}
+	b := chunk{size: n, last: marked && wire.EqualFold(marker, "LAST"), refused: c.offer().lacks(0)}
 	if marked && !b.last {
 		b.refused = badArgument("the only word behind the size is LAST")
 	}

@@ -9,8 +9,8 @@ import (
 // An extension is a row of the hello reply.
 type extension struct {
 	keyword string
-	args    func(*conn) string // nil: none
-	offered func(*conn) bool   // nil: always
+	args    func(offer) string // nil: none
+	offered func(offer) bool   // nil: always
 }
 
 // extensions is what the hello reply offers, in the order it is listed (RFC 5321 §4.1.1.1).
@@ -20,19 +20,19 @@ var extensions = [...]extension{
 	{keyword: "ENHANCEDSTATUSCODES"}, // RFC 2034; required by RFC 2033 §5
 	{keyword: "8BITMIME"},            // RFC 6152; required by SMTPUTF8
 	{keyword: "SMTPUTF8"},            // RFC 6531
-	{keyword: "SIZE", args: (*conn).sizeArgument},
+	{keyword: "SIZE", args: offer.sizeArgument},
 	{keyword: "CHUNKING"}, // RFC 3030
-	{keyword: "BINARYMIME", offered: (*conn).offersBinary},
-	{keyword: "STARTTLS", offered: (*conn).offersSTARTTLS},                     // RFC 3207
-	{keyword: "AUTH", args: (*conn).authArgument, offered: (*conn).offersAuth}, // RFC 4954
-	{keyword: "REQUIRETLS", offered: (*conn).offersRequireTLS},                 // RFC 8689
-	{keyword: "LIMITS", args: (*conn).limitsArgument},                          // RFC 9422
-	{keyword: "RRVS", offered: (*conn).offersRRVS},                             // RFC 7293
-	{keyword: "MT-PRIORITY", offered: (*conn).offersPriority},                  // RFC 6710
-	{keyword: "PRDR", offered: (*conn).offersPRDR},                             // draft-hall-prdr-00
-	{keyword: "IGNOREQUOTA", offered: (*conn).offersIgnoreQuota},               // Cyrus
-	{keyword: "XFORWARD", args: (*conn).xforwardArgument, offered: (*conn).trusted},
-	{keyword: "XCLIENT", args: (*conn).xclientArgument, offered: (*conn).trusted},
+	{keyword: "BINARYMIME", offered: offer.offersBinary},
+	{keyword: "STARTTLS", offered: offer.offersSTARTTLS},                   // RFC 3207
+	{keyword: "AUTH", args: offer.authArgument, offered: offer.offersAuth}, // RFC 4954
+	{keyword: "REQUIRETLS", offered: offer.offersRequireTLS},               // RFC 8689
+	{keyword: "LIMITS", args: offer.limitsArgument},                        // RFC 9422
+	{keyword: "RRVS", offered: offer.offersRRVS},                           // RFC 7293
+	{keyword: "MT-PRIORITY", offered: offer.offersPriority},                // RFC 6710
+	{keyword: "PRDR", offered: offer.offersPRDR},                           // draft-hall-prdr-00
+	{keyword: "IGNOREQUOTA", offered: offer.offersIgnoreQuota},             // Cyrus
+	{keyword: "XFORWARD", args: offer.xforwardArgument, offered: offer.trusted},
+	{keyword: "XCLIENT", args: offer.xclientArgument, offered: offer.trusted},
 	{keyword: "HELP"}, // RFC 5321 §4.1.1.1: a verb that is not mandatory is listed
 }
 
@@ -82,20 +82,21 @@ func (c *conn) hello(args string, extended bool) Reply {
 	if !extended {
 		return Reply{Code: 250, Text: c.session.Hostname}
 	}
-	return Reply{Code: 250, Text: c.offer()}
+	return Reply{Code: 250, Text: c.helloText()}
 }
 
-// offer is the text of the hello reply.
-func (c *conn) offer() string {
+// helloText is the text of the hello reply.
+func (c *conn) helloText() string {
+	offer := c.offer()
 	var text strings.Builder
 	text.WriteString(c.session.Hostname)
 	for _, e := range extensions {
-		if e.offered != nil && !e.offered(c) {
+		if e.offered != nil && !e.offered(offer) {
 			continue
 		}
 		text.WriteString("\n" + e.keyword)
 		if e.args != nil {
-			text.WriteString(" " + e.args(c))
+			text.WriteString(" " + e.args(offer))
 		}
 	}
 	return text.String()

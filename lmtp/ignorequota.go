@@ -5,7 +5,7 @@ package lmtp
 // can fill mailboxes without end, so it is for trusted peers, and is listed for nobody else.
 
 // rcptIgnoreQuota has no value.
-func (c *conn) rcptIgnoreQuota(r *Recipient, p parameter) Reply {
+func (o offer) rcptIgnoreQuota(r *Recipient, p parameter) Reply {
 	if p.hasValue {
 		return badArgument("IGNOREQUOTA takes no value")
 	}
@@ -13,4 +13,4 @@ func (c *conn) rcptIgnoreQuota(r *Recipient, p parameter) Reply {
 	return Reply{}
 }
 
-func (c *conn) offersIgnoreQuota() bool { return c.session.Protocol == LMTP && c.session.Trusted }
+func (o offer) offersIgnoreQuota() bool { return o.session.Protocol == LMTP && o.session.Trusted }

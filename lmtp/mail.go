@@ -12,13 +12,13 @@ import (
 
 // mailParams is the parameter table of MAIL.
 var mailParams = []param[Envelope]{
-	{keyword: "SIZE", apply: (*conn).mailSize},                                                              // RFC 1870
-	{keyword: "BODY", apply: (*conn).mailBody},                                                              // RFC 6152, RFC 3030
-	{keyword: "SMTPUTF8", apply: (*conn).mailSMTPUTF8},                                                      // RFC 6531
-	{keyword: "MT-PRIORITY", apply: (*conn).mailPriority, offered: (*conn).offersPriority, syntax: "5.5.2"}, // RFC 6710
-	{keyword: "PRDR", apply: (*conn).mailPRDR, offered: (*conn).offersPRDR},
-	{keyword: "AUTH", apply: (*conn).mailAuth, offered: (*conn).offersAuth},                   // RFC 4954 §5
-	{keyword: "REQUIRETLS", apply: (*conn).mailRequireTLS, offered: (*conn).offersRequireTLS}, // RFC 8689 §4
+	{keyword: "SIZE", apply: offer.mailSize},                                                            // RFC 1870
+	{keyword: "BODY", apply: offer.mailBody},                                                            // RFC 6152, RFC 3030
+	{keyword: "SMTPUTF8", apply: offer.mailSMTPUTF8},                                                    // RFC 6531
+	{keyword: "MT-PRIORITY", apply: offer.mailPriority, offered: offer.offersPriority, syntax: "5.5.2"}, // RFC 6710
+	{keyword: "PRDR", apply: offer.mailPRDR, offered: offer.offersPRDR},
+	{keyword: "AUTH", apply: offer.mailAuth, offered: offer.offersAuth},                   // RFC 4954 §5
+	{keyword: "REQUIRETLS", apply: offer.mailRequireTLS, offered: offer.offersRequireTLS}, // RFC 8689 §4
 }
 
 // mail begins a transaction.
@@ -41,7 +41,7 @@ func (c *conn) mail(args string) Reply {
 		return c.refuseArgument("MAIL", args, refused, nil)
 	}
 	env := &Envelope{Origin: origin}
-	if refused := applyParams(c, mailParams, params, env); refused.Code != 0 {
+	if refused := applyParams(c.offer(), mailParams, params, env); refused.Code != 0 {
 		return c.refuseArgument("MAIL", args, refused, nil)
 	}
 	from, err := c.parser(env).ReversePath(path)
@@ -103,13 +103,13 @@ func pathAndParams(room []parameter, args, prefix, enhanced string) (path string
 
 // mailSize: size-value = 1*20DIGIT. A number too large for us is too large a message
 // (RFC 1870 §6.1); the real size is counted when it comes, and never taken from here (§6.4).
-func (c *conn) mailSize(env *Envelope, p parameter) Reply {
+func (o offer) mailSize(env *Envelope, p parameter) Reply {
 	if !wire.IsDigits(p.value) || len(p.value) > 20 {
 		return badArgument("SIZE takes a number of octets")
 	}
 	size, err := strconv.ParseInt(p.value, 10, 64)
-	if err != nil || size > c.server.MaxMessageSize {
-		return refusal(TooLarge(c.server.MaxMessageSize), "")
+	if err != nil || size > o.server.MaxMessageSize {
+		return refusal(TooLarge(o.server.MaxMessageSize), "")
 	}
 	env.Size = size
 	return Reply{}
@@ -117,22 +117,22 @@ func (c *conn) mailSize(env *Envelope, p parameter) Reply {
 
 // mailBody takes what the client says of the content. Nothing depends on it: all eight bits
 // are kept either way (RFC 6152 §3).
-func (c *conn) mailBody(env *Envelope, p parameter) Reply {
+func (o offer) mailBody(env *Envelope, p parameter) Reply {
 	env.Body = wire.Upper(p.value)
 	switch {
 	case env.Body == "7BIT", env.Body == "8BITMIME":
 		return Reply{}
-	case env.Body == binaryMIME && c.offersBinary():
+	case env.Body == binaryMIME && o.offersBinary():
 		return Reply{}
 	}
 	return badArgument("BODY is not one that is offered")
 }
 
 // offersBinary: BINARYMIME is offered where every octet is kept to the mailbox.
-func (c *conn) offersBinary() bool { return c.server.BinaryMIME }
+func (o offer) offersBinary() bool { return o.server.BinaryMIME }
 
 // mailSMTPUTF8 has no value (RFC 6531 §3.4).
-func (c *conn) mailSMTPUTF8(env *Envelope, p parameter) Reply {
+func (o offer) mailSMTPUTF8(env *Envelope, p parameter) Reply {
 	if p.hasValue {
 		return badArgument("SMTPUTF8 takes no value")
 	}
@@ -141,16 +141,16 @@ func (c *conn) mailSMTPUTF8(env *Envelope, p parameter) Reply {
 }
 
 // sizeArgument is the argument of the SIZE keyword.
-func (c *conn) sizeArgument() string {
-	return strconv.FormatInt(c.server.MaxMessageSize, 10)
+func (o offer) sizeArgument() string {
+	return strconv.FormatInt(o.server.MaxMessageSize, 10)
 }
 
 // limitsArgument is the argument of the LIMITS keyword: only what is really enforced, and
 // counted as RFC 9422 §3 says.
-func (c *conn) limitsArgument() string {
-	limits := "RCPTMAX=" + strconv.Itoa(c.server.MaxRecipients)
-	if c.server.MaxTransactions > 0 {
-		limits += " MAILMAX=" + strconv.Itoa(c.server.MaxTransactions)
+func (o offer) limitsArgument() string {
+	limits := "RCPTMAX=" + strconv.Itoa(o.server.MaxRecipients)
+	if o.server.MaxTransactions > 0 {
+		limits += " MAILMAX=" + strconv.Itoa(o.server.MaxTransactions)
 	}
 	return limits
 }

@@ -17,11 +17,11 @@ type parameter struct {
 type param[T any] struct {
 	keyword string
 	// apply takes the value. The zero Reply is success.
-	apply func(c *conn, into *T, p parameter) Reply
+	apply func(o offer, into *T, p parameter) Reply
 	// syntax is the enhanced code for a value that is repeated; "" is the usual 5.5.4.
 	syntax string
 	// offered says whether the extension is; nil: always. Else the keyword is unknown.
-	offered func(*conn) bool
+	offered func(offer) bool
 }
 
 // maxParams bounds the parameters of one command; there are fewer keywords than this.
@@ -78,10 +78,10 @@ func isValue(s string) bool {
 
 // applyParams understands params by their table. A repeated keyword is an error: which one
 // counts would be anybody's guess (RFC 5321 §4.1.1.11).
-func applyParams[T any](c *conn, table []param[T], params []parameter, into *T) Reply {
+func applyParams[T any](o offer, table []param[T], params []parameter, into *T) Reply {
 	for i, p := range params {
 		row := findParam(table, p.keyword)
-		if row == nil || !c.session.Extended || row.offered != nil && !row.offered(c) {
+		if row == nil || !o.session.Extended || row.offered != nil && !row.offered(o) {
 			return unknownParam(p.keyword)
 		}
 		for _, earlier := range params[:i] {
@@ -93,7 +93,7 @@ func applyParams[T any](c *conn, table []param[T], params []parameter, into *T) 
 				return repeated
 			}
 		}
-		if refused := row.apply(c, into, p); refused.Code != 0 {
+		if refused := row.apply(o, into, p); refused.Code != 0 {
 			return refused
 		}
 	}

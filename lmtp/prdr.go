@@ -4,7 +4,7 @@ package lmtp
 // behind the content 353, then a reply for each accepted recipient, then one for the whole.
 
 // mailPRDR takes the wish for them.
-func (c *conn) mailPRDR(env *Envelope, p parameter) Reply {
+func (o offer) mailPRDR(env *Envelope, p parameter) Reply {
 	if p.hasValue {
 		return badArgument("PRDR takes no value")
 	}
@@ -12,7 +12,7 @@ func (c *conn) mailPRDR(env *Envelope, p parameter) Reply {
 	return Reply{}
 }
 
-func (c *conn) offersPRDR() bool { return c.session.Protocol == ESMTP }
+func (o offer) offersPRDR() bool { return o.session.Protocol == ESMTP }
 
 var (
 	replyPRDR = Reply{Code: 353, Text: "a reply for each recipient follows"}

@@ -7,7 +7,7 @@ import "strconv"
 // the usual.
 //
 //	priority-value = (["-"] NZDIGIT) / "0"
-func (c *conn) mailPriority(env *Envelope, p parameter) Reply {
+func (o offer) mailPriority(env *Envelope, p parameter) Reply {
 	if !isPriority(p.value) {
 		return Reply{Code: 501, Enhanced: "5.5.2", Text: "MT-PRIORITY takes a number from -9 to 9"}
 	}
@@ -16,7 +16,7 @@ func (c *conn) mailPriority(env *Envelope, p parameter) Reply {
 		return badArgument("bad priority") // isPriority has seen to it that there is none
 	}
 	env.HasPriority = true
-	if env.Priority = n; n > 0 && !c.session.Trusted {
+	if env.Priority = n; n > 0 && !o.session.Trusted {
 		env.Priority = 0
 		env.lowered = true
 	}
@@ -37,4 +37,4 @@ func isPriority(s string) bool {
 // first in the text (RFC 6710 §4.1).
 var replyLowered = Reply{Code: 250, Enhanced: "2.3.6", Text: "0 is the priority of the message"}
 
-func (c *conn) offersPriority() bool { return c.server.MTPriority }
+func (o offer) offersPriority() bool { return o.server.MTPriority }

@@ -9,8 +9,8 @@ import (
 
 // rcptParams is the parameter table of RCPT.
 var rcptParams = []param[Recipient]{
-	{keyword: "RRVS", apply: (*conn).rcptRRVS, offered: (*conn).offersRRVS}, // RFC 7293
-	{keyword: "IGNOREQUOTA", apply: (*conn).rcptIgnoreQuota, offered: (*conn).offersIgnoreQuota},
+	{keyword: "RRVS", apply: offer.rcptRRVS, offered: offer.offersRRVS}, // RFC 7293
+	{keyword: "IGNOREQUOTA", apply: offer.rcptIgnoreQuota, offered: offer.offersIgnoreQuota},
 }
 
 // rcpt adds a recipient.
@@ -33,7 +33,7 @@ func (c *conn) rcpt(args string) Reply {
 	}
 	c.tx.rcpt = Recipient{}
 	rcpt := &c.tx.rcpt
-	if refused := applyParams(c, rcptParams, params, rcpt); refused.Code != 0 {
+	if refused := applyParams(c.offer(), rcptParams, params, rcpt); refused.Code != 0 {
 		return c.refuseArgument("RCPT", args, refused, nil)
 	}
 	to, err := c.parser(c.tx.envelope).ForwardPath(path)

@@ -21,14 +21,14 @@ var (
 
 // lacks is the answer to a command that may come before the given needs only, in a session that
 // does not meet another; the zero Reply where it meets them all.
-func (c *conn) lacks(before needs) Reply {
-	s := c.session
+func (o offer) lacks(before needs) Reply {
+	s := o.session
 	switch {
-	case c.server.RequireTLS && s.TLS == nil && before&needTLS == 0:
+	case o.server.RequireTLS && s.TLS == nil && before&needTLS == 0:
 		return replyNeedsTLS
-	case c.server.RequireCertificate && s.TLS != nil && len(s.TLS.VerifiedChains) == 0 && before&needCertificate == 0:
+	case o.server.RequireCertificate && s.TLS != nil && len(s.TLS.VerifiedChains) == 0 && before&needCertificate == 0:
 		return replyNeedsCertificate
-	case c.server.RequireAuth && s.Identity == "" && before&needAuth == 0:
+	case o.server.RequireAuth && s.Identity == "" && before&needAuth == 0:
 		return replyNeedsAuth
 	}
 	return Reply{}

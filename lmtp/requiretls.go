@@ -1,11 +1,11 @@
 package lmtp
 
 // offersRequireTLS: only under TLS (RFC 8689 §2).
-func (c *conn) offersRequireTLS() bool { return c.session.TLS != nil }
+func (o offer) offersRequireTLS() bool { return o.session.TLS != nil }
 
 // mailRequireTLS takes the mark of a message that must not travel without TLS (RFC 8689 §4).
 // It has come by TLS, and goes no further.
-func (c *conn) mailRequireTLS(env *Envelope, p parameter) Reply {
+func (o offer) mailRequireTLS(env *Envelope, p parameter) Reply {
 	if p.hasValue {
 		return badArgument("REQUIRETLS takes no value")
 	}

@@ -15,7 +15,7 @@ import (
 //
 // What is behind the semicolon tells relays what to do where the next hop has no RRVS, and
 // this is the last.
-func (c *conn) rcptRRVS(r *Recipient, p parameter) Reply {
+func (o offer) rcptRRVS(r *Recipient, p parameter) Reply {
 	stamp, action, marked := strings.Cut(p.value, ";")
 	since, ok := parseDateTime(stamp)
 	if !ok || marked && !wire.EqualFold(action, "C") && !wire.EqualFold(action, "R") {
@@ -25,7 +25,7 @@ func (c *conn) rcptRRVS(r *Recipient, p parameter) Reply {
 	return Reply{}
 }
 
-func (c *conn) offersRRVS() bool { return c.server.RRVS }
+func (o offer) offersRRVS() bool { return o.server.RRVS }
 
 // dateTime is the date-time of RFC 3339 §5.6 without a fraction of a second: the date and
 // the time to the minute, the second, the zone.

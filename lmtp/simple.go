@@ -49,7 +49,7 @@ func (c *conn) help(string) Reply {
 	c.count.idleCommands++
 	var names []string
 	for _, v := range helpTable {
-		if (v.offered == nil || v.offered(c)) && (v.listed == nil || v.listed(c)) {
+		if (v.offered == nil || v.offered(c.offer())) && (v.listed == nil || v.listed(c.offer())) {
 			names = append(names, v.name)
 		}
 	}

@@ -22,10 +22,10 @@ var (
 )
 
 // knowsSTARTTLS: never on Unix sockets, where the kernel keeps others from listening.
-func (c *conn) knowsSTARTTLS() bool { return c.server.TLS != nil && !c.session.Unix }
+func (o offer) knowsSTARTTLS() bool { return o.server.TLS != nil && !o.session.Unix }
 
 // offersSTARTTLS: not again under TLS (RFC 3207 §4.2).
-func (c *conn) offersSTARTTLS() bool { return c.knowsSTARTTLS() && c.session.TLS == nil }
+func (o offer) offersSTARTTLS() bool { return o.knowsSTARTTLS() && o.session.TLS == nil }
 
 // starttls begins TLS on the connection (RFC 3207).
 func (c *conn) starttls(string) Reply {

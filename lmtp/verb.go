@@ -24,8 +24,8 @@ type verb struct {
 	run    func(c *conn, args string) Reply
 	before needs // what the listener may require of a session, and this does not wait for
 
-	offered func(*conn) bool // nil: always; elsewhere 502
-	listed  func(*conn) bool // whether HELP names what is offered; nil: always
+	offered func(offer) bool // nil: always; elsewhere 502
+	listed  func(offer) bool // whether HELP names what is offered; nil: always
 	shown   bool             // whether hooks see the argument
 }
 
@@ -41,15 +41,15 @@ var verbs = [...]verb{
 	{name: "QUIT", states: always, args: noArgument, run: (*conn).quit, before: needNothing},
 	{name: "VRFY", states: always, args: oneArgument, run: (*conn).vrfy},
 	{name: "HELP", states: always, args: anyArgument, run: (*conn).help},
-	{name: "LHLO", states: always, args: anyArgument, run: (*conn).lhlo, listed: (*conn).speaksLMTP, before: needTLS | needAuth, shown: true},
-	{name: "EHLO", states: always, args: anyArgument, run: (*conn).ehlo, listed: (*conn).speaksESMTP, before: needTLS | needAuth, shown: true},
-	{name: "HELO", states: always, args: anyArgument, run: (*conn).helo, listed: (*conn).speaksESMTP, before: needAuth, shown: true},
+	{name: "LHLO", states: always, args: anyArgument, run: (*conn).lhlo, listed: offer.speaksLMTP, before: needTLS | needAuth, shown: true},
+	{name: "EHLO", states: always, args: anyArgument, run: (*conn).ehlo, listed: offer.speaksESMTP, before: needTLS | needAuth, shown: true},
+	{name: "HELO", states: always, args: anyArgument, run: (*conn).helo, listed: offer.speaksESMTP, before: needAuth, shown: true},
 
-	{name: "XCLIENT", states: in(stateGreeted, stateReady), args: oneArgument, run: (*conn).xclient, offered: (*conn).speaksForOthers, listed: (*conn).trusted, shown: true},
-	{name: "XFORWARD", states: in(stateReady), args: oneArgument, run: (*conn).xforward, offered: (*conn).speaksForOthers, listed: (*conn).trusted, shown: true},
+	{name: "XCLIENT", states: in(stateGreeted, stateReady), args: oneArgument, run: (*conn).xclient, offered: offer.speaksForOthers, listed: offer.trusted, shown: true},
+	{name: "XFORWARD", states: in(stateReady), args: oneArgument, run: (*conn).xforward, offered: offer.speaksForOthers, listed: offer.trusted, shown: true},
 
-	{name: "STARTTLS", states: in(stateReady), args: noArgument, run: (*conn).starttls, before: needTLS | needAuth, offered: (*conn).knowsSTARTTLS, listed: (*conn).offersSTARTTLS}, // RFC 3207
-	{name: "AUTH", states: in(stateReady), args: oneArgument, run: (*conn).auth, before: needAuth, offered: (*conn).knowsAuth, listed: (*conn).offersAuth},                          // RFC 4954
+	{name: "STARTTLS", states: in(stateReady), args: noArgument, run: (*conn).starttls, before: needTLS | needAuth, offered: offer.knowsSTARTTLS, listed: offer.offersSTARTTLS}, // RFC 3207
+	{name: "AUTH", states: in(stateReady), args: oneArgument, run: (*conn).auth, before: needAuth, offered: offer.knowsAuth, listed: offer.offersAuth},                          // RFC 4954
 
 	{name: "EXPN", states: always, args: anyArgument, run: notOffered, listed: never}, // would list members to whoever asks
 	{name: "ETRN", states: always, args: anyArgument, run: notOffered, listed: never}, // RFC 1985: there is no queue to run
@@ -74,10 +74,10 @@ func (c *conn) dispatch(line []byte) Reply {
 		return replyHTTP
 	case v == nil:
 		return replyUnknown
-	case v.offered != nil && !v.offered(c):
+	case v.offered != nil && !v.offered(c.offer()):
 		return replyNotOffered
 	}
-	if tooEarly := c.lacks(v.before); tooEarly.Code != 0 {
+	if tooEarly := c.offer().lacks(v.before); tooEarly.Code != 0 {
 		return tooEarly
 	}
 	switch {
@@ -115,11 +115,11 @@ func findVerb(name []byte) *verb {
 
 func notOffered(*conn, string) Reply { return replyNotOffered }
 
-func never(*conn) bool { return false }
+func never(offer) bool { return false }
 
-func (c *conn) speaksLMTP() bool { return c.session.Protocol == LMTP }
+func (o offer) speaksLMTP() bool { return o.session.Protocol == LMTP }
 
-func (c *conn) speaksESMTP() bool { return c.session.Protocol == ESMTP }
+func (o offer) speaksESMTP() bool { return o.session.Protocol == ESMTP }
 
 // begins tells of a command that has come; v is nil for what is none.
 func (c *conn) begins(v *verb, line []byte, args string) {

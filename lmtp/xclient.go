@@ -37,9 +37,9 @@ func (c *conn) xclient(args string) Reply {
 }
 
 // speaksForOthers: XCLIENT and XFORWARD exist where a peer can be trusted at all.
-func (c *conn) speaksForOthers() bool { return c.server.Trusted != nil }
+func (o offer) speaksForOthers() bool { return o.server.Trusted != nil }
 
 // trusted: they are listed for the peers that may use them.
-func (c *conn) trusted() bool { return c.session.Trusted }
+func (o offer) trusted() bool { return o.session.Trusted }
 
-func (c *conn) xclientArgument() string { return attributeNames(xclientAttributes) }
+func (o offer) xclientArgument() string { return attributeNames(xclientAttributes) }

@@ -25,4 +25,4 @@ func (c *conn) xforward(args string) Reply {
 	return replyOK
 }
 
-func (c *conn) xforwardArgument() string { return attributeNames(xforwardAttributes) }
+func (o offer) xforwardArgument() string { return attributeNames(xforwardAttributes) }
