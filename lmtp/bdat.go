@@ -18,6 +18,7 @@ const minSkipped = 64 << 10
 //
 //	bdat-cmd = "BDAT" SP chunk-size [ SP end-marker ] CRLF
 type chunk struct {
+	c       *conn
 	size    int64
 	last    bool
 	refused Reply // to be given when the octets have been read; Code 0: none
@@ -35,54 +36,54 @@ func (c *conn) bdat(args string) Reply {
 	if n/abuseFactor > c.server.MaxMessageSize {
 		return replyTooMuch
 	}
-	b := chunk{size: n, last: marked && wire.EqualFold(marker, "LAST"), refused: c.offer().lacks(0)}
+	b := chunk{c: c, size: n, last: marked && wire.EqualFold(marker, "LAST"), refused: c.offer().lacks(0)}
 	if marked && !b.last {
 		b.refused = badArgument("the only word behind the size is LAST")
 	}
-	return Reply{then: func(c *conn) error { return c.receiveChunk(b) }}
+	return Reply{then: func(*conn) error { return b.receive() }}
 }
 
-// receiveChunk reads the octets of a chunk and answers it.
-func (c *conn) receiveChunk(b chunk) error {
+// receive reads the octets of a chunk and answers it.
+func (b chunk) receive() error {
 	switch {
 	case b.refused.Code != 0:
-		return c.refuseChunk(b, b.refused)
-	case c.state < stateMail: // RFC 2033 §4.3 is silent here; RFC 3030 §2 has one reply
-		return c.refuseChunk(b, replySequence)
-	case c.state == stateMail:
-		return c.chunkForNobody(b)
-	case c.state == stateFailed:
-		return c.failedChunk(b)
+		return b.refuse(b.refused)
+	case b.c.state < stateMail: // RFC 2033 §4.3 is silent here; RFC 3030 §2 has one reply
+		return b.refuse(replySequence)
+	case b.c.state == stateMail:
+		return b.withoutRecipients()
+	case b.c.state == stateFailed:
+		return b.afterFailure()
 	}
-	return c.takeChunk(b)
+	return b.take()
 }
 
-// takeChunk is a chunk in sequence.
-func (c *conn) takeChunk(b chunk) error {
-	if c.state == stateRcpt {
-		c.beginChunks()
+// take is a chunk in sequence.
+func (b chunk) take() error {
+	if b.c.state == stateRcpt {
+		b.c.beginChunks()
 	}
-	t := &c.tx.content
+	t := &b.c.tx.content
 	if b.size > 0 {
 		t.emptyChunks = 0
 	} else if t.emptyChunks++; t.emptyChunks > maxEmptyChunks {
-		c.log.Info("session ended", "limit", "empty_chunks", "value", maxEmptyChunks)
-		c.write(replyTooMany)
+		b.c.log.Info("session ended", "limit", "empty_chunks", "value", maxEmptyChunks)
+		b.c.write(replyTooMany)
 		return errHangUp
 	}
-	if err := c.readChunk(b, t.writeChunk); err != nil {
+	if err := b.read(t.writeChunk); err != nil {
 		return err
 	}
 	if b.last {
 		t.endChunks()
-		return c.finish(t.err)
+		return b.c.finish(t.err)
 	}
 	if t.err != nil {
-		c.fail(t.err)
-		c.write(refusal(t.err, c.tx.envelope.ID))
+		b.c.fail(t.err)
+		b.c.write(refusal(t.err, b.c.tx.envelope.ID))
 		return nil
 	}
-	c.write(Reply{Code: 250, Enhanced: "2.0.0", Text: strconv.FormatInt(b.size, 10) + " octets"})
+	b.c.write(Reply{Code: 250, Enhanced: "2.0.0", Text: strconv.FormatInt(b.size, 10) + " octets"})
 	return nil
 }
 
@@ -115,95 +116,95 @@ func (t *content) endChunks() {
 
 // mayNotSkip ends a session that sends more for nobody than a client can have sent before it saw a refusal:
 // outside of a transaction one message, and in one the most that is read of any.
-func (c *conn) mayNotSkip(octets int64) bool {
-	most := max(c.server.MaxMessageSize, minSkipped)
-	if c.state >= stateMail {
+func (b chunk) mayNotSkip() bool {
+	most := max(b.c.server.MaxMessageSize, minSkipped)
+	if b.c.state >= stateMail {
 		most *= abuseFactor
 	}
-	c.count.skipped += octets // no overflow: bdat bounds a chunk, and the first beyond the bound is the last
-	if c.count.skipped <= most {
+	b.c.count.skipped += b.size // no overflow: bdat bounds a chunk, and the first beyond the bound is the last
+	if b.c.count.skipped <= most {
 		return false
 	}
-	c.log.Info("session ended", "limit", "skipped_chunks", "value", most)
-	c.write(replyTooMuch)
+	b.c.log.Info("session ended", "limit", "skipped_chunks", "value", most)
+	b.c.write(replyTooMuch)
 	return true
 }
 
-// chunkForNobody is a chunk of a transaction without accepted recipients. LMTP answers the
+// withoutRecipients is a chunk of a transaction without accepted recipients. LMTP answers the
 // last one once for each of them, which is not at all (RFC 2033 §4.3): a client that
 // pipelined it counts on that.
-func (c *conn) chunkForNobody(b chunk) error {
-	if b.last && c.session.Protocol == LMTP {
-		if c.count.idleCommands++; c.count.idleCommands > maxIdleCommands { // it has no reply that would count
-			c.write(c.budget(Reply{}))
+func (b chunk) withoutRecipients() error {
+	if b.last && b.c.session.Protocol == LMTP {
+		if b.c.count.idleCommands++; b.c.count.idleCommands > maxIdleCommands { // it has no reply that would count
+			b.c.write(b.c.budget(Reply{}))
 			return errHangUp
 		}
-		err := c.skipChunk(b)
-		c.abort(nil)
+		err := b.skip()
+		b.c.abort(nil)
 		return err
 	}
-	return c.refuseChunk(b, c.noRecipient())
+	return b.refuse(b.c.noRecipient())
 }
 
-// failedChunk is a chunk behind one that failed: it is read, and its recipients are told so
+// afterFailure is a chunk after one that failed: it is read, and its recipients are told so
 // at the end, which is also the end of the transaction.
-func (c *conn) failedChunk(b chunk) error {
+func (b chunk) afterFailure() error {
 	if !b.last {
-		return c.refuseChunk(b, replySequence)
+		return b.refuse(replySequence)
 	}
-	if err := c.skipChunk(b); err != nil {
+	if err := b.skip(); err != nil {
 		return err
 	}
-	replies := c.tx.accepted
-	if c.session.Protocol == ESMTP {
+	replies := b.c.tx.accepted
+	if b.c.session.Protocol == ESMTP {
 		replies = 1
 	}
 	for range replies {
-		c.write(replySequence)
+		b.c.write(replySequence)
 	}
-	c.abort(nil)
+	b.c.abort(nil)
 	return nil
 }
 
-// refuseChunk reads a chunk and gives one reply. A refused chunk fails its transaction.
-func (c *conn) refuseChunk(b chunk, r Reply) error {
-	if err := c.skipChunk(b); err != nil {
+// refuse reads a chunk and gives one reply. A refused chunk fails its transaction.
+func (b chunk) refuse(r Reply) error {
+	if err := b.skip(); err != nil {
 		return err
 	}
-	if c.state == stateRcpt || c.state == stateChunk {
-		c.fail(errSequence)
+	if b.c.state == stateRcpt || b.c.state == stateChunk {
+		b.c.fail(errSequence)
 	}
-	r = c.budget(r)
-	c.write(r)
+	r = b.c.budget(r)
+	b.c.write(r)
 	if r.then != nil {
-		return r.then(c)
+		return r.then(b.c)
 	}
 	return nil
 }
 
-// skipChunk reads the octets of a chunk for nobody. They must have come within a time that is set once: an
+// skip reads the octets of a chunk for nobody. They must have come within a time that is set once: an
 // octet now and then would keep the session for ever, before it has said who it is.
-func (c *conn) skipChunk(b chunk) error {
-	if c.mayNotSkip(b.size) {
+func (b chunk) skip() error {
+	if b.mayNotSkip() {
 		return errHangUp
 	}
 	switch {
-	case c.state < stateMail:
-		c.tx.wholeBy = time.Now().Add(c.server.DataTimeout)
-		defer func() { c.tx.wholeBy = time.Time{} }()
-	case c.tx.wholeBy.IsZero(): // until the transaction ends
-		c.tx.wholeBy = time.Now().Add(c.server.TransferTimeout)
+	case b.c.state < stateMail:
+		b.c.tx.wholeBy = time.Now().Add(b.c.server.DataTimeout)
+		defer func() { b.c.tx.wholeBy = time.Time{} }()
+	case b.c.tx.wholeBy.IsZero(): // until the transaction ends
+		b.c.tx.wholeBy = time.Now().Add(b.c.server.TransferTimeout)
 	}
-	return c.readChunk(b, func([]byte) {})
+	return b.read(func([]byte) {})
 }
 
-// readChunk reads the octets of a chunk.
-func (c *conn) readChunk(b chunk, take func([]byte)) error {
-	if err := c.in.ReadCount(b.size, take); err != nil {
-		return c.lostData(err)
+// read reads the octets of a chunk.
+func (b chunk) read(take func([]byte)) error {
+	if err := b.c.in.ReadCount(b.size, take); err != nil {
+		return b.c.lostData(err)
 	}
-	if c.tx.content.tooMuch != nil {
-		return c.lostData(c.tx.content.tooMuch)
+	if b.c.tx.content.tooMuch != nil {
+		return b.c.lostData(b.c.tx.content.tooMuch)
 	}
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
-	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
 )
 
 // finish ends a transaction whose content has been read: it is delivered, or refused for
@@ -14,7 +13,7 @@ import (
 func (c *conn) finish(refused error) error {
 	c.received()
 	prdr := c.tx.envelope.PRDR
-	p := &pending{out: &c.out, id: c.tx.envelope.ID, success: c.tx.success, recipients: c.tx.accepted}
+	p := &pending{c: c, id: c.tx.envelope.ID, success: c.tx.success, recipients: c.tx.accepted}
 	ctx, cancel := context.WithTimeout(c.context(), c.server.TransactionTimeout)
 	defer cancel()
 	p.ctx = ctx
@@ -29,11 +28,11 @@ func (c *conn) finish(refused error) error {
 	c.count.idleCommands, c.count.skipped = 0, 0
 	switch {
 	case c.session.Protocol == LMTP:
-		c.answerEach(p)
+		p.answerEach()
 	case prdr:
-		c.answerEachAndAll(p)
+		p.answerEachAndAll()
 	default:
-		c.answerOnce(p)
+		p.answerOnce()
 	}
 	if p.late != nil && errors.Is(p.late, context.DeadlineExceeded) {
 		c.log.Warn("recipients without an outcome", "limit", "transaction_timeout", "value", c.server.TransactionTimeout, "transaction", p.id)
@@ -53,31 +52,31 @@ func (c *conn) commit(ctx context.Context) (outcomes <-chan error) {
 
 // answerEach gives one reply for each recipient, each as soon as it is known
 // (RFC 2033 §4.2, §5). It is the only place that answers LMTP content.
-func (c *conn) answerEach(p *pending) {
+func (p *pending) answerEach() {
 	for range p.recipients {
 		err := p.next()
-		if c.out.Err() != nil {
+		if p.c.out.Err() != nil {
 			return // nobody reads the rest; what has not begun is abandoned with the context
 		}
-		c.write(c.outcomeReply(p, err))
+		p.c.write(p.reply(err))
 	}
 }
 
 // answerOnce gives the one reply of ESMTP (RFC 5321 §4.4). A temporary refusal of one
 // recipient wins: the client then tries again for all, and nobody is bounced for another.
-func (c *conn) answerOnce(p *pending) {
-	answer := c.outcomeReply(p, nil)
+func (p *pending) answerOnce() {
+	answer := p.reply(nil)
 	for range p.recipients {
 		err := p.next()
-		if c.out.Err() != nil {
+		if p.c.out.Err() != nil {
 			return // as in answerEach
 		}
-		r := c.outcomeReply(p, err)
+		r := p.reply(err)
 		if r.Code >= 400 && (answer.Code < 400 || answer.Code >= 500 && r.Code < 500) {
 			answer = r
 		}
 	}
-	c.write(answer)
+	p.c.write(answer)
 }
 
 var (
@@ -88,7 +87,7 @@ var (
 
 // A pending is what a Transaction has yet to say of its recipients.
 type pending struct {
-	out        *wire.ReplyWriter
+	c          *conn
 	ctx        context.Context
 	outcomes   <-chan error
 	recipients int    // how many outcomes there will be
@@ -109,7 +108,7 @@ func (p *pending) next() error {
 		return p.late
 	}
 	if len(p.outcomes) == 0 {
-		if err := p.out.Flush(); err != nil {
+		if err := p.c.out.Flush(); err != nil {
 			return err
 		}
 	}
@@ -138,12 +137,12 @@ func outcome(err error, ok bool) error {
 	return err
 }
 
-// outcomeReply says what became of the copy for one recipient.
-func (c *conn) outcomeReply(p *pending, err error) Reply {
+// reply says what became of the copy for one recipient.
+func (p *pending) reply(err error) Reply {
 	if err == nil {
 		return Reply{Code: 250, Enhanced: "2.0.0", Text: p.success}
 	}
-	c.logRefusal(err, "command", "DATA", "transaction", p.id)
+	p.c.logRefusal(err, "command", "DATA", "transaction", p.id)
 	return refusal(err, p.id)
 }
 

@@ -25,17 +25,17 @@ var (
 // client, above what each recipient was told: Exim takes a failure there for that of those who have
 // the message, and a permanent one even for those to whom it was to be sent again. So it is a
 // success if anybody has the message, and else no worse than the mildest failure.
-func (c *conn) answerEachAndAll(p *pending) {
-	c.write(replyPRDR)
+func (p *pending) answerEachAndAll() {
+	p.c.write(replyPRDR)
 	delivered := false
 	var failed Reply
 	for range p.recipients {
 		err := p.next()
-		if c.out.Err() != nil {
+		if p.c.out.Err() != nil {
 			return // as in answerEach
 		}
-		r := c.outcomeReply(p, err)
-		c.write(r)
+		r := p.reply(err)
+		p.c.write(r)
 		if err == nil {
 			delivered = true
 		} else {
@@ -43,9 +43,9 @@ func (c *conn) answerEachAndAll(p *pending) {
 		}
 	}
 	if delivered || p.recipients == 0 {
-		failed = c.outcomeReply(p, nil)
+		failed = p.reply(nil)
 	}
-	c.write(failed)
+	p.c.write(failed)
 }
 
 // failureOfBoth gives one failure for two, of which a may be none yet. Where their reasons differ it
