@@ -65,7 +65,7 @@ func TestEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &config.Config{
-		Server: config.Server{Hostname: "mail.bücher.example", Postmaster: mail(t, "admin@example.org")},
+		Server: config.Server{Hostname: "mail.xn--bcher-kva.example", Postmaster: mail(t, "admin@example.org")},
 		Listen: []config.Listen{
 			{
 				Network: "unix", Address: here + "/lmtp.sock", Protocol: config.LMTP,

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"os"
 	"strings"
 
@@ -11,7 +12,7 @@ import (
 
 // A Server is what stands at the top of the configuration, outside of tables.
 type Server struct {
-	// Hostname is how the server names itself; by default the machine's name.
+	// Hostname is how the server names itself, in ASCII: A-labels for U-labels. By default it is the machine's name.
 	Hostname string
 	// Postmaster is where <Postmaster> without a domain goes (RFC 5321 §4.1.1.3). The zero Address means that there is
 	// none, of which Load warns.
@@ -22,7 +23,8 @@ var serverSection = table.Section[Server]{
 	Doc: "The server itself.",
 	Keys: []table.Key[Server]{
 		{Name: "hostname", Kind: table.Text("a host name", setHostname), Example: `"mail.example.org"`,
-			Doc: "How the server names itself in greetings and trace fields. Default: the machine's name."},
+			Doc: "How the server names itself in greetings and trace fields, where U-labels stand as A-labels. Default: the " +
+				"machine's name."},
 		{Name: "postmaster", Example: `"postmaster@example.org"`,
 			Kind: table.Parsed("an address", parseAddress, func(s *Server) *address.Address { return &s.Postmaster }),
 			Doc: "The account that takes mail for <Postmaster> without a domain (RFC 5321 §4.5.1). Default: the first " +
@@ -31,10 +33,19 @@ var serverSection = table.Section[Server]{
 }
 
 func setHostname(s *Server, _ *table.Value, name string) error {
-	if _, err := parseDomain(name); err != nil {
+	_, err := parseDomain(name)
+	if problem := (hint.Error{}); errors.As(err, &problem) && problem.Hint == "" {
+		problem.Hint = `write a whole name, such as "mail.example.org"`
+		return problem
+	}
+	if err != nil {
 		return err
 	}
-	s.Hostname = name
+	wire, err := address.WireDomain(name)
+	if err != nil {
+		return err
+	}
+	s.Hostname = wire
 	if !strings.Contains(name, ".") && name != "localhost" {
 		return hint.Warning(hint.Quote(name)+" has no dot: others cannot tell which machine that is",
 			`write the whole name, such as "mail.example.org"`)
@@ -53,11 +64,11 @@ func (s *Server) findHostname(in *table.Input) {
 		in.Add("hostname", "ask for the machine's name: "+err.Error(), write)
 		return
 	}
-	if _, err := address.DomainKey(name); err != nil {
+	if _, err := parseDomain(name); err != nil {
 		in.Add("hostname", "the machine's name "+hint.Quote(name)+" is not a host name", write)
 		return
 	}
-	s.Hostname = name
+	s.Hostname, _ = address.WireDomain(name) // a domain, as parseDomain says
 }
 
 // checkPostmaster checks that the postmaster has a mailbox, or finds one.

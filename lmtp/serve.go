@@ -16,6 +16,9 @@ func (s *Server) Serve(l net.Listener) error {
 	if s.Handler == nil {
 		return errors.New("lmtp: server without a Handler")
 	}
+	if s.broken != nil {
+		return errors.Join(s.broken, l.Close())
+	}
 	if !s.addListener(l) {
 		l.Close()
 		return ErrServerClosed

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
 
@@ -24,7 +26,8 @@ type Server struct {
 	Handler Handler
 	// Protocol is LMTP or ESMTP. [LMTP]
 	Protocol Protocol
-	// Hostname is the name in the greeting and in trace fields. [the machine's name]
+	// Hostname is the name in the greeting and in trace fields: a domain, whose U-labels become A-labels. Serve fails
+	// if it is none. [the machine's name; localhost if that is no domain]
 	Hostname string
 	// MaxMessageSize is the most octets of one message (SIZE, RFC 1870). [50 MiB]
 	MaxMessageSize int64
@@ -102,7 +105,8 @@ type Server struct {
 	// Log gets what sessions have to say. [discarded]
 	Log *slog.Logger
 
-	once sync.Once
+	once   sync.Once
+	broken error // what init found wrong with the fields
 	// work is the context of all deliveries; stop ends it when Shutdown loses patience.
 	work context.Context
 	stop context.CancelFunc
@@ -120,12 +124,7 @@ type Server struct {
 // init fills in the defaults.
 func (s *Server) init() {
 	s.once.Do(func() {
-		if s.Hostname == "" {
-			s.Hostname, _ = os.Hostname()
-		}
-		if s.Hostname == "" {
-			s.Hostname = "localhost"
-		}
+		s.Hostname, s.broken = wireHostname(s.Hostname)
 		s.MaxMessageSize = orDefault(s.MaxMessageSize, 50<<20)
 		s.MaxRecipients = max(orDefault(s.MaxRecipients, 1000), 100)
 		s.MaxConnections = orDefault(s.MaxConnections, 1000)
@@ -142,6 +141,25 @@ func (s *Server) init() {
 		s.conns = make(map[*conn]struct{})
 		s.empty = make(chan struct{})
 	})
+}
+
+// wireHostname returns the name that clients see (RFC 6531 §3.7.1): what is configured, or else the machine's.
+func wireHostname(configured string) (string, error) {
+	if configured != "" {
+		name, err := address.WireDomain(configured)
+		if err != nil {
+			return "localhost", fmt.Errorf("lmtp: Hostname %q: %w", configured, err)
+		}
+		return name, nil
+	}
+	machine, err := os.Hostname()
+	if err == nil {
+		machine, err = address.WireDomain(machine)
+	}
+	if err != nil {
+		return "localhost", nil // a machine may have any name, and is no mistake of the caller's
+	}
+	return machine, nil
 }
 
 func orDefault[T comparable](v, fallback T) T {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strconv"
 	"strings"
 	"time"
 
@@ -93,6 +94,10 @@ func (r *sendRequest) check() error {
 	}
 	if r.wait < 0 {
 		return cli.Usage(fmt.Errorf("send: --wait %v is negative", r.wait), "0 to give up at once")
+	}
+	if _, err := address.WireDomain(r.hello); err != nil {
+		return cli.Usage(fmt.Errorf("send: --hello %s: %w", address.Readable(strconv.Quote(r.hello)), err),
+			"a name such as client.example.org, or an address such as [192.0.2.1]")
 	}
 	if _, _, err := client.ParseTarget(r.server); err != nil {
 		return cli.Usage(fmt.Errorf("send: %w", err), "--server unix:PATH or tcp:HOST:PORT")

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net"
 	"time"
+
+	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
 
 // A Protocol is what is spoken on the connection.
@@ -40,7 +42,8 @@ func (p Protocol) String() string {
 type Options struct {
 	Protocol Protocol
 
-	// Hello is the client's name in LHLO or EHLO; "localhost" when empty.
+	// Hello is the client's name in LHLO or EHLO, a domain or an address literal; U-labels become A-labels (RFC 6531
+	// §3.7.1). Dial and New fail if it is neither. "localhost" when empty.
 	Hello string
 
 	// Timeout bounds each wait: to connect, for a reply, and for a block of content to be
@@ -139,6 +142,10 @@ func (c *Client) hello(ctx context.Context) error {
 	name := c.options.Hello
 	if name == "" {
 		name = "localhost"
+	}
+	name, err := address.WireDomain(name)
+	if err != nil {
+		return fmt.Errorf("name for the hello: %w", err)
 	}
 	hello, err := c.command(ctx, c.options.Protocol.hello(), name)
 	if err != nil {

@@ -127,7 +127,11 @@ func TestHello(t *testing.T) {
 		{"greeting refuses", "S: 421 4.3.2 too many\nX", Options{}, nil, "greeting: server replied 421 4.3.2 too many"},
 		{"greeting of another code", "S: 250 ok\nX", Options{}, nil, "greeting: server replied 250"},
 		{"hello refused", "S: 220 x\nC: LHLO localhost\nS: 500 5.5.1 say EHLO\nX", Options{}, nil, "LHLO: server replied 500 5.5.1 say EHLO"},
-		{"name with a line end", "S: 220 x\nX", Options{Hello: "x\r\nQUIT"}, nil, "control character"},
+		{"name with a line end", "S: 220 x\nX", Options{Hello: "x\r\nQUIT"}, nil, "name for the hello"},
+		{"name with a space", "S: 220 x\nX", Options{Hello: "x y"}, nil, "name for the hello"},
+		{"name in U-labels", "S: 220 x\nC: LHLO xn--bcher-kva.example\nS: 250-x\nS: 250 PIPELINING\nX", Options{Hello: "bücher.example"}, Extensions{"PIPELINING": ""}, ""},
+		{"name in capitals", "S: 220 x\nC: LHLO Me.EXAMPLE\nS: 250-x\nS: 250 PIPELINING\nX", Options{Hello: "Me.EXAMPLE"}, Extensions{"PIPELINING": ""}, ""},
+		{"address literal", "S: 220 x\nC: LHLO [IPv6:::1]\nS: 250-x\nS: 250 PIPELINING\nX", Options{Hello: "[IPv6:::1]"}, Extensions{"PIPELINING": ""}, ""},
 		{"closes", "S: 220 x\nX", Options{}, nil, "LHLO: connection closed by the server"},
 		{"another protocol", "S: HTTP/1.1 400 Bad Request\nX", Options{}, nil, "greeting: reply line"},
 	} {
