@@ -39,6 +39,7 @@ var jsonVerbs = map[string]struct {
 	"mailbox messages": {form: []listedMessage{}, args: []string{"alice@example.org"}},
 	"mailbox quota":    {form: []listedMailbox{}},
 	"mailbox sweep":    {form: []sweptMailbox{}},
+	"mailbox verify":   {form: []verifiedMailbox{}},
 	"reload":           {form: daemon.ReloadReport{}},
 	"send":             {form: loadtest.Report{}, args: []string{"--server", "unix:lmtp", "--to", "alice@example.org", "--count", "3"}},
 	"status":           {form: status.Snapshot{}},

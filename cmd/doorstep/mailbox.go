@@ -21,9 +21,10 @@ import (
 func mailboxCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "mailbox",
-		Short: "List mailboxes, count what they hold, and clean them",
+		Short: "List mailboxes, count what they hold, verify and clean them",
 	}
-	cmd.AddCommand(mailboxListCommand(), mailboxMessagesCommand(), mailboxQuotaCommand(), mailboxSweepCommand())
+	cmd.AddCommand(mailboxListCommand(), mailboxMessagesCommand(), mailboxQuotaCommand(), mailboxSweepCommand(),
+		mailboxVerifyCommand())
 	return cmd
 }
 

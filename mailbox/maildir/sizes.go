@@ -31,8 +31,14 @@ func WithSizes(name string, s Sizes) string {
 const maxSize = 1 << 50
 
 // SizeIn returns what S= says in the name of a file; anybody may have written it.
-func SizeIn(name string) (octets int64, ok bool) {
-	_, rest, ok := strings.Cut(name, ",S=")
+func SizeIn(name string) (octets int64, ok bool) { return sizeField(name, ",S=") }
+
+// CRLFSizeIn returns what W= says in the name of a file; anybody may have written it.
+func CRLFSizeIn(name string) (octets int64, ok bool) { return sizeField(name, ",W=") }
+
+// sizeField returns the number behind a key.
+func sizeField(name, key string) (octets int64, ok bool) {
+	_, rest, ok := strings.Cut(name, key)
 	if !ok {
 		return 0, false
 	}

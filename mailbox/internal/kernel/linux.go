@@ -101,8 +101,9 @@ func (Linux) Stat(dir int, name string) (FileState, error) {
 		err = unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW)
 	}
 	return FileState{
-		Regular: st.Mode&unix.S_IFMT == unix.S_IFREG, Links: uint64(st.Nlink), Size: st.Size, Mode: st.Mode & 0o777,
-		Owner: st.Uid, Modified: time.Unix(st.Mtim.Unix()), Read: time.Unix(st.Atim.Unix()),
+		Regular: st.Mode&unix.S_IFMT == unix.S_IFREG, Type: st.Mode & unix.S_IFMT, Links: uint64(st.Nlink),
+		Size: st.Size, Mode: st.Mode & 0o777, Owner: st.Uid,
+		Modified: time.Unix(st.Mtim.Unix()), Read: time.Unix(st.Atim.Unix()),
 	}, err
 }
 

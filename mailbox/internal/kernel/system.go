@@ -36,6 +36,7 @@ type System interface {
 // A FileState is what stat tells of a file.
 type FileState struct {
 	Regular  bool
+	Type     uint32 // S_IFREG, S_IFDIR, S_IFLNK and so on
 	Links    uint64
 	Size     int64
 	Mode     uint32    // permissions
