@@ -15,6 +15,7 @@ type Limits struct {
 	DeliveriesPerMailbox int // at the same time; others wait
 
 	ConnectionsPerPeer int // open at once from one IPv4 address or IPv6 /64, 0 for any number
+	MinDataRate        int // octets of content a second while connections are scarce, 0 for none
 	Transactions       int // of one session, 0 for any number
 
 	// Folders bounds the folders of a mailbox that may be created by details, and FolderLevels their levels.
@@ -42,6 +43,10 @@ var limitsSection = table.Section[Limits]{
 			Kind: table.Count(0, 1_000_000, func(l *Limits) *int { return &l.ConnectionsPerPeer }),
 			Doc: "Connections open at once from one IPv4 address or one IPv6 network of 64 bits, over all TCP sockets; 0 for " +
 				"no limit. Others are refused with 421."},
+		{Name: "min_data_rate", Default: "500",
+			Kind: table.Count(0, 1_000_000, func(l *Limits) *int { return &l.MinDataRate }),
+			Doc: "Octets of content a second that a client must send while more than 3/4 of the connections are taken; 0 " +
+				"for none. A session that falls 30 seconds behind it is ended with 421."},
 		{Name: "deliveries_per_mailbox", Default: "16",
 			Kind: table.Count(1, 1000, func(l *Limits) *int { return &l.DeliveriesPerMailbox }),
 			Doc: "Deliveries into one mailbox at the same time. More wait for their turn, no longer than " +

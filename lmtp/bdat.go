@@ -194,6 +194,7 @@ func (b chunk) skip() error {
 		defer func() { b.c.tx.wholeBy = time.Time{} }()
 	case b.c.tx.wholeBy.IsZero(): // until the transaction ends
 		b.c.tx.wholeBy = time.Now().Add(b.c.server.TransferTimeout)
+		b.c.beginPace()
 	}
 	return b.read(func([]byte) {})
 }

@@ -37,6 +37,9 @@ type conn struct {
 	dots  wire.DotDecoder
 	count counters
 
+	pace   pace      // of the content that comes
+	readBy time.Time // when the current read must have brought something
+
 	mu          sync.Mutex
 	waiting     bool      // for a command, so that a shutdown may interrupt
 	interrupted bool      // by a shutdown
@@ -85,7 +88,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 	c.log = c.logger()
 	c.verb = VerbConnect
 	c.out = wire.NewReplyWriter(deadlineWriter{c})
-	c.in = wire.NewReader(nc, c.beforeRead)
+	c.in = wire.NewReader(pacedReader{c}, c.beforeRead)
 	return c
 }
 
@@ -175,10 +178,10 @@ func (c *conn) beforeRead() error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.interrupted {
+	if c.interrupted || c.tooSlow() {
 		return os.ErrDeadlineExceeded
 	}
-	return c.net.SetReadDeadline(c.readDeadline())
+	return c.net.SetReadDeadline(c.lookAt(c.readDeadline()))
 }
 
 // readDeadline is when the next read must have brought something. For a command it is set
@@ -209,6 +212,9 @@ func earlier(t, limit time.Time) time.Time {
 func (c *conn) timedOut() Reply {
 	limit, value := "data_timeout", c.server.DataTimeout
 	switch {
+	case c.pace.slow:
+		c.log.Info("session ended", "limit", "min_data_rate", "value", c.server.MinDataRate)
+		return replyIdle
 	case c.state >= stateMail && !c.tx.wholeBy.IsZero() && !time.Now().Before(c.tx.wholeBy):
 		limit, value = "transfer_timeout", c.server.TransferTimeout
 	case !c.commandBy.IsZero():

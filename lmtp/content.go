@@ -36,6 +36,7 @@ type content struct {
 func (c *conn) newContent() *content {
 	c.tx.content = content{c: c}
 	c.tx.wholeBy = time.Now().Add(c.server.TransferTimeout)
+	c.beginPace()
 	return &c.tx.content
 }
 

@@ -62,6 +62,12 @@ type Server struct {
 	// TransferTimeout bounds the time that the whole content of a message may take, however
 	// steadily it comes. [1h]
 	TransferTimeout time.Duration
+	// MinDataRate is how many octets of content a second a client must send while Scarce reports true. A
+	// session that falls 30 seconds behind is ended with 421 4.4.2. [no such rate]
+	MinDataRate int
+	// Scarce reports whether few connections are left; sessions call it at the same time. Without it there is no
+	// MinDataRate.
+	Scarce func() bool
 	// MaxTransactions is the most MAIL commands of one session, announced as MAILMAX of
 	// LIMITS. [no limit]
 	MaxTransactions int

@@ -76,7 +76,7 @@ func (c *conn) handshake() error {
 	c.mu.Lock()
 	c.net = secure
 	c.mu.Unlock()
-	c.in.Restart(secure)
+	c.in.Restart(pacedReader{c})
 
 	state := secure.ConnectionState()
 	if err := verifyClient(config.ClientCAs, &state); err != nil {

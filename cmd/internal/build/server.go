@@ -23,6 +23,7 @@ func Server(c *config.Config, l config.Listen, handler lmtp.Handler, w *observe.
 		IdleTimeout:        c.Limits.IdleTimeout,
 		DataTimeout:        c.Limits.DataTimeout,
 		TransferTimeout:    c.Limits.TransferTimeout,
+		MinDataRate:        c.Limits.MinDataRate,
 		MaxTransactions:    c.Limits.Transactions,
 		Trusted:            trusted,
 		ProxyProtocol:      l.ProxyProtocol,

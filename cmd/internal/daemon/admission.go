@@ -32,6 +32,13 @@ func (g *Admission) Set(limits config.Limits) {
 	g.limit, g.perPeer = limits.Connections, limits.ConnectionsPerPeer
 }
 
+// scarce reports whether more than 3/4 of limits.connections are open: slow senders are no longer waited for.
+func (g *Admission) scarce() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return 4*g.open > 3*g.limit
+}
+
 // admit is the gate for one listener.
 func (g *Admission) admit(l config.Listen) (func(net.Conn) (func(), error), error) {
 	var uids []int

@@ -77,6 +77,40 @@ func TestGateCountsNetworksOfIPv6(t *testing.T) {
 	}
 }
 
+// TestScarce: connections are scarce when more than 3/4 of them are open, also after the limit has changed.
+func TestScarce(t *testing.T) {
+	for limit, most := range map[int]int{1: 0, 2: 1, 3: 2, 4: 3, 10: 7, 1000: 750} {
+		g := &Admission{}
+		g.Set(config.Limits{Connections: limit})
+		var leave func()
+		for open := range limit + 1 {
+			if open > 0 {
+				var err error
+				if leave, err = g.enter(netip.Addr{}, "unix:/lmtp", 0); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got, want := g.scarce(), open > most; got != want {
+				t.Errorf("%d of %d open: scarce %t, want %t", open, limit, got, want)
+			}
+		}
+		g.Set(config.Limits{Connections: 2 * limit})
+		if g.scarce() {
+			t.Errorf("%d of %d open: scarce", limit, 2*limit)
+		}
+		g.Set(config.Limits{Connections: limit})
+		for range limit - most - 1 {
+			leave()
+		}
+		if !g.scarce() {
+			t.Errorf("%d of %d open: not scarce", most+1, limit)
+		}
+		if leave(); g.scarce() {
+			t.Errorf("%d of %d open: scarce", most, limit)
+		}
+	}
+}
+
 func TestGateWithoutPeerLimitKeepsNoPeers(t *testing.T) {
 	g := &Admission{limit: 100}
 	admit, _ := g.admit(config.Listen{Network: "tcp"})

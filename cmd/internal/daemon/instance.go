@@ -76,6 +76,7 @@ func (g *instance) serverFor(d *listener, gate *Admission, w *observe.Observers,
 		if server.Admit, err = gate.admit(l); err != nil {
 			return nil, err
 		}
+		server.Scarce = gate.scarce
 		return server, g.secrets.Secure(server, l)
 	}
 	return nil, nil
