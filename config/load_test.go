@@ -92,7 +92,8 @@ func TestEverything(t *testing.T) {
 		TLS:  config.TLS{Certificate: here + "/cert.pem", Key: here + "/private/key.pem", ClientCA: here + "/clients.pem"},
 		Auth: config.Auth{PasswdFile: here + "/users"},
 		Limits: config.Limits{
-			MessageSize: 1_000_000, Recipients: 100, Connections: 2000, ConnectionsPerPeer: 20, MinDataRate: 1000, Transactions: 100,
+			MessageSize: 1_000_000, Recipients: 100, Connections: 2000, ConnectionsPerPeer: 20, MinDataRate: 1000,
+			Transactions:    100,
 			TransferTimeout: 10 * time.Minute, DeliveriesPerMailbox: 8,
 			IdleTimeout: 90 * time.Minute, DataTimeout: 90 * time.Second,
 			TransactionTimeout: 60*time.Second + 500*time.Millisecond,

@@ -72,7 +72,9 @@ func (m *maildirs) couldMakeRoot(to Dest, absent error) error {
 			return fmt.Errorf("%w: %s leads nowhere", ErrNoRoot, missing[0])
 		}
 		// A file without a name asks for what a directory in there would: rights, a disk that is not full or read-only.
-		fd, err := kernel.Uninterrupted(func() (int, error) { return m.Openat(above.fd, ".", unix.O_TMPFILE|unix.O_WRONLY, 0o600) })
+		fd, err := kernel.Uninterrupted(func() (int, error) {
+			return m.Openat(above.fd, ".", unix.O_TMPFILE|unix.O_WRONLY, 0o600)
+		})
 		if err == nil {
 			m.Shut(fd)
 			return nil

@@ -158,9 +158,20 @@ func TestReloadHangs(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.signal(t, syscall.SIGHUP)
-	silent, err := os.OpenFile(part, os.O_WRONLY, 0) // waits until the server reads
-	if err != nil {
-		t.Fatal(err)
+	opened := make(chan error, 1)
+	var silent *os.File
+	go func() {
+		var err error
+		silent, err = os.OpenFile(part, os.O_WRONLY, 0) // waits until the server reads
+		opened <- err
+	}()
+	select {
+	case err := <-opened:
+		if err != nil {
+			t.Fatal(err)
+		}
+	case <-s.exited:
+		t.Fatal("the server ended at SIGHUP")
 	}
 	defer silent.Close()
 	for _, order := range []string{"reload", "upgrade"} {

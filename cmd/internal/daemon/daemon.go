@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"os/signal"
 	"slices"
 	"sync"
 	"syscall"
@@ -43,6 +42,7 @@ type daemon struct {
 	admin   *adminListener     // nil: none
 	sandbox *sandbox           // nil: none
 	failed  chan error
+	signals chan os.Signal // SIGHUP and SIGUSR2
 
 	orders   turn          // one reload or upgrade at a time
 	replaced chan struct{} // closed when another process has taken over
@@ -255,15 +255,12 @@ func (d *daemon) run(ctx context.Context, stop, ready func()) error {
 	return d.stop(stop, cause)
 }
 
-// obey reloads at SIGHUP and upgrades at SIGUSR2 until ctx ends. The signals are taken from the
-// moment of the call: where nobody takes them, they end the program.
+// obey reloads at SIGHUP and upgrades at SIGUSR2 until ctx ends.
 func (d *daemon) obey(ctx context.Context) {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGHUP, syscall.SIGUSR2)
 	go guard.Run(d.log, "signals", func() {
 		for {
 			select {
-			case s := <-signals:
+			case s := <-d.signals:
 				guard.Run(d.log, "signal", func() { d.follow(s) })
 			case <-ctx.Done():
 				return // they stay ignored: the program ends as it was asked to
