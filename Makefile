@@ -23,7 +23,7 @@ GOLANGCI    = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .PHONY: build test check lint peers unit fuzz crash soak bench microbench house deb clean
 
-# What is written by people; "dialogue" is one spelling of two.
+# What is written by people. "dialogue" is one spelling of two; the others are mistakes that tests make on purpose.
 SPELLED = $$(git ls-files '*.go' '*.md' Makefile .ci dist | grep -v testdata)
 
 build:
@@ -37,7 +37,7 @@ check:
 	$(GO) mod verify
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
-	$(GO) run $(MISSPELL) -locale US -i dialogue,dialogues,adress -error $(SPELLED)
+	$(GO) run $(MISSPELL) -locale US -i dialogue,dialogues,adress,nmae,recipeints -error $(SPELLED)
 
 lint:
 	$(GO) run $(GOLANGCI) run ./...

@@ -13,7 +13,7 @@ import (
 )
 
 // A broken directory panics.
-type broken struct{ backend }
+type broken struct{}
 
 func (*broken) Lookup(context.Context, directory.Key) (directory.Entry, error) {
 	panic("a driver's bug")

@@ -77,7 +77,7 @@ func WrongFlag(cmd *cobra.Command, err error) error {
 			hint = "did you mean --" + like + "?"
 		}
 	} else if errors.As(err, &wrong) {
-		err, hint = wrongValue(wrong)
+		hint, err = wrongValue(wrong)
 	}
 	return Mistake(cmd, err, hint)
 }

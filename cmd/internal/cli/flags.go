@@ -38,10 +38,10 @@ func (c *Choice) Type() string { return "string" }
 
 // wrongValue says what is wrong with the value of a flag in the words of the command line: what pflag says is an error
 // of strconv or time.
-func wrongValue(wrong *pflag.InvalidValueError) (err error, hint string) {
+func wrongValue(wrong *pflag.InvalidValueError) (hint string, err error) {
 	flag, value := wrong.GetFlag(), wrong.GetValue()
 	if c, ok := flag.Value.(*Choice); ok {
-		return fmt.Errorf("--%s %q is not known", flag.Name, value), "it is one of " + strings.Join(c.Words, ", ")
+		return "it is one of " + strings.Join(c.Words, ", "), fmt.Errorf("--%s %q is not known", flag.Name, value)
 	}
 	what := "what it takes"
 	switch flag.Value.Type() {
@@ -54,7 +54,7 @@ func wrongValue(wrong *pflag.InvalidValueError) (err error, hint string) {
 	case "duration":
 		what, hint = "a time with its unit", "write 500ms, 30s, 5m or 1h30m"
 	}
-	return fmt.Errorf("--%s %q is not %s", flag.Name, value, what), hint
+	return hint, fmt.Errorf("--%s %q is not %s", flag.Name, value, what)
 }
 
 // files are the names that help has for values that are files; the others are none.
