@@ -41,6 +41,7 @@ func TestWrongValues(t *testing.T) {
 	right := map[string][]string{ // what else the verb needs, so that it comes to the flag
 		"send":     {"--server", "unix:nothing", "--wait", "0", "--to", "a@example.org", "--count", "2"},
 		"user add": {"-c", "doorstep.toml", "dave@example.com"}, "user set": {"-c", "doorstep.toml", "carol@example.com"},
+		"mailbox messages": {"alice@example.org"},
 	}
 	values := []string{"abc", "-7", "NaN", "1e999", "99999999999999999999999", "0x", "1.5.5", "5 apples", "\x1b[2J", "用户", "5m5", "-3s", "yes"}
 	flags := 0

@@ -46,7 +46,7 @@ func mailboxMessagesCommand() *cobra.Command {
 	limit := cmd.Flags().Int("limit", 1000, "most messages of a mailbox that are printed")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if *limit < 1 {
-			return cli.Usage(errors.New("--limit must be 1 or more"), "")
+			return cli.Mistake(cmd, errors.New("--limit must be 1 or more"), "")
 		}
 		list := []listedMessage{}
 		err := eachMailbox(cmd, *file, args, func(s *mailbox.Store, m accountMailbox) error {

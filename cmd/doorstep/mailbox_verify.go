@@ -48,7 +48,7 @@ func mailboxVerifyCommand() *cobra.Command {
 	limit := cmd.Flags().Int("limit", 100, "most findings of a mailbox that are printed")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if *limit < 1 {
-			return cli.Usage(errors.New("--limit must be 1 or more"), "")
+			return cli.Mistake(cmd, errors.New("--limit must be 1 or more"), "")
 		}
 		list, last := []verifiedMailbox{}, time.Now()
 		err := eachMailbox(cmd, *file, args, func(s *mailbox.Store, m accountMailbox) error {
