@@ -18,6 +18,7 @@ func (c *conn) serve() {
 	defer c.in.Release()
 	defer c.abort(nil)
 	err := c.run()
+	c.abort(nil) // nothing is left in tmp/ when the log says that the session has ended
 	switch {
 	case errors.Is(err, errHangUp) || isGone(err):
 		c.log.Debug("session ends", "reason", err)

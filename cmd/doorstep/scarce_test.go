@@ -9,10 +9,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/doorstep-mail/doorstep/lmtp/client"
 )
@@ -53,10 +55,32 @@ func TestNoDescriptorsLeft(t *testing.T) {
 	for _, conn := range held {
 		conn.Close()
 	}
+	last := session(t, dir) // which is accepted after all of those
+	awaitDescriptors(t, s.cmd.Process.Pid, 32)
 	first.deliver("room again", "alice")
-	session(t, dir).deliver("in a new session", "bob")
+	last.deliver("in a new session", "bob")
 	wantStored(t, dir, "alice", "before", "room again")
 	wantStored(t, dir, "bob", "in a new session")
+}
+
+// awaitDescriptors waits until a process has fewer descriptors than most: those that were refused a
+// session are still to be accepted and closed.
+func awaitDescriptors(t *testing.T, pid, most int) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(open) < most {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d descriptors are open", len(open))
+		}
+		runtime.Gosched()
+	}
 }
 
 // TestManyLargeMessages is R16: a hundred large messages at once take less than 64 MiB, so that the
