@@ -155,6 +155,75 @@ func TestSystemd(t *testing.T) {
 	}
 }
 
+// TestSystemdByAddress: a listener that names the address of a socket of systemd is given that socket, and systemd keeps
+// its file: over a start, an upgrade to other spellings, and a stop.
+func TestSystemdByAddress(t *testing.T) {
+	dir := place(t)
+	path := filepath.Join(dir, "lmtp")
+	unix, tcp := listenOn(t, "unix", path), listenOn(t, "tcp", "127.0.0.1:0")
+	if err := os.Chmod(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	byAddress := strings.NewReplacer("systemd:lmtp", "unix:"+dir+"/./lmtp", "systemd:submission", "tcp:"+tcp.Addr().String()).Replace(activated)
+	f := activate(t, dir, byAddress, []string{"lmtp", "submission"}, []net.Listener{unix, tcp})
+	f.note(t, "^READY=1\nSTATUS=")
+	f.awaitLog(t, `not as the configuration says" address=unix:`+path+` name=systemd:lmtp hint="write SocketMode=0660 in the socket unit`)
+	deliver := func(subject string) {
+		t.Helper()
+		session(t, dir).deliver(subject, "alice")
+		if r := sendTo(t, "tcp:"+tcp.Addr().String(), client.ESMTP, subject); !r.Recipients[0].Delivered() {
+			t.Errorf("%+v", r.Recipients[0])
+		}
+	}
+	deliver("after the start")
+
+	// The names stay systemd's: the next process may find them in its configuration, and so may the one after it.
+	pid := 0
+	for _, configuration := range []string{byAddress, activated, byAddress} {
+		rewrite(t, dir, configuration)
+		pid = upgraded(t, dir)
+		f.note(t, fmt.Sprintf("^MAINPID=%d$", pid))
+		deliver("after an upgrade")
+	}
+	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	f.note(t, "^STOPPING=1$")
+	var how syscall.WaitStatus
+	if _, err := syscall.Wait4(pid, &how, 0, nil); err != nil || how.ExitStatus() != 0 {
+		t.Errorf("%v, %v", err, how)
+	}
+	if _, err := os.Lstat(path); err != nil {
+		t.Errorf("systemd's socket file: %v", err)
+	}
+	if log := f.log.String(); strings.Contains(log, "does not name") {
+		t.Errorf("a socket was not taken:\n%s", log)
+	}
+}
+
+// TestSystemdNamedTwice: one socket for two listeners is said to be that, in either order.
+func TestSystemdNamedTwice(t *testing.T) {
+	for name, order := range map[string][2]string{
+		"the name first": {"systemd:lmtp", "unix:"}, "the address first": {"unix:", "systemd:lmtp"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := place(t)
+			path := filepath.Join(dir, "lmtp")
+			first, second := order[0], order[1]
+			first, second = strings.Replace(first, "unix:", "unix:"+path, 1), strings.Replace(second, "unix:", "unix:"+path, 1)
+			configuration := strings.NewReplacer("systemd:lmtp", first, "systemd:submission", second, "esmtp", "lmtp").Replace(activated)
+			f := activate(t, dir, configuration, []string{"lmtp"}, []net.Listener{listenOn(t, "unix", path)})
+			if code := f.exitCode(t); code != cli.ExitFailure {
+				t.Errorf("exit status %d", code)
+			}
+			want := "listen on " + second + ": this is systemd's socket lmtp at " + path + ", which the listener of " + first + " has already"
+			if log := f.log.String(); !strings.Contains(log, want) || !strings.Contains(log, "hint: ") {
+				t.Errorf("log %q, want %q and a hint", log, want)
+			}
+		})
+	}
+}
+
 // TestWatchdogGivesUp: systemd sends SIGABRT to a service that it hears nothing of. What then ends must not
 // say that its configuration is wrong (RestartPreventExitStatus=2), or it is not started anew.
 func TestWatchdogGivesUp(t *testing.T) {

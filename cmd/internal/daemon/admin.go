@@ -23,7 +23,7 @@ import (
 type adminListener struct {
 	server *admin.Server
 	socket net.Listener
-	name   string // as the configuration has the address
+	name   string // by which an upgrade hands the socket over
 	log    *slog.Logger
 }
 
@@ -41,7 +41,7 @@ func openAdmin(ctx context.Context, d *daemon, sockets *inherited) *adminListene
 	}
 	return &adminListener{
 		server: &admin.Server{Token: token, Local: c.Socket.Network == "unix", Log: d.log},
-		socket: socket, name: c.Socket.Network + ":" + c.Socket.Address, log: d.log,
+		socket: socket.socket, name: socket.name, log: d.log,
 	}
 }
 
@@ -65,17 +65,17 @@ func (a *adminListener) begin(d *daemon) {
 }
 
 // listenAdmin opens the socket, or takes it over, behind a token that is fit to be one.
-func listenAdmin(ctx context.Context, c config.Admin, sockets *inherited) (socket net.Listener, token string, err error) {
+func listenAdmin(ctx context.Context, c config.Admin, sockets *inherited) (socket opened, token string, err error) {
 	if c.TokenFile != "" {
 		if token, err = config.ReadToken(c.TokenFile); err != nil {
-			return nil, "", cli.Failed(err, config.Hint(err))
+			return opened{}, "", cli.Failed(err, config.Hint(err))
 		}
 	}
-	opened, err := sockets.open(ctx, c.Socket)
+	found, err := sockets.open(ctx, c.Socket)
 	if err != nil {
-		return nil, "", err
+		return opened{}, "", err
 	}
-	return opened[0], token, nil
+	return found[0], token, nil
 }
 
 // close ends it.

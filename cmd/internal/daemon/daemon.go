@@ -121,12 +121,13 @@ func (d *daemon) start(ctx context.Context) error {
 
 func (d *daemon) open(ctx context.Context, sockets *inherited) error {
 	for _, l := range d.started.Listen {
-		opened, err := sockets.open(ctx, l)
+		found, err := sockets.open(ctx, l)
 		if err != nil {
 			return err
 		}
-		for _, socket := range opened {
-			d.doors = append(d.doors, &listener{listen: l, socket: socket})
+		for _, o := range found {
+			warnOfUnit(o, l, d.log)
+			d.doors = append(d.doors, &listener{listen: l, socket: o.socket, handedAs: o.name})
 		}
 	}
 	return nil

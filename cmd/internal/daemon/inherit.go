@@ -22,7 +22,7 @@ import (
 const (
 	firstInherited = 3
 	// handedOver has the names of the sockets that an upgrade hands over, in the order of their
-	// numbers: as the configuration has them, a line each.
+	// numbers: systemd's names, or the addresses as the configuration has them, a line each.
 	handedOver = "DOORSTEP_SOCKETS"
 )
 
@@ -32,6 +32,14 @@ type inherited struct {
 	// files are those of sockets that were taken over. They are the old process's until this one
 	// serves: should it fail before, they must stay.
 	files []*net.UnixListener
+	given []opened // what listeners have
+}
+
+// An opened is a socket of a listener.
+type opened struct {
+	name   string // by which an upgrade hands it over: systemd's, or as the configuration has the address
+	asked  string // as the configuration has the address
+	socket net.Listener
 }
 
 // inherit takes the sockets that the environment tells of, and their mention out of it: programs
@@ -85,20 +93,33 @@ func fromSystemd() (names []string, err error) {
 }
 
 // open gives the sockets of a listener: those that are open already, or a new one.
-func (in *inherited) open(ctx context.Context, l config.Listen) ([]net.Listener, error) {
+func (in *inherited) open(ctx context.Context, l config.Listen) ([]opened, error) {
 	name := l.Network + ":" + l.Address
 	if sockets := in.take(name); sockets != nil {
-		return sockets, nil
+		var found []opened
+		for _, socket := range sockets {
+			found = append(found, opened{name, name, socket})
+		}
+		in.given = append(in.given, found...)
+		return found, nil
 	}
 	if l.Network == "systemd" {
+		for _, g := range in.given {
+			if g.name == name {
+				return nil, namedTwice(name, g)
+			}
+		}
 		return nil, cli.Failed(fmt.Errorf("listen on %s: systemd passed no socket of this name, but %s", name, in),
 			"the socket unit says FileDescriptorName="+l.Address+", is started, and its Service= is this one")
+	}
+	if passed, err := in.passedAt(l); err != nil || passed != nil {
+		return passed, err
 	}
 	socket, err := listen(ctx, l)
 	if err != nil {
 		return nil, err
 	}
-	return []net.Listener{socket}, nil
+	return []opened{{name, name, socket}}, nil
 }
 
 // take gives the sockets of a name; nil where there are none.

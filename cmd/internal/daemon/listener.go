@@ -17,8 +17,10 @@ import (
 type listener struct {
 	listen config.Listen
 	socket net.Listener
-	shift  *shift // the present one
-	failed chan<- error
+	// handedAs is the name by which an upgrade hands the socket over: what systemd opened stays systemd's.
+	handedAs string
+	shift    *shift // the present one
+	failed   chan<- error
 }
 
 // A shift is the time for which a door's connections go to one server.

@@ -142,7 +142,7 @@ func (d *daemon) handOver(cmd *exec.Cmd) (names []string, err error) {
 		return nil
 	}
 	for _, door := range d.doors {
-		if err := add(door.name(), door.socket); err != nil {
+		if err := add(door.handedAs, door.socket); err != nil {
 			return nil, err
 		}
 	}
