@@ -17,7 +17,7 @@ import (
 	"github.com/doorstep-mail/doorstep/mailbox"
 )
 
-// A instance is a configuration in force, with all that was built of it. A session keeps the one
+// An instance is a configuration in force, with all that was built of it. A session keeps the one
 // it began with.
 type instance struct {
 	config  *config.Config
