@@ -24,7 +24,8 @@ func BenchmarkTransaction(b *testing.B) {
 	recipients := make([]*lmtp.Recipient, boxes)
 	for i := range recipients {
 		local := fmt.Sprintf("user%d", i)
-		account := &directory.Account{Address: local + "@example.org", Key: directory.Key{Local: local, Domain: "example.org"}}
+		account := &directory.Account{Address: local + "@example.org",
+			Key: directory.Key{Local: local, Domain: "example.org"}}
 		if err := accounts.Add(account); err != nil {
 			b.Fatal(err)
 		}
@@ -47,7 +48,8 @@ func BenchmarkTransaction(b *testing.B) {
 		Log:   slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	session := &lmtp.Session{ID: "0123456789abc", Extended: true, Hello: "client.example", Hostname: "mx.example.org"}
-	envelope := &lmtp.Envelope{ID: "0123456789abc.1", From: address.Address{Raw: "sender@client.example", Local: "sender", Domain: "client.example"}}
+	envelope := &lmtp.Envelope{ID: "0123456789abc.1",
+		From: address.Address{Raw: "sender@client.example", Local: "sender", Domain: "client.example"}}
 	content := message(4 << 10)
 	ctx := context.Background()
 	b.ReportAllocs()

@@ -70,7 +70,8 @@ S: 250 2.0.0 x13
 		f.shutdown(t)
 
 		// One copy each, and the trace fields of the first address that led there.
-		want := map[string]string{"": "u1@", ".Lists": "u1+Lists@", ".Lists.Go": "u1+Lists.Go@", internationalized: "U1+Räksmörgås@"}
+		want := map[string]string{"": "u1@", ".Lists": "u1+Lists@", ".Lists.Go": "u1+Lists.Go@",
+			internationalized: "U1+Räksmörgås@"}
 		all, err := filepath.Glob(filepath.Join(f.root, "*", "*", "Maildir", "new", "*"))
 		must(t, err)
 		inFolders, err := filepath.Glob(filepath.Join(maildir, ".*", "new", "*"))
@@ -101,7 +102,8 @@ func TestDetailsStayInTheInbox(t *testing.T) {
 	for _, sub := range []string{"cur", "new", "tmp"} {
 		must(t, os.MkdirAll(filepath.Join(folder, sub), 0o700))
 	}
-	script, err := lmtptest.Parse("session", "P1\nC: RCPT TO:<u1+Lists@dst.example>\nS: 250 2.1.5\nC: DATA\nS: 354\nC: .\nS: 250 2.0.0\nin u1: 1\n")
+	script, err := lmtptest.Parse("session",
+		"P1\nC: RCPT TO:<u1+Lists@dst.example>\nS: 250 2.1.5\nC: DATA\nS: 354\nC: .\nS: 250 2.0.0\nin u1: 1\n")
 	must(t, err)
 	must(t, script.Play(f.connect(t, "pipe"), lmtptest.LockStep))
 	f.shutdown(t)

@@ -35,7 +35,8 @@ func TestLoggedBeforeAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, "lmtp")
 		answered := make(chan struct{})
-		f.agent.Log = slog.New(slowLog{f.agent.Log.Handler(), func() { t.Error("answered before it is in the log") }, answered})
+		f.agent.Log = slog.New(slowLog{f.agent.Log.Handler(), func() { t.Error("answered before it is in the log") },
+			answered})
 		client := f.connect(t, "pipe")
 		replies := bufio.NewScanner(client)
 		expect := func(reply string) {

@@ -16,7 +16,8 @@ import (
 // TestPreviewIsWhatHappens: what a preview says of each recipient is what the delivery then says, and the copies are
 // where it said; it changes nothing itself.
 func TestPreviewIsWhatHappens(t *testing.T) {
-	locals := []string{"u1", "u1+Lists", "u1+Other", "u2", "off", "busy", "full", "small", "legacy", "team", "nobody", "dirdown"}
+	locals := []string{"u1", "u1+Lists", "u1+Other", "u2", "off", "busy", "full", "small", "legacy", "team", "nobody",
+		"dirdown"}
 	for name, content := range map[string]string{
 		"plain":     "Subject: x\r\n\r\nx\r\n",
 		"none":      "",

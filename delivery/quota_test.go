@@ -44,7 +44,8 @@ func TestQuotaWarnings(t *testing.T) {
 				once += once
 			}
 			script, err := lmtptest.Parse("session", "only: "+protocol+"\nP1\nC: RCPT TO:<small@dst.example>\n"+twice+
-				"C: RCPT TO:<Small+x@dst.example>\n"+twice+"C: DATA\nS: 354\nC> "+strings.Repeat("y", octets)+"\\r\\n.\\r\\n\n"+once)
+				"C: RCPT TO:<Small+x@dst.example>\n"+twice+"C: DATA\nS: 354\nC> "+strings.Repeat("y",
+				octets)+"\\r\\n.\\r\\n\n"+once)
 			must(t, err)
 			if err := script.Play(f.connect(t, "pipe"), lmtptest.LockStep); err != nil {
 				t.Fatalf("%v\n%s", err, f.log.String())
@@ -80,10 +81,13 @@ func TestQuotaWarnings(t *testing.T) {
 func TestQuotaInTheLog(t *testing.T) {
 	for _, tt := range []struct{ name, session, want string }{
 		{"RCPT", "P1\nC: RCPT TO:<full@dst.example>\nS: 452 4.2.2\n", "full/Maildir holds 2 KiB of 1000 octets"},
-		{"SIZE", "P0\nC: MAIL FROM:<a@src.example> SIZE=9000\nS: 250 2.1.0\nC: RCPT TO:<small+Lists@dst.example>\nS: 452 4.2.2\n",
+		{"SIZE", "P0\nC: MAIL FROM:<a@src.example> SIZE=9000\nS: 250 2.1.0\nC: RCPT TO:<small+Lists@dst.example>\nS: 452 " +
+			"4.2.2\n",
 			"small/Maildir holds 0 octets of 2 KiB, 0 of 10 messages, which leaves no room for 8.8 KiB"},
-		{"content", "P1\nC: RCPT TO:<small+Lists@dst.example>\nS: 250 2.1.5\nC: DATA\nS: 354\nC> " + strings.Repeat("y", 3000) +
-			"\\r\\n.\\r\\nS: 452 4.2.2\n", "small/Maildir holds 0 octets of 2 KiB, 0 of 10 messages, which leaves no room for 3.2 KiB"},
+		{"content", "P1\nC: RCPT TO:<small+Lists@dst.example>\nS: 250 2.1.5\nC: DATA\nS: 354\nC> " + strings.Repeat("y",
+			3000) +
+			"\\r\\n.\\r\\nS: 452 4.2.2\n", "small/Maildir holds 0 octets of 2 KiB, 0 of 10 messages, which leaves no room for " +
+			"3.2 KiB"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFixture(t, "lmtp")

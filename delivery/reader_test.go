@@ -37,7 +37,8 @@ func TestReadersSeeTheHeader(t *testing.T) {
 				}
 			}
 			received := header.Get("Received")
-			if !strings.HasPrefix(received, "from c.example by mx.dst.example with LMTP id ") || strings.Count(received, ";") != 1 {
+			if !strings.HasPrefix(received, "from c.example by mx.dst.example with LMTP id ") ||
+				strings.Count(received, ";") != 1 {
 				t.Errorf("Received is %q", received)
 			}
 			if n := len(header.Values("Return-Path")); n != 1 {
@@ -55,7 +56,8 @@ func deliver(t *testing.T, f *fixture, content string) {
 	t.Helper()
 	c, err := client.New(t.Context(), f.connect(t, "pipe"), client.Options{Hello: "c.example"})
 	must(t, err)
-	result, err := c.Send(t.Context(), client.Message{From: "a@src.example", To: []string{"u1@dst.example"}, Content: strings.NewReader(content)})
+	result, err := c.Send(t.Context(), client.Message{From: "a@src.example", To: []string{"u1@dst.example"},
+		Content: strings.NewReader(content)})
 	must(t, err)
 	if !result.Recipients[0].Delivered() {
 		t.Fatal(result.Recipients[0].Final)

@@ -64,7 +64,8 @@ func TestRules(t *testing.T) {
 		{Field: "X-Spam-Flag", Test: route.RuleEquals, Value: "YES", Folder: ".Junk", Make: true},
 		{Field: "X-Virus", Folder: ".Missing"},
 		{Field: "x-virus", Folder: ".Second", Make: true},
-		{Field: "List-Id", Test: route.RuleContains, Value: "<GO.example>", Folder: ".Lists.Go", Make: true, Domains: []string{"dst.example"}},
+		{Field: "List-Id", Test: route.RuleContains, Value: "<GO.example>", Folder: ".Lists.Go", Make: true,
+			Domains: []string{"dst.example"}},
 		{Field: "List-Id", Folder: ".Elsewhere", Make: true, Domains: []string{"elsewhere.example"}},
 		{Field: "Subject", Test: route.RuleContains, Value: "grüße", Folder: ".Greetings", Make: true},
 	}
@@ -115,7 +116,8 @@ func TestRulesAndRecipients(t *testing.T) {
 			for _, rrvs := range []bool{false, true} {
 				f := newFixture(t, protocol)
 				f.agent.RRVS = rrvs
-				f.router.Rules = []route.Rule{{Field: "X-Spam-Flag", Test: route.RuleEquals, Value: "yes", Folder: ".Junk", Make: true}}
+				f.router.Rules = []route.Rule{{Field: "X-Spam-Flag", Test: route.RuleEquals, Value: "yes", Folder: ".Junk",
+					Make: true}}
 				f.router.Resolver.Domains["dst.example"].Details = route.DetailsFolder
 				for _, sub := range []string{"cur", "new", "tmp"} {
 					must(t, os.MkdirAll(filepath.Join(f.root, "dst.example/u1/Maildir/.Lists", sub), 0o700))

@@ -108,13 +108,15 @@ func newResolver(t *testing.T) *route.Resolver {
 	t.Helper()
 	domains := route.Domains{}
 	fold := address.LocalPolicy{Fold: true}
-	must(t, domains.Add(&route.Domain{Name: "dst.example", Key: "dst.example", Policy: fold, Subaddress: "+"}, "xn--bcher-kva.example"))
+	must(t, domains.Add(&route.Domain{Name: "dst.example", Key: "dst.example", Policy: fold, Subaddress: "+"},
+		"xn--bcher-kva.example"))
 	must(t, domains.Add(&route.Domain{Name: "fass.example", Key: "fass.example", Policy: fold,
 		CatchAll: directory.Key{Local: "u2", Domain: "dst.example"}}))
 	must(t, domains.Add(&route.Domain{Name: "catch.example", Key: "catch.example", Policy: fold,
 		CatchAll: directory.Key{Local: "u2", Domain: "dst.example"}}))
 	accounts := static.New()
-	for _, local := range []string{"u1", "u2", "u3", "kate", "broken", "josé", "off", "busy", "full", "small", "legacy", "straße", "σοφος", strings.Repeat("ü", 32)} {
+	for _, local := range []string{"u1", "u2", "u3", "kate", "broken", "josé", "off", "busy", "full", "small", "legacy",
+		"straße", "σοφος", strings.Repeat("ü", 32)} {
 		a := &directory.Account{Address: local + "@dst.example", Key: directory.Key{Local: local, Domain: "dst.example"}}
 		a.ASCIIOnly = local == "legacy"
 		owned(a)

@@ -44,7 +44,8 @@ func TestSingleCopyNamesNobody(t *testing.T) {
 				t.Fatalf("%d messages", len(messages))
 			}
 			shared := tt.with != "" && tt.name == "two mailboxes"
-			if got := strings.Contains(messages[0], "\nDelivered-To: u1@dst.example\n") && strings.Contains(messages[0], "for <u1@dst.example>"); got == shared {
+			if got := strings.Contains(messages[0], "\nDelivered-To: u1@dst.example\n") &&
+				strings.Contains(messages[0], "for <u1@dst.example>"); got == shared {
 				t.Errorf("the recipient is named: %v\n%s", got, messages[0])
 			}
 			if shared && strings.Contains(messages[0], "@dst.example") {

@@ -53,7 +53,8 @@ S: 250 2.0.0
 	}
 	path := strings.TrimSuffix(strings.TrimPrefix(strings.SplitN(head, "\n", 2)[0], "Return-Path: <"), ">")
 	from, err := address.ParseReversePath(path, true)
-	if want := `"` + strings.Repeat("é", 100) + `\ x`; err != nil || from.Local != want || from.Domain != "bücher.example" {
+	if want := `"` + strings.Repeat("é", 100) + `\ x`; err != nil || from.Local != want ||
+		from.Domain != "bücher.example" {
 		t.Errorf("%q is read %q at %q: %v", path, from.Local, from.Domain, err)
 	}
 }

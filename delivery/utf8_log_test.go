@@ -52,8 +52,10 @@ func TestBadAddressesInTheLog(t *testing.T) {
 		})
 	}
 	t.Run("UTF8-03 without SMTPUTF8", func(t *testing.T) {
-		checkLogged(t, refuse(t, "P0\nC> MAIL FROM:<%s>\\r\\n\nS: 550 5.6.7", "jos\u00e9@src.example", "550 5.6.7"), "jos\u00e9@src.example")
-		checkLogged(t, refuse(t, "P1\nC> RCPT TO:<%s>\\r\\n\nS: 553 5.6.7", "jos\xe9@dst.example", "553 5.6.7"), `jos\xe9@dst.example`)
+		checkLogged(t, refuse(t, "P0\nC> MAIL FROM:<%s>\\r\\n\nS: 550 5.6.7", "jos\u00e9@src.example", "550 5.6.7"),
+			"jos\u00e9@src.example")
+		checkLogged(t, refuse(t, "P1\nC> RCPT TO:<%s>\\r\\n\nS: 553 5.6.7", "jos\xe9@dst.example", "553 5.6.7"),
+			`jos\xe9@dst.example`)
 	})
 	t.Run("a long one is cut", func(t *testing.T) {
 		log := refuse(t, "U1\nC> RCPT TO:<%s>\\r\\n\nS: 501 5.1.3", strings.Repeat("\u00e9", 1500), "501 5.1.3")

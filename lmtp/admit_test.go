@@ -119,7 +119,8 @@ func TestAcceptErrors(t *testing.T) {
 		fail()
 		fail()
 		ms := time.Millisecond
-		want := []time.Duration{0, 5 * ms, 10 * ms, 20 * ms, 40 * ms, 80 * ms, 160 * ms, 320 * ms, 640 * ms, time.Second, time.Second, 0, 5 * ms}
+		want := []time.Duration{0, 5 * ms, 10 * ms, 20 * ms, 40 * ms, 80 * ms, 160 * ms, 320 * ms, 640 * ms, time.Second,
+			time.Second, 0, 5 * ms}
 		if diff := cmp.Diff(want, pauses); diff != "" {
 			t.Errorf("pauses before errors (-want +got):\n%s", diff)
 		}

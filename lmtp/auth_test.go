@@ -94,14 +94,17 @@ func (d *dialogue) script(pairs ...string) {
 func TestAuth(t *testing.T) {
 	right := encoded(secretWord)
 	for name, script := range map[string][]string{
-		"AUTH-01 offered":                  {"AUTH WORD " + right, "235 2.7.0"},
-		"AUTH-02 lower case":               {"auth word " + right, "235 2.7.0"},
-		"AUTH-02 in a transaction":         {"MAIL FROM:<a@src.example>", "250 2.1.0", "AUTH WORD " + right, "503 5.5.1", "RCPT TO:<u1@dst.example>", "250 2.1.5"},
-		"AUTH-02 after success":            {"AUTH WORD " + right, "235 2.7.0", "AUTH WORD " + right, "503 5.5.1", "LHLO c.example", "250", "AUTH WORD " + right, "503 5.5.1"},
-		"AUTH-02 unknown mechanism":        {"AUTH LOGIN", "504 5.5.4", "AUTH PLAIN " + right, "504 5.5.4"},
-		"AUTH-02 no mechanism":             {"AUTH", "501 5.5.4"},
-		"AUTH-02 wrong":                    {"AUTH WORD " + encoded("x"), "535 5.7.8", "AUTH WORD " + right, "235 2.7.0"},
-		"AUTH-02 for now":                  {"AUTH BROKEN", "454 4.7.0", "AUTH PANIC", "454 4.7.0", "AUTH NOBODY " + right, "454 4.7.0", "MAIL FROM:<a@src.example>", "250 2.1.0"},
+		"AUTH-01 offered":    {"AUTH WORD " + right, "235 2.7.0"},
+		"AUTH-02 lower case": {"auth word " + right, "235 2.7.0"},
+		"AUTH-02 in a transaction": {"MAIL FROM:<a@src.example>", "250 2.1.0", "AUTH WORD " + right, "503 5.5.1",
+			"RCPT TO:<u1@dst.example>", "250 2.1.5"},
+		"AUTH-02 after success": {"AUTH WORD " + right, "235 2.7.0", "AUTH WORD " + right, "503 5.5.1",
+			"LHLO c.example", "250", "AUTH WORD " + right, "503 5.5.1"},
+		"AUTH-02 unknown mechanism": {"AUTH LOGIN", "504 5.5.4", "AUTH PLAIN " + right, "504 5.5.4"},
+		"AUTH-02 no mechanism":      {"AUTH", "501 5.5.4"},
+		"AUTH-02 wrong":             {"AUTH WORD " + encoded("x"), "535 5.7.8", "AUTH WORD " + right, "235 2.7.0"},
+		"AUTH-02 for now": {"AUTH BROKEN", "454 4.7.0", "AUTH PANIC", "454 4.7.0", "AUTH NOBODY " + right,
+			"454 4.7.0", "MAIL FROM:<a@src.example>", "250 2.1.0"},
 		"AUTH-03 challenge":                {"AUTH WORD", "334", right, "235 2.7.0"},
 		"AUTH-03 trailing space":           {"AUTH WORD ", "334", right, "235 2.7.0"},
 		"AUTH-03 empty initial response":   {"AUTH WORD =", "535 5.7.8"},
@@ -113,21 +116,26 @@ func TestAuth(t *testing.T) {
 		"AUTH-03 no padding":               {"AUTH WORD Zg", "501 5.5.2"},
 		"AUTH-03 bits behind the end":      {"AUTH WORD Zh==", "501 5.5.2"},
 		"AUTH-03 illegal character":        {"AUTH WORD", "334", right[:4] + "-" + right[4:], "501 5.5.2"},
-		"AUTH-03 space":                    {"AUTH WORD " + right + " x", "501 5.5.2", "AUTH WORD", "334", right + " ", "501 5.5.2"},
-		"AUTH-03 line end within":          {"AUTH WORD", "334", "c2Vz\nYW1l", "501 5.5.2"},
-		"AUTH-04 the server begins":        {"AUTH SERVER " + right, "501 5.7.0", "AUTH SERVER", "334", right, "235 2.7.0"},
-		"AUTH-05 longest line":             {"AUTH WORD", "334", strings.Repeat("A", 12284), "235 2.7.0"},
-		"AUTH-05 too long":                 {"AUTH WORD", "334", strings.Repeat("A", 20000), "500 5.5.6", "NOOP", "250 2.0.0"},
-		"AUTH-05 too long a command":       {"AUTH WORD " + strings.Repeat("A", 5000), "500 5.5.2", "NOOP", "250 2.0.0"},
-		"AUTH-05 too long a challenge":     {"AUTH LONG", "500 5.5.6"},
-		"AUTH-06 before":                   {"MAIL FROM:<a@src.example> AUTH=<>", "250 2.1.0"},
-		"AUTH-06 an address":               {"MAIL FROM:<a@src.example> AUTH=a+2Bb@src.example", "250 2.1.0"},
-		"AUTH-06 bad xtext":                {"MAIL FROM:<a@src.example> AUTH=a+2b@src.example", "501 5.5.4"},
-		"AUTH-06 no address":               {"MAIL FROM:<a@src.example> AUTH=alice", "501 5.5.4"},
-		"AUTH-06 no value":                 {"MAIL FROM:<a@src.example> AUTH", "501 5.5.4"},
-		"AUTH-06 after":                    {"AUTH WORD " + right, "235 2.7.0", "MAIL FROM:<a@src.example> AUTH=<>", "250 2.1.0"},
-		"AUTH-07 an end to it":             {"AUTH WORD eA==", "535 5.7.8", "AUTH WORD eA==", "535 5.7.8", "AUTH WORD eA==", "535 5.7.8", "AUTH WORD " + right, "421 4.7.0"},
-		"AUTH-07 an end to what has none":  append([]string{"AUTH ENDLESS", "334"}, append(slices.Repeat([]string{"eA==", "334"}, maxAuthSteps-1), "eA==", "454 4.7.0")...),
+		"AUTH-03 space": {"AUTH WORD " + right + " x", "501 5.5.2", "AUTH WORD", "334", right + " ",
+			"501 5.5.2"},
+		"AUTH-03 line end within":   {"AUTH WORD", "334", "c2Vz\nYW1l", "501 5.5.2"},
+		"AUTH-04 the server begins": {"AUTH SERVER " + right, "501 5.7.0", "AUTH SERVER", "334", right, "235 2.7.0"},
+		"AUTH-05 longest line":      {"AUTH WORD", "334", strings.Repeat("A", 12284), "235 2.7.0"},
+		"AUTH-05 too long": {"AUTH WORD", "334", strings.Repeat("A", 20000), "500 5.5.6", "NOOP",
+			"250 2.0.0"},
+		"AUTH-05 too long a command":   {"AUTH WORD " + strings.Repeat("A", 5000), "500 5.5.2", "NOOP", "250 2.0.0"},
+		"AUTH-05 too long a challenge": {"AUTH LONG", "500 5.5.6"},
+		"AUTH-06 before":               {"MAIL FROM:<a@src.example> AUTH=<>", "250 2.1.0"},
+		"AUTH-06 an address":           {"MAIL FROM:<a@src.example> AUTH=a+2Bb@src.example", "250 2.1.0"},
+		"AUTH-06 bad xtext":            {"MAIL FROM:<a@src.example> AUTH=a+2b@src.example", "501 5.5.4"},
+		"AUTH-06 no address":           {"MAIL FROM:<a@src.example> AUTH=alice", "501 5.5.4"},
+		"AUTH-06 no value":             {"MAIL FROM:<a@src.example> AUTH", "501 5.5.4"},
+		"AUTH-06 after": {"AUTH WORD " + right, "235 2.7.0", "MAIL FROM:<a@src.example> AUTH=<>",
+			"250 2.1.0"},
+		"AUTH-07 an end to it": {"AUTH WORD eA==", "535 5.7.8", "AUTH WORD eA==", "535 5.7.8", "AUTH WORD eA==",
+			"535 5.7.8", "AUTH WORD " + right, "421 4.7.0"},
+		"AUTH-07 an end to what has none": append([]string{"AUTH ENDLESS", "334"},
+			append(slices.Repeat([]string{"eA==", "334"}, maxAuthSteps-1), "eA==", "454 4.7.0")...),
 	} {
 		t.Run(name, func(t *testing.T) {
 			opened(t, authServer()).script(script...)
@@ -172,7 +180,8 @@ func TestRequireAuth(t *testing.T) {
 	d := talk(t, s)
 	d.expect("220")
 	d.script("NOOP", "250 2.0.0", "RSET", "250 2.0.0", "HELP", "530 5.7.0", "VRFY x", "530 5.7.0",
-		"LHLO c.example", "250", "MAIL FROM:<a@src.example>", "530 5.7.0", "RCPT TO:<u1@dst.example>", "530 5.7.0", "DATA", "530 5.7.0")
+		"LHLO c.example", "250", "MAIL FROM:<a@src.example>", "530 5.7.0", "RCPT TO:<u1@dst.example>", "530 5.7.0", "DATA",
+		"530 5.7.0")
 	d.send("BDAT 6 LAST\r\nQUIT\r\n")
 	d.expect("530 5.7.0")
 	d.script("AUTH WORD", "334", encoded("x"), "535 5.7.8", "MAIL FROM:<a@src.example>", "530 5.7.0",
@@ -239,7 +248,8 @@ func TestRequireTLSAndAuth(t *testing.T) {
 	d := opened(t, s)
 	d.script("AUTH WORD", "530 5.7.0", "MAIL FROM:<a@src.example>", "530 5.7.0")
 	d.startTLS(&tls.Config{RootCAs: a.pool, ServerName: "mx.dst.example"})
-	d.script("LHLO c.example", "250", "MAIL FROM:<a@src.example>", "530 5.7.0", "AUTH WORD "+encoded(secretWord), "235 2.7.0",
+	d.script("LHLO c.example", "250", "MAIL FROM:<a@src.example>", "530 5.7.0", "AUTH WORD "+encoded(secretWord),
+		"235 2.7.0",
 		"MAIL FROM:<a@src.example>", "250 2.1.0")
 }
 
@@ -260,7 +270,8 @@ func FuzzAuth(f *testing.F) {
 		d.send(text + "\r\n*\r\nRSET\r\nMAIL FROM:<a@src.example>\r\nQUIT\r\n")
 		for {
 			r := d.read()
-			if r.Code == 221 || r.Code == 421 || r.Code == 500 && strings.Contains(r.Lines[0], "web") || r.Code == 500 && strings.Contains(r.Lines[0], "TLS") {
+			if r.Code == 221 || r.Code == 421 || r.Code == 500 && strings.Contains(r.Lines[0], "web") || r.Code == 500 &&
+				strings.Contains(r.Lines[0], "TLS") {
 				break
 			}
 		}

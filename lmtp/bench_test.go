@@ -128,7 +128,8 @@ func TestFewAllocations(t *testing.T) {
 // BenchmarkSession is a session of one message, without the connection: the conn, its buffers
 // and its hello included.
 func BenchmarkSession(b *testing.B) {
-	said := []byte("LHLO c.example\r\nMAIL FROM:<a@src.example>\r\nRCPT TO:<u1@dst.example>\r\nDATA\r\n" + message + "QUIT\r\n")
+	said := []byte("LHLO c.example\r\nMAIL FROM:<a@src.example>\r\nRCPT TO:<u1@dst.example>\r\nDATA\r\n" + message +
+		"QUIT\r\n")
 	s := &Server{Handler: nullHandler{}}
 	b.ReportAllocs()
 	for b.Loop() {
@@ -141,7 +142,8 @@ func BenchmarkSession(b *testing.B) {
 }
 
 func BenchmarkCommand(b *testing.B) {
-	for _, line := range []string{"NOOP", "MAIL FROM:<a@src.example> SIZE=4096 BODY=8BITMIME", "RCPT TO:<u1@dst.example>"} {
+	for _, line := range []string{"NOOP", "MAIL FROM:<a@src.example> SIZE=4096 BODY=8BITMIME",
+		"RCPT TO:<u1@dst.example>"} {
 		b.Run(line[:4], func(b *testing.B) {
 			s := &Server{Handler: nullHandler{}, MaxRecipients: 1 << 40}
 			s.init()

@@ -48,7 +48,8 @@ func (t *content) write(p []byte) {
 		t.tooMuch = errTooMuch
 	case t.err != nil:
 	case t.size > t.c.server.MaxMessageSize:
-		t.c.log.Info("message refused", "limit", "message_size", "value", t.c.server.MaxMessageSize, "transaction", t.c.tx.envelope.ID)
+		t.c.log.Info("message refused", "limit", "message_size", "value", t.c.server.MaxMessageSize, "transaction",
+			t.c.tx.envelope.ID)
 		t.err = TooLarge(t.c.server.MaxMessageSize)
 	default:
 		t.err = guard.Call(func() error {

@@ -13,9 +13,11 @@ func TestHelp(t *testing.T) {
 		change      func(*Server)
 		plain, over string // "": no TLS
 	}{
-		"LMTP":    {func(s *Server) { s.TLS = nil }, "MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP LHLO", ""},
-		"ESMTP":   {func(s *Server) { s.TLS, s.Protocol = nil, ESMTP }, "MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP EHLO HELO", ""},
-		"trusted": {func(s *Server) { s.TLS, s.Trusted = nil, trust }, "MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP LHLO XCLIENT XFORWARD", ""},
+		"LMTP": {func(s *Server) { s.TLS = nil }, "MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP LHLO", ""},
+		"ESMTP": {func(s *Server) { s.TLS, s.Protocol = nil, ESMTP },
+			"MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP EHLO HELO", ""},
+		"trusted": {func(s *Server) { s.TLS, s.Trusted = nil, trust },
+			"MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP LHLO XCLIENT XFORWARD", ""},
 		"a peer that is not trusted": {func(s *Server) { s.TLS, s.Trusted = nil, func(net.Conn) bool { return false } },
 			"MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP LHLO", ""},
 		"TLS": {func(s *Server) {}, "MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP LHLO STARTTLS",

@@ -61,9 +61,11 @@ func talk(t *testing.T, s *lmtp.Server, input string) []string {
 
 func TestHooks(t *testing.T) {
 	s := &lmtp.Server{Handler: takesAll{}, Hostname: "h"}
-	got := talk(t, s, "LHLO me\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nRCPT TO:<e@f>\r\nDATA\r\nhello\r\n.\r\nNOOP secret\r\nQUIT\r\n")
+	got := talk(t, s, "LHLO me\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nRCPT TO:<e@f>\r\nDATA\r\nhello\r\n.\r\nNOOP "+
+		"secret\r\nQUIT\r\n")
 	want := []string{
-		"begin", "S CONNECT 220", "C LHLO me", "S LHLO 250", "C MAIL FROM:<a@b>", "S MAIL 250", "C RCPT TO:<c@d>", "S RCPT 250",
+		"begin", "S CONNECT 220", "C LHLO me", "S LHLO 250", "C MAIL FROM:<a@b>", "S MAIL 250", "C RCPT TO:<c@d>",
+		"S RCPT 250",
 		"C RCPT TO:<e@f>", "S RCPT 250", "C DATA ", "S DATA 354", "content 7", "S DATA 250", "S DATA 250",
 		"C NOOP ", "S NOOP 250", "C QUIT ", "S QUIT 221", "end",
 	}
@@ -84,7 +86,8 @@ func TestHooksSeeNoSecrets(t *testing.T) {
 	if strings.Contains(strings.ToLower(all), "c2vj") {
 		t.Errorf("a secret was told:\n%s", all)
 	}
-	for _, line := range []string{"C AUTH PLAIN (not shown)", "C AUTH (not shown)", "C AUTH (response not shown)", "C UNKNOWN (8 octets)", "S AUTH 535"} {
+	for _, line := range []string{"C AUTH PLAIN (not shown)", "C AUTH (not shown)", "C AUTH (response not shown)",
+		"C UNKNOWN (8 octets)", "S AUTH 535"} {
 		if !strings.Contains(all, line) {
 			t.Errorf("not told %q:\n%s", line, all)
 		}

@@ -212,7 +212,8 @@ func TestClientThatNeverReads(t *testing.T) {
 func TestHalfClosed(t *testing.T) {
 	h := &fakeHandler{}
 	nc, end := overTCP(t, &Server{Handler: h})
-	io.WriteString(nc, "LHLO c.example\r\nMAIL FROM:<>\r\nRCPT TO:<u1@dst.example>\r\nRCPT TO:<u2@dst.example>\r\nDATA\r\nx\r\n.\r\n")
+	io.WriteString(nc, "LHLO c.example\r\nMAIL FROM:<>\r\nRCPT TO:<u1@dst.example>\r\nRCPT "+
+		"TO:<u2@dst.example>\r\nDATA\r\nx\r\n.\r\n")
 	if err := nc.CloseWrite(); err != nil {
 		t.Fatal(err)
 	}

@@ -24,15 +24,18 @@ func TestLimitsAreLogged(t *testing.T) {
 		wait   time.Duration
 		limit  string
 	}{
-		"transactions":        {&Server{MaxTransactions: 1}, []string{"MAIL FROM:<>", "RSET", "MAIL FROM:<>"}, 0, "transactions"},
-		"message_size":        {&Server{MaxMessageSize: 10}, say("DATA", "0123456789", "0123456789", "."), 0, "message_size"},
-		"message_size, BDAT":  {&Server{MaxMessageSize: 10}, say("BDAT 20", "012345678901234567"), 0, "message_size"},
-		"idle_timeout":        {&Server{}, nil, 6 * time.Minute, "idle_timeout"},
-		"data_timeout":        {&Server{}, say("DATA", "x"), 6 * time.Minute, "data_timeout"},
-		"transaction_timeout": {&Server{Handler: &fakeHandler{onCommit: never}}, say("DATA", "."), 9 * time.Minute, "transaction_timeout"},
-		"errors":              {&Server{}, strings.Split(strings.Repeat("x,", maxFailures)+"x", ","), 0, "errors"},
-		"line":                {&Server{}, []string{strings.Repeat("x", wire.MaxSkipped+2*wire.MaxLine)}, 0, "line"},
-		"empty chunks":        {&Server{}, say(strings.Split(strings.Repeat("BDAT 0,", maxEmptyChunks)+"BDAT 0", ",")...), 0, "empty_chunks"},
+		"transactions": {&Server{MaxTransactions: 1}, []string{"MAIL FROM:<>", "RSET", "MAIL FROM:<>"}, 0,
+			"transactions"},
+		"message_size":       {&Server{MaxMessageSize: 10}, say("DATA", "0123456789", "0123456789", "."), 0, "message_size"},
+		"message_size, BDAT": {&Server{MaxMessageSize: 10}, say("BDAT 20", "012345678901234567"), 0, "message_size"},
+		"idle_timeout":       {&Server{}, nil, 6 * time.Minute, "idle_timeout"},
+		"data_timeout":       {&Server{}, say("DATA", "x"), 6 * time.Minute, "data_timeout"},
+		"transaction_timeout": {&Server{Handler: &fakeHandler{onCommit: never}}, say("DATA", "."), 9 * time.Minute,
+			"transaction_timeout"},
+		"errors": {&Server{}, strings.Split(strings.Repeat("x,", maxFailures)+"x", ","), 0, "errors"},
+		"line":   {&Server{}, []string{strings.Repeat("x", wire.MaxSkipped+2*wire.MaxLine)}, 0, "line"},
+		"empty chunks": {&Server{}, say(strings.Split(strings.Repeat("BDAT 0,", maxEmptyChunks)+"BDAT 0", ",")...), 0,
+			"empty_chunks"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

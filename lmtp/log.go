@@ -41,7 +41,8 @@ func syntaxRule(r Reply) string {
 func (c *conn) logRefusal(err error, args ...any) {
 	guard.Report(c.log.With(args...), "handler", err)
 	if known := knownError(err); known != nil {
-		c.log.Debug("refused", append(args, "reply", strconv.Itoa(known.Code)+" "+known.Enhanced, "rule", RuleOf(err), "error", err)...)
+		c.log.Debug("refused", append(args, "reply", strconv.Itoa(known.Code)+" "+known.Enhanced, "rule", RuleOf(err),
+			"error", err)...)
 		return
 	}
 	c.log.Error("refused for an unexpected error", append(args, "error", fmt.Sprint(err))...) // Sprint bears a nil *Error

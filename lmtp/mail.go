@@ -12,8 +12,9 @@ import (
 
 // mailParams is the parameter table of MAIL.
 var mailParams = []param[Envelope]{
-	{keyword: "SIZE", apply: offer.mailSize},                                                            // RFC 1870
-	{keyword: "BODY", apply: offer.mailBody},                                                            // RFC 6152, RFC 3030
+	{keyword: "SIZE", apply: offer.mailSize}, // RFC 1870
+	// RFC 6152, RFC 3030
+	{keyword: "BODY", apply: offer.mailBody},
 	{keyword: "SMTPUTF8", apply: offer.mailSMTPUTF8},                                                    // RFC 6531
 	{keyword: "MT-PRIORITY", apply: offer.mailPriority, offered: offer.offersPriority, syntax: "5.5.2"}, // RFC 6710
 	{keyword: "PRDR", apply: offer.mailPRDR, offered: offer.offersPRDR},

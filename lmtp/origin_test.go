@@ -20,8 +20,10 @@ func TestAttributes(t *testing.T) {
 		args string
 		want *Origin // nil: refused
 	}{
-		"XC-01 all of Postfix's":      {"NAME=c.example ADDR=192.0.2.1 PORT=25 PROTO=ESMTP HELO=h IDENT=4A SOURCE=REMOTE", &Origin{Name: "c.example", Addr: v4, Port: "25", Protocol: "ESMTP", Hello: "h", Ident: "4A", Source: "REMOTE"}},
-		"XC-01 Dovecot's":             {"SESSION=a/1 TTL=5 TIMEOUT=1000 DESTNAME=mx DESTADDR=::1 DESTPORT=24 LOGIN=joe@src.example", &Origin{Session: "a/1", Login: "joe@src.example"}},
+		"XC-01 all of Postfix's": {"NAME=c.example ADDR=192.0.2.1 PORT=25 PROTO=ESMTP HELO=h IDENT=4A SOURCE=REMOTE",
+			&Origin{Name: "c.example", Addr: v4, Port: "25", Protocol: "ESMTP", Hello: "h", Ident: "4A", Source: "REMOTE"}},
+		"XC-01 Dovecot's": {"SESSION=a/1 TTL=5 TIMEOUT=1000 DESTNAME=mx DESTADDR=::1 DESTPORT=24 " +
+			"LOGIN=joe@src.example", &Origin{Session: "a/1", Login: "joe@src.example"}},
 		"XC-01 unavailable":           {"NAME=[UNAVAILABLE] ADDR=[tempunavail] HELO=[Unavailable]", &Origin{}},
 		"XC-01 IPV6:":                 {"ADDR=ipv6:2001:DB8::1", &Origin{Addr: v6}},
 		"XC-01 IPv6 as it is":         {"ADDR=2001:db8::1", &Origin{Addr: v6}},
@@ -101,8 +103,10 @@ func FuzzAttributes(f *testing.F) {
 			o = Origin{}
 			readWhatFits(&o, everyAttribute, args)
 		}
-		for _, v := range []string{o.Name, o.Port, o.Protocol, o.Hello, o.Login, o.Ident, o.Source, o.Session, o.Addr.String()} {
-			if o.Addr.Zone() != "" || len(v) > maxAttribute || !wire.Plain(v) || strings.ContainsAny(v, " ()<>,;\"\\") && v != "invalid IP" {
+		for _, v := range []string{o.Name, o.Port, o.Protocol, o.Hello, o.Login, o.Ident, o.Source, o.Session,
+			o.Addr.String()} {
+			if o.Addr.Zone() != "" || len(v) > maxAttribute || !wire.Plain(v) || strings.ContainsAny(v, " ()<>,;\"\\") &&
+				v != "invalid IP" {
 				t.Fatalf("%q is kept of %q", v, args)
 			}
 		}
@@ -111,7 +115,8 @@ func FuzzAttributes(f *testing.F) {
 
 // FuzzDateTime: what is taken is a date-time, and is the same when it is written again.
 func FuzzDateTime(f *testing.F) {
-	for _, s := range []string{"2014-04-03T23:01:00Z", "2016-12-31T23:59:60+02:00", "2014-04-03t23:01:00z", "2014-04-03T23:01:00.5Z", ""} {
+	for _, s := range []string{"2014-04-03T23:01:00Z", "2016-12-31T23:59:60+02:00", "2014-04-03t23:01:00z",
+		"2014-04-03T23:01:00.5Z", ""} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -35,7 +35,8 @@ func (c *conn) finish(refused error) error {
 		p.answerOnce()
 	}
 	if p.late != nil && errors.Is(p.late, context.DeadlineExceeded) {
-		c.log.Warn("recipients without an outcome", "limit", "transaction_timeout", "value", c.server.TransactionTimeout, "transaction", p.id)
+		c.log.Warn("recipients without an outcome", "limit", "transaction_timeout", "value", c.server.TransactionTimeout,
+			"transaction", p.id)
 	}
 	return c.out.Err()
 }
@@ -81,8 +82,10 @@ func (p *pending) answerOnce() {
 
 var (
 	errNoOutcome = errors.New("delivery gave no outcome for a recipient")
-	errTooSlow   = &Error{Code: 451, Enhanced: "4.3.0", Text: "delivery takes too long, try again later", Rule: "timeout", Cause: context.DeadlineExceeded}
-	errStopping  = &Error{Code: 451, Enhanced: "4.3.2", Text: "shutting down, try again soon", Rule: "shutdown", Cause: context.Canceled}
+	errTooSlow   = &Error{Code: 451, Enhanced: "4.3.0", Text: "delivery takes too long, try again later", Rule: "timeout",
+		Cause: context.DeadlineExceeded}
+	errStopping = &Error{Code: 451, Enhanced: "4.3.2", Text: "shutting down, try again soon", Rule: "shutdown",
+		Cause: context.Canceled}
 )
 
 // A pending is what a Transaction has yet to say of its recipients.

@@ -115,7 +115,8 @@ func TestPanicInAdmit(t *testing.T) {
 		expectIdle(t, s)
 	})
 	t.Run("release", func(t *testing.T) {
-		s := &Server{Log: quiet, Handler: nullHandler{}, Admit: func(net.Conn) (func(), error) { return func() { panic("twice") }, nil }}
+		s := &Server{Log: quiet, Handler: nullHandler{},
+			Admit: func(net.Conn) (func(), error) { return func() { panic("twice") }, nil }}
 		d := opened(t, s)
 		d.quit()
 		expectIdle(t, s)

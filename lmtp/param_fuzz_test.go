@@ -10,7 +10,8 @@ import (
 // FuzzParams: what is taken for parameters is exactly what was sent, word for word, and each
 // word is one that the grammar allows (PATH-12).
 func FuzzParams(f *testing.F) {
-	for _, seed := range []string{"", " SIZE=1", "  SIZE=1 BODY=8BITMIME", " =1", " A", " A=", " A=B=C", " a-b=\xc3\xa9", " -a", "SIZE=1", " x=\x7f", " A "} {
+	for _, seed := range []string{"", " SIZE=1", "  SIZE=1 BODY=8BITMIME", " =1", " A", " A=", " A=B=C", " a-b=\xc3\xa9",
+		" -a", "SIZE=1", " x=\x7f", " A "} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -23,7 +23,8 @@ func TestParseParams(t *testing.T) {
 		{"two", " SIZE=1 SMTPUTF8", []parameter{{"SIZE", "1", true}, {"SMTPUTF8", "", false}}, true},
 		{"more than one space", "  SIZE=1   X", []parameter{{"SIZE", "1", true}, {"X", "", false}}, true},
 		{"digits and hyphens", " 8-bit-=x", []parameter{{"8-BIT-", "x", true}}, true},
-		{"every octet of a value", " X=!\"#$%&'()*+,-./:;<>?@[\\]^_`{|}~", []parameter{{"X", "!\"#$%&'()*+,-./:;<>?@[\\]^_`{|}~", true}}, true},
+		{"every octet of a value", " X=!\"#$%&'()*+,-./:;<>?@[\\]^_`{|}~",
+			[]parameter{{"X", "!\"#$%&'()*+,-./:;<>?@[\\]^_`{|}~", true}}, true},
 		{"UTF-8 value", " ORCPT=utf-8;jos\u00e9", []parameter{{"ORCPT", "utf-8;jos\u00e9", true}}, true},
 
 		{"no space before", "SIZE=1", nil, false},
@@ -119,7 +120,8 @@ func TestEnvelope(t *testing.T) {
 	d.expect("250 2.1.0")
 	d.quit()
 	env := *h.only(t).env
-	if env.ID == "" || env.From.String() != "josé@bücher.example" || env.Body != "8BITMIME" || env.Size != 42 || !env.SMTPUTF8 {
+	if env.ID == "" || env.From.String() != "josé@bücher.example" || env.Body != "8BITMIME" || env.Size != 42 ||
+		!env.SMTPUTF8 {
 		t.Errorf("envelope is %+v", env)
 	}
 }

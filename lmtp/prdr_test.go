@@ -22,7 +22,8 @@ func TestPRDRForAll(t *testing.T) {
 		{"the same reason", []error{busy, busy}, []string{"451 4.2.0", "451 4.2.0"}, "451 4.2.0"},
 		{"permanent for different reasons", []error{gone, full}, []string{"550 5.7.17", "552 5.2.2"}, "554 5.0.0"},
 		{"one may be tried again", []error{gone, busy, gone}, []string{"550 5.7.17", "451 4.2.0", "550 5.7.17"}, "451 4.0.0"},
-		{"one may be tried again after others", []error{gone, full, busy}, []string{"550 5.7.17", "552 5.2.2", "451 4.2.0"}, "451 4.0.0"},
+		{"one may be tried again after others", []error{gone, full, busy}, []string{"550 5.7.17", "552 5.2.2", "451 4.2.0"},
+			"451 4.0.0"},
 	} {
 		t.Run("DATA-13 "+tt.name, func(t *testing.T) {
 			h := &fakeHandler{onCommit: func(context.Context, *fakeTx) <-chan error {

@@ -89,7 +89,8 @@ func TestProxyFromTheUntrusted(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log syncBuffer
-			d := talk(t, &Server{Handler: nullHandler{}, ProxyProtocol: true, Trusted: trusted, Log: slog.New(slog.NewTextHandler(&log, nil))})
+			d := talk(t, &Server{Handler: nullHandler{}, ProxyProtocol: true, Trusted: trusted,
+				Log: slog.New(slog.NewTextHandler(&log, nil))})
 			d.send(string(binaryHeader("")))
 			d.expectClosed()
 			if !strings.Contains(log.String(), "connection refused") {

@@ -22,7 +22,8 @@ func (c *conn) rcpt(args string) Reply {
 	// As LIMITS RCPTMAX says, refused recipients count too (RFC 9422 §3.3).
 	if c.tx.rcpts++; c.tx.rcpts > c.server.MaxRecipients {
 		if c.tx.rcpts == c.server.MaxRecipients+1 { // once: a client may send a hundred thousand
-			c.log.Warn("recipients refused", "limit", "recipients", "value", c.server.MaxRecipients, "transaction", c.tx.envelope.ID)
+			c.log.Warn("recipients refused", "limit", "recipients", "value", c.server.MaxRecipients, "transaction",
+				c.tx.envelope.ID)
 		}
 		return replyRcptLimit
 	}

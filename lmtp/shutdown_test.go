@@ -47,8 +47,10 @@ func TestShutdownIdle(t *testing.T) {
 		{"before a hello, in a line", "LHL", nil},
 		{"ready", "LHLO c\r\n", []string{"250"}},
 		{"behind MAIL", "LHLO c\r\nMAIL FROM:<>\r\n", []string{"250", "250 2.1.0"}},
-		{"behind RCPT, in a line", "LHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<u@dst.example>\r\nRC", []string{"250", "250 2.1.0", "250 2.1.5"}},
-		{"behind a message", "LHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<u@dst.example>\r\nDATA\r\n.\r\n", []string{"250", "250 2.1.0", "250 2.1.5", "354", "250 2.0.0"}},
+		{"behind RCPT, in a line", "LHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<u@dst.example>\r\nRC",
+			[]string{"250", "250 2.1.0", "250 2.1.5"}},
+		{"behind a message", "LHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<u@dst.example>\r\nDATA\r\n.\r\n",
+			[]string{"250", "250 2.1.0", "250 2.1.5", "354", "250 2.0.0"}},
 	}
 	for _, tt := range tests {
 		t.Run("CMD-16 "+tt.name, func(t *testing.T) {

@@ -18,7 +18,8 @@ var errNoCertificate = errors.New("no certificate for TLS")
 var (
 	replyTLS         = Reply{Code: 220, Enhanced: "2.0.0", Text: "begin TLS", then: (*conn).startTLS}
 	replyTLSBroken   = Reply{Code: 454, Enhanced: "4.7.0", Text: "TLS is not available now"}
-	replyTLSInjected = Reply{Code: 421, Enhanced: "4.7.0", Text: "nothing may follow STARTTLS before the handshake", then: hangUp}
+	replyTLSInjected = Reply{Code: 421, Enhanced: "4.7.0", Text: "nothing may follow STARTTLS before the handshake",
+		then: hangUp}
 )
 
 // knowsSTARTTLS: never on Unix sockets, where the kernel keeps others from listening.

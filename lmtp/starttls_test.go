@@ -151,7 +151,8 @@ func TestSTARTTLSInjection(t *testing.T) {
 
 func TestTLSVersions(t *testing.T) {
 	a := newAuthority(t)
-	for version, served := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
+	for version, served := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true,
+		tls.VersionTLS13: true} {
 		t.Run("TLS-04 "+tls.VersionName(version), func(t *testing.T) {
 			s := a.server()
 			s.TLS.MinVersion = tls.VersionTLS10 // asks for it in vain

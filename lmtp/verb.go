@@ -35,27 +35,40 @@ var verbs = [...]verb{
 	{name: "MAIL", states: in(stateReady), args: oneArgument, run: (*conn).mail, shown: true},
 	{name: "RCPT", states: inTransaction, args: oneArgument, run: (*conn).rcpt, shown: true},
 	{name: "DATA", states: in(stateMail, stateRcpt, stateChunk, stateFailed), args: noArgument, run: (*conn).data},
-	{name: "BDAT", states: always, args: anyArgument, run: (*conn).bdat, before: needNothing, shown: true}, // its octets must be read in every state
+	// its octets must be read in every state
+	{name: "BDAT", states: always, args: anyArgument, run: (*conn).bdat, before: needNothing, shown: true},
 	{name: "RSET", states: always, args: noArgument, run: (*conn).rset, before: needAuth},
 	{name: "NOOP", states: always, args: anyArgument, run: (*conn).noop, before: needTLS | needAuth},
 	{name: "QUIT", states: always, args: noArgument, run: (*conn).quit, before: needNothing},
 	{name: "VRFY", states: always, args: oneArgument, run: (*conn).vrfy},
 	{name: "HELP", states: always, args: anyArgument, run: (*conn).help},
-	{name: "LHLO", states: always, args: anyArgument, run: (*conn).lhlo, listed: offer.speaksLMTP, before: needTLS | needAuth, shown: true},
-	{name: "EHLO", states: always, args: anyArgument, run: (*conn).ehlo, listed: offer.speaksESMTP, before: needTLS | needAuth, shown: true},
-	{name: "HELO", states: always, args: anyArgument, run: (*conn).helo, listed: offer.speaksESMTP, before: needAuth, shown: true},
+	{name: "LHLO", states: always, args: anyArgument, run: (*conn).lhlo, listed: offer.speaksLMTP,
+		before: needTLS | needAuth, shown: true},
+	{name: "EHLO", states: always, args: anyArgument, run: (*conn).ehlo, listed: offer.speaksESMTP,
+		before: needTLS | needAuth, shown: true},
+	{name: "HELO", states: always, args: anyArgument, run: (*conn).helo, listed: offer.speaksESMTP, before: needAuth,
+		shown: true},
 
-	{name: "XCLIENT", states: in(stateGreeted, stateReady), args: oneArgument, run: (*conn).xclient, offered: offer.speaksForOthers, listed: offer.trusted, shown: true},
-	{name: "XFORWARD", states: in(stateReady), args: oneArgument, run: (*conn).xforward, offered: offer.speaksForOthers, listed: offer.trusted, shown: true},
+	{name: "XCLIENT", states: in(stateGreeted, stateReady), args: oneArgument, run: (*conn).xclient,
+		offered: offer.speaksForOthers, listed: offer.trusted, shown: true},
+	{name: "XFORWARD", states: in(stateReady), args: oneArgument, run: (*conn).xforward, offered: offer.speaksForOthers,
+		listed: offer.trusted, shown: true},
 
-	{name: "STARTTLS", states: in(stateReady), args: noArgument, run: (*conn).starttls, before: needTLS | needAuth, offered: offer.knowsSTARTTLS, listed: offer.offersSTARTTLS}, // RFC 3207
-	{name: "AUTH", states: in(stateReady), args: oneArgument, run: (*conn).auth, before: needAuth, offered: offer.knowsAuth, listed: offer.offersAuth},                          // RFC 4954
+	// RFC 3207
+	{name: "STARTTLS", states: in(stateReady), args: noArgument, run: (*conn).starttls, before: needTLS | needAuth,
+		offered: offer.knowsSTARTTLS, listed: offer.offersSTARTTLS},
+	// RFC 4954
+	{name: "AUTH", states: in(stateReady), args: oneArgument, run: (*conn).auth, before: needAuth,
+		offered: offer.knowsAuth, listed: offer.offersAuth},
 
-	{name: "EXPN", states: always, args: anyArgument, run: notOffered, listed: never}, // would list members to whoever asks
-	{name: "ETRN", states: always, args: anyArgument, run: notOffered, listed: never}, // RFC 1985: there is no queue to run
+	// would list members to whoever asks
+	{name: "EXPN", states: always, args: anyArgument, run: notOffered, listed: never},
+	// RFC 1985: there is no queue to run
+	{name: "ETRN", states: always, args: anyArgument, run: notOffered, listed: never},
 	{name: "ATRN", states: always, args: anyArgument, run: notOffered, listed: never}, // RFC 2645: nor to hand over
 	{name: "TURN", states: always, args: anyArgument, run: notOffered, listed: never}, // RFC 5321 appendix F.1: unsafe
-	{name: "SEND", states: always, args: anyArgument, run: notOffered, listed: never}, // RFC 5321 appendix F.6: to terminals
+	// RFC 5321 appendix F.6: to terminals
+	{name: "SEND", states: always, args: anyArgument, run: notOffered, listed: never},
 	{name: "SOML", states: always, args: anyArgument, run: notOffered, listed: never},
 	{name: "SAML", states: always, args: anyArgument, run: notOffered, listed: never},
 	{name: "BURL", states: always, args: anyArgument, run: notOffered, listed: never}, // RFC 4468: for submission only

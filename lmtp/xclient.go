@@ -32,7 +32,8 @@ func (c *conn) xclient(args string) Reply {
 	c.session = &session
 	c.tx.forward = nil
 	c.state = stateGreeted
-	c.log.Debug("session speaks for another", "client", origin.Addr, "name", origin.Name, "login", origin.Login, "its_session", origin.Session)
+	c.log.Debug("session speaks for another", "client", origin.Addr, "name", origin.Name, "login", origin.Login,
+		"its_session", origin.Session)
 	return c.greeting()
 }
 

@@ -32,11 +32,13 @@ type management struct{ config, directory *string }
 
 // managementFlags adds them to a verb.
 func managementFlags(cmd *cobra.Command) management {
-	return management{cli.ConfigFlag(cmd), cmd.Flags().String("directory", "", "the `name` of the [[directory]], where there are several in SQLite")}
+	return management{cli.ConfigFlag(cmd),
+		cmd.Flags().String("directory", "", "the `name` of the [[directory]], where there are several in SQLite")}
 }
 
 // listVerb makes cmd a verb that lists what read finds in the database, as JSON or as a row each.
-func listVerb[T any](cmd *cobra.Command, read func(ctx context.Context, s managed, args []string) ([]T, error), row func(T) string) *cobra.Command {
+func listVerb[T any](cmd *cobra.Command, read func(ctx context.Context, s managed, args []string) ([]T, error),
+	row func(T) string) *cobra.Command {
 	m, asJSON := managementFlags(cmd), cmd.Flags().Bool("json", false, "print JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return m.do(cmd, sqlite.Edit, func(s managed) error {
@@ -117,15 +119,20 @@ func (m management) pick(cmd *cobra.Command, all []config.Directory) (config.Dir
 	case len(ours) == 1:
 		return ours[0], nil
 	case len(names) == 0 && len(foreign) > 0:
-		return config.Directory{}, cli.Mistake(cmd, fmt.Errorf("the tables of directory %s are not Doorstep's", strings.Join(foreign, " and ")),
-			"change them by the program that made them; here only tables are managed that have neither a schema nor queries of others")
+		return config.Directory{}, cli.Mistake(cmd,
+			fmt.Errorf("the tables of directory %s are not Doorstep's", strings.Join(foreign, " and ")),
+			"change them by the program that made them; here only tables are managed that have neither a schema nor queries "+
+				"of others")
 	case len(names) == 0:
-		return config.Directory{}, cli.Mistake(cmd, errors.New(`the configuration has no [[directory]] with driver = "sqlite"`),
+		return config.Directory{}, cli.Mistake(cmd,
+			errors.New(`the configuration has no [[directory]] with driver = "sqlite"`),
 			`write a table [[directory]] with driver = "sqlite" and file = "/var/lib/doorstep/accounts.db"; what stands in [[domain]], [[user]] and [[alias]] is changed there`)
 	case len(ours) == 0:
-		return config.Directory{}, cli.Mistake(cmd, fmt.Errorf("no directory %q in SQLite", *m.directory), "there is "+strings.Join(names, ", "))
+		return config.Directory{}, cli.Mistake(cmd, fmt.Errorf("no directory %q in SQLite", *m.directory),
+			"there is "+strings.Join(names, ", "))
 	}
-	return config.Directory{}, cli.Mistake(cmd, errors.New("there are several directories in SQLite"), "say which by --directory: "+strings.Join(names, ", "))
+	return config.Directory{}, cli.Mistake(cmd, errors.New("there are several directories in SQLite"),
+		"say which by --directory: "+strings.Join(names, ", "))
 }
 
 // explained adds to what a store refuses what can be done about it.

@@ -24,9 +24,10 @@ const adminConfig = "[admin]\naddress = \"unix:admin\"\n"
 // ask gives the answer of a server's admin socket.
 func ask(tb testing.TB, dir, path string) (code int, body string) {
 	tb.Helper()
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) {
-		return net.Dial("unix", filepath.Join(dir, "admin"))
-	}}}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true,
+		DialContext: func(context.Context, string, string) (net.Conn, error) {
+			return net.Dial("unix", filepath.Join(dir, "admin"))
+		}}}
 	r, err := client.Get("http://localhost" + path)
 	if err != nil {
 		tb.Fatal(err)
@@ -114,9 +115,11 @@ func TestMetrics(t *testing.T) {
 		`doorstep_sessions_total{protocol="lmtp"} 1`, `doorstep_sessions_open{protocol="lmtp"} 0`,
 		`doorstep_replies_total{code="220",verb="CONNECT"} 1`, `doorstep_replies_total{code="500",verb="UNKNOWN"} 1`,
 		`doorstep_replies_total{code="550",verb="RCPT"} 2`, `doorstep_replies_total{code="250",verb="DATA"} 1`,
-		`doorstep_recipients_total{outcome="delivered",rule=""} 1`, `doorstep_recipients_total{outcome="refused",rule="account"} 1`,
+		`doorstep_recipients_total{outcome="delivered",rule=""} 1`,
+		`doorstep_recipients_total{outcome="refused",rule="account"} 1`,
 		`doorstep_recipients_total{outcome="refused",rule="domain"} 1`, `doorstep_messages_total 1`,
-		`doorstep_stage_duration_seconds_count 1`, `doorstep_sync_duration_seconds_count 1`, `doorstep_commit_duration_seconds_count 1`,
+		`doorstep_stage_duration_seconds_count 1`, `doorstep_sync_duration_seconds_count 1`,
+		`doorstep_commit_duration_seconds_count 1`,
 		`doorstep_copies_in_flight 0`, `doorstep_ready 1`,
 		`doorstep_config_reloads_total{result="success"} 1`, `doorstep_config_reloads_total{result="failure"} 1`,
 	}
@@ -129,7 +132,8 @@ func TestMetrics(t *testing.T) {
 		}
 		return list
 	}
-	eventually(t, func() bool { return len(missing()) == 0 }, func() string { return strings.Join(missing(), "; ") + "\nin\n" + strings.Join(scrape(t, dir), "\n") })
+	eventually(t, func() bool { return len(missing()) == 0 },
+		func() string { return strings.Join(missing(), "; ") + "\nin\n" + strings.Join(scrape(t, dir), "\n") })
 	for _, line := range scrape(t, dir) {
 		if strings.Contains(line, "@") || strings.Contains(line, "example") {
 			t.Errorf("an address is in a metric: %s", line)
@@ -219,7 +223,8 @@ func TestStatusCommand(t *testing.T) {
 		return strings.Contains(body, `"hour":{"delivered":1`)
 	}, func() string { _, body := ask(t, dir, "/status.json"); return body })
 	out, code := invoke(t, dir, "status", "-c", "doorstep.toml")
-	for _, want := range []string{": ready, up for", "1 delivered", "2 refused", "alice@example.org", "no such mailbox here"} {
+	for _, want := range []string{": ready, up for", "1 delivered", "2 refused", "alice@example.org",
+		"no such mailbox here"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
@@ -229,7 +234,8 @@ func TestStatusCommand(t *testing.T) {
 	}
 	out, _ = invoke(t, dir, "status", "-c", "doorstep.toml", "--json")
 	var snapshot status.Snapshot
-	if err := json.Unmarshal([]byte(out), &snapshot); err != nil || snapshot.Hour.Refused != 2 || len(snapshot.Settings) < 20 {
+	if err := json.Unmarshal([]byte(out), &snapshot); err != nil || snapshot.Hour.Refused != 2 ||
+		len(snapshot.Settings) < 20 {
 		t.Errorf("%v\n%s", err, out)
 	}
 	if err := os.Rename(filepath.Join(dir, "mail"), filepath.Join(dir, "gone")); err != nil {
@@ -240,7 +246,8 @@ func TestStatusCommand(t *testing.T) {
 	}
 	s.signal(t, syscall.SIGTERM)
 	s.exitCode(t)
-	if out, code = invoke(t, dir, "status", "-c", "doorstep.toml"); code != 1 || !strings.Contains(out, "hint: is doorstep serve running") {
+	if out, code = invoke(t, dir, "status", "-c", "doorstep.toml"); code != 1 ||
+		!strings.Contains(out, "hint: is doorstep serve running") {
 		t.Errorf("without a server: exit %d\n%s", code, out)
 	}
 	if _, err := os.Lstat(filepath.Join(dir, "admin")); !os.IsNotExist(err) {
@@ -333,7 +340,8 @@ func TestTraceCommand(t *testing.T) {
 	defer p.kill()
 	p.awaitLog(t, "watching")
 	deliverOne(t, dir)
-	for _, want := range []string{"session begins", "C: MAIL FROM:<a@src.example>", "C: RCPT TO:<alice@example.org>", "octets of content)", "mailbox alice@example.org: delivered"} {
+	for _, want := range []string{"session begins", "C: MAIL FROM:<a@src.example>", "C: RCPT TO:<alice@example.org>",
+		"octets of content)", "mailbox alice@example.org: delivered"} {
 		if err := p.out.await(want); err != nil {
 			t.Fatal(err)
 		}
@@ -366,7 +374,8 @@ func TestTraceMistakes(t *testing.T) {
 			}
 		}
 	}
-	if out, code := invoke(t, dir, "trace", "alice", "-c", "doorstep.toml"); code != 2 || !strings.Contains(out, "hint: write an address") {
+	if out, code := invoke(t, dir, "trace", "alice", "-c", "doorstep.toml"); code != 2 ||
+		!strings.Contains(out, "hint: write an address") {
 		t.Errorf("exit %d\n%s", code, out)
 	}
 }
@@ -481,13 +490,15 @@ func TestAdminToken(t *testing.T) {
 	defer p.kill()
 	p.awaitLog(t, "watching")
 	write("token", "another0123456789\n")
-	if out, code := invoke(t, dir, "status", "-c", "doorstep.toml"); code != 1 || !strings.Contains(out, "show the token") || !strings.Contains(out, "hint: admin.token_file") {
+	if out, code := invoke(t, dir, "status", "-c", "doorstep.toml"); code != 1 ||
+		!strings.Contains(out, "show the token") || !strings.Contains(out, "hint: admin.token_file") {
 		t.Errorf("with another token: exit %d\n%s", code, out)
 	}
 	s.kill()
 	s = serveConfig(t, dir, plainConfig(admin))
 	s.awaitLog(t, "admin listener")
-	if out, code := invoke(t, dir, "trace", "-c", "doorstep.toml", "unix"); code != 1 || !strings.Contains(out, "need a Unix socket or a token") || !strings.Contains(out, "hint: write address") {
+	if out, code := invoke(t, dir, "trace", "-c", "doorstep.toml", "unix"); code != 1 ||
+		!strings.Contains(out, "need a Unix socket or a token") || !strings.Contains(out, "hint: write address") {
 		t.Errorf("without one: exit %d\n%s", code, out)
 	}
 }

@@ -41,7 +41,8 @@ func TestAlertRules(t *testing.T) {
 		t.Errorf("only %d alerts", len(alerts))
 	}
 	for _, a := range alerts {
-		if !strings.Contains(string(tests), `{alertname="`+a[1]+`"}`) || !strings.Contains(string(tests), "alertname: "+a[1]+"}") {
+		if !strings.Contains(string(tests), `{alertname="`+a[1]+`"}`) ||
+			!strings.Contains(string(tests), "alertname: "+a[1]+"}") {
 			t.Errorf("%s is not tested to fire and to be quiet", a[1])
 		}
 	}
@@ -126,7 +127,8 @@ func TestQueriesFindSomething(t *testing.T) {
 	dir := place(t)
 	s := serveAdmin(t, dir)
 	exercise(t, s, dir)
-	eventually(t, func() bool { return strings.Contains(strings.Join(scrape(t, dir), "\n"), `outcome="refused"`) }, func() string { return "no refusal" })
+	eventually(t, func() bool { return strings.Contains(strings.Join(scrape(t, dir), "\n"), `outcome="refused"`) },
+		func() string { return "no refusal" })
 	labels := map[string]map[string]bool{} // of each metric
 	for _, line := range scrape(t, dir) {
 		name, rest, _ := strings.Cut(line, "{")
@@ -161,7 +163,8 @@ func TestQueriesFindSomething(t *testing.T) {
 		for _, by := range grouping.FindAllStringSubmatch(query, -1) {
 			for label := range strings.SplitSeq(by[1], ",") {
 				label = strings.TrimSpace(label)
-				if !slices.ContainsFunc(metricUse.FindAllStringSubmatch(query, -1), func(use []string) bool { return labels[use[1]][label] }) {
+				if !slices.ContainsFunc(metricUse.FindAllStringSubmatch(query, -1),
+					func(use []string) bool { return labels[use[1]][label] }) {
 					t.Errorf("no metric of %s has the label %s", query, label)
 				}
 			}

@@ -25,10 +25,11 @@ func aliasCommand() *cobra.Command {
 
 func aliasAddCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "add ADDRESS TARGET…",
-		Short:   "Make an address stand for others, besides those that it stands for already",
-		Example: "  doorstep alias add sales@example.org alice@example.org bob@example.org\n  doorstep alias add @example.org alice@example.org",
-		Args:    cli.AtLeast(2, "ADDRESS or TARGET"),
+		Use:   "add ADDRESS TARGET…",
+		Short: "Make an address stand for others, besides those that it stands for already",
+		Example: "  doorstep alias add sales@example.org alice@example.org bob@example.org\n  doorstep alias add " +
+			"@example.org alice@example.org",
+		Args: cli.AtLeast(2, "ADDRESS or TARGET"),
 	}
 	m := managementFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

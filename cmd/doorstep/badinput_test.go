@@ -17,7 +17,8 @@ import (
 func TestReloadWithBadCertificates(t *testing.T) {
 	dir := place(t)
 	certify(t, dir, time.Now().Add(30*24*time.Hour))
-	config := controlled("[[listen]]\naddress = \"tcp:127.0.0.1:" + peer.FreePort(t) + "\"\nprotocol = \"esmtp\"\ntls = \"starttls\"\n[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n")
+	config := controlled("[[listen]]\naddress = \"tcp:127.0.0.1:" + peer.FreePort(t) +
+		"\"\nprotocol = \"esmtp\"\ntls = \"starttls\"\n[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n")
 	serveConfig(t, dir, config)
 	reload := func(want string, code int) {
 		t.Helper()
@@ -36,7 +37,8 @@ func TestReloadWithBadCertificates(t *testing.T) {
 		}
 	}
 	mode(0o644)
-	reload("the old configuration stays in force: \""+filepath.Join(dir, "key.pem")+"\" is open to everybody", cli.ExitUsage)
+	reload("the old configuration stays in force: \""+filepath.Join(dir, "key.pem")+"\" is open to everybody",
+		cli.ExitUsage)
 	mode(0o600)
 	put("key.pem", "no key", 0o600)(t, dir)
 	reload("the old configuration stays in force: read certificate", cli.ExitUsage)
@@ -50,7 +52,8 @@ func TestControlSocketTaken(t *testing.T) {
 		socket  string
 		want    string
 	}{
-		"taken":     {func(t *testing.T, dir string) { listenOn(t, "unix", filepath.Join(dir, "control")) }, "control", "a server is running there"},
+		"taken": {func(t *testing.T, dir string) { listenOn(t, "unix", filepath.Join(dir, "control")) }, "control",
+			"a server is running there"},
 		"a file":    {put("control", "mine", 0o600), "control", "there is something that is not a socket"},
 		"read-only": {func(*testing.T, string) {}, "/proc/self/control", "bind: "}, // even for root
 	} {
@@ -60,7 +63,8 @@ func TestControlSocketTaken(t *testing.T) {
 			s := serveConfig(t, dir, strings.Replace(controlled(""), `socket = "control"`, `socket = "`+tt.socket+`"`, 1))
 			session(t, dir).deliver("without a control socket", "alice")
 			log := s.log.String()
-			if strings.Count(log, "no control socket") != 1 || !strings.Contains(log, tt.want) || !strings.Contains(log, "hint=") {
+			if strings.Count(log, "no control socket") != 1 || !strings.Contains(log, tt.want) ||
+				!strings.Contains(log, "hint=") {
 				t.Errorf("log %q, want %q", log, tt.want)
 			}
 		})

@@ -43,8 +43,10 @@ func TestChangesUnderLoad(t *testing.T) {
 	plan := changes()
 	each := plan.messages / 3
 	loads := []*load{
-		startLoad(t, "-L", "-s", "8", "-m", strconv.Itoa(each), "-l", "2000", "-t", "alice@example.org", "unix:"+filepath.Join(dir, "lmtp")),
-		startLoad(t, "-L", "-d", "-s", "4", "-m", strconv.Itoa(each), "-l", "2000", "-t", "bob@example.org", "inet:127.0.0.1:"+port),
+		startLoad(t, "-L", "-s", "8", "-m", strconv.Itoa(each), "-l", "2000", "-t", "alice@example.org",
+			"unix:"+filepath.Join(dir, "lmtp")),
+		startLoad(t, "-L", "-d", "-s", "4", "-m", strconv.Itoa(each), "-l", "2000", "-t", "bob@example.org",
+			"inet:127.0.0.1:"+port),
 		startLoad(t, "-s", "2", "-m", strconv.Itoa(each), "-l", "2000", "-t", "alice@example.org", "inet:"+postfix.Addr),
 	}
 	// The changes are spread over the deliveries.
@@ -92,7 +94,8 @@ type load struct {
 
 func startLoad(t *testing.T, args ...string) *load {
 	t.Helper()
-	l := &load{cmd: exec.Command("smtp-source", append([]string{"-f", "sender@src.example"}, args...)...), err: make(chan error, 1)}
+	l := &load{cmd: exec.Command("smtp-source", append([]string{"-f", "sender@src.example"}, args...)...),
+		err: make(chan error, 1)}
 	l.cmd.Stdout, l.cmd.Stderr = &l.said, &l.said
 	started := make(chan error)
 	go func() {

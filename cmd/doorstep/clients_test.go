@@ -103,7 +103,8 @@ func TestPythonSmtplib(t *testing.T) {
 		}
 	}
 	want("LMTP", runPython(t, map[string]any{"protocol": "lmtp", "path": filepath.Join(dir, "lmtp"),
-		"to": []string{alice, nx, bob, full}, "message": message("python lmtp")}), map[string]int{alice: 250, nx: 550, bob: 451, full: 452})
+		"to": []string{alice, nx, bob, full}, "message": message("python lmtp")}),
+		map[string]int{alice: 250, nx: 550, bob: 451, full: 452})
 	want("ESMTP", runPython(t, map[string]any{"protocol": "esmtp", "host": host, "port": port,
 		"to": []string{alice, nx, full}, "message": message("python esmtp")}), map[string]int{alice: 250, nx: 550, full: 452})
 	// One reply for all (DATA-12).
@@ -117,7 +118,8 @@ func TestGoSMTPClient(t *testing.T) {
 	begin := func(c *smtp.Client) {
 		t.Helper()
 		t.Cleanup(func() { c.Close() })
-		if err := errors.Join(c.Hello("client.example"), c.Mail("s@example.com", &smtp.MailOptions{UTF8: true, Size: 100})); err != nil {
+		if err := errors.Join(c.Hello("client.example"),
+			c.Mail("s@example.com", &smtp.MailOptions{UTF8: true, Size: 100})); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -153,7 +155,8 @@ func TestGoSMTPClient(t *testing.T) {
 	}
 	delivered, err := data.CloseWithLMTPResponse()
 	var failed smtp.LMTPDataError
-	if !errors.As(err, &failed) || len(failed) != 1 || failed["bob@example.org"] == nil || failed["bob@example.org"].Code != 451 ||
+	if !errors.As(err, &failed) || len(failed) != 1 || failed["bob@example.org"] == nil ||
+		failed["bob@example.org"].Code != 451 ||
 		len(delivered) != 1 || delivered["alice@example.org"] == nil {
 		t.Errorf("LMTP: delivered %v, failed %v", delivered, err)
 	}
@@ -170,7 +173,8 @@ func TestGoSMTPClient(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	err = c.SendMail("s@example.com", []string{"alice@example.org", "bob@example.org"}, strings.NewReader(message("nobody gets this")))
+	err = c.SendMail("s@example.com", []string{"alice@example.org", "bob@example.org"},
+		strings.NewReader(message("nobody gets this")))
 	if code := refusal(err); code != 451 {
 		t.Errorf("ESMTP, all or none: %v", err)
 	}

@@ -37,7 +37,8 @@ func console(t *testing.T, dir, block string) {
 			continue
 		}
 		got.WriteString(line)
-		cmd := exec.Command("sh", "-c", strings.TrimSpace(command)+" -c doorstep.toml") // the manual's is in the default place
+		// the manual's is in the default place
+		cmd := exec.Command("sh", "-c", strings.TrimSpace(command)+" -c doorstep.toml")
 		cmd.Dir = dir
 		cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
 		out, err := cmd.CombinedOutput()
@@ -54,7 +55,8 @@ func console(t *testing.T, dir, block string) {
 // TestSQLiteManual runs what docs/sqlite.md shows.
 func TestSQLiteManual(t *testing.T) {
 	dir := place(t)
-	configuration := strings.NewReplacer("/var/lib/doorstep", dir, "/run/doorstep", dir).Replace(manual(t, "sqlite.md", "sqlite configuration"))
+	configuration := strings.NewReplacer("/var/lib/doorstep", dir, "/run/doorstep",
+		dir).Replace(manual(t, "sqlite.md", "sqlite configuration"))
 	if err := os.WriteFile(filepath.Join(dir, "doorstep.toml"), []byte(configuration), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -65,11 +67,13 @@ func TestSQLiteManual(t *testing.T) {
 func TestSeveralDirectoriesManual(t *testing.T) {
 	dir := place(t)
 	users := filepath.Join(dir, "users")
-	if err := os.WriteFile(users, []byte("alice@example.org:::::/srv/home/alice:\nbob@example.org:::::/srv/home/bob:\n"), 0o600); err != nil {
+	if err := os.WriteFile(users, []byte("alice@example.org:::::/srv/home/alice:\nbob@example.org:::::/srv/home/bob:\n"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	frame, _, _ := strings.Cut(manual(t, "sqlite.md", "sqlite configuration"), "[[directory]]")
-	yielding := strings.NewReplacer("/var/lib/doorstep", dir, "/run/doorstep", dir, "/etc/dovecot/users", users).Replace(frame + manual(t, "sqlite.md", "twice configuration"))
+	yielding := strings.NewReplacer("/var/lib/doorstep", dir, "/run/doorstep", dir, "/etc/dovecot/users",
+		users).Replace(frame + manual(t, "sqlite.md", "twice configuration"))
 	rewrite(t, dir, yielding)
 	console(t, dir, "$ doorstep domain add example.org\n$ doorstep user add alice@example.org\n"+
 		"doorstep: warning: alice@example.org is in accounts and old, the first counts\n")

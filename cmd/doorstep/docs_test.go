@@ -71,7 +71,8 @@ func TestEveryReplyIsExplained(t *testing.T) {
 	}
 	found := 0
 	for _, f := range sources(t) {
-		if f.isTest() || !below(f.dir(), "lmtp") && !below(f.dir(), "delivery") && !below(f.dir(), "cmd") || below(f.dir(), "cmd/internal/bench") || below(f.dir(), "lmtp/client") {
+		if f.isTest() || !below(f.dir(), "lmtp") && !below(f.dir(), "delivery") && !below(f.dir(), "cmd") ||
+			below(f.dir(), "cmd/internal/bench") || below(f.dir(), "lmtp/client") {
 			continue
 		}
 		ast.Inspect(f.syntax, func(n ast.Node) bool {

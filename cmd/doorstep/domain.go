@@ -46,8 +46,9 @@ func domainDelCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "del NAME",
 		Short: "Delete a domain",
-		Long:  "Del deletes a domain. One with accounts, aliases or other names stays, unless --force deletes\nall of these with it. Mail stays where it is.",
-		Args:  cli.OneArgument("NAME"),
+		Long: "Del deletes a domain. One with accounts, aliases or other names stays, unless --force deletes\nall of " +
+			"these with it. Mail stays where it is.",
+		Args: cli.OneArgument("NAME"),
 	}
 	m := managementFlags(cmd)
 	force := cmd.Flags().Bool("force", false, "also its accounts, aliases and other names")

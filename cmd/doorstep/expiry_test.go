@@ -24,7 +24,8 @@ func TestCertificateExpiry(t *testing.T) {
 	soon := time.Now().Add(48 * time.Hour).Truncate(time.Second)
 	certify(t, dir, soon)
 	s := serveConfig(t, dir, plainConfig(adminConfig)+fmt.Sprintf(
-		"[[listen]]\naddress = \"tcp:127.0.0.1:%s\"\nprotocol = \"esmtp\"\ntls = \"starttls\"\n[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n", peer.FreePort(t)))
+		"[[listen]]\naddress = \"tcp:127.0.0.1:%s\"\nprotocol = \"esmtp\"\ntls = \"starttls\"\n[tls]\ncertificate = "+
+			"\"cert.pem\"\nkey = \"key.pem\"\n", peer.FreePort(t)))
 	s.awaitLog(t, "admin listener")
 	wantExpiry(t, dir, soon)
 	later := soon.Add(90 * 24 * time.Hour)
@@ -46,7 +47,8 @@ func wantExpiry(t *testing.T, dir string, want time.Time) {
 		}
 		return time.Time{}
 	}
-	eventually(t, func() bool { return expiry().Equal(want) }, func() string { return fmt.Sprintf("%v, want %v", expiry(), want) })
+	eventually(t, func() bool { return expiry().Equal(want) },
+		func() string { return fmt.Sprintf("%v, want %v", expiry(), want) })
 }
 
 // certify makes a certificate that ends then, and its key.
@@ -56,7 +58,8 @@ func certify(t *testing.T, dir string, end time.Time) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(end.Unix()), DNSNames: []string{"mail.example.org"}, NotBefore: end.Add(-365 * 24 * time.Hour), NotAfter: end}
+	template := &x509.Certificate{SerialNumber: big.NewInt(end.Unix()), DNSNames: []string{"mail.example.org"},
+		NotBefore: end.Add(-365 * 24 * time.Hour), NotAfter: end}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +68,8 @@ func certify(t *testing.T, dir string, end time.Time) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, block := range map[string]*pem.Block{"cert.pem": {Type: "CERTIFICATE", Bytes: der}, "key.pem": {Type: "PRIVATE KEY", Bytes: secret}} {
+	for name, block := range map[string]*pem.Block{"cert.pem": {Type: "CERTIFICATE", Bytes: der},
+		"key.pem": {Type: "PRIVATE KEY", Bytes: secret}} {
 		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -53,7 +53,8 @@ func extensionTable(t *testing.T) []tableRow {
 		if len(cells) != 6 || cells[0] == "Extension" {
 			continue
 		}
-		row := tableRow{keyword: cells[0], lmtp: cells[2] == "yes", esmtp: cells[3] == "yes", on: strings.HasPrefix(cells[4], "on")}
+		row := tableRow{keyword: cells[0], lmtp: cells[2] == "yes", esmtp: cells[3] == "yes",
+			on: strings.HasPrefix(cells[4], "on")}
 		for _, name := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cells[5], -1) {
 			row.tests = append(row.tests, name[1])
 		}

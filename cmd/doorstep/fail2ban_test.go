@@ -50,7 +50,8 @@ func TestFail2ban(t *testing.T) {
 func strangers(t *testing.T, dir, format string) (log string) {
 	t.Helper()
 	octets := base64.StdEncoding.EncodeToString(make([]byte, 32))
-	if err := os.WriteFile(filepath.Join(dir, "users"), []byte("bob:{SCRAM-SHA-256}4096,"+octets+","+octets+","+octets+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "users"),
+		[]byte("bob:{SCRAM-SHA-256}4096,"+octets+","+octets+","+octets+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	address := "127.0.0.1:" + peer.FreePort(t)

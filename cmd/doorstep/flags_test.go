@@ -43,7 +43,8 @@ func TestWrongValues(t *testing.T) {
 		"user add": {"-c", "doorstep.toml", "dave@example.com"}, "user set": {"-c", "doorstep.toml", "carol@example.com"},
 		"mailbox messages": {"alice@example.org"},
 	}
-	values := []string{"abc", "-7", "NaN", "1e999", "99999999999999999999999", "0x", "1.5.5", "5 apples", "\x1b[2J", "用户", "5m5", "-3s", "yes"}
+	values := []string{"abc", "-7", "NaN", "1e999", "99999999999999999999999", "0x", "1.5.5", "5 apples", "\x1b[2J", "用户",
+		"5m5", "-3s", "yes"}
 	flags := 0
 	leaves(rootCommand(), nil, func(cmd *cobra.Command, words []string) {
 		cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
@@ -78,7 +79,8 @@ func TestCompletion(t *testing.T) {
 	offered := func(args ...string) (words []string, directive string) {
 		t.Helper()
 		var out, errs bytes.Buffer
-		if code := run(t.Context(), append([]string{"__completeNoDesc"}, args...), strings.NewReader(""), &out, &errs); code != cli.ExitOK {
+		if code := run(t.Context(), append([]string{"__completeNoDesc"}, args...), strings.NewReader(""), &out,
+			&errs); code != cli.ExitOK {
 			t.Fatalf("%q: %s", args, &errs)
 		}
 		lines := strings.Fields(out.String())

@@ -22,8 +22,10 @@ func hanging(tb testing.TB, dir, more string) string {
 	if err := unix.Mkfifo(filepath.Join(dir, "started"), 0o600); err != nil {
 		tb.Fatal(err)
 	}
-	script := fmt.Sprintf("trap '' TERM HUP INT; exec 3>%s; (while :; do sleep 1000; done) & echo ready >&3; while :; do sleep 1000; done", filepath.Join(dir, "started"))
-	c := controlled(adminConfig + more + "\n[quota]\nwarn_at = [\"50%\"]\nwarn_timeout = \"10m\"\nwarn_command = [\"/bin/sh\", \"-c\", \"" + script + "\"]\n")
+	script := fmt.Sprintf("trap '' TERM HUP INT; exec 3>%s; (while :; do sleep 1000; done) & echo ready >&3; while :; "+
+		"do sleep 1000; done", filepath.Join(dir, "started"))
+	c := controlled(adminConfig + more +
+		"\n[quota]\nwarn_at = [\"50%\"]\nwarn_timeout = \"10m\"\nwarn_command = [\"/bin/sh\", \"-c\", \"" + script + "\"]\n")
 	return strings.Replace(c, `address = "alice@example.org"`, "address = \"alice@example.org\"\nquota_messages = 2", 1)
 }
 
@@ -116,8 +118,10 @@ func TestWarningHangsAtStop(t *testing.T) {
 		}
 		defer web.Close()
 		dir := place(t)
-		c := plainConfig("[quota]\nwarn_at = [\"50%\"]\nwarn_timeout = \"10m\"\nwarn_url = \"http://" + web.Addr().String() + "/\"\n")
-		s := serveConfig(t, dir, strings.Replace(c, `address = "alice@example.org"`, "address = \"alice@example.org\"\nquota_messages = 2", 1))
+		c := plainConfig("[quota]\nwarn_at = [\"50%\"]\nwarn_timeout = \"10m\"\nwarn_url = \"http://" + web.Addr().String() +
+			"/\"\n")
+		s := serveConfig(t, dir, strings.Replace(c, `address = "alice@example.org"`,
+			"address = \"alice@example.org\"\nquota_messages = 2", 1))
 		session(t, dir).deliver("half of what there is room for", "alice")
 		conn, err := web.Accept()
 		if err != nil {
@@ -175,7 +179,8 @@ func TestReloadHangs(t *testing.T) {
 	}
 	defer silent.Close()
 	for _, order := range []string{"reload", "upgrade"} {
-		if _, errs, code := doorstep(t, dir, order, "--socket", "control"); code == 0 || !strings.Contains(errs, "another reload or upgrade is under way") {
+		if _, errs, code := doorstep(t, dir, order, "--socket", "control"); code == 0 ||
+			!strings.Contains(errs, "another reload or upgrade is under way") {
 			t.Errorf("%s: %s, exit status %d", order, errs, code)
 		}
 	}

@@ -17,15 +17,22 @@ func TestHints(t *testing.T) {
 		want     string
 		never    string
 	}{
-		{"an alias for an address elsewhere", "[store]", "[[alias]]\naddress = \"team@example.org\"\nto = [\"x@gmail.com\"]\n[store]", "forward this in the MTA", "[[domain]]"},
-		{"a catch-all elsewhere", domainTable, domainTable + "\ncatch_all = \"x@gmail.com\"", "forward this in the MTA", "[[domain]]"},
-		{"a misspelled domain of an alias", "[store]", "[[alias]]\naddress = \"team@example.org\"\nto = [\"bob@exmaple.org\"]\n[store]", "did you mean example.org?", "forward"},
+		{"an alias for an address elsewhere", "[store]",
+			"[[alias]]\naddress = \"team@example.org\"\nto = [\"x@gmail.com\"]\n[store]", "forward this in the MTA",
+			"[[domain]]"},
+		{"a catch-all elsewhere", domainTable, domainTable + "\ncatch_all = \"x@gmail.com\"", "forward this in the MTA",
+			"[[domain]]"},
+		{"a misspelled domain of an alias", "[store]",
+			"[[alias]]\naddress = \"team@example.org\"\nto = [\"bob@exmaple.org\"]\n[store]", "did you mean example.org?",
+			"forward"},
 		{"an account of another domain", `"bob@example.org"`, `"bob@example.net.invalid"`, "write [[domain]]", "forward"},
 		{"a file for the log", "[store]", "[log]\nfile = \"/var/log/doorstep.log\"\n[store]", "standard error", "belongs"},
 		{"the path of a log", "[store]", "[log]\npath = \"/var/log/doorstep.log\"\n[store]", "standard error", "belongs"},
-		{"a user of the limits", "[store]", "[limits]\nuser = \"doorstep\"\n[store]", "doorstep config default shows the keys of [limits]", "belongs"},
+		{"a user of the limits", "[store]", "[limits]\nuser = \"doorstep\"\n[store]",
+			"doorstep config default shows the keys of [limits]", "belongs"},
 		{"a mode of the store", "[store]", "[store]\nmode = \"0600\"", "config default", "belongs"},
-		{"a path of the control socket", "[store]", "[control]\npath = \"control\"\n[store]", "[control] takes socket", "belongs"},
+		{"a path of the control socket", "[store]", "[control]\npath = \"control\"\n[store]", "[control] takes socket",
+			"belongs"},
 		{"a key of one other table", "[store]", "[store]\nmessage_size = \"50MiB\"", "it belongs to [limits]", ""},
 		{"a key before all tables", "hostname =", "durability = \"group\"\nhostname =", "it belongs to [store]", ""},
 		{"no key of any", "hostname =", "zzzzzz = 1\nhostname =", "config default shows all keys", ""},
@@ -49,7 +56,8 @@ func TestHints(t *testing.T) {
 func TestUnreadableConfiguration(t *testing.T) {
 	dir := place(t)
 	rewrite(t, dir, plainConfig(""))
-	for _, verb := range [][]string{{"check"}, {"lookup", "alice@example.org"}, {"serve"}, {"mailbox", "list"}, {"config", "show"}} {
+	for _, verb := range [][]string{{"check"}, {"lookup", "alice@example.org"}, {"serve"}, {"mailbox", "list"},
+		{"config", "show"}} {
 		ask := func(file string) string {
 			_, errs, code := doorstep(t, dir, append(verb, "-c", file)...)
 			if code != cli.ExitUsage {
@@ -70,7 +78,8 @@ func TestUnreadableConfiguration(t *testing.T) {
 			t.Errorf("%q of a loop: %s", verb, said)
 		}
 	}
-	if hint := cli.Unreadable("x.toml", os.ErrPermission); strings.Contains(hint, "config default") || !strings.Contains(hint, "who runs the server") {
+	if hint := cli.Unreadable("x.toml", os.ErrPermission); strings.Contains(hint, "config default") ||
+		!strings.Contains(hint, "who runs the server") {
 		t.Error(hint)
 	}
 }
@@ -79,7 +88,8 @@ func TestUnreadableConfiguration(t *testing.T) {
 // beforehand what will come of it.
 func TestNewHome(t *testing.T) {
 	for home, reply := range map[string]string{
-		"mail/bob": "250", "mail/example.org/bob": "250", "lost/bob": "451 4.2.0", "mail/lost/bob": "451 4.2.0", "mail/file": "451",
+		"mail/bob": "250", "mail/example.org/bob": "250", "lost/bob": "451 4.2.0", "mail/lost/bob": "451 4.2.0",
+		"mail/file": "451",
 	} {
 		t.Run(home, func(t *testing.T) {
 			dir := place(t)
@@ -125,7 +135,8 @@ func TestMissingHome(t *testing.T) {
 	c.say("DATA", "354")
 	c.say(message("x")+".", "451 4.2.0")
 	c.say("QUIT", "221")
-	if said := s.log.String(); strings.Contains(said, "store is not available") || !strings.Contains(said, "its home directory does not exist") {
+	if said := s.log.String(); strings.Contains(said, "store is not available") ||
+		!strings.Contains(said, "its home directory does not exist") {
 		t.Error(said)
 	}
 }

@@ -75,7 +75,8 @@ func TestBadInput(t *testing.T) {
 		}},
 		{"DATA-02 a smuggled second message", func(t *testing.T, d *dialogue) {
 			d.begin("alice")
-			d.send("Subject: first\r\n\r\nHello\n.\r\nMAIL FROM:<admin@example.org>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\nSubject: second\r\n\r\n.\r\n")
+			d.send("Subject: first\r\n\r\nHello\n.\r\nMAIL FROM:<admin@example.org>\r\nRCPT " +
+				"TO:<bob@example.org>\r\nDATA\r\nSubject: second\r\n\r\n.\r\n")
 			d.want("554 5.6.0 ")
 		}},
 	} {
@@ -128,8 +129,9 @@ func TestForeignClients(t *testing.T) {
 	dir := place(t)
 	serveConfig(t, dir, plainConfig(""))
 	for name, octets := range map[string]string{
-		"HTTP": "POST / HTTP/1.1\r\nHost: localhost\r\n\r\nLHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<alice@example.org>\r\nDATA\r\n" + message("from a page") + ".\r\n",
-		"TLS":  "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+		"HTTP": "POST / HTTP/1.1\r\nHost: localhost\r\n\r\nLHLO x\r\nMAIL FROM:<>\r\nRCPT " +
+			"TO:<alice@example.org>\r\nDATA\r\n" + message("from a page") + ".\r\n",
+		"TLS": "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := dial(t, dir)
@@ -249,10 +251,12 @@ func TestBrokenMaildir(t *testing.T) {
 // mailbox that takes all mail of its domain.
 func TestNothingIsRun(t *testing.T) {
 	dir := place(t)
-	serveConfig(t, dir, strings.Replace(plainConfig(""), "name = \"example.org\"\n", "name = \"example.org\"\ncatch_all = \"alice@example.org\"\n", 1))
+	serveConfig(t, dir, strings.Replace(plainConfig(""), "name = \"example.org\"\n",
+		"name = \"example.org\"\ncatch_all = \"alice@example.org\"\n", 1))
 	mark := filepath.Join(dir, "run")
 	for i, local := range []string{
-		"`touch${IFS}" + mark + "`", "$(touch${IFS}" + mark + ")", "|touch${IFS}" + mark, "a;touch " + mark, "${run{/bin/touch " + mark + "}}",
+		"`touch${IFS}" + mark + "`", "$(touch${IFS}" + mark + ")", "|touch${IFS}" + mark, "a;touch " + mark,
+		"${run{/bin/touch " + mark + "}}",
 		"%{run}", "{{.}}", "-f" + mark, "!touch", "~root", "${HOME}", "%s%n%d",
 	} {
 		subject := fmt.Sprint("number ", i)

@@ -34,12 +34,14 @@ var arrows = []struct {
 }{
 	{"cmd", []string{"cmd/internal", "config", "delivery", "lmtp", "mailbox"}},
 	{"config/internal", []string{"config/internal"}},
-	{"config", []string{"config/internal", "lmtp/guard", "lmtp/address", "lmtp/auth", "lmtp/keypair", "mailbox"}}, // which it asks about files, and folders' names
+	// which it asks about files, and folders' names
+	{"config", []string{"config/internal", "lmtp/guard", "lmtp/address", "lmtp/auth", "lmtp/keypair", "mailbox"}},
 	{"delivery/directory", []string{"delivery/directory", "lmtp/guard", "lmtp/address"}},
 	{"delivery/head", nil},
 	{"delivery/route", []string{"delivery/directory", "lmtp", "mailbox"}},
 	{"delivery/warning", []string{"lmtp/guard", "mailbox"}},
-	{"delivery", []string{"delivery/directory", "delivery/head", "delivery/route", "delivery/warning", "lmtp/guard", "lmtp", "mailbox"}},
+	{"delivery", []string{"delivery/directory", "delivery/head", "delivery/route", "delivery/warning", "lmtp/guard",
+		"lmtp", "mailbox"}},
 	{"lmtp/guard", []string{"lmtp/guard"}}, // a leaf of all packages that start goroutines
 	{"lmtp/client", []string{"lmtp/guard", "lmtp/address"}},
 	{"lmtp/address", nil},
@@ -53,7 +55,8 @@ var arrows = []struct {
 	{"mailbox/quota", []string{"lmtp/guard", "mailbox/internal/kernel", "mailbox/maildir"}},
 	{"mailbox/internal/kernel", []string{"lmtp/guard"}},
 	{"mailbox/internal/semaphore", nil},
-	{"mailbox/internal/durable", []string{"lmtp/guard", "mailbox/internal/kernel", "mailbox/internal/semaphore", "mailbox/maildir"}},
+	{"mailbox/internal/durable", []string{"lmtp/guard", "mailbox/internal/kernel", "mailbox/internal/semaphore",
+		"mailbox/maildir"}},
 	{"mailbox", []string{"lmtp/guard", "mailbox/internal", "mailbox/maildir", "mailbox/quota"}},
 }
 

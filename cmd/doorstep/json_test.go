@@ -41,18 +41,21 @@ var jsonVerbs = map[string]struct {
 	"mailbox sweep":    {form: []sweptMailbox{}},
 	"mailbox verify":   {form: []verifiedMailbox{}},
 	"reload":           {form: daemon.ReloadReport{}},
-	"send":             {form: loadtest.Report{}, args: []string{"--server", "unix:lmtp", "--to", "alice@example.org", "--count", "3"}},
-	"status":           {form: status.Snapshot{}},
-	"trace":            {form: trace.Line{}, args: []string{"unix"}},
-	"upgrade":          {form: daemon.UpgradeReport{}},
-	"user list":        {form: []listedUser{}},
-	"version":          {form: buildInfo{}},
+	"send": {form: loadtest.Report{},
+		args: []string{"--server", "unix:lmtp", "--to", "alice@example.org", "--count", "3"}},
+	"status":    {form: status.Snapshot{}},
+	"trace":     {form: trace.Line{}, args: []string{"unix"}},
+	"upgrade":   {form: daemon.UpgradeReport{}},
+	"user list": {form: []listedUser{}},
+	"version":   {form: buildInfo{}},
 }
 
 // quietVerbs are those that have nothing to tell a program, besides their exit status.
 var quietVerbs = []string{
-	"alias add", "alias del", "completion bash", "completion fish", "completion powershell", "completion zsh", "config default",
-	"config reference", "config schema", "domain add", "domain del", "help", "man", "serve", "user add", "user del", "user set",
+	"alias add", "alias del", "completion bash", "completion fish", "completion powershell", "completion zsh",
+	"config default",
+	"config reference", "config schema", "domain add", "domain del", "help", "man", "serve", "user add", "user del",
+	"user set",
 }
 
 // TestEveryVerbIsKnownForJSON: a verb prints JSON, or is one of those that need not.
@@ -86,11 +89,13 @@ func TestEveryVerbIsKnownForJSON(t *testing.T) {
 // docs/json.md has, and no other, and nothing else comes out with it.
 func TestQueriesPrintJSON(t *testing.T) {
 	dir := place(t)
-	configuration := plainConfig("") + adminConfig + "[control]\nsocket = \"control\"\n[[directory]]\ndriver = \"sqlite\"\nfile = \"accounts.db\"\n"
+	configuration := plainConfig("") + adminConfig +
+		"[control]\nsocket = \"control\"\n[[directory]]\ndriver = \"sqlite\"\nfile = \"accounts.db\"\n"
 	rewrite(t, dir, configuration)
 	for _, line := range []string{
 		"domain add example.net", "domain add --alias-of example.net example.com",
-		"user add carol@example.net --quota 2GiB --disabled defer --owner-since 2014-04-03", "alias add sales@example.net carol@example.net",
+		"user add carol@example.net --quota 2GiB --disabled defer --owner-since 2014-04-03",
+		"alias add sales@example.net carol@example.net",
 	} {
 		verb := strings.Fields(line)
 		if out, errs, code := doorstep(t, dir, append(verb, "-c", "doorstep.toml")...); code != 0 {
@@ -194,7 +199,8 @@ func documentedKeys(t *testing.T) map[string][]string {
 		t.Fatal(err)
 	}
 	verbs := map[string][]string{}
-	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z ]+)` \\|[^|]*\\|([^|]*)\\|$").FindAllStringSubmatch(string(page), -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z ]+)` "+
+		"\\|[^|]*\\|([^|]*)\\|$").FindAllStringSubmatch(string(page), -1) {
 		for _, key := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(row[2], -1) {
 			verbs[row[1]] = append(verbs[row[1]], key[1])
 		}

@@ -65,7 +65,8 @@ func TestLogReaderStalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	said = append(said, <-rest...)
-	if n := strings.Count(string(said), "msg=delivered") + strings.Count(string(said), "msg=refused"); n != 2*messages || !strings.Contains(string(said), "msg=stopped") {
+	if n := strings.Count(string(said), "msg=delivered") + strings.Count(string(said), "msg=refused"); n != 2*messages ||
+		!strings.Contains(string(said), "msg=stopped") {
 		t.Errorf("the log has %d of %d lines:\n%s", n, 2*messages, said)
 	}
 }

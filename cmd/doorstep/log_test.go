@@ -22,7 +22,8 @@ import (
 // text, octets that are no text, and words that look like ours.
 var hostile = []string{
 	"\x1b[2J\x1b]0;x\x07", "\x00\x7f\x08", "\u202e\u2066\ufeff\u200b", "\x80\xfe\xff", "\u0085\u2028\u2029",
-	`" level=ERROR msg=delivered to=root@example.org`, `", "level": "ERROR", "x": "`, "\n\tlevel=ERROR\r", "%s%n", "{{.}}", strings.Repeat("x", 3000),
+	`" level=ERROR msg=delivered to=root@example.org`, `", "level": "ERROR", "x": "`, "\n\tlevel=ERROR\r", "%s%n", "{{.}}",
+	strings.Repeat("x", 3000),
 }
 
 // TestLogIsSafe: whatever clients say, a line of the log is one line that shows on a terminal as it
@@ -48,7 +49,8 @@ func TestLogIsSafe(t *testing.T) {
 			for _, h := range hostile {
 				word := strings.NewReplacer("\r", "", "\n", "", " ", "").Replace(h)
 				for _, line := range []string{
-					"MAIL FROM:<" + h + "@src.example>", "MAIL FROM:<a@src.example> " + h, "MAIL FROM:<" + h + "@src.example> SMTPUTF8", "RCPT TO:<" + word + "@example.org>",
+					"MAIL FROM:<" + h + "@src.example>", "MAIL FROM:<a@src.example> " + h,
+					"MAIL FROM:<" + h + "@src.example> SMTPUTF8", "RCPT TO:<" + word + "@example.org>",
 					"RCPT TO:<alice@" + word + ">", `RCPT TO:<"` + word + `"@example.org>`, "RCPT TO:<alice+" + word + "@example.org>",
 				} {
 					d := dial(t, dir)
@@ -87,7 +89,8 @@ func checkLine(t *testing.T, format, line string) {
 	if !beginning[format].MatchString(line) {
 		t.Errorf("begins otherwise: %q", line)
 	}
-	if !utf8.ValidString(line) || strings.ContainsFunc(line, func(r rune) bool { return r != ' ' && !unicode.IsPrint(r) }) {
+	if !utf8.ValidString(line) || strings.ContainsFunc(line,
+		func(r rune) bool { return r != ' ' && !unicode.IsPrint(r) }) {
 		t.Errorf("not safe to be shown: %q", line)
 	}
 	if len(line) > 20_000 {

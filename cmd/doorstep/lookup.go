@@ -173,7 +173,8 @@ func (r *lookupResult) print(w io.Writer) error {
 			fmt.Fprintf(table, "quota\t= %s%d octets\n", m.used(func(u mailbox.Usage) int64 { return u.Bytes }), m.Quota)
 		}
 		if m.QuotaMessages > 0 {
-			fmt.Fprintf(table, "quota\t= %s%d messages\n", m.used(func(u mailbox.Usage) int64 { return u.Messages }), m.QuotaMessages)
+			fmt.Fprintf(table, "quota\t= %s%d messages\n", m.used(func(u mailbox.Usage) int64 { return u.Messages }),
+				m.QuotaMessages)
 		}
 	}
 	fmt.Fprintf(table, "reply\t= %s\n", r.Reply)

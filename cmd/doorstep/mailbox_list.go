@@ -42,7 +42,8 @@ func mailboxListCommand() *cobra.Command {
 }
 
 // listMailboxes prints mailboxes, with what they hold as used says.
-func listMailboxes(cmd *cobra.Command, file string, args []string, asJSON bool, used func(*mailbox.Store, accountMailbox) (mailbox.Usage, error)) error {
+func listMailboxes(cmd *cobra.Command, file string, args []string, asJSON bool,
+	used func(*mailbox.Store, accountMailbox) (mailbox.Usage, error)) error {
 	var list []listedMailbox
 	err := eachMailbox(cmd, file, args, func(s *mailbox.Store, m accountMailbox) error {
 		holds, err := used(s, m)
@@ -58,7 +59,8 @@ func listMailboxes(cmd *cobra.Command, file string, args []string, asJSON bool, 
 // mailboxRow is the row of a mailbox of which it was asked what it holds. One that is not there yet holds
 // nothing.
 func mailboxRow(m accountMailbox, used mailbox.Usage, err error) (listedMailbox, error) {
-	row := listedMailbox{Account: address.Shown(m.account.Address), Maildir: m.dest.String(), Exists: err == nil, Used: used, Quota: m.dest.Quota}
+	row := listedMailbox{Account: address.Shown(m.account.Address), Maildir: m.dest.String(), Exists: err == nil,
+		Used: used, Quota: m.dest.Quota}
 	if errors.Is(err, mailbox.ErrNoMailbox) {
 		err = nil
 	}

@@ -56,7 +56,8 @@ func rootCommand() *cobra.Command {
 		Long: "Doorstep is the last hop of mail: an MTA hands it a message by LMTP or ESMTP, and it\n" +
 			"finds each recipient's mailbox, makes the message durable in that Maildir, and answers\n" +
 			"for each recipient.",
-		Example:       "  doorstep serve --dev\n  doorstep check -c /etc/doorstep/doorstep.toml\n  doorstep lookup -c /etc/doorstep/doorstep.toml alice@example.org",
+		Example: "  doorstep serve --dev\n  doorstep check -c /etc/doorstep/doorstep.toml\n  doorstep lookup -c " +
+			"/etc/doorstep/doorstep.toml alice@example.org",
 		Version:       versionText(),
 		SilenceErrors: true,
 		SilenceUsage:  true,

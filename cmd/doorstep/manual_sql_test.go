@@ -15,28 +15,37 @@ import (
 var hosted = map[string][]string{
 	"doorstep": {
 		"INSERT INTO domain VALUES ('example.org', 'example.org', NULL), ('example.net', 'example.net', 'example.org')",
-		"INSERT INTO account (domain_key, local_key, address, quota) VALUES ('example.org', 'alice', 'alice@example.org', 2147483648)",
-		"INSERT INTO alias VALUES ('example.org', 'sales', 'sales@example.org', 'alice@example.org'), ('example.org', '', '@example.org', 'alice@example.org')",
+		"INSERT INTO account (domain_key, local_key, address, quota) VALUES ('example.org', 'alice', 'alice@example.org', " +
+			"2147483648)",
+		"INSERT INTO alias VALUES ('example.org', 'sales', 'sales@example.org', 'alice@example.org'), ('example.org', '', " +
+			"'@example.org', 'alice@example.org')",
 	},
 	"postfixadmin": {
 		"INSERT INTO domain (domain) VALUES ('example.org'), ('example.net')",
 		"INSERT INTO alias_domain (alias_domain, target_domain) VALUES ('example.net', 'example.org')",
-		"INSERT INTO mailbox (username, maildir, quota, local_part, domain) VALUES ('alice@example.org', 'example.org/alice/', 2147483648, 'alice', 'example.org')",
-		"INSERT INTO alias (address, goto, domain) VALUES ('alice@example.org', 'alice@example.org', 'example.org'), ('sales@example.org', 'alice@example.org', 'example.org'), ('@example.org', 'alice@example.org', 'example.org')",
+		"INSERT INTO mailbox (username, maildir, quota, local_part, domain) VALUES ('alice@example.org', " +
+			"'example.org/alice/', 2147483648, 'alice', 'example.org')",
+		"INSERT INTO alias (address, goto, domain) VALUES ('alice@example.org', 'alice@example.org', 'example.org'), " +
+			"('sales@example.org', 'alice@example.org', 'example.org'), ('@example.org', 'alice@example.org', 'example.org')",
 	},
 	"mailcow": {
 		"INSERT INTO domain (domain) VALUES ('example.org')",
 		"INSERT INTO alias_domain (alias_domain, target_domain) VALUES ('example.net', 'example.org')",
-		"INSERT INTO mailbox (username, quota, local_part, domain, attributes) VALUES ('alice@example.org', 2147483648, 'alice', " +
+		"INSERT INTO mailbox (username, quota, local_part, domain, attributes) VALUES ('alice@example.org', 2147483648, " +
+			"'alice', " +
 			"'example.org', '{\"mailbox_format\": \"maildir:\"}')",
-		"INSERT INTO alias (address, goto, domain) VALUES ('alice@example.org', 'alice@example.org', 'example.org'), ('sales@example.org', 'alice@example.org', 'example.org'), ('@example.org', 'alice@example.org', 'example.org')",
+		"INSERT INTO alias (address, goto, domain) VALUES ('alice@example.org', 'alice@example.org', 'example.org'), " +
+			"('sales@example.org', 'alice@example.org', 'example.org'), ('@example.org', 'alice@example.org', 'example.org')",
 	},
 	"iredmail": {
 		"INSERT INTO domain (domain) VALUES ('example.org')",
 		"INSERT INTO alias_domain (alias_domain, target_domain) VALUES ('example.net', 'example.org')",
-		"INSERT INTO mailbox (username, storagebasedirectory, storagenode, maildir, quota, domain) VALUES ('alice@example.org', '/var/vmail', 'vmail1', 'example.org/alice/', 2048, 'example.org')",
-		"INSERT INTO forwardings (address, forwarding, domain, is_forwarding) VALUES ('alice@example.org', 'alice@example.org', 'example.org', 1)",
-		"INSERT INTO forwardings (address, forwarding, domain, is_alias) VALUES ('sales@example.org', 'alice@example.org', 'example.org', 1)",
+		"INSERT INTO mailbox (username, storagebasedirectory, storagenode, maildir, quota, domain) VALUES " +
+			"('alice@example.org', '/var/vmail', 'vmail1', 'example.org/alice/', 2048, 'example.org')",
+		"INSERT INTO forwardings (address, forwarding, domain, is_forwarding) VALUES ('alice@example.org', " +
+			"'alice@example.org', 'example.org', 1)",
+		"INSERT INTO forwardings (address, forwarding, domain, is_alias) VALUES ('sales@example.org', 'alice@example.org', " +
+			"'example.org', 1)",
 		"INSERT INTO forwardings (address, forwarding, domain) VALUES ('example.org', 'alice@example.org', 'example.org')",
 	},
 	"modoboa": {
@@ -44,8 +53,10 @@ var hosted = map[string][]string{
 		"INSERT INTO admin_domain (id, name, enabled) VALUES (1, 'example.org', '1')",
 		"INSERT INTO admin_domainalias (name, enabled, target_id) VALUES ('example.net', '1', 1)",
 		"INSERT INTO admin_mailbox (address, quota, domain_id, user_id) VALUES ('alice', 2048, 1, 1)",
-		"INSERT INTO admin_alias (id, address, enabled, domain_id) VALUES (1, 'sales@example.org', '1', 1), (2, '@example.org', '1', 1)",
-		"INSERT INTO modoboa_admin_aliasrecipient (address, alias_id) VALUES ('alice@example.org', 1), ('alice@example.org', 2)",
+		"INSERT INTO admin_alias (id, address, enabled, domain_id) VALUES (1, 'sales@example.org', '1', 1), (2, " +
+			"'@example.org', '1', 1)",
+		"INSERT INTO modoboa_admin_aliasrecipient (address, alias_id) VALUES ('alice@example.org', 1), " +
+			"('alice@example.org', 2)",
 	},
 }
 
@@ -77,7 +88,8 @@ func TestPostfixAdminManual(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	configuration := "hostname = \"mail.example.org\"\npostmaster = \"alice@example.org\"\n[[listen]]\naddress = \"unix:lmtp\"\n" +
+	configuration := "hostname = \"mail.example.org\"\npostmaster = \"alice@example.org\"\n[[listen]]\naddress = " +
+		"\"unix:lmtp\"\n" +
 		strings.ReplaceAll(manual(t, "sqlite.md", "postfixadmin"), "/var/lib/postfixadmin/postfixadmin.db", file)
 	if err := os.WriteFile(filepath.Join(dir, "doorstep.toml"), []byte(configuration), 0o600); err != nil {
 		t.Fatal(err)
@@ -101,7 +113,8 @@ func sqlManual(t *testing.T, driver string, db *peer.Database, schemas ...string
 			}
 			db.Run(schema, hosted[schema]...)
 			dir := place(t)
-			configuration := "hostname = \"mail.example.org\"\npostmaster = \"alice@example.org\"\n[[listen]]\naddress = \"unix:lmtp\"\n" +
+			configuration := "hostname = \"mail.example.org\"\npostmaster = \"alice@example.org\"\n[[listen]]\naddress = " +
+				"\"unix:lmtp\"\n" +
 				strings.NewReplacer(
 					`"/run/postgresql"`, `"`+db.Socket+"\"\nport = "+db.Port, "/run/mysqld/mysqld.sock", db.Socket,
 					"/etc/doorstep/database.password", db.PasswordFile, `"vmail"`, `"iredmail"`, // each in a database of its own here

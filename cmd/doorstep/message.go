@@ -67,7 +67,8 @@ func (r *sendRequest) message(content io.ReadSeeker) (client.Message, error) {
 		return client.Message{}, cli.Failed(err, "")
 	}
 	if _, err := content.Seek(0, io.SeekStart); err != nil {
-		return client.Message{}, cli.Failed(fmt.Errorf("read content again: %w", err), "give it by standard input: doorstep send - <FILE")
+		return client.Message{}, cli.Failed(fmt.Errorf("read content again: %w", err),
+			"give it by standard input: doorstep send - <FILE")
 	}
 	m := client.Message{From: r.from, To: r.to, Content: content, Size: traits.Size}
 	switch r.body {

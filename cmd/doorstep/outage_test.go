@@ -22,7 +22,8 @@ func TestMariaDBOutage(t *testing.T) { outage(t, "mysql", peer.StartMariaDB(t)) 
 func outage(t *testing.T, driver string, db *peer.Database) {
 	db.Fill("mail", manual(t, driver+".md", "tables"),
 		"INSERT INTO domain VALUES ('example.org', 'example.org', NULL)",
-		"INSERT INTO account (domain_key, local_key, address) VALUES ('example.org', 'alice', 'alice@example.org'), ('example.org', 'bob', 'bob@example.org')")
+		"INSERT INTO account (domain_key, local_key, address) VALUES ('example.org', 'alice', 'alice@example.org'), "+
+			"('example.org', 'bob', 'bob@example.org')")
 	dir := place(t)
 	s := serveConfig(t, dir, fmt.Sprintf(`hostname = "mail.example.org"
 postmaster = "alice@example.org"
@@ -102,7 +103,8 @@ func (p *persistent) send(ctx context.Context, t *testing.T, conn *client.Client
 	sending, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	r, err := conn.Send(sending, client.Message{
-		From: "s@example.com", To: []string{[]string{"alice", "bob"}[j%2] + "@example.org"}, Content: strings.NewReader(message(subject)),
+		From: "s@example.com", To: []string{[]string{"alice", "bob"}[j%2] + "@example.org"},
+		Content: strings.NewReader(message(subject)),
 	})
 	p.mu.Lock()
 	defer p.mu.Unlock()

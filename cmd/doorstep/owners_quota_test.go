@@ -17,7 +17,8 @@ import (
 func TestOwnersPlantMaildirsize(t *testing.T) {
 	dir := ownersPlace(t)
 	const quota = "quota = \"1MiB\"\n"
-	configuration := strings.NewReplacer("uid = 20001\n", "uid = 20001\n"+quota, "uid = 20002\n", "uid = 20002\n"+quota).Replace(ownersConfig)
+	configuration := strings.NewReplacer("uid = 20001\n", "uid = 20001\n"+quota, "uid = 20002\n",
+		"uid = 20002\n"+quota).Replace(ownersConfig)
 	s := serveStatic(t, dir, configuration)
 	d := session(t, dir)
 	d.deliver("first", "alice", "bob")

@@ -74,7 +74,8 @@ func ownersPlace(t *testing.T) (dir string) {
 	dir = peer.Dir(t)
 	for name, id := range map[string]int{"alice": aliceID, "bob": bobID, "carol": carolID, "virtual": peer.MailUser} {
 		home := filepath.Join(dir, "homes", name)
-		if err := errors.Join(os.MkdirAll(home, 0o711), os.Chmod(filepath.Dir(home), 0o711), os.Chmod(home, 0o700), os.Chown(home, id, id)); err != nil {
+		if err := errors.Join(os.MkdirAll(home, 0o711), os.Chmod(filepath.Dir(home), 0o711), os.Chmod(home, 0o700),
+			os.Chown(home, id, id)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -196,11 +197,13 @@ func TestRunsAsUser(t *testing.T) {
 	}
 	configuration := strings.Replace(controlled(""), "[store]\n", "[store]\nuser = \"mail\"\n", 1)
 	s := serveConfig(t, dir, configuration)
-	if log := s.log.String(); !strings.Contains(log, "msg=running uid=8 gid=8") || strings.Contains(log, "running as root") {
+	if log := s.log.String(); !strings.Contains(log, "msg=running uid=8 gid=8") ||
+		strings.Contains(log, "running as root") {
 		t.Errorf("log: %s", log)
 	}
 	wantThreads(t, s.cmd.Process.Pid, map[string]string{
-		"Uid": "8 8 8 8", "Gid": "8 8 8 8", "CapPrm": "0000000000000000", "CapEff": "0000000000000000", "NoNewPrivs": "1", "Seccomp": "2",
+		"Uid": "8 8 8 8", "Gid": "8 8 8 8", "CapPrm": "0000000000000000", "CapEff": "0000000000000000", "NoNewPrivs": "1",
+		"Seccomp": "2",
 	})
 	session(t, dir).deliver("as mail", "alice")
 	wantStored(t, dir, "alice", "as mail")
@@ -211,7 +214,8 @@ func TestRunsAsUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	rewrite(t, dir, configuration+"\n[[user]]\naddress = \"newcomer@example.org\"\n")
-	if out, errs, code := doorstep(t, dir, "reload", "-c", "doorstep.toml"); code != 0 || !strings.Contains(out, "newcomer") {
+	if out, errs, code := doorstep(t, dir, "reload", "-c", "doorstep.toml"); code != 0 ||
+		!strings.Contains(out, "newcomer") {
 		t.Errorf("reload: %q, %q, exit status %d", out, errs, code)
 	}
 	session(t, dir).deliver("new", "newcomer")
@@ -223,7 +227,8 @@ func TestOwners(t *testing.T) {
 	dir := ownersPlace(t)
 	s := serveStatic(t, dir, ownersConfig)
 	both := map[string]string{ // CAP_SETGID and CAP_SETUID
-		"CapPrm": "00000000000000c0", "CapEff": "00000000000000c0", "CapInh": "0000000000000000", "CapAmb": "0000000000000000",
+		"CapPrm": "00000000000000c0", "CapEff": "00000000000000c0", "CapInh": "0000000000000000",
+		"CapAmb":     "0000000000000000",
 		"NoNewPrivs": "1", "Seccomp": "2", "Groups": "", "Uid": "8 8 8 8", "Gid": "8 8 8 8",
 	}
 	wantThreads(t, s.cmd.Process.Pid, both)
@@ -247,7 +252,8 @@ func TestOwners(t *testing.T) {
 	// Rows that make no sense.
 	d.say("MAIL FROM:<s@example.com>", "250 ")
 	for local, why := range map[string]string{
-		"root": "owns no mailbox", "daemon": "store.first_valid_uid", "groupie": "store.first_valid_gid", "escaped": "is not below",
+		"root": "owns no mailbox", "daemon": "store.first_valid_uid", "groupie": "store.first_valid_gid",
+		"escaped": "is not below",
 	} {
 		d.say("RCPT TO:<"+local+"@example.org>", "451 4.3.0 ")
 		s.awaitLog(t, why)
@@ -258,7 +264,8 @@ func TestOwners(t *testing.T) {
 	d.say("RSET", "250 ")
 
 	// A home that leads into another's.
-	mine, theirs := filepath.Join(dir, "homes", "bob", "Maildir", "new"), filepath.Join(dir, "homes", "alice", "Maildir", "new")
+	mine, theirs := filepath.Join(dir, "homes", "bob", "Maildir", "new"),
+		filepath.Join(dir, "homes", "alice", "Maildir", "new")
 	if err := errors.Join(os.RemoveAll(mine), os.Symlink(theirs, mine), os.Lchown(mine, bobID, bobID)); err != nil {
 		t.Fatal(err)
 	}
@@ -312,7 +319,8 @@ func TestOwnersUnderLoad(t *testing.T) {
 	}
 	t.Logf("threads seen: %v", seen)
 	wantThreads(t, pid, map[string]string{"Uid": "8 8 8 8", "Gid": "8 8 8 8", "Groups": ""})
-	for home, want := range map[string]int{"alice": sessions / 2 * each, "bob": sessions / 2 * each, "carol": sessions * each} {
+	for home, want := range map[string]int{"alice": sessions / 2 * each, "bob": sessions / 2 * each,
+		"carol": sessions * each} {
 		if got := len(messages(t, dir, home)); got != want {
 			t.Errorf("%s has %d messages, want %d", home, got, want)
 		}
@@ -329,7 +337,8 @@ func TestOwnersUpgrade(t *testing.T) {
 	session(t, dir).deliver("before", "alice")
 	pid := upgraded(t, dir)
 	session(t, dir).deliver("behind", "alice", "bob")
-	wantThreads(t, pid, map[string]string{"CapPrm": "00000000000000c0", "CapInh": "0000000000000000", "CapAmb": "0000000000000000", "Uid": "8 8 8 8"})
+	wantThreads(t, pid, map[string]string{"CapPrm": "00000000000000c0", "CapInh": "0000000000000000",
+		"CapAmb": "0000000000000000", "Uid": "8 8 8 8"})
 	wantOwner(t, filepath.Join(dir, "homes", "alice"), aliceID)
 	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
 		t.Fatal(err)
@@ -385,13 +394,15 @@ func TestStartWithoutRights(t *testing.T) {
 		want      string
 		afterward map[string]string
 	}{
-		"another user":     {uid: aliceID, want: `this is user 20001, who cannot become "mail" (store.user)`},
-		"no capabilities":  {uid: peer.MailUser, want: "neither root's rights nor CAP_SETUID and CAP_SETGID"},
-		"nobody to be":     {old: `user = "mail"`, new: "", want: "store.user does not say whom to run as"},
-		"nobody like that": {old: `user = "mail"`, new: `user = "no-such-user"`, want: `store.user: no user "no-such-user" on this machine`},
+		"another user":    {uid: aliceID, want: `this is user 20001, who cannot become "mail" (store.user)`},
+		"no capabilities": {uid: peer.MailUser, want: "neither root's rights nor CAP_SETUID and CAP_SETGID"},
+		"nobody to be":    {old: `user = "mail"`, new: "", want: "store.user does not say whom to run as"},
+		"nobody like that": {old: `user = "mail"`, new: `user = "no-such-user"`,
+			want: `store.user: no user "no-such-user" on this machine`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if err := os.WriteFile(filepath.Join(dir, "doorstep.toml"), []byte(strings.Replace(ownersConfig, c.old, c.new, 1)), 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, "doorstep.toml"), []byte(strings.Replace(ownersConfig, c.old, c.new, 1)),
+				0o644); err != nil {
 				t.Fatal(err)
 			}
 			if err := os.Chown(dir, int(c.uid), int(c.uid)); err != nil {
@@ -399,7 +410,8 @@ func TestStartWithoutRights(t *testing.T) {
 			}
 			cmd := exec.Command(program, "serve", "-c", "doorstep.toml")
 			cmd.Dir = dir
-			cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Credential: &syscall.Credential{Uid: c.uid, Gid: c.uid}}
+			cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL,
+				Credential: &syscall.Credential{Uid: c.uid, Gid: c.uid}}
 			out, err := cmd.CombinedOutput()
 			if err == nil || !strings.Contains(string(out), c.want) || !strings.Contains(string(out), "hint: ") {
 				t.Errorf("%v\n%s", err, out)
@@ -415,7 +427,8 @@ func TestAmbientCapabilities(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(os.Chown(dir, peer.MailUser, peer.MailUser), os.WriteFile(filepath.Join(dir, "doorstep.toml"), []byte(ownersConfig), 0o644)); err != nil {
+	if err := errors.Join(os.Chown(dir, peer.MailUser, peer.MailUser),
+		os.WriteFile(filepath.Join(dir, "doorstep.toml"), []byte(ownersConfig), 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	s := &server{dir: dir, cmd: exec.Command(program, "serve", "-c", "doorstep.toml")}
@@ -433,7 +446,8 @@ func TestAmbientCapabilities(t *testing.T) {
 	t.Cleanup(s.kill)
 	s.awaitLog(t, "msg=listening")
 	wantThreads(t, s.cmd.Process.Pid, map[string]string{
-		"CapPrm": "00000000000000c0", "CapInh": "0000000000000000", "CapAmb": "0000000000000000", "Groups": "", "Uid": "8 8 8 8", "NoNewPrivs": "1",
+		"CapPrm": "00000000000000c0", "CapInh": "0000000000000000", "CapAmb": "0000000000000000", "Groups": "",
+		"Uid": "8 8 8 8", "NoNewPrivs": "1",
 	})
 	session(t, dir).deliver("ambient", "alice", "bob")
 	wantOwner(t, filepath.Join(dir, "homes", "alice"), aliceID)

@@ -36,13 +36,15 @@ func TestStatusPage(t *testing.T) {
 	refresh := `document.dispatchEvent(new Event("visibilitychange"))`
 	b.Await(`(` + refresh + `, document.body.textContent.includes("nobody@example.org"))`)
 	for _, name := range []string{"delivered", "refused"} {
-		b.Await(`(` + refresh + `, ` + drawn(name) + ` != "" && document.querySelector("path.area.` + name + `").getBBox().height > 50)`)
+		b.Await(`(` + refresh + `, ` + drawn(name) + ` != "" && document.querySelector("path.area.` + name +
+			`").getBBox().height > 50)`)
 	}
 	b.Await(`(` + refresh + `, document.querySelector("path.line.p99").getAttribute("d") != "")`)
 	if after := peer.Value[string](b, drawn("delivered")+` + `+drawn("refused")); after == before {
 		t.Error("the charts are as before")
 	}
-	if text := peer.Value[string](b, `document.querySelector("main").innerText`); !strings.Contains(text, "alice@example.org") || !strings.Contains(text, "no such mailbox here") {
+	if text := peer.Value[string](b, `document.querySelector("main").innerText`); !strings.Contains(text,
+		"alice@example.org") || !strings.Contains(text, "no such mailbox here") {
 		t.Errorf("the page says\n%s", text)
 	}
 	if rows := peer.Value[int](b, `(document.querySelector("details").open = true, document.querySelectorAll("#configuration tr").length)`); rows < 20 {

@@ -51,7 +51,8 @@ func paste(t *testing.T, shell, dir, block string) {
 	}
 	for _, want := range []string{
 		`(?m)^用户@例え\.example: 250 2\.0\.0 `, `(?m)^alice@example\.org: 250 2\.0\.0 `,
-		`(?m)^doorstep-dev/mail/xn--r8jz45g\.example/用户/Maildir/new/`, `(?m)^doorstep-dev/mail/example\.org/alice/Maildir/new/`,
+		`(?m)^doorstep-dev/mail/xn--r8jz45g\.example/用户/Maildir/new/`,
+		`(?m)^doorstep-dev/mail/example\.org/alice/Maildir/new/`,
 		`doorstep\.toml: ok \(2 domains, 3 users\)`,
 	} {
 		if !regexp.MustCompile(want).MatchString(out.String()) {

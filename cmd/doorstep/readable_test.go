@@ -17,7 +17,8 @@ func TestAddressesAreReadable(t *testing.T) {
 	for _, format := range []string{"text", "json"} {
 		t.Run(format, func(t *testing.T) {
 			dir := place(t)
-			rewrite(t, dir, plainConfig(adminConfig)+"[[domain]]\nname = \"xn--r8jz45g.example\"\n[[user]]\naddress = \"用户@xn--r8jz45g.example\"\n[log]\nformat = \""+format+"\"\n")
+			rewrite(t, dir, plainConfig(adminConfig)+"[[domain]]\nname = \"xn--r8jz45g.example\"\n[[user]]\naddress = "+
+				"\"用户@xn--r8jz45g.example\"\n[log]\nformat = \""+format+"\"\n")
 			s, err := launch(dir, "serve", "-c", "doorstep.toml")
 			if err != nil {
 				t.Fatal(err)
@@ -39,7 +40,8 @@ func TestAddressesAreReadable(t *testing.T) {
 			c.say("DATA", "354")
 			c.say(message("x")+".", "250 2.0.0")
 			c.say("QUIT", "221")
-			for _, want := range []string{`to 用\x{202e}户@例え.example: rule account`, "to 用户@例え.example, mailbox 用户@例え.example: delivered, after", "session ends"} {
+			for _, want := range []string{`to 用\x{202e}户@例え.example: rule account`,
+				"to 用户@例え.example, mailbox 用户@例え.example: delivered, after", "session ends"} {
 				if err := p.out.await(want); err != nil {
 					t.Fatal(err)
 				}
@@ -53,7 +55,8 @@ func TestAddressesAreReadable(t *testing.T) {
 			s.signal(t, syscall.SIGTERM)
 			s.exitCode(t)
 			log := s.log.String()
-			for name, text := range map[string]string{"trace": traced, "status": status, "status --json": statusJSON, "the page": page, "the log": log, "mailbox list": list, "mailbox list --json": listJSON} {
+			for name, text := range map[string]string{"trace": traced, "status": status, "status --json": statusJSON,
+				"the page": page, "the log": log, "mailbox list": list, "mailbox list --json": listJSON} {
 				if !strings.Contains(text, "用户@例え.example") {
 					t.Errorf("%s does not name the mailbox as people do:\n%s", name, text)
 				}

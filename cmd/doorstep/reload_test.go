@@ -47,9 +47,11 @@ func TestReload(t *testing.T) {
 	before.say("MAIL FROM:<a@src.example>", "250 2.1.0")
 	before.say("RCPT TO:<newcomer@example.org>", "550 5.1.1")
 
-	after := strings.Replace(controlled("[limits]\nmessage_size = \"1MiB\""), `hostname = "mail.example.org"`, `hostname = "mx.example.org"`, 1)
+	after := strings.Replace(controlled("[limits]\nmessage_size = \"1MiB\""), `hostname = "mail.example.org"`,
+		`hostname = "mx.example.org"`, 1)
 	after = strings.Replace(after, "[store]\n", "[store]\nnewline = \"crlf\"\n", 1)
-	after = strings.Replace(after, "address = \"bob@example.org\"", "address = \"bob@example.org\"\nowner_since = \"2014-04-03\"", 1)
+	after = strings.Replace(after, "address = \"bob@example.org\"",
+		"address = \"bob@example.org\"\nowner_since = \"2014-04-03\"", 1)
 	after += "\n[log]\nlevel = \"debug\"\n[[user]]\naddress = \"newcomer@example.org\"\n"
 	rewrite(t, dir, after)
 	out, errs, code := doorstep(t, dir, "reload", "-c", "doorstep.toml")
@@ -91,7 +93,8 @@ func TestReload(t *testing.T) {
 			t.Errorf("reload does not say %q: %q", want, out)
 		}
 	}
-	if !strings.Contains(errs, "the old configuration stays in force") || !strings.Contains(errs, "hint: ") || code != cli.ExitUsage {
+	if !strings.Contains(errs, "the old configuration stays in force") || !strings.Contains(errs, "hint: ") ||
+		code != cli.ExitUsage {
 		t.Errorf("reload of a wrong file said %q, exit status %d", errs, code)
 	}
 	fresh.say("MAIL FROM:<a@src.example>", "250 2.1.0")
@@ -158,7 +161,8 @@ func TestReloadNeedsAServer(t *testing.T) {
 	rewrite(t, dir, controlled(""))
 	for _, verb := range []string{"reload", "upgrade"} {
 		_, errs, code := doorstep(t, dir, verb, "-c", "doorstep.toml")
-		if code != cli.ExitFailure || !strings.Contains(errs, verb+": no server answers") || !strings.Contains(errs, "hint: ") {
+		if code != cli.ExitFailure || !strings.Contains(errs, verb+": no server answers") ||
+			!strings.Contains(errs, "hint: ") {
 			t.Errorf("%q, exit status %d", errs, code)
 		}
 	}

@@ -15,7 +15,8 @@ func onFile(t *testing.T) (dir string, d *dialogue) {
 	t.Helper()
 	dir = place(t)
 	frame, _, _ := strings.Cut(plainConfig(""), "[[domain]]")
-	configuration := frame + "[[directory]]\ndriver = \"sqlite\"\nfile = \"accounts.db\"\ncache_ttl = \"1h\"\nnegative_ttl = \"1h\"\n"
+	configuration := frame + "[[directory]]\ndriver = \"sqlite\"\nfile = \"accounts.db\"\ncache_ttl = " +
+		"\"1h\"\nnegative_ttl = \"1h\"\n"
 	rewrite(t, dir, configuration)
 	manage(t, dir, "domain add example.org", "user add both@example.org", "user add back@example.org")
 	serveConfig(t, dir, configuration)
@@ -38,7 +39,8 @@ func wantReply(t *testing.T, dir string, d *dialogue, local, reply string) {
 	d.say("RSET", "250 ")
 	d.say("MAIL FROM:<s@example.com>", "250 ")
 	d.say("RCPT TO:<"+local+"@example.org>", reply)
-	if out, errs, _ := doorstep(t, dir, "lookup", "-c", "doorstep.toml", local+"@example.org"); !strings.Contains(out+errs, reply) {
+	if out, errs, _ := doorstep(t, dir, "lookup", "-c", "doorstep.toml", local+"@example.org"); !strings.Contains(out+errs,
+		reply) {
 		t.Errorf("lookup %s does not say %s:\n%s%s", local, reply, out, errs)
 	}
 }
@@ -46,7 +48,8 @@ func wantReply(t *testing.T, dir string, d *dialogue, local, reply string) {
 // sh runs a command as the manual has it in a place.
 func sh(t *testing.T, dir, command string) {
 	t.Helper()
-	cmd := exec.Command("sh", "-ec", strings.NewReplacer("/var/lib/doorstep", dir, "/var/backups/", dir+"/backup-").Replace(command))
+	cmd := exec.Command("sh", "-ec", strings.NewReplacer("/var/lib/doorstep", dir, "/var/backups/",
+		dir+"/backup-").Replace(command))
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", command, err, out)

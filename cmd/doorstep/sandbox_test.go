@@ -14,7 +14,8 @@ import (
 // needLandlock skips where the kernel has none.
 func needLandlock(tb testing.TB) {
 	tb.Helper()
-	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION); errno != 0 {
+	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0,
+		unix.LANDLOCK_CREATE_RULESET_VERSION); errno != 0 {
 		tb.Skip("this kernel has no Landlock")
 	}
 }
@@ -38,7 +39,8 @@ func TestSandbox(t *testing.T) {
 	outside := strings.Replace(controlled(""), `path = "mail/`, `path = "`+elsewhere+`/`, 1)
 	rewrite(t, dir, outside)
 	_, errs, code := doorstep(t, dir, "reload", "-c", "doorstep.toml")
-	if code != cli.ExitUsage || !strings.Contains(errs, "does not let it write to /var/tmp") || !strings.Contains(errs, "hint: restart") {
+	if code != cli.ExitUsage || !strings.Contains(errs, "does not let it write to /var/tmp") ||
+		!strings.Contains(errs, "hint: restart") {
 		t.Errorf("reload: %q, exit status %d", errs, code)
 	}
 	_, errs, code = doorstep(t, dir, "upgrade", "-c", "doorstep.toml")
@@ -95,8 +97,10 @@ func TestNoSandboxWhereNobodyKnows(t *testing.T) {
 			t.Fatal(err)
 		}
 		config := strings.Replace(controlled(more), `path = "mail/{domain}/{local}/Maildir"`, `path = "{home}/Maildir"`, 1)
-		config = strings.Replace(config, `address = "alice@example.org"`, `address = "alice@example.org"`+"\nhome = \""+home+"\"", 1)
-		config = strings.Replace(config, `address = "bob@example.org"`, `address = "bob@example.org"`+"\nhome = \""+home+"2\"", 1)
+		config = strings.Replace(config, `address = "alice@example.org"`,
+			`address = "alice@example.org"`+"\nhome = \""+home+"\"", 1)
+		config = strings.Replace(config, `address = "bob@example.org"`,
+			`address = "bob@example.org"`+"\nhome = \""+home+"2\"", 1)
 		s := serveConfig(t, dir, config)
 		s.awaitLog(t, want)
 		session(t, dir).deliver("at home", "alice")

@@ -56,13 +56,17 @@ func sendCommand() *cobra.Command {
 	flags.StringVar(&r.hello, "hello", "localhost", "the `name` to say hello with")
 	flags.StringVarP(&r.from, "from", "f", "", "the reverse-path `address`; empty for the null path <>")
 	flags.StringArrayVarP(&r.to, "to", "t", nil, "a recipient's `address`; may be repeated")
-	flags.Var(&cli.Choice{Word: &r.body, Words: []string{"auto", "7bit", "8bitmime", "none"}}, "body", "the BODY parameter: 7bit, 8bitmime, none or `auto`")
-	flags.Var(&cli.Choice{Word: &r.utf8, Words: []string{"auto", "always", "never"}}, "smtputf8", "ask for SMTPUTF8: always, never or `auto`")
-	_ = cmd.RegisterFlagCompletionFunc("server", cobra.FixedCompletions([]string{"unix:", "tcp:"}, cobra.ShellCompDirectiveNoSpace|cobra.ShellCompDirectiveNoFileComp))
+	flags.Var(&cli.Choice{Word: &r.body, Words: []string{"auto", "7bit", "8bitmime", "none"}}, "body",
+		"the BODY parameter: 7bit, 8bitmime, none or `auto`")
+	flags.Var(&cli.Choice{Word: &r.utf8, Words: []string{"auto", "always", "never"}}, "smtputf8",
+		"ask for SMTPUTF8: always, never or `auto`")
+	_ = cmd.RegisterFlagCompletionFunc("server",
+		cobra.FixedCompletions([]string{"unix:", "tcp:"}, cobra.ShellCompDirectiveNoSpace|cobra.ShellCompDirectiveNoFileComp))
 	r.security.flags(flags)
 	r.load.Flags(flags)
 	flags.DurationVar(&r.timeout, "timeout", 5*time.Minute, "how long to wait for each answer")
-	flags.DurationVar(&r.wait, "wait", 5*time.Second, "how long to wait for a server that does not listen yet; 0 to give up at once")
+	flags.DurationVar(&r.wait, "wait", 5*time.Second,
+		"how long to wait for a server that does not listen yet; 0 to give up at once")
 	flags.BoolVarP(&r.verbose, "verbose", "v", false, "print the dialogue")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := r.check(); err != nil {

@@ -38,5 +38,6 @@ func (r *sendRequest) sendMany(ctx context.Context, content io.ReadSeeker, stdou
 	if err != nil {
 		return cli.Failed(err, dialHint(err))
 	}
-	return r.load.Run(ctx, loadtest.Target{Server: r.server, Options: options, First: first, Message: m, Content: text}, stdout, stderr)
+	return r.load.Run(ctx, loadtest.Target{Server: r.server, Options: options, First: first, Message: m, Content: text},
+		stdout, stderr)
 }

@@ -25,7 +25,8 @@ var tlsModes = map[string]client.TLSMode{
 
 func (s *sendSecurity) flags(flags *pflag.FlagSet) {
 	s.tls = "off"
-	flags.Var(&cli.Choice{Word: &s.tls, Words: []string{"off", "starttls", "required", "implicit"}}, "tls", "`off`, starttls (if offered), required (STARTTLS or nothing) or implicit")
+	flags.Var(&cli.Choice{Word: &s.tls, Words: []string{"off", "starttls", "required", "implicit"}}, "tls",
+		"`off`, starttls (if offered), required (STARTTLS or nothing) or implicit")
 	flags.StringVar(&s.ca, "ca", "", "a `file` of certificates that vouch for the server; empty for the system's")
 	flags.BoolVar(&s.insecure, "insecure", false, "take any certificate of the server's")
 	flags.StringVar(&s.user, "auth-user", "", "the `name` to authenticate as; empty for no authentication")
@@ -40,7 +41,8 @@ func (s *sendSecurity) check() error {
 	case s.tls == "off" && (s.ca != "" || s.insecure):
 		return cli.Usage(errors.New("send: --ca and --insecure are for TLS"), "--tls required")
 	case s.ca != "" && s.insecure:
-		return cli.Usage(errors.New("send: --insecure looks at no certificate, and needs none of --ca"), "leave one of them out")
+		return cli.Usage(errors.New("send: --insecure looks at no certificate, and needs none of --ca"),
+			"leave one of them out")
 	}
 	return nil
 }

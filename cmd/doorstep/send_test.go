@@ -44,7 +44,8 @@ func TestSendWaitsForAServer(t *testing.T) {
 	for name, more := range map[string][]string{"one": nil, "load": {"--count", "3"}} {
 		for _, server := range []string{port, "unix:new-" + name, "unix:left"} {
 			t.Run(name+" "+server, func(t *testing.T) {
-				s, err := launch(dir, append([]string{"send", "--server", server, "--wait", patience.String(), "--to", "alice@example.org"}, more...)...)
+				s, err := launch(dir, append([]string{"send", "--server", server, "--wait", patience.String(), "--to",
+					"alice@example.org"}, more...)...)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -74,7 +75,8 @@ func TestSendGivesUp(t *testing.T) {
 			t.Errorf("%q: %q, exit status %d", args, errs, code)
 		}
 	}
-	if _, errs, code := doorstep(t, dir, "send", "--to", "a@b", "--wait", "-1s"); code != cli.ExitUsage || !strings.Contains(errs, "--wait -1s is negative") {
+	if _, errs, code := doorstep(t, dir, "send", "--to", "a@b", "--wait", "-1s"); code != cli.ExitUsage ||
+		!strings.Contains(errs, "--wait -1s is negative") {
 		t.Errorf("%q, exit status %d", errs, code)
 	}
 }

@@ -32,7 +32,8 @@ func serveCommand() *cobra.Command {
 		ready := func() { succession.Tell(nil) }
 		if *dev {
 			if cmd.Flags().Changed("config") {
-				return cli.Usage(errors.New("serve: --dev makes its own configuration, and does not go with -c"), "leave one of them out")
+				return cli.Usage(errors.New("serve: --dev makes its own configuration, and does not go with -c"),
+					"leave one of them out")
 			}
 			place, err := daemon.MakeDev("doorstep-dev")
 			if err != nil {

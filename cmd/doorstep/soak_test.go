@@ -60,7 +60,8 @@ func TestSoak(t *testing.T) {
 	s := serveConfig(t, dir, config)
 	pid := s.cmd.Process.Pid
 	round := func(n int) {
-		good := startLoad(t, "-L", "-s", "8", "-m", "200", "-l", "4000", "-t", "alice@example.org", "unix:"+filepath.Join(dir, "lmtp"))
+		good := startLoad(t, "-L", "-s", "8", "-m", "200", "-l", "4000", "-t", "alice@example.org",
+			"unix:"+filepath.Join(dir, "lmtp"))
 		for range 10 { // gone in the middle of the data, of a command, of a reply
 			rude := session(t, dir)
 			rude.begin("bob")

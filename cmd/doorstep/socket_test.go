@@ -59,7 +59,8 @@ func TestPeers(t *testing.T) {
 		stranger = nobody
 	}
 	with := func(peers string) string {
-		return strings.Replace(plainConfig(""), `address = "unix:lmtp"`, `address = "unix:lmtp"`+"\nmode = \"0666\"\npeers = "+peers, 1)
+		return strings.Replace(plainConfig(""), `address = "unix:lmtp"`,
+			`address = "unix:lmtp"`+"\nmode = \"0666\"\npeers = "+peers, 1)
 	}
 	s := serveConfig(t, dir, with(fmt.Sprintf(`["%d"]`, stranger)))
 	d := dial(t, dir)

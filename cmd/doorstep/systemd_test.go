@@ -25,7 +25,8 @@ type fakeSystemd struct {
 }
 
 // activate starts a server with sockets by name; env has more of the environment.
-func activate(tb testing.TB, dir, configuration string, names []string, sockets []net.Listener, env ...string) *fakeSystemd {
+func activate(tb testing.TB, dir, configuration string, names []string, sockets []net.Listener,
+	env ...string) *fakeSystemd {
 	tb.Helper()
 	rewrite(tb, dir, configuration)
 	notes, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"})
@@ -118,7 +119,8 @@ aliases = ["postmaster@example.org"]
 // state, and the socket's file stays.
 func TestSystemd(t *testing.T) {
 	dir := place(t)
-	unix, v4, v6 := listenOn(t, "unix", filepath.Join(dir, "lmtp")), listenOn(t, "tcp", "127.0.0.1:0"), listenOn(t, "tcp", "127.0.0.1:0")
+	unix, v4, v6 := listenOn(t, "unix", filepath.Join(dir, "lmtp")), listenOn(t, "tcp", "127.0.0.1:0"),
+		listenOn(t, "tcp", "127.0.0.1:0")
 	f := activate(t, dir, activated, []string{"submission", "lmtp", "submission", "other"},
 		[]net.Listener{v4, unix, v6, listenOn(t, "tcp", "127.0.0.1:0")}, "WATCHDOG_USEC=90000")
 	f.note(t, "^READY=1\nSTATUS=")
@@ -164,7 +166,8 @@ func TestSystemdByAddress(t *testing.T) {
 	if err := os.Chmod(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	byAddress := strings.NewReplacer("systemd:lmtp", "unix:"+dir+"/./lmtp", "systemd:submission", "tcp:"+tcp.Addr().String()).Replace(activated)
+	byAddress := strings.NewReplacer("systemd:lmtp", "unix:"+dir+"/./lmtp", "systemd:submission",
+		"tcp:"+tcp.Addr().String()).Replace(activated)
 	f := activate(t, dir, byAddress, []string{"lmtp", "submission"}, []net.Listener{unix, tcp})
 	f.note(t, "^READY=1\nSTATUS=")
 	f.awaitLog(t, `not as the configuration says" address=unix:`+path+` name=systemd:lmtp hint="write SocketMode=0660 in the socket unit`)
@@ -211,12 +214,14 @@ func TestSystemdNamedTwice(t *testing.T) {
 			path := filepath.Join(dir, "lmtp")
 			first, second := order[0], order[1]
 			first, second = strings.Replace(first, "unix:", "unix:"+path, 1), strings.Replace(second, "unix:", "unix:"+path, 1)
-			configuration := strings.NewReplacer("systemd:lmtp", first, "systemd:submission", second, "esmtp", "lmtp").Replace(activated)
+			configuration := strings.NewReplacer("systemd:lmtp", first, "systemd:submission", second, "esmtp",
+				"lmtp").Replace(activated)
 			f := activate(t, dir, configuration, []string{"lmtp"}, []net.Listener{listenOn(t, "unix", path)})
 			if code := f.exitCode(t); code != cli.ExitFailure {
 				t.Errorf("exit status %d", code)
 			}
-			want := "listen on " + second + ": this is systemd's socket lmtp at " + path + ", which the listener of " + first + " has already"
+			want := "listen on " + second + ": this is systemd's socket lmtp at " + path + ", which the listener of " + first +
+				" has already"
 			if log := f.log.String(); !strings.Contains(log, want) || !strings.Contains(log, "hint: ") {
 				t.Errorf("log %q, want %q and a hint", log, want)
 			}
@@ -251,7 +256,8 @@ func TestSystemdMistakes(t *testing.T) {
 		"no such name": {activated, []string{"lmpt"}, "tcp", "127.0.0.1:0",
 			"systemd passed no socket of this name, but systemd:lmpt", cli.ExitFailure},
 		"none at all": {activated, nil, "", "", "systemd passed no socket of this name, but none at all", cli.ExitFailure},
-		"LMTP on port 25 (LMTP-14)": {strings.Replace(activated, "esmtp", "lmtp", 1), []string{"submission"}, "tcp", "127.77.7.25:25",
+		"LMTP on port 25 (LMTP-14)": {strings.Replace(activated, "esmtp", "lmtp", 1), []string{"submission"}, "tcp",
+			"127.77.7.25:25",
 			"LMTP must not be on port 25", cli.ExitUsage},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -18,7 +18,8 @@ func TestDirectoryGoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	named := func(name string) string {
-		return plainConfig(adminConfig) + "[[directory]]\nname = \"" + name + "\"\ndriver = \"passwd-file\"\nfile = \"passwd\"\n"
+		return plainConfig(adminConfig) + "[[directory]]\nname = \"" + name +
+			"\"\ndriver = \"passwd-file\"\nfile = \"passwd\"\n"
 	}
 	s := serveConfig(t, dir, named("earlier"))
 	s.awaitLog(t, "admin listener")
@@ -42,7 +43,8 @@ func TestDirectoryGoes(t *testing.T) {
 	s.signal(t, syscall.SIGHUP)
 	s.awaitLog(t, `msg="configuration reloaded"`)
 	asks.say("RCPT TO:<nobody.else@example.org>", "550 5.1.1") // this session keeps what it began with
-	if out := status(); !strings.Contains(out, "users ") || !strings.Contains(out, "later ") || strings.Contains(out, "earlier") {
+	if out := status(); !strings.Contains(out, "users ") || !strings.Contains(out, "later ") ||
+		strings.Contains(out, "earlier") {
 		t.Errorf("behind the reload\n%s", out)
 	}
 }

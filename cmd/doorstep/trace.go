@@ -27,8 +27,9 @@ func traceCommand() *cobra.Command {
 			"Content, passwords and what is no command are left out. Mail never waits for it: what comes\n" +
 			"too fast to be shown is dropped, and counted.\n\n" +
 			"It needs the admin listener, on a Unix socket or with a token.",
-		Example: "  doorstep trace alice@example.org\n  doorstep trace @example.org\n  doorstep trace 192.0.2.0/24\n  doorstep trace unix",
-		Args:    cli.OneArgument("ADDRESS or PEER"),
+		Example: "  doorstep trace alice@example.org\n  doorstep trace @example.org\n  doorstep trace 192.0.2.0/24\n  " +
+			"doorstep trace unix",
+		Args: cli.OneArgument("ADDRESS or PEER"),
 	}
 	file := cli.ConfigFlag(cmd)
 	asJSON := cmd.Flags().Bool("json", false, "print a JSON object for each line")
@@ -80,7 +81,8 @@ func showTrace(lines *json.Decoder, out, stderr io.Writer, asJSON bool) error {
 			if l.Dropped > 0 {
 				fmt.Fprintf(out, "             … %d lines came too fast to be shown\n", l.Dropped)
 			}
-			_, err = fmt.Fprintf(out, "%s %s %s %s: %s\n", l.At.Local().Format("15:04:05.000"), l.Session, l.Peer, l.From, l.Text)
+			_, err = fmt.Fprintf(out, "%s %s %s %s: %s\n", l.At.Local().Format("15:04:05.000"), l.Session, l.Peer, l.From,
+				l.Text)
 		}
 		if err != nil {
 			return err

@@ -32,7 +32,8 @@ func upgradeCommand() *cobra.Command {
 			return err
 		}
 		if r.Error != "" {
-			return cli.Failed(errors.New(r.Error), "the log of the new process says more; doorstep check tells what is wrong with the configuration")
+			return cli.Failed(errors.New(r.Error),
+				"the log of the new process says more; doorstep check tells what is wrong with the configuration")
 		}
 		return nil
 	}

@@ -53,7 +53,8 @@ func TestUpgrade(t *testing.T) {
 	// A configuration that is wrong keeps the process that runs.
 	rewrite(t, dir, controlled("wrong = true"))
 	_, errs, code := doorstep(t, dir, "upgrade", "--socket", "control")
-	if code != cli.ExitFailure || !strings.Contains(errs, "the old process goes on") || !strings.Contains(errs, "cannot be used") || !strings.Contains(errs, "hint: ") {
+	if code != cli.ExitFailure || !strings.Contains(errs, "the old process goes on") ||
+		!strings.Contains(errs, "cannot be used") || !strings.Contains(errs, "hint: ") {
 		t.Errorf("%q, exit status %d", errs, code)
 	}
 	session(t, dir).deliver("as before", "bob")

@@ -34,35 +34,42 @@ var userFields = []struct {
 	set         func(a *directory.Account, text string) error
 	words       []string // where it is one of these
 }{
-	{"quota", "what the mailbox may hold: a `size` such as 2GiB; 0 for no limit", func(a *directory.Account, text string) (err error) {
-		a.Quota.Bytes, err = config.ParseSize(text)
-		return err
-	}, nil},
-	{"messages", "how many messages the mailbox may hold, a `number`; 0 for no limit", func(a *directory.Account, text string) (err error) {
-		a.Quota.Messages, err = strconv.ParseInt(text, 10, 64)
-		if err != nil || a.Quota.Messages < 0 {
-			return fmt.Errorf("%q is not a number of messages", text)
-		}
-		return nil
-	}, nil},
+	{"quota", "what the mailbox may hold: a `size` such as 2GiB; 0 for no limit",
+		func(a *directory.Account, text string) (err error) {
+			a.Quota.Bytes, err = config.ParseSize(text)
+			return err
+		}, nil},
+	{"messages", "how many messages the mailbox may hold, a `number`; 0 for no limit",
+		func(a *directory.Account, text string) (err error) {
+			a.Quota.Messages, err = strconv.ParseInt(text, 10, 64)
+			if err != nil || a.Quota.Messages < 0 {
+				return fmt.Errorf("%q is not a number of messages", text)
+			}
+			return nil
+		}, nil},
 	{"home", "the `path` of the home directory, for {home} in store.path", func(a *directory.Account, text string) error {
 		a.Home = text
 		return nil
 	}, nil},
-	{"mailbox", "the `path` of the Maildir, where it is not where store.path says: below the root of the store", func(a *directory.Account, text string) error {
-		a.Mailbox = text
-		return nil
-	}, nil},
-	{"uid", "the `user` who owns the mailbox, by name or number; none for whoever runs the server", setOwner(config.UserID, func(o *directory.Owner) *uint32 { return &o.UID }), nil},
-	{"gid", "the `group` that owns the mailbox, by name or number", setOwner(config.GroupID, func(o *directory.Owner) *uint32 { return &o.GID }), nil},
-	{"disabled", "refuse mail: defer for now, reject for good; no takes it again", func(a *directory.Account, text string) error {
-		if text == "no" {
-			text = ""
-		}
-		a.Disabled = text
-		return nil
-	}, []string{"defer", "reject", "no"}},
-	{"owner-since", "since when the mailbox has its present owner: 2014-04-03T23:01:00Z, or a date, which stands for its end; none where that is not known", setOwnerSince, nil},
+	{"mailbox", "the `path` of the Maildir, where it is not where store.path says: below the root of the store",
+		func(a *directory.Account, text string) error {
+			a.Mailbox = text
+			return nil
+		}, nil},
+	{"uid", "the `user` who owns the mailbox, by name or number; none for whoever runs the server",
+		setOwner(config.UserID, func(o *directory.Owner) *uint32 { return &o.UID }), nil},
+	{"gid", "the `group` that owns the mailbox, by name or number",
+		setOwner(config.GroupID, func(o *directory.Owner) *uint32 { return &o.GID }), nil},
+	{"disabled", "refuse mail: defer for now, reject for good; no takes it again",
+		func(a *directory.Account, text string) error {
+			if text == "no" {
+				text = ""
+			}
+			a.Disabled = text
+			return nil
+		}, []string{"defer", "reject", "no"}},
+	{"owner-since", "since when the mailbox has its present owner: 2014-04-03T23:01:00Z, or a date, which stands for " +
+		"its end; none where that is not known", setOwnerSince, nil},
 	{"eai", "whether the mailbox takes internationalized mail", func(a *directory.Account, text string) error {
 		a.ASCIIOnly = text == "false"
 		return nil
@@ -70,7 +77,8 @@ var userFields = []struct {
 }
 
 // setOwner sets one half of the owner.
-func setOwner(id func(string) (int, error), half func(*directory.Owner) *uint32) func(*directory.Account, string) error {
+func setOwner(id func(string) (int, error),
+	half func(*directory.Owner) *uint32) func(*directory.Account, string) error {
 	return func(a *directory.Account, text string) error {
 		if text == "none" {
 			a.Owner = nil
@@ -179,7 +187,8 @@ func userSetCommand() *cobra.Command {
 			return cli.Mistake(cmd, errors.New("nothing to change"), "")
 		}
 		return m.do(cmd, sqlite.Edit, func(s managed) error {
-			return s.SetAccount(cmd.Context(), address.Unescape(args[0]), func(a *directory.Account) error { return edit(cmd, a) })
+			return s.SetAccount(cmd.Context(), address.Unescape(args[0]),
+				func(a *directory.Account) error { return edit(cmd, a) })
 		})
 	}
 	return cmd
@@ -221,7 +230,8 @@ type listedUser struct {
 
 func listUser(a directory.Account) listedUser {
 	u := listedUser{
-		Address: address.Shown(a.Address), Quota: a.Quota.Bytes, Messages: a.Quota.Messages, Home: a.Home, Mailbox: a.Mailbox, Disabled: a.Disabled, EAI: !a.ASCIIOnly,
+		Address: address.Shown(a.Address), Quota: a.Quota.Bytes, Messages: a.Quota.Messages, Home: a.Home, Mailbox: a.Mailbox,
+		Disabled: a.Disabled, EAI: !a.ASCIIOnly,
 	}
 	if a.Owner != nil {
 		u.UID, u.GID = &a.Owner.UID, &a.Owner.GID

@@ -41,7 +41,8 @@ func versionCommand() *cobra.Command {
 }
 
 func versionText() string {
-	return fmt.Sprintf("doorstep %s%s (%s, %s/%s)", cli.Version, revision(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return fmt.Sprintf("doorstep %s%s (%s, %s/%s)", cli.Version, revision(), runtime.Version(), runtime.GOOS,
+		runtime.GOARCH)
 }
 
 // revision is the commit that the program was built from, where the build knows it.

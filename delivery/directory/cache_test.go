@@ -41,7 +41,8 @@ func (b *backend) Lookup(ctx context.Context, key directory.Key) (directory.Entr
 	case b.fails != nil:
 		return directory.Entry{}, b.fails
 	case key == alice:
-		return directory.Entry{Account: &directory.Account{Address: key.String(), Key: key, Quota: directory.Quota{Bytes: b.quota.Load()}}}, nil
+		return directory.Entry{Account: &directory.Account{Address: key.String(), Key: key,
+			Quota: directory.Quota{Bytes: b.quota.Load()}}}, nil
 	case key.Local == "panic":
 		panic("a driver's bug")
 	}
@@ -117,13 +118,16 @@ func TestCacheAsksOnce(t *testing.T) {
 func TestCacheBounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &backend{takes: time.Hour}
-		c := directory.NewCache(b, directory.CacheOptions{TTL: time.Hour, NegativeTTL: time.Hour, Timeout: time.Second, Size: 2})
+		c := directory.NewCache(b, directory.CacheOptions{TTL: time.Hour, NegativeTTL: time.Hour, Timeout: time.Second,
+			Size: 2})
 		begun := time.Now()
-		if _, err := c.Lookup(t.Context(), alice); !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != time.Second {
+		if _, err := c.Lookup(t.Context(), alice); !errors.Is(err, context.DeadlineExceeded) ||
+			time.Since(begun) != time.Second {
 			t.Errorf("%v after %v", err, time.Since(begun))
 		}
 		b.takes = 0
-		if _, err := c.Lookup(t.Context(), directory.Key{Local: "panic"}); err == nil || errors.Is(err, directory.ErrNotFound) {
+		if _, err := c.Lookup(t.Context(), directory.Key{Local: "panic"}); err == nil ||
+			errors.Is(err, directory.ErrNotFound) {
 			t.Errorf("panic: %v", err)
 		}
 		before := b.asked.Load()
@@ -148,7 +152,8 @@ func TestChain(t *testing.T) {
 	second.quota.Store(2)
 	var seen []string
 	watched := func(name string, b *backend) directory.Backend {
-		return directory.Backend{Name: name, Yields: true, Directory: directory.Watch(b, func(time.Duration, error) { seen = append(seen, name) })}
+		return directory.Backend{Name: name, Yields: true,
+			Directory: directory.Watch(b, func(time.Duration, error) { seen = append(seen, name) })}
 	}
 	c := &directory.Chain{Backends: []directory.Backend{watched("first", first), watched("second", second)}}
 	entry, err := c.Lookup(t.Context(), alice)
@@ -162,7 +167,8 @@ func TestChain(t *testing.T) {
 		t.Errorf("alice is claimed by %q", names)
 	}
 	first.down.Store(true)
-	if _, err := c.Lookup(t.Context(), alice); !errors.Is(err, errOut) || err.Error() != "directory first: connection refused" {
+	if _, err := c.Lookup(t.Context(), alice); !errors.Is(err, errOut) ||
+		err.Error() != "directory first: connection refused" {
 		t.Errorf("first down: %v", err)
 	}
 	if !slices.Equal(seen, []string{"first", "first", "second", "first", "second", "first"}) {

@@ -29,7 +29,8 @@ func TestOverlapDefers(t *testing.T) {
 			!slices.Equal(overlap.Backends, []string{"first", "second"}) || overlap.Key != alice || !overlap.Deferred {
 			t.Errorf("in both: %+v, %v", entry, err)
 		}
-		if _, err := c.Lookup(t.Context(), nobody); !errors.Is(err, directory.ErrNotFound) || errors.As(err, &overlap) && overlap.Key == nobody {
+		if _, err := c.Lookup(t.Context(), nobody); !errors.Is(err, directory.ErrNotFound) || errors.As(err, &overlap) &&
+			overlap.Key == nobody {
 			t.Errorf("in none: %v", err)
 		}
 		c.Backends[1].Directory = &backend{fails: directory.Broken("alice", "quota is negative")}
@@ -54,13 +55,15 @@ func TestOverlapDefers(t *testing.T) {
 func TestOverlapYields(t *testing.T) {
 	first, second, c := pair(true)
 	first.quota.Store(1)
-	if entry, err := c.Lookup(t.Context(), alice); err != nil || entry.Account.Quota.Bytes != 1 || second.asked.Load() != 0 {
+	if entry, err := c.Lookup(t.Context(), alice); err != nil || entry.Account.Quota.Bytes != 1 ||
+		second.asked.Load() != 0 {
 		t.Errorf("%+v, %v", entry, err)
 	}
 	// It yields to those before it, not to those behind.
 	c.Backends = append(c.Backends, directory.Backend{Name: "third", Directory: &backend{}})
 	var overlap *directory.Overlap
-	if _, err := c.Lookup(t.Context(), alice); !errors.As(err, &overlap) || !slices.Equal(overlap.Backends, []string{"first", "third"}) {
+	if _, err := c.Lookup(t.Context(), alice); !errors.As(err, &overlap) ||
+		!slices.Equal(overlap.Backends, []string{"first", "third"}) {
 		t.Errorf("in a third: %v", err)
 	}
 }
@@ -69,7 +72,8 @@ func TestOverlapYields(t *testing.T) {
 func TestOverlapIsCached(t *testing.T) {
 	first, second, c := pair(false)
 	for i := range c.Backends {
-		c.Backends[i].Directory = directory.NewCache(c.Backends[i].Directory, directory.CacheOptions{TTL: time.Minute, NegativeTTL: time.Minute})
+		c.Backends[i].Directory = directory.NewCache(c.Backends[i].Directory,
+			directory.CacheOptions{TTL: time.Minute, NegativeTTL: time.Minute})
 	}
 	for range 3 {
 		if _, err := c.Lookup(t.Context(), alice); err == nil {
@@ -87,7 +91,8 @@ func TestOverlaps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, _, chain := pair(true)
 		var told []directory.Overlap
-		o := directory.NewOverlaps(chain, slog.New(slog.DiscardHandler), func(overlap directory.Overlap) { told = append(told, overlap) })
+		o := directory.NewOverlaps(chain, slog.New(slog.DiscardHandler),
+			func(overlap directory.Overlap) { told = append(told, overlap) })
 		for range 3 {
 			o.Look(alice)
 			o.Look(nobody) // alice's turn has not ended yet
@@ -95,7 +100,8 @@ func TestOverlaps(t *testing.T) {
 			o.Look(nobody)
 			synctest.Wait()
 		}
-		if len(told) != 1 || told[0].Key != alice || told[0].Deferred || !slices.Equal(told[0].Backends, []string{"first", "second"}) {
+		if len(told) != 1 || told[0].Key != alice || told[0].Deferred ||
+			!slices.Equal(told[0].Backends, []string{"first", "second"}) {
 			t.Errorf("told %+v", told)
 		}
 		bob := directory.Key{Local: "bob", Domain: alice.Domain}
@@ -115,7 +121,8 @@ func TestChainReports(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			_, _, chain := pair(yields)
 			var found []directory.Overlap
-			chain.Overlaps = directory.NewOverlaps(chain, slog.New(slog.DiscardHandler), func(o directory.Overlap) { found = append(found, o) })
+			chain.Overlaps = directory.NewOverlaps(chain, slog.New(slog.DiscardHandler),
+				func(o directory.Overlap) { found = append(found, o) })
 			for range 2 {
 				_, err := chain.Lookup(t.Context(), alice)
 				if (err == nil) != yields {

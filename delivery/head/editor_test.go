@@ -53,10 +53,12 @@ func TestEditor(t *testing.T) {
 		{"DATA-06a only one mbox line", mbox + mbox + "A: c\r\n\r\n", mbox + "A: c\r\n\r\n"},
 		{"DATA-06a mbox line and nothing else", mbox, "\r\n" + mbox},
 		{"DATA-06a mbox line before a body", mbox + "\r\nA: b\r\n", "\r\n" + mbox + "\r\nA: b\r\n"},
-		{"DATA-06a mbox line that looks like a field", "From : Mon Nov 23 17:00:00 2026\r\n\r\n", "From : Mon Nov 23 17:00:00 2026\r\n\r\n"},
+		{"DATA-06a mbox line that looks like a field", "From : Mon Nov 23 17:00:00 2026\r\n\r\n",
+			"From : Mon Nov 23 17:00:00 2026\r\n\r\n"},
 		{"DATA-06a mbox line, quoted", "From \"a b\"@c  Mon Nov  2 17:00:00 2026\r\nA: b\r\n\r\n", "A: b\r\n\r\n"},
 		{"DATA-06a mbox line without an address", "From  Mon Nov 23 17:00:00 2026\r\nA: b\r\n\r\n", "A: b\r\n\r\n"},
-		{"DATA-06a a sentence", "From now on we meet on Mon Nov 23\r\n\r\nbody\r\n", "\r\nFrom now on we meet on Mon Nov 23\r\n\r\nbody\r\n"},
+		{"DATA-06a a sentence", "From now on we meet on Mon Nov 23\r\n\r\nbody\r\n",
+			"\r\nFrom now on we meet on Mon Nov 23\r\n\r\nbody\r\n"},
 		{"DATA-06a a sentence before a field", "From now on we meet\r\nA: b\r\n\r\n", "From now on we meet\r\nA: b\r\n\r\n"},
 		{"DATA-06a From as a field, with a space", "From : a@b\r\n\r\n", "From : a@b\r\n\r\n"},
 		{"DATA-06a quoted From stays", ">From a\r\nA: b\r\n\r\n", ">From a\r\nA: b\r\n\r\n"},
@@ -180,7 +182,8 @@ func (f *failing) Write(p []byte) (int, error) {
 
 // TestWriteFails: an error of the next in line comes back, wherever in the message.
 func TestWriteFails(t *testing.T) {
-	for _, in := range []string{"body\r\n\r\n", "A: b\r\nReturn-Path: c\r\nD: e\r\n\r\nf", strings.Repeat("A: b\r\n", Bound)} {
+	for _, in := range []string{"body\r\n\r\n", "A: b\r\nReturn-Path: c\r\nD: e\r\n\r\nf",
+		strings.Repeat("A: b\r\n", Bound)} {
 		for writes := range 2 {
 			to := failing(writes)
 			e := &Editor{To: &to}

@@ -40,7 +40,8 @@ func aliasResolver(t *testing.T) *route.Resolver {
 	known := static.New()
 	add := func(text, disabled string) {
 		local, domain, _ := strings.Cut(text, "@")
-		must(t, known.Add(&directory.Account{Address: text, Key: directory.Key{Local: local, Domain: domain}, Disabled: disabled}))
+		must(t, known.Add(&directory.Account{Address: text, Key: directory.Key{Local: local, Domain: domain},
+			Disabled: disabled}))
 	}
 	add("a@dst.example", "")
 	add("b@dst.example", "")
@@ -80,9 +81,12 @@ func aliasResolver(t *testing.T) *route.Resolver {
 		Domains:  domains,
 		Unlisted: &route.Domain{Policy: fold, Subaddress: "-"},
 		Directory: knowing{known, map[string]directory.Domain{
-			"db.example": {Name: "DB.example"}, "catch.example": {Name: "catch.example"}, "round.example": {Name: "round.example"},
-			"other.example": {Name: "other.example", AliasOf: "db.example"}, "third.example": {Name: "third.example", AliasOf: "Dst.Example"},
-			"x1.example": {Name: "x1.example", AliasOf: "x2.example"}, "x2.example": {Name: "x2.example", AliasOf: "x1.example"},
+			"db.example": {Name: "DB.example"}, "catch.example": {Name: "catch.example"},
+			"round.example": {Name: "round.example"},
+			"other.example": {Name: "other.example", AliasOf: "db.example"},
+			"third.example": {Name: "third.example", AliasOf: "Dst.Example"},
+			"x1.example":    {Name: "x1.example", AliasOf: "x2.example"},
+			"x2.example":    {Name: "x2.example", AliasOf: "x1.example"},
 		}},
 		Postmaster: directory.Key{Local: "all", Domain: "dst.example"},
 	}

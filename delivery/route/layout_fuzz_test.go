@@ -25,8 +25,10 @@ func (everybody) Lookup(_ context.Context, key directory.Key) (directory.Entry, 
 func FuzzNoWayOut(f *testing.F) {
 	for _, s := range []string{
 		"u1@dst.example", `"../../../etc/passwd"@dst.example`, `"u1+../x"@dst.example`, `".."@dst.example`, `"/"@dst.example`,
-		`"%2e%2e%2f"@dst.example`, "u1@..", "u1@dst.example.", "..%2f@dst.example", "u1+..@dst.example", "\u2025\uff0f@dst.example",
-		"u\uff0e\uff0e\u2215@dst.example", "jose\u0301+\u2024\u2024@b\u00fccher.example", `"\.\.\/"@[127.0.0.1]`, "a@[x:../..]", "postmaster",
+		`"%2e%2e%2f"@dst.example`, "u1@..", "u1@dst.example.", "..%2f@dst.example", "u1+..@dst.example",
+		"\u2025\uff0f@dst.example",
+		"u\uff0e\uff0e\u2215@dst.example", "jose\u0301+\u2024\u2024@b\u00fccher.example", `"\.\.\/"@[127.0.0.1]`,
+		"a@[x:../..]", "postmaster",
 		`"{local}"@dst.example`, "a+{home}@dst.example", "\"a\x00\"@dst.example",
 	} {
 		f.Add(s, "+-./")
@@ -54,7 +56,8 @@ func FuzzNoWayOut(f *testing.F) {
 	})
 }
 
-func checkWayOut(t *testing.T, to address.Address, policy address.LocalPolicy, delimiters string, layouts map[route.Layout]string) {
+func checkWayOut(t *testing.T, to address.Address, policy address.LocalPolicy, delimiters string,
+	layouts map[route.Layout]string) {
 	t.Helper()
 	key, err := address.DomainKey(to.Domain)
 	if err != nil {
@@ -63,7 +66,8 @@ func checkWayOut(t *testing.T, to address.Address, policy address.LocalPolicy, d
 	domains := route.Domains{}
 	must(t, domains.Add(&route.Domain{Name: "x", Key: key, Policy: policy, Subaddress: delimiters,
 		CatchAll: directory.Key{Local: "catch", Domain: key}}))
-	r := &route.Resolver{Domains: domains, Directory: everybody{}, Postmaster: directory.Key{Local: "postmaster", Domain: key}}
+	r := &route.Resolver{Domains: domains, Directory: everybody{},
+		Postmaster: directory.Key{Local: "postmaster", Domain: key}}
 	found, err := r.Resolve(context.Background(), to)
 	if err != nil {
 		return
@@ -89,7 +93,8 @@ func checkWayOut(t *testing.T, to address.Address, policy address.LocalPolicy, d
 		if err != nil {
 			continue
 		}
-		if at := path.Join("/m", folder); at != "/m/"+folder || strings.Count(at, "/") != 2 || !strings.HasPrefix(folder, ".") || len(folder) > 255 {
+		if at := path.Join("/m", folder); at != "/m/"+folder || strings.Count(at, "/") != 2 ||
+			!strings.HasPrefix(folder, ".") || len(folder) > 255 {
 			t.Errorf("detail of %+q is folder %+q", to.Raw, folder)
 		}
 	}

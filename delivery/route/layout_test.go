@@ -16,8 +16,10 @@ func TestPrefix(t *testing.T) {
 		root, path string // "" where there is none
 	}{
 		{"/srv/mail/{domain}/{local}/Maildir", directory.Account{}, "/srv/mail", "x.example/{local}/Maildir"},
-		{"/srv/mail/{domain}/{local}/Maildir", directory.Account{Prefix: "/srv/disk2/"}, "/srv/disk2", "x.example/{local}/Maildir"},
-		{"/srv/mail/{domain}/{local}/Maildir", directory.Account{Prefix: "/srv//{domain}/"}, "/srv/{domain}", "x.example/{local}/Maildir"},
+		{"/srv/mail/{domain}/{local}/Maildir", directory.Account{Prefix: "/srv/disk2/"}, "/srv/disk2",
+			"x.example/{local}/Maildir"},
+		{"/srv/mail/{domain}/{local}/Maildir", directory.Account{Prefix: "/srv//{domain}/"}, "/srv/{domain}",
+			"x.example/{local}/Maildir"},
 		{"/srv/mail/u-{local}", directory.Account{Prefix: "/srv/disk2/"}, "/srv/disk2", "{local}"},
 		{"/srv/mail/{local}", directory.Account{Prefix: "/srv/disk2/", Mailbox: "a/Maildir"}, "/srv/disk2", "a/Maildir"},
 		{"/srv/mail/{local}", directory.Account{Prefix: "/srv/disk2/", Mailbox: "/srv/disk2/a"}, "/srv/disk2", "a"},
@@ -27,7 +29,8 @@ func TestPrefix(t *testing.T) {
 		tt.account.Address, tt.account.Key = "{local}@x.example", key
 		dest, err := tt.layout.Dest(&tt.account)
 		if dest.Root != tt.root || dest.Path != tt.path || (err == nil) != (tt.root != "") {
-			t.Errorf("%s, prefix %q, mailbox %q: %q below %q, %v", tt.layout, tt.account.Prefix, tt.account.Mailbox, dest.Path, dest.Root, err)
+			t.Errorf("%s, prefix %q, mailbox %q: %q below %q, %v", tt.layout, tt.account.Prefix, tt.account.Mailbox, dest.Path,
+				dest.Root, err)
 		}
 	}
 }

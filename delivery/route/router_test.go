@@ -60,10 +60,13 @@ func TestDecide(t *testing.T) {
 		{"nobody", lmtp.Envelope{}, "550 5.1.1 no such mailbox here", "", "account: nobody@dst.example → none"},
 		{"off", lmtp.Envelope{}, "550 5.2.1 mailbox is disabled", "keep /off", "account: off@dst.example → off@dst.example"},
 		{"legacy", lmtp.Envelope{}, "250 2.1.5 recipient ok", "keep /legacy", "smtputf8: legacy@dst.example → 550 5.6.9 "},
-		{"legacy", lmtp.Envelope{SMTPUTF8: true}, "550 5.6.9 mailbox takes no internationalized mail", "keep /legacy", "smtputf8: "},
-		{"full", lmtp.Envelope{}, "452 4.2.2 mailbox is full", "keep /full", "quota: full@dst.example → " + root + "/full holds 1 of 1 message"},
+		{"legacy", lmtp.Envelope{SMTPUTF8: true}, "550 5.6.9 mailbox takes no internationalized mail", "keep /legacy",
+			"smtputf8: "},
+		{"full", lmtp.Envelope{}, "452 4.2.2 mailbox is full", "keep /full",
+			"quota: full@dst.example → " + root + "/full holds 1 of 1 message"},
 		{"root", lmtp.Envelope{}, "451 4.3.0 mailbox is not available", "", "maildir: root@dst.example → broken account"},
-		{"all", lmtp.Envelope{}, "452 4.2.2 mailbox is full", "keep /a, keep /full", "alias: all@dst.example → a@dst.example, full@dst.example"},
+		{"all", lmtp.Envelope{}, "452 4.2.2 mailbox is full", "keep /a, keep /full",
+			"alias: all@dst.example → a@dst.example, full@dst.example"},
 	} {
 		to := &lmtp.Recipient{To: address.Address{Raw: tt.to + "@dst.example", Local: tt.to, Domain: "dst.example"}}
 		short, long := r.Decide(t.Context(), &tt.env, to), r.Explain(t.Context(), &tt.env, to)
@@ -75,7 +78,8 @@ func TestDecide(t *testing.T) {
 		if got := describeActions(root, long.Actions); got != tt.actions {
 			t.Errorf("%s: %s, want %s", tt.to, got, tt.actions)
 		}
-		if got := describeActions(root, short.Actions); short.Err == nil && got != tt.actions || short.Err != nil && got != "" {
+		if got := describeActions(root, short.Actions); short.Err == nil && got != tt.actions || short.Err != nil &&
+			got != "" {
 			t.Errorf("%s: decided %s", tt.to, got)
 		}
 		found := slices.ContainsFunc(long.Steps, func(s route.Step) bool {
@@ -92,7 +96,8 @@ func TestDecideWithoutStore(t *testing.T) {
 	r, root := newRouter(t)
 	must(t, os.RemoveAll(root))
 	to := &lmtp.Recipient{To: address.Address{Raw: "a+Lists@dst.example", Local: "a+Lists", Domain: "dst.example"}}
-	for _, d := range []route.Decision{r.Decide(t.Context(), &lmtp.Envelope{}, to), r.Explain(t.Context(), &lmtp.Envelope{}, to)} {
+	for _, d := range []route.Decision{r.Decide(t.Context(), &lmtp.Envelope{}, to),
+		r.Explain(t.Context(), &lmtp.Envelope{}, to)} {
 		if got := lmtp.RcptReply(d.Err).String(); !strings.HasPrefix(got, "451 4.3.0 ") {
 			t.Errorf("%s", got)
 		}

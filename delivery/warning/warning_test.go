@@ -51,7 +51,8 @@ func (l lockedWriter) Write(p []byte) (int, error) {
 // command.
 func TestCommand(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	log := passOn([]string{"/bin/sh", "-c", `cat >"$1"; env | grep ^DOORSTEP | sort >>"$1"`, "sh", out}, "", time.Minute, sample)
+	log := passOn([]string{"/bin/sh", "-c", `cat >"$1"; env | grep ^DOORSTEP | sort >>"$1"`, "sh", out}, "", time.Minute,
+		sample)
 	got, err := os.ReadFile(out)
 	if err != nil {
 		t.Fatal(err, log)
@@ -74,7 +75,8 @@ func TestCommandFails(t *testing.T) {
 		timeout time.Duration
 		want    string
 	}{
-		{"fails", []string{"/bin/sh", "-c", "echo no mail today >&2; exit 3"}, time.Minute, "exit status 3, saying \\\"no mail today"},
+		{"fails", []string{"/bin/sh", "-c", "echo no mail today >&2; exit 3"}, time.Minute,
+			"exit status 3, saying \\\"no mail today"},
 		{"hangs", []string{"/bin/sh", "-c", "sleep 1000 & sleep 1000"}, 50 * time.Millisecond, "not finished after 50ms"},
 		{"writes without end", []string{"/bin/sh", "-c", "yes; exit 1"}, 200 * time.Millisecond, "saying"},
 		{"is not there", []string{"/nowhere/program"}, time.Minute, "no such file"},
@@ -101,7 +103,8 @@ func TestPost(t *testing.T) {
 		w.WriteHeader(status)
 	}))
 	defer server.Close()
-	if log := passOn(nil, server.URL, time.Minute, sample); len(bodies) != 1 || bodies[0] != sampleJSON || strings.Contains(log, "ERROR") {
+	if log := passOn(nil, server.URL, time.Minute, sample); len(bodies) != 1 || bodies[0] != sampleJSON ||
+		strings.Contains(log, "ERROR") {
 		t.Errorf("%q, logged %s", bodies, log)
 	}
 	for _, status = range []int{500, 404, 307} {

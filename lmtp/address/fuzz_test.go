@@ -24,7 +24,8 @@ func seed(f *testing.F, part func(string) string) {
 // in headers, and is what ScanPath finds between brackets.
 func FuzzPath(f *testing.F) {
 	seed(f, func(s string) string { return s })
-	for _, s := range []string{"@a.example,@b.example:u1@dst.example", "a..b@docomo.example", "a@_b-.i\u2764.example", "Postmaster", `">"@d.example`} {
+	for _, s := range []string{"@a.example,@b.example:u1@dst.example", "a..b@docomo.example", "a@_b-.i\u2764.example",
+		"Postmaster", `">"@d.example`} {
 		f.Add(s)
 	}
 	parsers := []func(string) (address.Address, error){
@@ -78,7 +79,8 @@ func FuzzPath(f *testing.F) {
 // FuzzLocalKey: a key is its own key, equal keys have one file name and different keys
 // different ones, and no key or name is more than it should be.
 func FuzzLocalKey(f *testing.F) {
-	for _, s := range []string{"u1", "JOS\u00c9", "jose\u0301", "../x", "\u212aate", "\u03a3", "\u0130", "a\u037e", "\uff20\u00e9", "%", "\u0958"} {
+	for _, s := range []string{"u1", "JOS\u00c9", "jose\u0301", "../x", "\u212aate", "\u03a3", "\u0130", "a\u037e",
+		"\uff20\u00e9", "%", "\u0958"} {
 		f.Add(s, "u1")
 		f.Add("jos\u00e9", s)
 	}
@@ -108,7 +110,8 @@ func FuzzLocalKey(f *testing.F) {
 // FuzzDiskName: any text at all gives a harmless name, and different texts in NFC
 // different names.
 func FuzzDiskName(f *testing.F) {
-	for _, s := range []string{"", ".", "..", "../../etc/x", "a\x00", "/\u0301", "%2F", "jos\xe9", strings.Repeat("/", 100)} {
+	for _, s := range []string{"", ".", "..", "../../etc/x", "a\x00", "/\u0301", "%2F", "jos\xe9",
+		strings.Repeat("/", 100)} {
 		f.Add(s, "u1")
 		f.Add(strings.Repeat("a", 300), s)
 	}

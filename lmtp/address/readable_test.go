@@ -23,7 +23,8 @@ func TestReadable(t *testing.T) {
 		{"ends of lines", "\r\n\u0085\u2028\u2029", `\x{d}\x{a}\x{85}\x{2028}\x{2029}`},
 		{"terminal escapes", "\x1b[2J\u009b0m\x7f", `\x{1b}[2J\x{9b}0m\x{7f}`},
 		{"bidi controls", "\u202a\u202e\u2066\u2069\u200f\u061c", `\x{202a}\x{202e}\x{2066}\x{2069}\x{200f}\x{61c}`},
-		{"invisible", "\u200b\u200d\ufeff\u00ad\u034f\u115f\u3164\uffa0\ufe0f\u2800\u17b4", `\x{200b}\x{200d}\x{feff}\x{ad}\x{34f}\x{115f}\x{3164}\x{ffa0}\x{fe0f}\x{2800}\x{17b4}`},
+		{"invisible", "\u200b\u200d\ufeff\u00ad\u034f\u115f\u3164\uffa0\ufe0f\u2800\u17b4",
+			`\x{200b}\x{200d}\x{feff}\x{ad}\x{34f}\x{115f}\x{3164}\x{ffa0}\x{fe0f}\x{2800}\x{17b4}`},
 		{"tags", "\U000e0001\U000e0041\U000e0100", `\x{e0001}\x{e0041}\x{e0100}`},
 		{"spaces", "a\u00a0b\u3000c\u2003d", `a\x{a0}b\x{3000}c\x{2003}d`},
 		{"private and unassigned", "\ue000\U0010fffd\u0378\uffff", `\x{e000}\x{10fffd}\x{378}\x{ffff}`},
@@ -37,7 +38,8 @@ func TestReadable(t *testing.T) {
 		if got != tt.want {
 			t.Errorf("%s: Readable %q, want %q", tt.name, got, tt.want)
 		}
-		if lines := address.ReadableLines(tt.octets + "\n\t" + tt.octets); lines != got+"\n\t"+got && !strings.Contains(tt.octets, "\n") {
+		if lines := address.ReadableLines(tt.octets + "\n\t" + tt.octets); lines != got+"\n\t"+got &&
+			!strings.Contains(tt.octets, "\n") {
 			t.Errorf("%s: ReadableLines %q", tt.name, lines)
 		}
 		if again := address.Readable(got); again != got {

@@ -104,12 +104,14 @@ func (x *exchange) Identity() string { return x.identity }
 // wrong is the one answer to credentials that are not valid, whatever is wrong with them; cause is
 // for the log.
 func wrong(cause string) error {
-	return &lmtp.Error{Code: 535, Enhanced: "5.7.8", Text: "credentials are not valid", Rule: "credentials", Cause: errors.New(cause)}
+	return &lmtp.Error{Code: 535, Enhanced: "5.7.8", Text: "credentials are not valid", Rule: "credentials",
+		Cause: errors.New(cause)}
 }
 
 // busy answers when too many passwords are being checked.
 func busy(cause error) error {
-	return &lmtp.Error{Code: 454, Enhanced: "4.7.0", Text: "too busy to authenticate, try again later", Rule: "busy", Cause: cause}
+	return &lmtp.Error{Code: 454, Enhanced: "4.7.0", Text: "too busy to authenticate, try again later", Rule: "busy",
+		Cause: cause}
 }
 
 // isUnix reports whether nobody but the kernel is between the client and us: the connection is a

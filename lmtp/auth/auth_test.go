@@ -88,7 +88,8 @@ func TestMechanisms(t *testing.T) {
 		{"TCP, and says Unix socket", all, saysUnix, []string{"SCRAM-SHA-256"}},
 		{"Unix socket, and says TCP", all, saysTCP, []string{"SCRAM-SHA-256"}},
 		{"not all enabled", newAuth(t, users, auth.Plain), over(), []string{"PLAIN"}},
-		{"no SCRAM in the file", newAuth(t, "a:{PLAIN}b\n", auth.Plain, auth.Scram, auth.ScramPlus), over(), []string{"PLAIN"}},
+		{"no SCRAM in the file", newAuth(t, "a:{PLAIN}b\n", auth.Plain, auth.Scram, auth.ScramPlus), over(),
+			[]string{"PLAIN"}},
 		{"PLAIN in the clear", newAuth(t, users, auth.Plain), tcp, nil},
 	} {
 		t.Run("AUTH-01 "+tt.name, func(t *testing.T) {
@@ -292,7 +293,8 @@ func handshake(t *testing.T) (client, server end) {
 	}
 	a, b := net.Pipe()
 	tc := tls.Client(a, &tls.Config{InsecureSkipVerify: true})
-	ts := tls.Server(b, &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, SessionTicketsDisabled: true})
+	ts := tls.Server(b, &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}},
+		SessionTicketsDisabled: true})
 	failed := make(chan error)
 	go func() { failed <- ts.Handshake() }()
 	if err := errors.Join(tc.Handshake(), <-failed); err != nil {

@@ -41,7 +41,8 @@ func TestSecrets(t *testing.T) {
 			if !s.matches(testPassword) {
 				t.Error("the password does not match")
 			}
-			for _, other := range []string{"", "password 1", testPassword + " ", testPassword[1:], "pässword 2", strings.Repeat("x", maxPassword)} {
+			for _, other := range []string{"", "password 1", testPassword + " ", testPassword[1:], "pässword 2",
+				strings.Repeat("x", maxPassword)} {
 				if s.matches(other) {
 					t.Errorf("%q matches", other)
 				}

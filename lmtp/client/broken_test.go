@@ -40,18 +40,26 @@ C: DATA
 		cause        error
 		text         string
 	}{
-		{"before the first reply", accepted + "X", []string{"no reply", "550 5.1.1 no", "no reply"}, io.EOF, "after the data"},
-		{"between the replies", accepted + "S: 250 one\nX", []string{"250 one", "550 5.1.1 no", "no reply"}, io.EOF, "closed by the server"},
-		{"within a reply", accepted + "S: 250 one\nR: \"250 2.0.\"\nX", []string{"250 one", "550 5.1.1 no", "no reply"}, io.ErrUnexpectedEOF, "within a reply"},
-		{"within a multiline reply", accepted + "S: 250 one\nS: 250-2.0.0 a\nX", []string{"250 one", "550 5.1.1 no", "no reply"}, io.EOF, "closed"},
-		{"after 421", accepted + "S: 421 4.3.2 down\nX", []string{"421 4.3.2 down", "550 5.1.1 no", "no reply"}, io.EOF, "which had replied 421 4.3.2 down"},
-		{"in the envelope", envelope + "S: 250 ok\nS: 421 4.7.0 enough\nX", []string{"421 4.7.0 enough", "no reply", "no reply"}, io.EOF, "421 4.7.0 enough"},
+		{"before the first reply", accepted + "X", []string{"no reply", "550 5.1.1 no", "no reply"}, io.EOF,
+			"after the data"},
+		{"between the replies", accepted + "S: 250 one\nX", []string{"250 one", "550 5.1.1 no", "no reply"}, io.EOF,
+			"closed by the server"},
+		{"within a reply", accepted + "S: 250 one\nR: \"250 2.0.\"\nX", []string{"250 one", "550 5.1.1 no", "no reply"},
+			io.ErrUnexpectedEOF, "within a reply"},
+		{"within a multiline reply", accepted + "S: 250 one\nS: 250-2.0.0 a\nX",
+			[]string{"250 one", "550 5.1.1 no", "no reply"}, io.EOF, "closed"},
+		{"after 421", accepted + "S: 421 4.3.2 down\nX", []string{"421 4.3.2 down", "550 5.1.1 no", "no reply"}, io.EOF,
+			"which had replied 421 4.3.2 down"},
+		{"in the envelope", envelope + "S: 250 ok\nS: 421 4.7.0 enough\nX",
+			[]string{"421 4.7.0 enough", "no reply", "no reply"}, io.EOF, "421 4.7.0 enough"},
 		{"at once", lhlo + "X", []string{"no reply", "no reply", "no reply"}, io.EOF, "reply to \"MAIL"},
-		{"while it is being told", lhlo + "C: MAIL FROM:<>\nS: 421 4.3.2 down\nX", []string{"421 4.3.2 down", "421 4.3.2 down", "421 4.3.2 down"}, io.EOF, "421 4.3.2 down"},
+		{"while it is being told", lhlo + "C: MAIL FROM:<>\nS: 421 4.3.2 down\nX",
+			[]string{"421 4.3.2 down", "421 4.3.2 down", "421 4.3.2 down"}, io.EOF, "421 4.3.2 down"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			against(t, script{text: tt.script}, Options{}, func(c *Client) {
-				r, err := c.Send(t.Context(), Message{To: []string{"u1@dst.example", "nx@dst.example", "u2@dst.example"}, Content: strings.NewReader("x\n")})
+				r, err := c.Send(t.Context(), Message{To: []string{"u1@dst.example", "nx@dst.example", "u2@dst.example"},
+					Content: strings.NewReader("x\n")})
 				if !errors.Is(err, tt.cause) || !strings.Contains(err.Error(), tt.text) {
 					t.Errorf("error %v, want %v and %q", err, tt.cause, tt.text)
 				}
@@ -81,7 +89,8 @@ S: 250 ok
 S: 354 ok
 C: x
 X`}, Options{}, func(c *Client) {
-		r, err := c.Send(t.Context(), Message{To: []string{"u1@dst.example"}, Content: strings.NewReader("x\n" + strings.Repeat("y\n", 1<<20))})
+		r, err := c.Send(t.Context(), Message{To: []string{"u1@dst.example"},
+			Content: strings.NewReader("x\n" + strings.Repeat("y\n", 1<<20))})
 		if !errors.Is(err, io.EOF) || r.Recipients[0].Err == nil || r.Recipients[0].Delivered() {
 			t.Errorf("error %v, outcome %+v", err, r.Recipients[0])
 		}

@@ -49,7 +49,8 @@ func TestReadReply(t *testing.T) {
 		{"354 3.0.0 x\r\n", Reply{354, "", []string{"3.0.0 x"}}},
 		{"250 tab\tand \xc3\xa9\r\n", Reply{250, "", []string{"tab\tand é"}}},
 		{"250 " + long + "\r\n", Reply{250, "", []string{long}}},
-		{strings.Repeat("250-x\r\n", maxReplyLines-1) + "250 x\r\n", Reply{250, "", strings.Split(strings.Repeat("x ", maxReplyLines-1)+"x", " ")}},
+		{strings.Repeat("250-x\r\n", maxReplyLines-1) + "250 x\r\n",
+			Reply{250, "", strings.Split(strings.Repeat("x ", maxReplyLines-1)+"x", " ")}},
 	} {
 		got, err := readFrom(t, tt.octets)
 		if err != nil {
@@ -132,8 +133,10 @@ func TestTimeouts(t *testing.T) {
 		want         time.Duration
 	}{
 		{"reply", lhlo + "C: MAIL FROM:<>\nC: RCPT TO:<u@d>\nC: DATA\nS: 250 ok", 5 * time.Second},
-		{"final reply", lhlo + "C: MAIL FROM:<>\nC: RCPT TO:<u@d>\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 354 ok\nC: .", 9 * time.Second},
-		{"block of content", lhlo + "C: MAIL FROM:<>\nC: RCPT TO:<u@d>\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 354 ok\nSTALL", 5 * time.Second},
+		{"final reply", lhlo + "C: MAIL FROM:<>\nC: RCPT TO:<u@d>\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 354 ok\nC: .",
+			9 * time.Second},
+		{"block of content", lhlo + "C: MAIL FROM:<>\nC: RCPT TO:<u@d>\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 354 ok\nSTALL",
+			5 * time.Second},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

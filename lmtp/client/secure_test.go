@@ -41,7 +41,8 @@ func (w who) Mail(_ context.Context, s *lmtp.Session, _ *lmtp.Envelope) (lmtp.Tr
 }
 
 // serve runs our own server on loopback, and gives its address and a pool that trusts it.
-func serve(t *testing.T, s *lmtp.Server, users string, mechanisms ...string) (addr string, pool *x509.CertPool, sessions chan *lmtp.Session) {
+func serve(t *testing.T, s *lmtp.Server, users string,
+	mechanisms ...string) (addr string, pool *x509.CertPool, sessions chan *lmtp.Session) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -95,7 +96,8 @@ func serve(t *testing.T, s *lmtp.Server, users string, mechanisms ...string) (ad
 // TestSecureSessions: by what name mail comes in.
 func TestSecureSessions(t *testing.T) {
 	all := []string{auth.ScramPlus, auth.Scram, auth.Plain}
-	scram, plain := &client.Login{User: "scram", Password: secretPassword}, &client.Login{User: "plain", Password: secretPassword}
+	scram, plain := &client.Login{User: "scram", Password: secretPassword},
+		&client.Login{User: "plain", Password: secretPassword}
 	for _, tt := range []struct {
 		name       string
 		server     *lmtp.Server
@@ -108,9 +110,11 @@ func TestSecureSessions(t *testing.T) {
 		{"STARTTLS", &lmtp.Server{TLS: &tls.Config{}}, "", nil, client.Options{TLS: client.TLSRequired}, "LMTPS", ""},
 		{"STARTTLS if offered", &lmtp.Server{TLS: &tls.Config{}}, "", nil, client.Options{TLS: client.TLSStart}, "LMTPS", ""},
 		{"STARTTLS not offered", &lmtp.Server{}, "", nil, client.Options{TLS: client.TLSStart}, "LMTP", ""},
-		{"implicit", &lmtp.Server{TLS: &tls.Config{}, ImplicitTLS: true}, "", nil, client.Options{TLS: client.TLSImplicit}, "LMTPS", ""},
+		{"implicit", &lmtp.Server{TLS: &tls.Config{}, ImplicitTLS: true}, "", nil, client.Options{TLS: client.TLSImplicit},
+			"LMTPS", ""},
 		{"SCRAM in the clear", &lmtp.Server{}, scramUser, all, client.Options{Login: scram}, "LMTPA", "SCRAM-SHA-256 "},
-		{"SCRAM bound to TLS 1.3", &lmtp.Server{TLS: &tls.Config{}}, scramUser, all, client.Options{TLS: client.TLSRequired, Login: scram}, "LMTPSA", "SCRAM-SHA-256-PLUS "},
+		{"SCRAM bound to TLS 1.3", &lmtp.Server{TLS: &tls.Config{}}, scramUser, all,
+			client.Options{TLS: client.TLSRequired, Login: scram}, "LMTPSA", "SCRAM-SHA-256-PLUS "},
 		{"SCRAM bound to TLS 1.2", &lmtp.Server{TLS: &tls.Config{MaxVersion: tls.VersionTLS12}}, scramUser, all,
 			client.Options{TLS: client.TLSRequired, Login: scram}, "LMTPSA", "SCRAM-SHA-256-PLUS "},
 		{"PLAIN", &lmtp.Server{TLS: &tls.Config{}, RequireAuth: true, RequireTLS: true}, plainUser, all,
@@ -126,7 +130,8 @@ func TestSecureSessions(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%v\n%s", err, trace.String())
 			}
-			if _, err := c.Send(t.Context(), client.Message{From: "a@src.example", To: []string{"b@dst.example"}, Content: strings.NewReader("x")}); err != nil {
+			if _, err := c.Send(t.Context(), client.Message{From: "a@src.example", To: []string{"b@dst.example"},
+				Content: strings.NewReader("x")}); err != nil {
 				t.Fatal(err)
 			}
 			if err := c.Quit(t.Context()); err != nil {
@@ -138,7 +143,8 @@ func TestSecureSessions(t *testing.T) {
 			if tt.mechanism != "" && !strings.Contains(trace.String(), "AUTH "+tt.mechanism) {
 				t.Errorf("not by %s:\n%s", tt.mechanism, trace.String())
 			}
-			if secret := base64.StdEncoding.EncodeToString([]byte("\x00plain\x00" + secretPassword)); strings.Contains(trace.String(), secret) {
+			if secret := base64.StdEncoding.EncodeToString([]byte("\x00plain\x00" +
+				secretPassword)); strings.Contains(trace.String(), secret) {
 				t.Errorf("the password is in the trace:\n%s", trace.String())
 			}
 		})
@@ -149,13 +155,15 @@ func TestNoSecureSession(t *testing.T) {
 	login := func(password string) *client.Login { return &client.Login{User: "scram", Password: password} }
 	t.Run("STARTTLS required", func(t *testing.T) {
 		addr, _, _ := serve(t, &lmtp.Server{}, "")
-		if _, err := client.Dial(t.Context(), addr, client.Options{TLS: client.TLSRequired}); !errors.Is(err, client.ErrNotOffered) {
+		if _, err := client.Dial(t.Context(), addr, client.Options{TLS: client.TLSRequired}); !errors.Is(err,
+			client.ErrNotOffered) {
 			t.Error(err)
 		}
 	})
 	t.Run("certificate that nobody vouches for", func(t *testing.T) {
 		addr, _, _ := serve(t, &lmtp.Server{TLS: &tls.Config{}}, "")
-		_, err := client.Dial(t.Context(), addr, client.Options{TLS: client.TLSRequired, TLSConfig: &tls.Config{RootCAs: x509.NewCertPool()}})
+		_, err := client.Dial(t.Context(), addr,
+			client.Options{TLS: client.TLSRequired, TLSConfig: &tls.Config{RootCAs: x509.NewCertPool()}})
 		if !errors.As(err, new(*tls.CertificateVerificationError)) {
 			t.Error(err)
 		}
@@ -163,7 +171,8 @@ func TestNoSecureSession(t *testing.T) {
 	t.Run("wrong password", func(t *testing.T) {
 		addr, _, _ := serve(t, &lmtp.Server{}, scramUser, auth.Scram)
 		_, err := client.Dial(t.Context(), addr, client.Options{Login: login("x")})
-		if refused := (*client.ReplyError)(nil); !errors.As(err, &refused) || refused.Reply.Code != 535 || refused.Command != "AUTH SCRAM-SHA-256" {
+		if refused := (*client.ReplyError)(nil); !errors.As(err, &refused) || refused.Reply.Code != 535 ||
+			refused.Command != "AUTH SCRAM-SHA-256" {
 			t.Error(err)
 		}
 	})
@@ -174,13 +183,15 @@ func TestNoSecureSession(t *testing.T) {
 		}
 	})
 	t.Run("replies put in before TLS", func(t *testing.T) {
-		err := against(t, "220 mx\r\n", "LHLO", "250-mx\r\n250 STARTTLS\r\n220 2.0.0 go\r\n250-mx\r\n250 AUTH PLAIN\r\n", client.Options{TLS: client.TLSRequired})
+		err := against(t, "220 mx\r\n", "LHLO", "250-mx\r\n250 STARTTLS\r\n220 2.0.0 go\r\n250-mx\r\n250 AUTH PLAIN\r\n",
+			client.Options{TLS: client.TLSRequired})
 		if err == nil || !strings.Contains(err.Error(), "in the clear") {
 			t.Error(err)
 		}
 	})
 	t.Run("a server that takes any password", func(t *testing.T) {
-		err := against(t, "220 mx\r\n", "LHLO", "250-mx\r\n250 AUTH SCRAM-SHA-256\r\n235 2.7.0 welcome\r\n", client.Options{Login: login(secretPassword)})
+		err := against(t, "220 mx\r\n", "LHLO", "250-mx\r\n250 AUTH SCRAM-SHA-256\r\n235 2.7.0 welcome\r\n",
+			client.Options{Login: login(secretPassword)})
 		if err == nil || !strings.Contains(err.Error(), "has not proved") {
 			t.Error(err)
 		}

@@ -247,7 +247,8 @@ func TestManyRecipientsToServerThatRepliesAtOnce(t *testing.T) {
 	b.WriteString("C: DATA\nS: 354 ok\nC: x\nC: .")
 	b.WriteString(strings.Repeat("\nS: 250 ok", n))
 	against(t, script{text: b.String()}, Options{}, func(c *Client) {
-		r := send(t, c, Message{To: strings.Split(strings.Repeat("u@dst.example,", n)[:n*14-1], ","), Content: strings.NewReader("x")})
+		r := send(t, c, Message{To: strings.Split(strings.Repeat("u@dst.example,", n)[:n*14-1], ","),
+			Content: strings.NewReader("x")})
 		for i, o := range r.Recipients {
 			if !o.Delivered() {
 				t.Fatalf("recipient %d: %+v", i, o)
@@ -258,7 +259,10 @@ func TestManyRecipientsToServerThatRepliesAtOnce(t *testing.T) {
 
 func TestTrace(t *testing.T) {
 	var seen bytes.Buffer
-	o := Options{Hello: "me.example", Trace: func(dir byte, line string) { seen.WriteString(string(dir) + ": " + line + "\n") }}
+	o := Options{Hello: "me.example", Trace: func(dir byte,
+		line string) {
+		seen.WriteString(string(dir) + ": " + line + "\n")
+	}}
 	const dialogue = `S: 220 mx.example
 C: LHLO me.example
 S: 250-mx.example

@@ -12,7 +12,8 @@ var allocsPattern = regexp.MustCompile(`BenchmarkMessage/lock-step\S*\s.*\s(\d+)
 // allocations counts the heap allocations of a 4 KB message through package lmtp, with a handler that
 // has none, by its benchmark.
 func allocations() (float64, error) {
-	out, err := exec.Command("go", "test", "-run", "^$", "-bench", "^BenchmarkMessage$", "-benchmem", "-benchtime", "2000x",
+	out, err := exec.Command("go", "test", "-run", "^$", "-bench", "^BenchmarkMessage$", "-benchmem", "-benchtime",
+		"2000x",
 		"github.com/doorstep-mail/doorstep/lmtp").CombinedOutput()
 	if err != nil {
 		return 0, fmt.Errorf("go test: %w\n%s", err, out)

@@ -96,7 +96,8 @@ func TestRender(t *testing.T) {
 	r := &Report{Machine: Machine{CPU: "A & B <C>", Cores: 2, FileSystem: "ext4 (rw)"}, Settings: Settings{Rounds: 3}}
 	for _, c := range plan(options{million: true}) {
 		missing := Result{Contender: "dovecot", Title: "Dovecot LMTP", Missing: "needs dovecot | root\nmore"}
-		r.Cases = append(r.Cases, CaseReport{c, []Result{{Contender: "group", Title: "Doorstep", Rate: 1234, CPU: 12}, missing}})
+		r.Cases = append(r.Cases, CaseReport{c,
+			[]Result{{Contender: "group", Title: "Doorstep", Rate: 1234, CPU: 12}, missing}})
 	}
 	drawn := chart(r)
 	for d := xml.NewDecoder(strings.NewReader(drawn)); ; {
@@ -119,7 +120,8 @@ func TestPeriods(t *testing.T) {
 	for _, tt := range []struct {
 		add  time.Duration
 		want string
-	}{{4 * time.Second, "4s"}, {4 * time.Second, "4s"}, {310 * time.Millisecond, "300ms to 4s"}, {time.Second, "300ms to 4s"}} {
+	}{{4 * time.Second, "4s"}, {4 * time.Second, "4s"}, {310 * time.Millisecond, "300ms to 4s"},
+		{time.Second, "300ms to 4s"}} {
 		if text = periods(text, tt.add); text != tt.want {
 			t.Errorf("%q, want %q", text, tt.want)
 		}
@@ -155,7 +157,8 @@ func TestBudget(t *testing.T) {
 // TestTargets: what meets a target, what misses it, and what was not measured.
 func TestTargets(t *testing.T) {
 	r := &Report{Allocations: 8, Cases: []CaseReport{
-		{Case{Name: "many-1"}, []Result{{Contender: "group", Rate: 2900}, {Contender: "dovecot", Rate: 1000}, {Contender: "floor", Rate: 4000}, {Contender: "none", Rate: 8000}}},
+		{Case{Name: "many-1"}, []Result{{Contender: "group", Rate: 2900}, {Contender: "dovecot", Rate: 1000},
+			{Contender: "floor", Rate: 4000}, {Contender: "none", Rate: 8000}}},
 		{Case{Name: "bulk-16"}, []Result{{Contender: "group", Rate: 1, Memory: 60 * mib}}},
 		{Case{Name: "grown-1000"}, []Result{{Contender: "group", Rate: 100}}},
 		{Case{Name: "grown-1000000"}, []Result{{Contender: "group", Rate: 95}}},
@@ -208,7 +211,8 @@ func TestOptions(t *testing.T) {
 // TestParts runs the two contenders that are part of the program, with a load of our own, and by smtp-source.
 func TestParts(t *testing.T) {
 	peer.Need(t, "smtp-source")
-	for _, who := range []contender{{"floor", "", startFloor}, {"go", "", goSMTP(false)}, {"go-synced", "", goSMTP(true)}} {
+	for _, who := range []contender{{"floor", "", startFloor}, {"go", "", goSMTP(false)},
+		{"go-synced", "", goSMTP(true)}} {
 		t.Run(who.name, func(t *testing.T) {
 			h := new(host)
 			defer h.end()
@@ -226,7 +230,8 @@ func TestParts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, l := range []Load{{Sessions: 3, Recipients: 4, Size: 4 * kib}, {Sessions: 2, Recipients: 1, Size: 200 * kib, Box: "one"}} {
+			for _, l := range []Load{{Sessions: 3, Recipients: 4, Size: 4 * kib},
+				{Sessions: 2, Recipients: 1, Size: 200 * kib, Box: "one"}} {
 				d, err := running.look(t.Context(), l, 6)
 				if err != nil || d.p50 <= 0 || d.p99 < d.p50 || d.memory < mib {
 					t.Fatalf("%+v, %v", d, err)

@@ -60,12 +60,15 @@ func chart(r *Report) string {
 		height += titleHeight + rows*rowHeight + panelGap
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img">`+"\n", width, height, width, height)
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img">`+"\n",
+		width, height, width, height)
 	fmt.Fprintf(&b, "<title>Deliveries a second, Doorstep and others</title>\n<style>%s</style>\n", chartStyle)
 	fmt.Fprintf(&b, `<rect class="page" width="%d" height="%d"/>`+"\n", width, height)
 	text(&b, margin, 30, "head", "Deliveries a second")
-	text(&b, margin, 50, "note", fmt.Sprintf("%s, %s, %s, a flush takes %.2f ms. Median of %s; each panel has its own scale; × is against Dovecot.",
-		r.Machine.CPU, count(r.Machine.Cores, "core"), firstWord(r.Machine.FileSystem), r.Machine.FlushMS, count(r.Settings.Rounds, "round")))
+	text(&b, margin, 50, "note", fmt.Sprintf("%s, %s, %s, a flush takes %.2f ms. Median of %s; each panel has its own "+
+		"scale; × is against Dovecot.",
+		r.Machine.CPU, count(r.Machine.Cores, "core"), firstWord(r.Machine.FileSystem), r.Machine.FlushMS,
+		count(r.Settings.Rounds, "round")))
 	b.WriteString(drawn.String())
 	b.WriteString("</svg>\n")
 	return b.String()
@@ -93,7 +96,8 @@ func panel(b *strings.Builder, x, y int, c CaseReport) {
 	}
 	text(b, x, y+16, "title", title)
 	top, bars := y+titleHeight, x+labelWidth
-	fmt.Fprintf(b, `<line class="axis" x1="%d" y1="%d" x2="%d" y2="%d"/>`+"\n", bars, top-2, bars, top+len(c.Results)*rowHeight)
+	fmt.Fprintf(b, `<line class="axis" x1="%d" y1="%d" x2="%d" y2="%d"/>`+"\n", bars, top-2, bars,
+		top+len(c.Results)*rowHeight)
 	for i, r := range c.Results {
 		row := top + i*rowHeight
 		class := "label"
@@ -106,7 +110,8 @@ func panel(b *strings.Builder, x, y int, c CaseReport) {
 			continue
 		}
 		length := max(r.Rate/c.fastest()*barWidth, 1)
-		fmt.Fprintf(b, `<rect class="%s" x="%d" y="%d" width="%.1f" height="%d" rx="2"/>`+"\n", r.Contender, bars, row, length, barHeight)
+		fmt.Fprintf(b, `<rect class="%s" x="%d" y="%d" width="%.1f" height="%d" rx="2"/>`+"\n", r.Contender, bars, row,
+			length, barHeight)
 		value := c.speed(r)
 		if ratio := c.ratio(r, "dovecot"); ratio > 0 && r.Contender != "dovecot" {
 			value += "  (" + times(ratio) + ")"
@@ -117,7 +122,8 @@ func panel(b *strings.Builder, x, y int, c CaseReport) {
 
 // shortTitle is a title that fits beside a bar.
 func shortTitle(title string) string {
-	return strings.NewReplacer("go-smtp + go-maildir", "go-smtp/-maildir", "the floor: a bare loop", "the floor").Replace(title)
+	return strings.NewReplacer("go-smtp + go-maildir", "go-smtp/-maildir", "the floor: a bare loop",
+		"the floor").Replace(title)
 }
 
 func text(b *strings.Builder, x, y int, class, s string) {

@@ -52,7 +52,8 @@ func contenders(o options) []contender {
 		{"sqlite", "Doorstep, group, accounts in SQLite", setup{sqlite: true}.start(o.doorstep)},
 	}
 	if o.against != "" {
-		list = append(list, contender{"against", "the other Doorstep, group", setup{store: `durability = "group"`}.start(o.against)})
+		list = append(list, contender{"against", "the other Doorstep, group",
+			setup{store: `durability = "group"`}.start(o.against)})
 	}
 	list = append(list,
 		contender{"dovecot", "Dovecot LMTP", startDovecot},

@@ -145,7 +145,8 @@ func createTime(dir string) (time.Duration, error) {
 	var took []time.Duration
 	for i := range 200 {
 		begin := time.Now()
-		fd, err := unix.Open(filepath.Join(dir, strconv.Itoa(i)), unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o600)
+		fd, err := unix.Open(filepath.Join(dir, strconv.Itoa(i)), unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC,
+			0o600)
 		if err != nil {
 			return 0, err
 		}
@@ -165,7 +166,8 @@ func programVersions() map[string]string {
 	v["Dovecot"], _, _ = strings.Cut(output("/usr/sbin/dovecot", "--version"), " ")
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, module := range info.Deps {
-			if strings.HasPrefix(module.Path, "github.com/emersion/go-smtp") || strings.HasPrefix(module.Path, "github.com/emersion/go-maildir") {
+			if strings.HasPrefix(module.Path, "github.com/emersion/go-smtp") ||
+				strings.HasPrefix(module.Path, "github.com/emersion/go-maildir") {
 				v[filepath.Base(module.Path)] = module.Version
 			}
 		}

@@ -33,17 +33,23 @@ func parseOptions(args []string) (options, error) {
 	var o options
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.StringVar(&o.dir, "dir", ".cache/bench", "a `directory` on the disk to measure; what is made there is removed again")
-	f.StringVar(&o.out, "out", "docs/performance", "the `directory` for bench.json and the chart; the page beside it, of that name and .md, gets the table\n(-quick: results below -dir)")
-	f.StringVar(&o.cases, "cases", "", "only cases whose name begins with one of these, with commas between (-cases list names them)")
+	f.StringVar(&o.out, "out", "docs/performance",
+		"the `directory` for bench.json and the chart; the page beside it, of that name and .md, gets the table\n(-quick: "+
+			"results below -dir)")
+	f.StringVar(&o.cases, "cases", "", "only cases whose name begins with one of these, with commas between (-cases "+
+		"list names them)")
 	f.StringVar(&o.only, "contenders", "", "only these, with commas between, such as group,dovecot,floor")
 	f.IntVar(&o.rounds, "rounds", 3, "rounds of each contender in each case")
 	f.DurationVar(&o.period, "period", 4*time.Second, "about how long a round lasts")
 	f.BoolVar(&o.quick, "quick", false, "a run of a few minutes: short rounds, the main cases")
 	f.BoolVar(&o.million, "million", false, "also a mailbox of a million files; making and removing it takes minutes")
-	f.DurationVar(&o.within, "within", 0, "a run of all cases in about so much time, 12m say: the million files included, those contenders\nthat the targets compare, and rounds of three as long as there is time for")
+	f.DurationVar(&o.within, "within", 0,
+		"a run of all cases in about so much time, 12m say: the million files included, those contenders\nthat the targets "+
+			"compare, and rounds of three as long as there is time for")
 	f.BoolVar(&o.render, "render", false, "measure nothing, write the table and the chart of -out/bench.json anew")
 	f.StringVar(&o.doorstep, "doorstep", "", "measure this `program` and do not build one")
-	f.StringVar(&o.against, "against", "", "measure another doorstep `program` too, in group durability: the one before a change")
+	f.StringVar(&o.against, "against", "",
+		"measure another doorstep `program` too, in group durability: the one before a change")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}

@@ -56,7 +56,8 @@ func measure(ctx context.Context, o options) (*Report, error) {
 		say("the load average is %.2f: the figures will not be those of a quiet machine", r.Machine.LoadBefore)
 	}
 	if r.Machine.CreateUS > slowCreate {
-		say("making a file takes %.0f µs: ext4 is slow at it for some minutes after many were removed; wait, and begin again", r.Machine.CreateUS)
+		say("making a file takes %.0f µs: ext4 is slow at it for some minutes after many were removed; wait, and begin again",
+			r.Machine.CreateUS)
 	}
 	if r.Allocations, err = allocations(); err != nil {
 		say("the allocations of a message are not known: %v", err)
@@ -82,7 +83,8 @@ func (b *bench) build() error {
 		return nil
 	}
 	b.doorstep = filepath.Join(b.dir, "doorstep")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.doorstep, "github.com/doorstep-mail/doorstep/cmd/doorstep")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.doorstep,
+		"github.com/doorstep-mail/doorstep/cmd/doorstep")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build doorstep: %w\n%s", err, out)
@@ -206,7 +208,8 @@ func (b *bench) round(ctx context.Context, c Case, e *entry, round int, period t
 	s, err := e.subject.run(ctx, c.Load, e.Messages)
 	if err == nil {
 		e.add(s, e.Messages*c.Recipients)
-		say("  round %d  %-10s %9s/s  %s CPU each", round-1, e.contender.name, thousands(int(e.Rates[round-2])), micros(e.cpus[round-2]))
+		say("  round %d  %-10s %9s/s  %s CPU each", round-1, e.contender.name, thousands(int(e.Rates[round-2])),
+			micros(e.cpus[round-2]))
 	}
 	return err
 }

@@ -74,9 +74,10 @@ func plan(o options) []Case {
 	}
 	for _, sessions := range []int{1, 16, 64} {
 		all = append(all, Case{
-			Name:  fmt.Sprintf("slow-%d", sessions),
-			Title: fmt.Sprintf("%s × 4 KiB, %s mailboxes, on a disk that takes 2 ms for a flush", count(sessions, "session"), thousands(mailboxes)),
-			Load:  Load{Sessions: sessions, Recipients: 1, Size: 4 * kib}, Slow: true,
+			Name: fmt.Sprintf("slow-%d", sessions),
+			Title: fmt.Sprintf("%s × 4 KiB, %s mailboxes, on a disk that takes 2 ms for a flush", count(sessions, "session"),
+				thousands(mailboxes)),
+			Load: Load{Sessions: sessions, Recipients: 1, Size: 4 * kib}, Slow: true,
 			only: []string{"group", "dovecot", "floor"},
 		})
 	}

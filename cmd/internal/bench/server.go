@@ -79,7 +79,8 @@ func (s *server) source(ctx context.Context, l Load, messages int) (time.Duratio
 	}
 	cmd := exec.CommandContext(ctx, smtpSource(), append(args, "unix:"+s.socket)...)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return 0, fmt.Errorf("smtp-source %s: %w: %s\n%s", strings.Join(args, " "), err, bytes.TrimSpace(out), lastLines(s.process.Output()))
+		return 0, fmt.Errorf("smtp-source %s: %w: %s\n%s", strings.Join(args, " "), err, bytes.TrimSpace(out),
+			lastLines(s.process.Output()))
 	}
 	return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), nil
 }

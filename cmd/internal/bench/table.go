@@ -11,7 +11,8 @@ import (
 func table(r *Report) string {
 	var b strings.Builder
 	m := r.Machine
-	fmt.Fprintf(&b, "Measured on %s: %s, %s, %s of memory, Linux %s; %s on %s, a flush takes %.2f ms (median of an fdatasync\n"+
+	fmt.Fprintf(&b, "Measured on %s: %s, %s, %s of memory, Linux %s; %s on %s, a flush takes %.2f ms (median of an "+
+		"fdatasync\n"+
 		"behind a 4 KiB write); load average %.1f before and %.1f behind. %s. Median of %s of about %s each.\n",
 		r.Date, m.CPU, count(m.Cores, "core"), octets(m.Memory), m.Kernel, m.FileSystem, m.Device, m.FlushMS,
 		m.LoadBefore, m.LoadAfter, versions(r.Versions), count(r.Settings.Rounds, "round"), r.Settings.Period)
@@ -41,14 +42,16 @@ func loadTable(b *strings.Builder, c CaseReport) {
 	if c.Bulk {
 		unit = "MiB/s"
 	}
-	fmt.Fprintf(b, "| | %s | of Dovecot | of the floor | CPU each | the load's CPU | memory | p50 | p99 |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|\n", unit)
+	fmt.Fprintf(b, "| | %s | of Dovecot | of the floor | CPU each | the load's CPU | memory | p50 | p99 "+
+		"|\n|---|--:|--:|--:|--:|--:|--:|--:|--:|\n", unit)
 	for _, r := range c.Results {
 		if r.Missing != "" {
 			fmt.Fprintf(b, "| %s | – %s | | | | | | | |\n", r.Title, strings.ReplaceAll(firstLine(r.Missing), "|", "/"))
 			continue
 		}
 		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", bold(r.Contender, r.Title), c.speed(r),
-			times(c.ratio(r, "dovecot")), times(c.ratio(r, "floor")), micros(r.CPU), micros(r.Load), octets(r.Memory), millis(r.P50), millis(r.P99))
+			times(c.ratio(r, "dovecot")), times(c.ratio(r, "floor")), micros(r.CPU), micros(r.Load), octets(r.Memory),
+			millis(r.P50), millis(r.P99))
 	}
 }
 

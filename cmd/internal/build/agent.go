@@ -88,7 +88,8 @@ func Accounts(c *config.Config, domains *route.Resolver) (*static.Directory, err
 			aliases = append(aliases, key)
 		}
 		account := &directory.Account{
-			Address: u.Address.Raw, Key: key, Home: u.Home, Disabled: u.Disabled, ASCIIOnly: !u.EAI, Quota: directory.Quota{Bytes: u.Quota, Messages: u.QuotaMessages}, OwnerSince: u.OwnerSince,
+			Address: u.Address.Raw, Key: key, Home: u.Home, Disabled: u.Disabled, ASCIIOnly: !u.EAI,
+			Quota: directory.Quota{Bytes: u.Quota, Messages: u.QuotaMessages}, OwnerSince: u.OwnerSince,
 		}
 		if account.Owner, err = ownerOf(c.Store, u); err != nil {
 			return nil, fmt.Errorf("user %s: %w", u.Address.Log(), err)
@@ -207,5 +208,6 @@ func CloseAgent(ctx context.Context, a *delivery.Agent) (err error) {
 // knowsOwners reports whether there is an account of which it is known since when it has its
 // owner, or may be: a database has a column for it. Without any there is nothing to offer RRVS for.
 func knowsOwners(c *config.Config) bool {
-	return slices.ContainsFunc(c.Directories, config.Directory.KnowsOwners) || slices.ContainsFunc(c.Users, func(u config.User) bool { return !u.OwnerSince.IsZero() })
+	return slices.ContainsFunc(c.Directories, config.Directory.KnowsOwners) ||
+		slices.ContainsFunc(c.Users, func(u config.User) bool { return !u.OwnerSince.IsZero() })
 }

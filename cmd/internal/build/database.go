@@ -24,7 +24,8 @@ func IsOurs(d config.Directory) bool {
 }
 
 func openSQLite(d config.Directory, key directory.Keyer, _ *slog.Logger) (directory.Directory, error) {
-	return sqlite.Open(sqlite.Options{Path: d.File, Queries: queries(d.Database), Ours: IsOurs(d), Key: key, Timeout: d.Timeout})
+	return sqlite.Open(sqlite.Options{Path: d.File, Queries: queries(d.Database), Ours: IsOurs(d), Key: key,
+		Timeout: d.Timeout})
 }
 
 // openServer opens a directory in a database that is spoken to over a wire.
@@ -33,7 +34,8 @@ func openServer(open func(sql.Server, sql.Queries, directory.Keyer) (*sql.Direct
 		db := d.Database
 		return open(sql.Server{
 			Host: db.Host, Port: db.Port, Socket: db.Socket, Database: db.Name, User: db.User, PasswordFile: db.PasswordFile,
-			TLS: databaseTLS[db.TLS], CA: db.TLSCA, MaxConnections: db.MaxConnections, IdleConnections: db.IdleConnections, Timeout: d.Timeout,
+			TLS: databaseTLS[db.TLS], CA: db.TLSCA, MaxConnections: db.MaxConnections, IdleConnections: db.IdleConnections,
+			Timeout: d.Timeout,
 		}, queries(db), key)
 	}
 }

@@ -33,7 +33,8 @@ func ldapSchema(d config.Directory) ldap.Schema {
 		s = ldap.IRedMail
 	}
 	for name, at := range map[string]*string{
-		"user_filter": &s.UserFilter, "alias_filter": &s.AliasFilter, "catch_all_filter": &s.CatchAllFilter, "domain_filter": &s.DomainFilter,
+		"user_filter": &s.UserFilter, "alias_filter": &s.AliasFilter, "catch_all_filter": &s.CatchAllFilter,
+		"domain_filter": &s.DomainFilter,
 	} {
 		if own := d.LDAP.Filters[name]; own != "" {
 			*at = own

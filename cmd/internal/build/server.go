@@ -9,7 +9,8 @@ import (
 )
 
 // Server is the server of one listener.
-func Server(c *config.Config, l config.Listen, handler lmtp.Handler, w *observe.Observers, log *slog.Logger) (*lmtp.Server, error) {
+func Server(c *config.Config, l config.Listen, handler lmtp.Handler, w *observe.Observers,
+	log *slog.Logger) (*lmtp.Server, error) {
 	trusted, err := Trust(l)
 	if err != nil {
 		return nil, err

@@ -23,8 +23,9 @@ type Order struct {
 func OrderFlags(cmd *cobra.Command) *Order {
 	return &Order{
 		config: ConfigFlag(cmd),
-		socket: cmd.Flags().String("socket", "", "the control `socket` of the server; default: control.socket of the configuration"),
-		json:   cmd.Flags().Bool("json", false, "print the answer as JSON"),
+		socket: cmd.Flags().String("socket", "",
+			"the control `socket` of the server; default: control.socket of the configuration"),
+		json: cmd.Flags().Bool("json", false, "print the answer as JSON"),
 	}
 }
 
@@ -38,12 +39,15 @@ func (o *Order) Give(order string, answer any, stderr io.Writer) error {
 		}
 		if path = c.Control.Socket; path == "" {
 			PrintProblems(stderr, problems)
-			return Usage(fmt.Errorf("%s: %s does not tell the control socket", order, *o.config), `write [control] and socket = "/run/doorstep/control.sock", or give --socket`)
+			return Usage(fmt.Errorf("%s: %s does not tell the control socket", order, *o.config),
+				`write [control] and socket = "/run/doorstep/control.sock", or give --socket`)
 		}
 	}
 	conn, err := net.DialTimeout("unix", path, 10*time.Second)
 	if err != nil {
-		return Failed(fmt.Errorf("%s: no server answers: %w", order, err), "is it running, as another user perhaps? A server without a control socket reloads at SIGHUP and upgrades at SIGUSR2")
+		return Failed(fmt.Errorf("%s: no server answers: %w", order, err),
+			"is it running, as another user perhaps? A server without a control socket reloads at SIGHUP and upgrades at "+
+				"SIGUSR2")
 	}
 	defer conn.Close()
 	if err := conn.SetDeadline(time.Now().Add(OrderPatience)); err != nil {

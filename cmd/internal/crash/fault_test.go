@@ -84,7 +84,8 @@ func TestDiskGoesAway(t *testing.T) {
 			await(t, enough, "two hundred deliveries")
 			v.Disk.Refuse(func([]byte) bool { return true })
 			for range 5 { // each its own way through what is left of the file system
-				if codes := one(t, s, messageID{-1, 0}, 0, 1, 2); slices.ContainsFunc(codes, func(c int) bool { return c/100 != 4 }) {
+				if codes := one(t, s, messageID{-1, 0}, 0, 1, 2); slices.ContainsFunc(codes,
+					func(c int) bool { return c/100 != 4 }) {
 					t.Errorf("without disk the replies are %v", codes)
 				}
 			}

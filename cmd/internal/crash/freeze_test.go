@@ -81,7 +81,8 @@ func TestFrozen(t *testing.T) {
 		}
 	}
 	f := look(t, well)
-	judge(t, "beside the frozen", merge(healthy.acked, copyID{messageID{-1, 0}, 1}, copyID{messageID{-1, 1}, 1}, copyID{messageID{-1, 1}, 3}, copyID{messageID{-1, 2}, 1}), f)
+	judge(t, "beside the frozen", merge(healthy.acked, copyID{messageID{-1, 0}, 1}, copyID{messageID{-1, 1}, 1},
+		copyID{messageID{-1, 1}, 3}, copyID{messageID{-1, 2}, 1}), f)
 }
 
 func merge(acked map[copyID]bool, more ...copyID) map[copyID]bool {

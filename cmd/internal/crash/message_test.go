@@ -126,7 +126,8 @@ func judge(t *testing.T, what string, acked map[copyID]bool, f finding) (lost in
 			twice++
 		}
 	}
-	t.Logf("%s: %d acknowledged, %d lost, %d torn, %d more are there", what, len(acked), lost, len(f.torn), len(f.whole)-len(acked)+lost)
+	t.Logf("%s: %d acknowledged, %d lost, %d torn, %d more are there", what, len(acked), lost, len(f.torn),
+		len(f.whole)-len(acked)+lost)
 	if lost > 0 || len(f.torn) > 0 {
 		slices.Sort(f.torn)
 		t.Errorf("%s: LMTP-07: %d of %d acknowledged messages are lost; torn: %.10q", what, lost, len(acked), f.torn)

@@ -30,7 +30,8 @@ func TestOrder(t *testing.T) {
 	t.Run("control", func(t *testing.T) {
 		wrong, copies, made := traceDeliveries(t, strace, "none")
 		if len(wrong) != 2*copies+made {
-			t.Errorf("without syncs there are %d copies, %d new directories, and %d complaints: %q", copies, made, len(wrong), wrong)
+			t.Errorf("without syncs there are %d copies, %d new directories, and %d complaints: %q", copies, made, len(wrong),
+				wrong)
 		}
 	})
 }
@@ -61,9 +62,12 @@ var mkdirCall = regexp.MustCompile(`^\d+<(.*)>, "(.*)", 0\d+$`)
 // against the rules.
 func traceDeliveries(t *testing.T, strace, durability string) (wrong []string, copies, made int) {
 	t.Helper()
-	s := openSite(t, filepath.Join(ownDir(t), "mail"), fmt.Sprintf("durability = %q\n[sandbox]\nenabled = false", durability)) // a tracer is no guest
+	// a tracer is no guest
+	s := openSite(t, filepath.Join(ownDir(t), "mail"),
+		fmt.Sprintf("durability = %q\n[sandbox]\nenabled = false", durability))
 	trace := filepath.Join(s.dir, "trace")
-	p := s.start(t, strace, "-D", "-f", "-y", "-qq", "-s", "4096", "-o", trace, "-e", "trace=fsync,fdatasync,mkdirat,renameat2,write,writev,sendto")
+	p := s.start(t, strace, "-D", "-f", "-y", "-qq", "-s", "4096", "-o", trace, "-e",
+		"trace=fsync,fdatasync,mkdirat,renameat2,write,writev,sendto")
 	recipients := map[messageID][]int{}
 	for n := range 8 {
 		id := messageID{0, n}

@@ -74,7 +74,8 @@ func control(t *testing.T, kind powercut.FileSystem) {
 
 // cutOnce makes a file system, loads a server on it, cuts the power and looks what is left. It
 // gives what clients were told, and what is there.
-func cutOnce(t *testing.T, kind powercut.FileSystem, set setting, sessions, round int) (what string, acked map[copyID]bool, f finding) {
+func cutOnce(t *testing.T, kind powercut.FileSystem, set setting, sessions,
+	round int) (what string, acked map[copyID]bool, f finding) {
 	v := powercut.New(t, kind)
 	s := set.open(t, filepath.Join(v.Dir, "mail"))
 	p := s.start(t)
@@ -99,7 +100,8 @@ func cutOnce(t *testing.T, kind powercut.FileSystem, set setting, sessions, roun
 	}
 
 	v.PowerOn(t)
-	what = fmt.Sprintf("%s, %s, %d sessions, power cut at operation %d, %.0f %% of the cache kept, seed %d, flush %v", kind.Name, set.name, sessions, at, 100*keep, seed, slow)
+	what = fmt.Sprintf("%s, %s, %d sessions, power cut at operation %d, %.0f %% of the cache kept, seed %d, flush %v",
+		kind.Name, set.name, sessions, at, 100*keep, seed, slow)
 	f = lookFor(t, s.store, set.recognize)
 	if codes := one(t, s, messageID{-1, 1}, 0, 2); !slices.Equal(codes, []int{250, 250}) {
 		t.Errorf("with the power back the replies are %v", codes)

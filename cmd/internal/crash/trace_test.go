@@ -82,7 +82,8 @@ func TestReadTrace(t *testing.T) {
 		t.Fatal(err)
 	}
 	events := readTrace(t, path)
-	if len(events) != 4 || !events[0].ok() || events[2].ok() || events[3].ok() || *events[1] != (syscallEvent{"fsync", "9</m/u/new>", "0", 2, 4}) {
+	if len(events) != 4 || !events[0].ok() || events[2].ok() || events[3].ok() ||
+		*events[1] != (syscallEvent{"fsync", "9</m/u/new>", "0", 2, 4}) {
 		t.Errorf("read %+v", events)
 	}
 	for _, tt := range []struct {

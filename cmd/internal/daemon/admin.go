@@ -36,7 +36,8 @@ func openAdmin(ctx context.Context, d *daemon, sockets *inherited) *adminListene
 	}
 	socket, token, err := listenAdmin(ctx, c, sockets)
 	if err != nil {
-		d.log.Error("no admin listener: metrics, status and traces are not to be had; mail is taken", "error", err, "hint", cli.HintOf(err))
+		d.log.Error("no admin listener: metrics, status and traces are not to be had; mail is taken", "error", err, "hint",
+			cli.HintOf(err))
 		return nil
 	}
 	return &adminListener{
@@ -52,11 +53,14 @@ func (a *adminListener) begin(d *daemon) {
 	}
 	h := &health{inForce: d.inForce, log: d.log}
 	watchHealth(d.watch, h)
-	d.watch.Value("tls_certificate_expiry_timestamp_seconds", "When the certificate that clients are presented now ceases to be valid; 0 without TLS.", d.certificateEnds)
-	a.server.Metrics = promhttp.HandlerFor(d.watch.Metrics.Registry(), promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelError)})
+	d.watch.Value("tls_certificate_expiry_timestamp_seconds",
+		"When the certificate that clients are presented now ceases to be valid; 0 without TLS.", d.certificateEnds)
+	a.server.Metrics = promhttp.HandlerFor(d.watch.Metrics.Registry(),
+		promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelError)})
 	a.server.Status = func(ctx context.Context) *status.Snapshot { return snapshot(ctx, d.watch, h) }
 	a.server.Ready, a.server.Trace = h.problems, d.watch.Trace
-	d.log.Info("admin listener", "address", a.socket.Addr().Network()+":"+a.socket.Addr().String(), "token", a.server.Token != "")
+	d.log.Info("admin listener", "address", a.socket.Addr().Network()+":"+a.socket.Addr().String(), "token",
+		a.server.Token != "")
 	go guard.Run(d.log, "admin listener", func() {
 		if err := a.server.Serve(a.socket); err != nil {
 			d.log.Error("the admin listener failed", "error", err)
@@ -142,10 +146,14 @@ func watchHealth(w *observe.Observers, h *health) {
 			return 0
 		}
 	}
-	w.Value("store_free_bytes", "Room on the file system of the store; 0 also where it does not answer.", disk(func(d *status.Disk) uint64 { return d.Free }))
-	w.Value("store_size_bytes", "Size of the file system of the store.", disk(func(d *status.Disk) uint64 { return d.Size }))
-	w.Value("store_free_inodes", "Files that can still be made there.", disk(func(d *status.Disk) uint64 { return d.FreeInodes }))
-	w.Value("store_inodes", "Files that it can hold; 0 where the file system does not count them.", disk(func(d *status.Disk) uint64 { return d.Inodes }))
+	w.Value("store_free_bytes", "Room on the file system of the store; 0 also where it does not answer.",
+		disk(func(d *status.Disk) uint64 { return d.Free }))
+	w.Value("store_size_bytes", "Size of the file system of the store.",
+		disk(func(d *status.Disk) uint64 { return d.Size }))
+	w.Value("store_free_inodes", "Files that can still be made there.",
+		disk(func(d *status.Disk) uint64 { return d.FreeInodes }))
+	w.Value("store_inodes", "Files that it can hold; 0 where the file system does not count them.",
+		disk(func(d *status.Disk) uint64 { return d.Inodes }))
 }
 
 // snapshot is all that the status page shows.

@@ -117,7 +117,8 @@ func peerOf(a netip.Addr) netip.Prefix {
 
 // tooMany refuses a connection; the log is told which limit it met.
 func tooMany(format string, args ...any) error {
-	return &lmtp.Error{Code: 421, Enhanced: "4.3.2", Text: "too many connections, try again later", Rule: "connections", Cause: fmt.Errorf(format, args...)}
+	return &lmtp.Error{Code: 421, Enhanced: "4.3.2", Text: "too many connections, try again later", Rule: "connections",
+		Cause: fmt.Errorf(format, args...)}
 }
 
 // checkPeer lets only these users in. Behind a PROXY header it is the proxy that connects.

@@ -67,7 +67,8 @@ func TestGateCountsNetworksOfIPv6(t *testing.T) {
 		address string
 		want    bool
 	}{
-		{"[2001:db8::1]:1", true}, {"[2001:db8::ffff:1]:1", true}, {"[2001:db8:0:0:ffff::]:1", false}, {"[2001:db8:0:1::1]:1", true},
+		{"[2001:db8::1]:1", true}, {"[2001:db8::ffff:1]:1", true}, {"[2001:db8:0:0:ffff::]:1", false},
+		{"[2001:db8:0:1::1]:1", true},
 		{"[::ffff:192.0.2.1]:1", true}, {"192.0.2.1:2", true}, {"192.0.2.1:3", false}, {"[::ffff:192.0.2.2]:1", true},
 		{"[fe80::1%eth0]:1", true}, {"[fe80::2%eth1]:1", true}, {"[fe80::3]:1", false},
 	} {

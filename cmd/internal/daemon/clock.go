@@ -57,7 +57,8 @@ func (c *clockWatch) run(ctx context.Context) {
 			continue // it could be read before
 		}
 		if by := now - before; by.Abs() >= clockStep {
-			c.log.Warn("the clock was set; mail goes on", "by", by.Round(time.Second).String(), "hint", "times before this line are by the old clock, here and in trace fields")
+			c.log.Warn("the clock was set; mail goes on", "by", by.Round(time.Second).String(), "hint",
+				"times before this line are by the old clock, here and in trace fields")
 		}
 		before = now
 	}

@@ -50,7 +50,8 @@ func openControl(ctx context.Context, d *daemon, sockets *inherited) *control {
 	if err != nil {
 		var f *cli.Failure
 		errors.As(err, &f)
-		d.log.Warn("no control socket: doorstep reload and doorstep upgrade do not reach this server", "path", path, "error", err, "hint", f.Hint)
+		d.log.Warn("no control socket: doorstep reload and doorstep upgrade do not reach this server", "path", path, "error",
+			err, "hint", f.Hint)
 		return nil
 	}
 	return c

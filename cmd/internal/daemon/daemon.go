@@ -72,7 +72,8 @@ func newDaemon(path string, c *config.Config, stderr io.Writer) *daemon {
 	d.patience, d.hurry = context.WithCancel(context.Background())
 	d.watch.Logs(output, log)
 	output.Detach(func(lines int) {
-		log.Warn("lines of this log were lost before this one", "lines", lines, "hint", "its reader stalled, or the disk that it is on was full")
+		log.Warn("lines of this log were lost before this one", "lines", lines, "hint",
+			"its reader stalled, or the disk that it is on was full")
 	})
 	d.endLog = output.End
 	return d
@@ -110,7 +111,8 @@ func (d *daemon) start(ctx context.Context) error {
 		return errors.Join(err, d.shut())
 	}
 	for _, door := range d.doors {
-		d.log.Info("listening", "address", door.socket.Addr().Network()+":"+door.socket.Addr().String(), "protocol", door.shift.server.Protocol.String())
+		d.log.Info("listening", "address", door.socket.Addr().Network()+":"+door.socket.Addr().String(), "protocol",
+			door.shift.server.Protocol.String())
 	}
 	d.admin.begin(d)
 	sockets.rest(d.log)
@@ -193,7 +195,8 @@ func (d *daemon) put(g *instance) error {
 // retire gives back earlier generations as soon as they have no sessions. d.mu is held.
 func (d *daemon) retire() {
 	for g, waiting := range d.earlier {
-		if waiting || slices.ContainsFunc(d.doors, func(door *listener) bool { return slices.Contains(g.servers, door.server()) }) {
+		if waiting || slices.ContainsFunc(d.doors,
+			func(door *listener) bool { return slices.Contains(g.servers, door.server()) }) {
 			continue
 		}
 		d.earlier[g] = true

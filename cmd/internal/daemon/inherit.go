@@ -65,7 +65,8 @@ func inherit() (*inherited, error) {
 		file := os.NewFile(uintptr(first+i), name)
 		socket, err := net.FileListener(file) // a copy
 		if err = errors.Join(err, file.Close()); err != nil {
-			return nil, cli.Failed(fmt.Errorf("take over socket %s: %w", name, err), "it must be a stream socket that listens: ListenStream in the socket unit, and Accept=no")
+			return nil, cli.Failed(fmt.Errorf("take over socket %s: %w", name, err),
+				"it must be a stream socket that listens: ListenStream in the socket unit, and Accept=no")
 		}
 		in.sockets[name] = append(in.sockets[name], socket)
 	}
@@ -144,7 +145,8 @@ func (in *inherited) own() {
 // rest closes what no listener asked for.
 func (in *inherited) rest(log *slog.Logger) {
 	for name, sockets := range in.sockets {
-		log.Warn("a socket was passed that the configuration does not name", "name", name, "hint", `write [[listen]] and address = "`+name+`"`)
+		log.Warn("a socket was passed that the configuration does not name", "name", name, "hint",
+			`write [[listen]] and address = "`+name+`"`)
 		for _, socket := range sockets {
 			if err := socket.Close(); err != nil {
 				log.Warn("close a socket that is not used", "name", name, "error", err)
@@ -167,7 +169,8 @@ func suits(l config.Listen, socket net.Listener) error {
 	switch {
 	case l.Network != "systemd":
 	case isTCP && tcp.Port == 25 && l.Protocol == config.LMTP:
-		return cli.Usage(fmt.Errorf("listen on systemd:%s: LMTP must not be on port 25 (RFC 2033 §5)", l.Address), `write another port in the socket unit, or protocol = "esmtp"`)
+		return cli.Usage(fmt.Errorf("listen on systemd:%s: LMTP must not be on port 25 (RFC 2033 §5)", l.Address),
+			`write another port in the socket unit, or protocol = "esmtp"`)
 	case !isTCP && l.TLS != config.TLSOff:
 		return cli.Usage(fmt.Errorf("listen on systemd:%s: there is no TLS on a Unix socket", l.Address), "leave tls out")
 	case isTCP && l.Peers != nil:

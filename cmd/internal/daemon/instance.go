@@ -29,7 +29,8 @@ type instance struct {
 // newInstance builds what c says, for these doors. The store of the generation before is used
 // further where nothing about it has changed: it knows which directories are durable, and who waits
 // for a sync.
-func newInstance(c *config.Config, doors []*listener, before *instance, secrets *build.Secrets, gate *Admission, w *observe.Observers, log *slog.Logger) (*instance, error) {
+func newInstance(c *config.Config, doors []*listener, before *instance, secrets *build.Secrets, gate *Admission,
+	w *observe.Observers, log *slog.Logger) (*instance, error) {
 	g := &instance{config: c, secrets: secrets}
 	var err error
 	if before != nil && sameStore(before.config, c) {
@@ -38,7 +39,8 @@ func newInstance(c *config.Config, doors []*listener, before *instance, secrets 
 		g.agent, err = build.Agent(c, w, log)
 		if err == nil {
 			store := g.agent.Store
-			go guard.Run(log, "sweeper", func() { store.SweepBehind(context.Background(), OnSwept(log)) }) // until the store is closed
+			// until the store is closed
+			go guard.Run(log, "sweeper", func() { store.SweepBehind(context.Background(), OnSwept(log)) })
 		}
 	}
 	if err != nil {
@@ -61,7 +63,8 @@ func sameStore(a, b *config.Config) bool {
 }
 
 // serverFor is the server of a door.
-func (g *instance) serverFor(d *listener, gate *Admission, w *observe.Observers, log *slog.Logger) (*lmtp.Server, error) {
+func (g *instance) serverFor(d *listener, gate *Admission, w *observe.Observers,
+	log *slog.Logger) (*lmtp.Server, error) {
 	for _, l := range g.config.Listen {
 		if l.Network != d.listen.Network || l.Address != d.listen.Address {
 			continue

@@ -67,14 +67,16 @@ func clearSocket(path string) error {
 	case err != nil:
 		return cli.Failed(err, "")
 	case info.Mode().Type() != fs.ModeSocket:
-		return cli.Failed(fmt.Errorf("listen on unix:%s: there is something that is not a socket", path), "move it away, or choose another address")
+		return cli.Failed(fmt.Errorf("listen on unix:%s: there is something that is not a socket", path),
+			"move it away, or choose another address")
 	}
 	conn, err := net.DialTimeout("unix", path, 5*time.Second)
 	if err == nil {
 		conn.Close()
 	}
 	if !errors.Is(err, syscall.ECONNREFUSED) {
-		return cli.Failed(fmt.Errorf("listen on unix:%s: a server is running there", path), "stop it first, or choose another address")
+		return cli.Failed(fmt.Errorf("listen on unix:%s: a server is running there", path),
+			"stop it first, or choose another address")
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return cli.Failed(fmt.Errorf("remove the socket nobody listens on: %w", err), "")
@@ -113,12 +115,14 @@ func openTo(path string, uid, gid int, mode fs.FileMode) error {
 		return cli.Failed(fmt.Errorf("look at %s: %w", path, err), "")
 	}
 	if stat.Mode&unix.S_IFMT != unix.S_IFSOCK {
-		return cli.Failed(fmt.Errorf("listen on unix:%s: the socket was replaced", path), "nobody else may write to its directory")
+		return cli.Failed(fmt.Errorf("listen on unix:%s: the socket was replaced", path),
+			"nobody else may write to its directory")
 	}
 	if uid < 0 && gid < 0 {
 		// As it was made. A unit that forbids to change owners forbids to ask for no change too.
 	} else if err := unix.Fchownat(fd, "", uid, gid, unix.AT_EMPTY_PATH); err != nil {
-		return cli.Failed(fmt.Errorf("change the owner of %s: %w", path, err), "only root may give a socket to another owner, or to a group it is not in")
+		return cli.Failed(fmt.Errorf("change the owner of %s: %w", path, err),
+			"only root may give a socket to another owner, or to a group it is not in")
 	}
 	if err := os.Chmod(fmt.Sprintf("/proc/self/fd/%d", fd), mode); err != nil {
 		return cli.Failed(fmt.Errorf("change the mode of %s: %w", path, err), "")

@@ -61,7 +61,8 @@ func (d *daemon) reload() ReloadReport {
 		d.log.Error("configuration not reloaded, the old one stays in force", "error", err)
 		return r
 	}
-	d.log.Info("configuration reloaded", "domains", len(d.now.config.Domains), "users", len(d.now.config.Users), "changed", r.Changed)
+	d.log.Info("configuration reloaded", "domains", len(d.now.config.Domains), "users", len(d.now.config.Users), "changed",
+		r.Changed)
 	if len(r.Restart) > 0 {
 		d.log.Warn("what else has changed counts after a restart", "keys", r.Restart)
 	}

@@ -34,9 +34,11 @@ func target(s config.Store) (*privilege.Target, error) {
 	case err != nil:
 		return nil, cli.Failed(fmt.Errorf("store.user: %w", err), "doorstep check tells what is wrong with the configuration")
 	case set && me != 0 && me != uid:
-		return nil, cli.Usage(fmt.Errorf("this is user %d, who cannot become %q (store.user)", me, s.User), "start it as root, or as that user")
+		return nil, cli.Usage(fmt.Errorf("this is user %d, who cannot become %q (store.user)", me, s.User),
+			"start it as root, or as that user")
 	case !set && me == 0 && s.Owners:
-		return nil, cli.Usage(errors.New("store.owners is true, and store.user does not say whom to run as while no owner's rights are needed"), `write user = "doorstep" in [store]`)
+		return nil, cli.Usage(errors.New("store.owners is true, and store.user does not say whom to run as while no "+
+			"owner's rights are needed"), `write user = "doorstep" in [store]`)
 	case !set && !s.Owners, !set && me == 0:
 		return nil, nil
 	}
@@ -67,7 +69,8 @@ func mayBorrow() error {
 		return cli.Failed(err, "")
 	}
 	if !can {
-		return cli.Usage(errors.New("store.owners is true, and this process has neither root's rights nor CAP_SETUID and CAP_SETGID"),
+		return cli.Usage(errors.New("store.owners is true, and this process has neither root's rights nor CAP_SETUID and "+
+			"CAP_SETGID"),
 			"start it as root, or by systemd with the drop-in doorstep-owners.conf: AmbientCapabilities=CAP_SETUID CAP_SETGID")
 	}
 	return nil
@@ -101,7 +104,8 @@ func logIdentity(s config.Store, log *slog.Logger) {
 		log.Error("list the groups of the process", "error", err)
 	}
 	if os.Geteuid() == 0 {
-		log.Warn("running as root: whoever finds a fault in this program has the machine", "hint", `write user = "vmail" in [store]`)
+		log.Warn("running as root: whoever finds a fault in this program has the machine", "hint",
+			`write user = "vmail" in [store]`)
 		return
 	}
 	log.Info("running", "uid", os.Geteuid(), "gid", os.Getegid(), "groups", groups, "owners", s.Owners)

@@ -30,7 +30,8 @@ func enterSandbox(c *config.Config, log *slog.Logger) (s *sandbox, tell func(), 
 	wanted, why := sandboxFor(c)
 	switch {
 	case before != nil && wanted == nil:
-		return nil, nil, cli.Failed(fmt.Errorf("the process before has given up what this configuration needs: %s", why), "restart the server instead")
+		return nil, nil, cli.Failed(fmt.Errorf("the process before has given up what this configuration needs: %s", why),
+			"restart the server instead")
 	case before != nil:
 		if err := before.covers(wanted); err != nil {
 			return nil, nil, cli.Failed(err, "restart the server instead")

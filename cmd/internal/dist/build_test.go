@@ -35,7 +35,8 @@ func build(tb testing.TB, dir, version, out string) {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -X github.com/doorstep-mail/doorstep/cmd/internal/cli.Version="+version, "-o", out, "./cmd/doorstep")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags",
+		"-s -w -X github.com/doorstep-mail/doorstep/cmd/internal/cli.Version="+version, "-o", out, "./cmd/doorstep")
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		tb.Fatalf("go build: %v\n%s", err, text)

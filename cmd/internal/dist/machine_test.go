@@ -84,7 +84,8 @@ func boot(t *testing.T) *machine {
 
 // removeCgroups removes what systemd made in the cgroup of a machine that has ended.
 func removeCgroups(t *testing.T, place, cgroup string) {
-	cmd := exec.Command("sh", "-euc", `mount -t cgroup2 cgroup2 "$1"; find "$1/$2" -depth -type d -exec rmdir {} +`, "sh", place, cgroup)
+	cmd := exec.Command("sh", "-euc", `mount -t cgroup2 cgroup2 "$1"; find "$1/$2" -depth -type d -exec rmdir {} +`, "sh",
+		place, cgroup)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("remove cgroups: %v\n%s", err, out)

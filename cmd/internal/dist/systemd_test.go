@@ -64,7 +64,8 @@ func testInstall(t *testing.T, m *machine) {
 		"StatusText", "taking mail", "UnitFileState", "enabled")
 	m.properties(t, socket, "ActiveState", "active")
 	send(t, m, "postmaster@example.org")
-	if got := strings.TrimSpace(m.run(t, "sh", "-c", "stat -c %U:%G:%a /var/lib/doorstep/mail/example.org/postmaster/Maildir/new/*")); got != "doorstep:doorstep:600" {
+	if got := strings.TrimSpace(m.run(t, "sh", "-c",
+		"stat -c %U:%G:%a /var/lib/doorstep/mail/example.org/postmaster/Maildir/new/*")); got != "doorstep:doorstep:600" {
 		t.Errorf("the message is %s", got)
 	}
 }
@@ -77,10 +78,12 @@ func send(t *testing.T, m *machine, to string) {
 
 // testStatus: root can look at the server as it was installed, and no other user can, the MTA's included.
 func testStatus(t *testing.T, m *machine) {
-	if said := m.run(t, "doorstep", "status", "--json"); !strings.Contains(said, `"ready":true`) || !strings.Contains(said, "postmaster@example.org") {
+	if said := m.run(t, "doorstep", "status", "--json"); !strings.Contains(said, `"ready":true`) ||
+		!strings.Contains(said, "postmaster@example.org") {
 		t.Errorf("the status is\n%s", said)
 	}
-	if got := strings.TrimSpace(m.run(t, "stat", "-c", "%U:%G:%a", "/run/doorstep/admin.sock")); got != "doorstep:doorstep:600" {
+	if got := strings.TrimSpace(m.run(t, "stat", "-c", "%U:%G:%a",
+		"/run/doorstep/admin.sock")); got != "doorstep:doorstep:600" {
 		t.Errorf("the socket is %s", got)
 	}
 	said := m.fail(t, "setpriv", "--reuid", "nobody", "--regid", "doorstep", "--clear-groups", "doorstep", "status")
@@ -116,7 +119,8 @@ func testActivation(t *testing.T, m *machine) {
 // testJournal: the journal has the lines with their priorities, and no time of ours.
 func testJournal(t *testing.T, m *machine) {
 	text := m.journal(t)
-	for _, want := range []string{"msg=sandbox landlock=", "msg=delivered session=", " to=postmaster@example.org mailbox=postmaster@example.org ", ` code="250 2.0.0"`} {
+	for _, want := range []string{"msg=sandbox landlock=", "msg=delivered session=",
+		" to=postmaster@example.org mailbox=postmaster@example.org ", ` code="250 2.0.0"`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q", want)
 		}
@@ -127,7 +131,8 @@ func testJournal(t *testing.T, m *machine) {
 	if warned := m.run(t, "journalctl", "--no-pager", "-q", "-o", "cat", "-u", "doorstep", "-p", "warning"); warned != "" {
 		t.Errorf("it warns:\n%s", warned)
 	}
-	if said := m.run(t, "journalctl", "--no-pager", "-q", "-o", "json", "-n", "1", "-u", "doorstep", "-g", "msg=delivered"); !strings.Contains(said, `"PRIORITY":"6"`) || !strings.Contains(said, `"SYSLOG_FACILITY":"2"`) {
+	if said := m.run(t, "journalctl", "--no-pager", "-q", "-o", "json", "-n", "1", "-u", "doorstep", "-g",
+		"msg=delivered"); !strings.Contains(said, `"PRIORITY":"6"`) || !strings.Contains(said, `"SYSLOG_FACILITY":"2"`) {
 		t.Errorf("in the journal it is\n%s", said)
 	}
 }
@@ -138,7 +143,8 @@ func testJournalDropsNothing(t *testing.T, m *machine) {
 	const limit = "/etc/systemd/journald.conf.d/limit.conf"
 	m.write(t, limit, "[Journal]\nRateLimitIntervalSec=1h\nRateLimitBurst=50\n")
 	m.run(t, "systemctl", "restart", "systemd-journald")
-	m.fail(t, "doorstep", "send", "--server", "unix:"+lmtp, "--count", "300", "--sessions", "4", "--per-connection", "5", "--to", "under-load@example.org")
+	m.fail(t, "doorstep", "send", "--server", "unix:"+lmtp, "--count", "300", "--sessions", "4", "--per-connection", "5",
+		"--to", "under-load@example.org")
 	m.run(t, "journalctl", "--sync")
 	if got := strings.Count(m.journal(t), " to=under-load@example.org "); got != 300 {
 		t.Errorf("the journal has %d lines of 300", got)
@@ -151,14 +157,16 @@ func testJournalDropsNothing(t *testing.T, m *machine) {
 // the unit.
 func testConfinement(t *testing.T, m *machine) {
 	status := m.run(t, "cat", "/proc/"+m.property(t, service, "MainPID")+"/status")
-	for _, want := range []string{"NoNewPrivs:\t1", "Seccomp:\t2", "CapPrm:\t0000000000000000", "CapBnd:\t0000000000000000", "CapAmb:\t0000000000000000"} {
+	for _, want := range []string{"NoNewPrivs:\t1", "Seccomp:\t2", "CapPrm:\t0000000000000000",
+		"CapBnd:\t0000000000000000", "CapAmb:\t0000000000000000"} {
 		if !strings.Contains(status, want+"\n") {
 			t.Errorf("no %q in\n%s", want, status)
 		}
 	}
 	said := m.run(t, "journalctl", "--no-pager", "-q", "-o", "cat", "_PID=1")
 	for line := range strings.Lines(said) {
-		if strings.Contains(line, "doorstep") && (strings.Contains(line, "gnoring") || strings.Contains(line, "ailed") || strings.Contains(line, "not support")) {
+		if strings.Contains(line, "doorstep") &&
+			(strings.Contains(line, "gnoring") || strings.Contains(line, "ailed") || strings.Contains(line, "not support")) {
 			t.Errorf("systemd says: %s", line)
 		}
 	}
@@ -248,7 +256,8 @@ func sendOver(m *machine) (delivered bool, err error) {
 		return false, err
 	}
 	defer c.Close()
-	r, err := c.Send(ctx, client.Message{From: "a@src.example", To: []string{"alice@example.org"}, Content: strings.NewReader("Subject: x\n\nx\n")})
+	r, err := c.Send(ctx, client.Message{From: "a@src.example", To: []string{"alice@example.org"},
+		Content: strings.NewReader("Subject: x\n\nx\n")})
 	switch {
 	case err == nil && r.Recipients[0].Delivered():
 		return true, nil
@@ -339,7 +348,8 @@ func testWatchdog(t *testing.T, m *machine) {
 	m.run(t, "systemctl", "daemon-reload")
 	m.run(t, "systemctl", "restart", "doorstep")
 	first := m.property(t, service, "WatchdogTimestampMonotonic")
-	peer.Await(t, patience, "pings of the watchdog", func() bool { return m.property(t, service, "WatchdogTimestampMonotonic") != first })
+	peer.Await(t, patience, "pings of the watchdog",
+		func() bool { return m.property(t, service, "WatchdogTimestampMonotonic") != first })
 	m.properties(t, service, "NRestarts", "0", "ActiveState", "active")
 
 	began := time.Now()
@@ -378,14 +388,17 @@ func testReadOnlyStore(t *testing.T, m *machine) {
 	m.write(t, configuration, strings.Replace(good, "/var/lib/doorstep/mail/", "/opt/mail/", 1))
 	m.run(t, "systemctl", "restart", "doorstep")
 	pid := m.property(t, service, "MainPID")
-	if said := m.fail(t, "doorstep", "send", "--server", "unix:"+lmtp, "--to", "alice@example.org"); !strings.Contains(said, ": 451 4.3.0 ") {
+	if said := m.fail(t, "doorstep", "send", "--server", "unix:"+lmtp, "--to",
+		"alice@example.org"); !strings.Contains(said, ": 451 4.3.0 ") {
 		t.Errorf("the answer is\n%s", said)
 	}
-	if said := m.fail(t, "doorstep", "status"); !strings.Contains(said, "NOT READY") || !strings.Contains(said, "store /opt/mail cannot be written to: read-only file system") {
+	if said := m.fail(t, "doorstep", "status"); !strings.Contains(said, "NOT READY") ||
+		!strings.Contains(said, "store /opt/mail cannot be written to: read-only file system") {
 		t.Errorf("the status is\n%s", said)
 	}
 	said := m.run(t, "journalctl", "--no-pager", "-q", "-o", "cat", "-u", "doorstep", "_PID="+pid)
-	if strings.Count(said, "does not fit this machine") != 1 || !strings.Contains(said, "ReadWritePaths=") || strings.Count(said, "level=WARN") != 2 {
+	if strings.Count(said, "does not fit this machine") != 1 || !strings.Contains(said, "ReadWritePaths=") ||
+		strings.Count(said, "level=WARN") != 2 {
 		t.Errorf("the journal says\n%s", said)
 	}
 	m.properties(t, service, "ActiveState", "active", "MainPID", pid)
@@ -419,7 +432,8 @@ name = "example.org"
 	m.run(t, "systemctl", "daemon-reload")
 	m.run(t, "systemctl", "start", "doorstep")
 	m.run(t, "doorstep", "send", "--server", "unix:"+lmtp, "--to", "anna@example.org", "--to", "bert@example.org")
-	if owners := m.run(t, "sh", "-c", "stat -c %U:%a /home/anna/Maildir/new/* /home/bert/Maildir/new/*"); owners != "anna:600\nbert:600\n" {
+	if owners := m.run(t, "sh", "-c", "stat -c %U:%a /home/anna/Maildir/new/* "+
+		"/home/bert/Maildir/new/*"); owners != "anna:600\nbert:600\n" {
 		t.Errorf("the messages are %q", owners)
 	}
 	m.run(t, "systemctl", "reload", "doorstep")
@@ -432,7 +446,8 @@ func testPurge(t *testing.T, m *machine) {
 	m.run(t, "apt-get", "-qq", "-y", "purge", "doorstep")
 	m.properties(t, service, "LoadState", "not-found")
 	m.properties(t, socket, "LoadState", "not-found")
-	if left := m.run(t, "sh", "-c", "ls -d /etc/doorstep /run/doorstep /etc/systemd/system/*/doorstep* /usr/bin/doorstep 2>/dev/null || true"); left != "" {
+	if left := m.run(t, "sh", "-c", "ls -d /etc/doorstep /run/doorstep /etc/systemd/system/*/doorstep* "+
+		"/usr/bin/doorstep 2>/dev/null || true"); left != "" {
 		t.Errorf("left behind:\n%s", left)
 	}
 	if failed := m.run(t, "systemctl", "--failed", "--no-legend", "--plain"); strings.Contains(failed, "doorstep") {

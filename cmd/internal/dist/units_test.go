@@ -27,7 +27,8 @@ func TestUnits(t *testing.T) {
 		}
 		// The program and its pages are not installed here.
 		unit := filepath.Join(dir, name)
-		if err := os.WriteFile(unit, []byte(strings.ReplaceAll(string(text), "/usr/bin/doorstep", program)), 0o644); err != nil {
+		if err := os.WriteFile(unit, []byte(strings.ReplaceAll(string(text), "/usr/bin/doorstep", program)),
+			0o644); err != nil {
 			t.Fatal(err)
 		}
 		units = append(units, unit)
@@ -74,7 +75,8 @@ func checkExposure(t *testing.T, dir, unit string) string {
 }
 
 // withOwners are what the service has with the drop-in for owners, and has not without.
-var withOwners = []string{"✗ CapabilityBoundingSet=~CAP_SET(UID|GID|PCAP)", "✗ AmbientCapabilities=", "✗ SystemCallFilter=~@privileged"}
+var withOwners = []string{"✗ CapabilityBoundingSet=~CAP_SET(UID|GID|PCAP)", "✗ AmbientCapabilities=",
+	"✗ SystemCallFilter=~@privileged"}
 
 // checkDropIn adds the drop-in for owners, and wants it to change the service.
 func checkDropIn(t *testing.T, dir, unit string) {
@@ -105,7 +107,8 @@ func TestDockerfile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := map[string]bool{"FROM": true, "WORKDIR": true, "COPY": true, "RUN": true, "ARG": true, "USER": true, "VOLUME": true,
+	known := map[string]bool{"FROM": true, "WORKDIR": true, "COPY": true, "RUN": true, "ARG": true, "USER": true,
+		"VOLUME": true,
 		"EXPOSE": true, "STOPSIGNAL": true, "ENTRYPOINT": true, "CMD": true}
 	last := map[string]string{}
 	for line := range strings.Lines(string(text)) {

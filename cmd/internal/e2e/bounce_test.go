@@ -39,7 +39,8 @@ func (w *world) checkReadable(t *testing.T, list []bounced, marks ...string) {
 			t.Errorf("%s: %d reports, want 1", b.from, len(reports))
 			continue
 		}
-		for _, mark := range append([]string{"Return-Path: <>\n", " with UTF8LMTP id ", "550 5.1.1 no such mailbox here", "<" + b.to + ">"}, marks...) {
+		for _, mark := range append([]string{"Return-Path: <>\n", " with UTF8LMTP id ", "550 5.1.1 no such mailbox here",
+			"<" + b.to + ">"}, marks...) {
 			if !strings.Contains(reports[0], mark) {
 				t.Errorf("%s: no %q in %s", b.from, mark, reports[0])
 			}

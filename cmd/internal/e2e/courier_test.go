@@ -51,7 +51,8 @@ func TestFoldersForCourier(t *testing.T) {
 	if err := errors.Join(c.Create(ours), c.Subscribe(ours), c.Subscribe("INBOX"), c.Unsubscribe(gone)); err != nil {
 		t.Fatal(err)
 	}
-	deliverTo(t, listener, "Subject: x\n\nx\n", `"u+Ours.ö x"@dst.example`, "u+Gone@dst.example", "u+More@dst.example", "u+📬@dst.example")
+	deliverTo(t, listener, "Subject: x\n\nx\n", `"u+Ours.ö x"@dst.example`, "u+Gone@dst.example", "u+More@dst.example",
+		"u+📬@dst.example")
 	expect("mailboxes", c.Mailboxes, "INBOX", gone, "INBOX.Junk", "INBOX.More", ours, resume)
 	expect("subscriptions", c.Subscriptions, "INBOX", "INBOX.Junk", "INBOX.More", ours, resume)
 

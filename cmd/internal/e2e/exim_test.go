@@ -75,7 +75,8 @@ func TestEximAllRefused(t *testing.T) {
 	e := peer.StartExim(t, peer.EximConfig{Deliver: "smtp:" + s.esmtp})
 	m := corpus.Messages()[0]
 	submit(t, e.Addr, m.Content, fullD, goodA)
-	peer.Await(t, time.Minute, "an attempt", func() bool { return count(e.Deliveries(), fullD) > 0 && count(e.Deliveries(), goodA) > 0 })
+	peer.Await(t, time.Minute, "an attempt",
+		func() bool { return count(e.Deliveries(), fullD) > 0 && count(e.Deliveries(), goodA) > 0 })
 	for _, d := range e.Deliveries() {
 		if d.Status != "deferred" || !strings.Contains(d.Text, "451 4.2.0 mailbox is not available") {
 			t.Errorf("%+v", d)

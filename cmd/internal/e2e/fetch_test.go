@@ -65,7 +65,8 @@ func TestFetched(t *testing.T) {
 			})
 			poll := func(to string) string { return s.poll(t, f, dir, d.POP3Addr, to) }
 			put := func(name, sender string) string {
-				rest := "From: <bob@src.example>\nSubject: " + name + "\nMessage-ID: <" + name + "@src.example>\n\nGrüße\n.\nFrom here\n"
+				rest := "From: <bob@src.example>\nSubject: " + name + "\nMessage-ID: <" + name +
+					"@src.example>\n\nGrüße\n.\nFrom here\n"
 				file := filepath.Join(source, "new", name)
 				if err := os.WriteFile(file, []byte("Return-Path: "+sender+"\n"+rest), 0o644); err != nil {
 					t.Fatal(err)
@@ -87,7 +88,8 @@ func TestFetched(t *testing.T) {
 			}
 			got := strings.Join(s.messages(t, s.account(t, goodA)), "\x00")
 			for path, rest := range map[string]string{"sender@src.example": first, "": second} {
-				if !strings.Contains(got, "Return-Path: <"+path+">\n") || strings.Count(got, rest[strings.Index(rest, "\n\n"):]) != 2 {
+				if !strings.Contains(got, "Return-Path: <"+path+">\n") ||
+					strings.Count(got, rest[strings.Index(rest, "\n\n"):]) != 2 {
 					t.Errorf("no message from <%s> with its content: %q", path, got)
 				}
 			}

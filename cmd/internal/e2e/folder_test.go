@@ -54,7 +54,8 @@ func TestFoldersOfDovecot(t *testing.T) {
 			continue
 		}
 		size, content, err := c.Fetch(1)
-		if err != nil || size != len(content) || !strings.Contains(string(content), "\r\nDelivered-To: ") || !strings.Contains(string(content), f.name) {
+		if err != nil || size != len(content) || !strings.Contains(string(content), "\r\nDelivered-To: ") ||
+			!strings.Contains(string(content), f.name) {
 			t.Errorf("%s: %d octets, %q, %v", f.name, size, content, err)
 		}
 	}
@@ -94,7 +95,8 @@ func TestFoldersForDovecot(t *testing.T) {
 		}, "\n"))
 		peer.AwaitListener(t, p, "unix", strings.TrimPrefix(listener, "unix:"))
 		d := peer.StartDovecot(t, peer.DovecotConfig{UID: peer.MailUser, GID: peer.MailUser,
-			Users: []peer.DovecotUser{{Name: "reader", Maildir: filepath.Join(store, "u")}}, Settings: []string{"mail_location = " + location}})
+			Users: []peer.DovecotUser{{Name: "reader",
+				Maildir: filepath.Join(store, "u")}}, Settings: []string{"mail_location = " + location}})
 
 		// The first message makes the Maildir, its folder and the list.
 		deliverTo(t, listener, "Subject: x\n\nx\n", "u+ignored@dst.example")

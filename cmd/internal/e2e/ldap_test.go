@@ -33,13 +33,15 @@ func TestLDAPDiesUnderLoad(t *testing.T) {
 		`postmaster = "alice@dst.example"`,
 		"[[listen]]", `address = "` + listener + `"`,
 		"[store]", `path = "` + store + `/{domain}/{local}"`, `durability = "none"`,
-		"[[directory]]", `driver = "ldap"`, `servers = ["` + slapd.URL + `"]`, `base = "` + ldaptest.Base + `"`, `schema = "iredmail"`,
+		"[[directory]]", `driver = "ldap"`, `servers = ["` + slapd.URL + `"]`, `base = "` + ldaptest.Base + `"`,
+		`schema = "iredmail"`,
 		`bind_dn = "` + ldaptest.BindDN + `"`, `password_file = "` + password + `"`,
 		`cache_ttl = "0s"`, `negative_ttl = "0s"`, `timeout = "1s"`, "max_connections = 4",
 	}, "\n"))
 	peer.AwaitListener(t, p, "unix", strings.TrimPrefix(listener, "unix:"))
 
-	to := []string{"alice@dst.example", "o'hara@dst.example", "josé@dst.example", "sales@dst.example", "nobody@dst.example"}
+	to := []string{"alice@dst.example", "o'hara@dst.example", "josé@dst.example", "sales@dst.example",
+		"nobody@dst.example"}
 	var stop atomic.Bool
 	var delivered, deferred atomic.Int64
 	progress := make(chan struct{}, 1)
@@ -52,7 +54,8 @@ func TestLDAPDiesUnderLoad(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				r, err := c.Send(t.Context(), client.Message{To: to, Content: strings.NewReader("Subject: x\n\nx\n"), UTF8: client.UTF8Always})
+				r, err := c.Send(t.Context(), client.Message{To: to, Content: strings.NewReader("Subject: x\n\nx\n"),
+					UTF8: client.UTF8Always})
 				if err != nil {
 					t.Error(err)
 					return
@@ -112,7 +115,8 @@ func TestLDAPDiesUnderLoad(t *testing.T) {
 		}
 		twice++
 	}
-	what := fmt.Sprintf("%d delivered, %d deferred, %d files, %d of them alice's", delivered.Load(), deferred.Load(), sent, twice)
+	what := fmt.Sprintf("%d delivered, %d deferred, %d files, %d of them alice's", delivered.Load(), deferred.Load(), sent,
+		twice)
 	t.Log(what)
 	if delivered.Load() < sent || delivered.Load() > sent+int64(twice) {
 		t.Error(what)

@@ -47,7 +47,8 @@ func TestEximWithoutSMTPUTF8ToLenientListener(t *testing.T) {
 		w.checkStored(t, a, []string{want[to.address()]}, "Return-Path", "Delivered-To", "Received", "Received")
 		for _, m := range w.messages(t, a) {
 			fields := strings.SplitN(strings.ReplaceAll(m, "\n\t", " "), "\n", 4)
-			if fields[0] != "Return-Path: <"+from.local+"@"+from.aLabels(t)+">" || fields[1] != "Delivered-To: "+to.spelt+"@"+to.aLabels(t) {
+			if fields[0] != "Return-Path: <"+from.local+"@"+from.aLabels(t)+">" ||
+				fields[1] != "Delivered-To: "+to.spelt+"@"+to.aLabels(t) {
 				t.Errorf("%s: %q", to.name, fields[:2])
 			}
 			if !strings.Contains(fields[2], " with LMTP id ") || !isPrintable(fields[2]) {

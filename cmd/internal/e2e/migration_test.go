@@ -20,7 +20,8 @@ func recipe(t *testing.T, page, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	block := regexp.MustCompile("(?s)<!-- test: " + regexp.QuoteMeta(name) + " -->\n```[a-z]*\n(.*?)```").FindSubmatch(text)
+	block := regexp.MustCompile("(?s)<!-- test: " + regexp.QuoteMeta(name) +
+		" -->\n```[a-z]*\n(.*?)```").FindSubmatch(text)
 	if block == nil {
 		t.Fatalf("%s has no recipe for %s", page, name)
 	}
@@ -58,7 +59,8 @@ func TestMigration(t *testing.T) {
 				Settings: []string{"mail_location = maildir:~/" + tt.maildir},
 			})
 			socket := filepath.Join(dir, "doorstep.sock")
-			text := strings.NewReplacer(append(tt.replace, "/var/spool/postfix/private/doorstep", socket, `"0660"`, `"0666"`)...).Replace(recipe(t, "docs/migration.md", tt.name))
+			text := strings.NewReplacer(append(tt.replace, "/var/spool/postfix/private/doorstep", socket, `"0660"`,
+				`"0666"`)...).Replace(recipe(t, "docs/migration.md", tt.name))
 			text = strings.NewReplacer("USERS", d.UsersFile, "MAIL/", mail+"/", "group   = \"postfix\"\n", "").Replace(text)
 			s := peer.StartDoorstep(t, dir, text)
 			peer.AwaitListener(t, s, "unix", socket)
@@ -67,7 +69,8 @@ func TestMigration(t *testing.T) {
 			for i, transport := range []string{d.LMTPSocket, socket, d.LMTPSocket} {
 				p.Configure("virtual_transport = lmtp:unix:" + transport)
 				for n := range 3 {
-					inject(t, p.Addr, fmt.Sprintf("Subject: message %d of part %d\r\n\r\nHello.\r\n", n, i), "alice@example.org", "bob@example.org")
+					inject(t, p.Addr, fmt.Sprintf("Subject: message %d of part %d\r\n\r\nHello.\r\n", n, i), "alice@example.org",
+						"bob@example.org")
 				}
 				p.AwaitIdle(time.Minute)
 			}

@@ -40,7 +40,8 @@ func (s *site) account(t *testing.T, address string) siteAccount {
 func (s *site) fillBox(t *testing.T, a siteAccount) {
 	t.Helper()
 	box := s.maildir(a)
-	for _, dir := range []string{filepath.Dir(filepath.Dir(box)), filepath.Dir(box), box, box + "/tmp", box + "/new", box + "/cur"} {
+	for _, dir := range []string{filepath.Dir(filepath.Dir(box)), filepath.Dir(box), box, box + "/tmp", box + "/new",
+		box + "/cur"} {
 		if err := os.Mkdir(dir, 0o700); err != nil && !os.IsExist(err) {
 			t.Fatal(err)
 		}
@@ -49,7 +50,8 @@ func (s *site) fillBox(t *testing.T, a siteAccount) {
 		}
 	}
 	filler := s.filler(a)
-	if err := errors.Join(os.WriteFile(filler, nil, 0o600), os.Truncate(filler, fullQuota), os.Chown(filler, peer.MailUser, peer.MailUser)); err != nil {
+	if err := errors.Join(os.WriteFile(filler, nil, 0o600), os.Truncate(filler, fullQuota),
+		os.Chown(filler, peer.MailUser, peer.MailUser)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -115,7 +117,8 @@ func submit(t *testing.T, addr, content string, to ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := c.Send(t.Context(), client.Message{From: mixFrom, To: to, Content: strings.NewReader(content), Body: "8BITMIME"})
+	r, err := c.Send(t.Context(), client.Message{From: mixFrom, To: to, Content: strings.NewReader(content),
+		Body: "8BITMIME"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,11 +24,13 @@ var envelopes = []envelope{
 	{from: "sender@src.example", to: []string{"alice@dst.example"}, boxes: []string{"alice@dst.example"}},
 	{to: []string{"bob@dst.example", "用户@例え.example"}, boxes: []string{"bob@dst.example", "用户@例え.example"}},
 	{from: "sender@src.example", to: []string{"用户@xn--r8jz45g.example"}, boxes: []string{"用户@例え.example"}},
-	{from: "отправитель@src.example", to: []string{"josé@dst.example", "bob@dst.example"}, boxes: []string{"josé@dst.example", "bob@dst.example"}},
+	{from: "отправитель@src.example", to: []string{"josé@dst.example", "bob@dst.example"},
+		boxes: []string{"josé@dst.example", "bob@dst.example"}},
 	{from: "sender@src.example", to: []string{"nobody@dst.example", "alice@dst.example"},
 		boxes: []string{"alice@dst.example"}, unknown: []string{"nobody@dst.example"}},
 	// One mailbox by three names gets one copy.
-	{from: "sender@src.example", to: []string{"alice+lists@dst.example", "sales@dst.example", "ALICE@dst.example"}, boxes: []string{"alice@dst.example"}},
+	{from: "sender@src.example", to: []string{"alice+lists@dst.example", "sales@dst.example", "ALICE@dst.example"},
+		boxes: []string{"alice@dst.example"}},
 	{from: "отправитель@src.example", to: []string{"未知@例え.example", "bob@dst.example", "jose@dst.example"},
 		boxes: []string{"bob@dst.example"}, unknown: []string{"未知@例え.example", "jose@dst.example"}},
 	// More recipients than Postfix puts into one transaction.
@@ -81,7 +83,8 @@ func TestPostfixMix(t *testing.T) {
 	peer.Need(t, "postfix")
 	s := openSite(t)
 	s.fillBox(t, s.account(t, fullD))
-	p := peer.StartPostfix(t, peer.PostfixConfig{Deliver: "lmtp:inet:" + s.tcp, Domains: []string{"dst.example", "src.example"}})
+	p := peer.StartPostfix(t, peer.PostfixConfig{Deliver: "lmtp:inet:" + s.tcp,
+		Domains: []string{"dst.example", "src.example"}})
 	m := corpus.Messages()[0]
 	submit(t, p.Addr, m.Content, goodA, unknownC, fullD, goodB)
 	peer.Await(t, time.Minute, "all attempts and a report", func() bool { return len(p.Deliveries()) >= 5 })

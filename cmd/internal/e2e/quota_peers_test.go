@@ -38,9 +38,11 @@ const (
 // time (MDIR-13).
 func TestQuotaAgrees(t *testing.T) {
 	peer.Need(t, "dovecot", "deliverquota")
-	s := openSite(t, fmt.Sprintf("[quota]\ngrace = 0\n[[user]]\naddress = %q\nquota = %d\nquota_messages = %d\n", quotaUser, quotaBytes, quotaMessages))
+	s := openSite(t, fmt.Sprintf("[quota]\ngrace = 0\n[[user]]\naddress = %q\nquota = %d\nquota_messages = %d\n",
+		quotaUser, quotaBytes, quotaMessages))
 	box := &quotaBox{
-		ctx: t.Context(), maildir: filepath.Join(s.store, "dst.example/quota/Maildir"), courier: peer.NewCourier(t), rng: rand.New(rand.NewPCG(13, 14)),
+		ctx: t.Context(), maildir: filepath.Join(s.store, "dst.example/quota/Maildir"), courier: peer.NewCourier(t),
+		rng: rand.New(rand.NewPCG(13, 14)),
 	}
 	var err error
 	if box.lmtp, err = client.Dial(t.Context(), s.tcp, client.Options{Hello: "client.example"}); err != nil {
@@ -53,7 +55,8 @@ func TestQuotaAgrees(t *testing.T) {
 		UID: peer.MailUser, GID: peer.MailUser, Users: []peer.DovecotUser{{Name: "reader", Maildir: box.maildir}},
 		Settings: []string{
 			"mail_plugins = quota", "protocol imap {\n mail_plugins = quota imap_quota\n}",
-			fmt.Sprintf("plugin {\n quota = maildir:User quota\n quota_rule = *:storage=%d:messages=%d\n quota_rule2 = Trash:ignore\n quota_grace = 0\n}", quotaBytes>>10, quotaMessages),
+			fmt.Sprintf("plugin {\n quota = maildir:User quota\n quota_rule = *:storage=%d:messages=%d\n quota_rule2 = "+
+				"Trash:ignore\n quota_grace = 0\n}", quotaBytes>>10, quotaMessages),
 		},
 	})
 	if box.imap, err = peer.DialIMAP(d.Addr, "reader", peer.Password); err != nil {
@@ -118,7 +121,8 @@ func (b *quotaBox) message(size int) string {
 
 // ours delivers by Doorstep. The error is what it refused it with.
 func (b *quotaBox) ours(size int) error {
-	r, err := b.lmtp.Send(b.ctx, client.Message{From: mixFrom, To: []string{quotaUser}, Content: strings.NewReader(b.message(size))})
+	r, err := b.lmtp.Send(b.ctx, client.Message{From: mixFrom, To: []string{quotaUser},
+		Content: strings.NewReader(b.message(size))})
 	if err != nil {
 		return err
 	}
@@ -199,7 +203,8 @@ func (b *quotaBox) checkCounts(t *testing.T) {
 		// deliverquota takes the quota from the file's first line, and counts where that is all.
 		{"deliverquota", func() error {
 			head := fmt.Sprintf("%dS,%dC\n", quotaBytes, quotaMessages)
-			if err := errors.Join(os.WriteFile(size, []byte(head+strings.Repeat("1 1\n", 1500)), 0o600), os.Chown(size, peer.MailUser, peer.MailUser)); err != nil {
+			if err := errors.Join(os.WriteFile(size, []byte(head+strings.Repeat("1 1\n", 1500)), 0o600),
+				os.Chown(size, peer.MailUser, peer.MailUser)); err != nil {
 				return err
 			}
 			return b.courier.Deliver(b.maildir, b.message(300))
@@ -224,7 +229,8 @@ func (b *quotaBox) checkFull(t *testing.T) {
 	t.Helper()
 	filler := filepath.Join(b.maildir, "cur", fmt.Sprintf("1.filler,S=%d:2,S", quotaBytes))
 	err := os.WriteFile(filler, nil, 0o600)
-	err = errors.Join(err, os.Truncate(filler, quotaBytes), os.Chown(filler, peer.MailUser, peer.MailUser), os.Remove(filepath.Join(b.maildir, "maildirsize")))
+	err = errors.Join(err, os.Truncate(filler, quotaBytes), os.Chown(filler, peer.MailUser, peer.MailUser),
+		os.Remove(filepath.Join(b.maildir, "maildirsize")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,7 +260,8 @@ func (b *quotaBox) checkFull(t *testing.T) {
 		}
 	}
 	b.check(t, "room again")
-	if err := errors.Join(b.ours(300), b.courier.Deliver(b.maildir, b.message(300)), b.imap.Append("INBOX", "Subject: x\r\n\r\n")); err != nil {
+	if err := errors.Join(b.ours(300), b.courier.Deliver(b.maildir, b.message(300)),
+		b.imap.Append("INBOX", "Subject: x\r\n\r\n")); err != nil {
 		t.Errorf("room again: %v", err)
 	}
 	b.check(t, "at the end")

@@ -47,8 +47,9 @@ func openFortress(t *testing.T) *fortress {
 	dir := peer.MailDir(t)
 	f := &fortress{
 		dir:  dir,
-		lmtp: "127.0.0.1:" + peer.FreePort(t), esmtp: "127.0.0.1:" + peer.FreePort(t), implicit: "127.0.0.1:" + peer.FreePort(t),
-		unix: filepath.Join(dir, "lmtp"),
+		lmtp: "127.0.0.1:" + peer.FreePort(t), esmtp: "127.0.0.1:" + peer.FreePort(t),
+		implicit: "127.0.0.1:" + peer.FreePort(t),
+		unix:     filepath.Join(dir, "lmtp"),
 	}
 	ca := newCertificates(t, dir)
 	ca.issue("server", "")
@@ -63,7 +64,8 @@ func openFortress(t *testing.T) *fortress {
 		t.Fatal(err)
 	}
 	b64 := base64.StdEncoding.EncodeToString
-	f.write(t, "users", fmt.Sprintf("%s:{SCRAM-SHA-256}4096,%s,%s,%s\n", fortressUser, b64([]byte(stored.Salt)), b64(stored.StoredKey), b64(stored.ServerKey)))
+	f.write(t, "users", fmt.Sprintf("%s:{SCRAM-SHA-256}4096,%s,%s,%s\n", fortressUser, b64([]byte(stored.Salt)),
+		b64(stored.StoredKey), b64(stored.ServerKey)))
 	if err := os.Mkdir(filepath.Join(dir, "mail"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -75,14 +77,17 @@ func openFortress(t *testing.T) *fortress {
 	fmt.Fprintf(&b, "[[listen]]\naddress = %q\ntls = \"required\"\n%s", "tcp:"+f.lmtp, mechanisms)
 	fmt.Fprintf(&b, "[[listen]]\naddress = %q\nprotocol = \"esmtp\"\ntls = \"starttls\"\n%s", "tcp:"+f.esmtp, mechanisms)
 	fmt.Fprintf(&b, "[[listen]]\naddress = %q\ntls = \"implicit\"\n%s", "tcp:"+f.implicit, mechanisms)
-	fmt.Fprintf(&b, "[[listen]]\naddress = %q\nmode = \"0666\"\nauth = [\"EXTERNAL\"]\nrequire_auth = true\n", "unix:"+f.unix)
-	b.WriteString("[tls]\ncertificate = \"server.pem\"\nkey = \"server.key\"\nclient_ca = \"ca.pem\"\n[auth]\npasswd_file = \"users\"\n")
+	fmt.Fprintf(&b, "[[listen]]\naddress = %q\nmode = \"0666\"\nauth = [\"EXTERNAL\"]\nrequire_auth = true\n",
+		"unix:"+f.unix)
+	b.WriteString("[tls]\ncertificate = \"server.pem\"\nkey = \"server.key\"\nclient_ca = " +
+		"\"ca.pem\"\n[auth]\npasswd_file = \"users\"\n")
 	fmt.Fprintf(&b, "[store]\npath = %q\n", dir+"/mail/{domain}/{local}")
 	b.WriteString("[[domain]]\nname = \"dst.example\"\n[[user]]\naddress = \"alice@dst.example\"\n")
 	f.process = peer.StartDoorstep(t, dir, b.String())
 	t.Cleanup(func() {
 		f.process.Stop()
-		if err := f.process.Err(); err != nil || strings.Contains(f.process.Output(), "panic") || strings.Contains(f.process.Output(), fortressPassword) {
+		if err := f.process.Err(); err != nil || strings.Contains(f.process.Output(), "panic") ||
+			strings.Contains(f.process.Output(), fortressPassword) {
 			t.Errorf("doorstep ended with %v, or told a secret:\n%s", err, f.process.Output())
 		}
 	})
@@ -137,7 +142,8 @@ func (f *fortress) received(t *testing.T, n int) []string {
 func (f *fortress) wantReceived(t *testing.T, with string) {
 	t.Helper()
 	field := f.received(t, 1)[0]
-	if !strings.Contains(field, " with "+with+" id ") || strings.Contains(with, "S") && !strings.Contains(field, " for <alice@dst.example> tls TLS_") {
+	if !strings.Contains(field, " with "+with+" id ") || strings.Contains(with, "S") &&
+		!strings.Contains(field, " for <alice@dst.example> tls TLS_") {
 		t.Errorf("want %s: %s", with, field)
 	}
 }
@@ -154,8 +160,9 @@ func newCertificates(t *testing.T, dir string) *certificates {
 	t.Helper()
 	c := &certificates{t: t, dir: dir}
 	c.root = &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"}, NotAfter: time.Now().Add(24 * time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"},
+		NotAfter: time.Now().Add(24 * time.Hour),
+		IsCA:     true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
 	c.key = c.issueOf("ca", c.root)
 	return c
@@ -165,8 +172,10 @@ func newCertificates(t *testing.T, dir string) *certificates {
 func (c *certificates) issue(name, mail string) {
 	c.t.Helper()
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(30 * 24 * time.Hour),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
+		NotAfter:    time.Now().Add(30 * 24 * time.Hour),
+		KeyUsage:    x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"store.example"},
 	}
 	if mail != "" {
@@ -193,7 +202,8 @@ func (c *certificates) issueOf(name string, template *x509.Certificate) *ecdsa.P
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	for file, block := range map[string]*pem.Block{name + ".pem": {Type: "CERTIFICATE", Bytes: der}, name + ".key": {Type: "EC PRIVATE KEY", Bytes: private}} {
+	for file, block := range map[string]*pem.Block{name + ".pem": {Type: "CERTIFICATE", Bytes: der},
+		name + ".key": {Type: "EC PRIVATE KEY", Bytes: private}} {
 		if err := os.WriteFile(filepath.Join(c.dir, file), pem.EncodeToMemory(block), 0o600); err != nil {
 			c.t.Fatal(err)
 		}
@@ -214,7 +224,8 @@ func TestPostfixByTLSAndAuth(t *testing.T) {
 			p := peer.StartPostfix(t, peer.PostfixConfig{
 				Deliver: "lmtp:inet:" + f.lmtp, Domains: []string{"dst.example"},
 				Params: []string{
-					"lmtp_tls_security_level = secure", "lmtp_tls_CAfile = " + f.path("ca.pem"), "lmtp_tls_secure_cert_match = store.example",
+					"lmtp_tls_security_level = secure", "lmtp_tls_CAfile = " + f.path("ca.pem"),
+					"lmtp_tls_secure_cert_match = store.example",
 					"lmtp_sasl_auth_enable = yes", "lmtp_sasl_password_maps = static:{" + fortressUser + ":" + fortressPassword + "}",
 					"lmtp_sasl_security_options = noanonymous", "lmtp_sasl_mechanism_filter = " + mechanism,
 				},
@@ -236,7 +247,8 @@ func send(t *testing.T, addr string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := c.Send(t.Context(), client.Message{To: []string{"alice@dst.example"}, Content: strings.NewReader("Subject: x\n\ny\n")})
+	r, err := c.Send(t.Context(), client.Message{To: []string{"alice@dst.example"},
+		Content: strings.NewReader("Subject: x\n\ny\n")})
 	if err != nil || !r.Recipients[0].Delivered() {
 		t.Fatalf("%+v, %v", r, err)
 	}
@@ -251,17 +263,21 @@ func TestSwaksByTLSAndAuth(t *testing.T) {
 		args func(f *fortress) []string
 		with string
 	}{
-		"LMTP":  {func(f *fortress) []string { return []string{"--protocol", "LMTP", "--server", f.lmtp, "--tls"} }, "LMTPSA"},
-		"ESMTP": {func(f *fortress) []string { return []string{"--protocol", "ESMTP", "--server", f.esmtp, "--tls"} }, "ESMTPSA"},
+		"LMTP": {func(f *fortress) []string { return []string{"--protocol", "LMTP", "--server", f.lmtp, "--tls"} },
+			"LMTPSA"},
+		"ESMTP": {func(f *fortress) []string { return []string{"--protocol", "ESMTP", "--server", f.esmtp, "--tls"} },
+			"ESMTPSA"},
 		"implicit": {func(f *fortress) []string {
 			return []string{"--protocol", "LMTP", "--server", f.implicit, "--tls-on-connect"}
 		}, "LMTPSA"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := openFortress(t)
-			args := append(tt.args(f), "--from", "a@src.example", "--to", "alice@dst.example", "--auth", "PLAIN", "--auth-user", fortressUser,
+			args := append(tt.args(f), "--from", "a@src.example", "--to", "alice@dst.example", "--auth", "PLAIN", "--auth-user",
+				fortressUser,
 				"--tls-verify", "--tls-ca-path", f.path("ca.pem"))
-			if transcript, err := peer.Swaks(t, append(args, "--auth-password", "wrong")...); err == nil || !strings.Contains(transcript, "535 5.7.8") {
+			if transcript, err := peer.Swaks(t, append(args, "--auth-password", "wrong")...); err == nil ||
+				!strings.Contains(transcript, "535 5.7.8") {
 				t.Errorf("wrong password: %v\n%s", err, transcript)
 			}
 			if transcript, err := peer.Swaks(t, append(args, "--auth-password", fortressPassword)...); err != nil {
@@ -294,7 +310,8 @@ func TestSmtplibByTLSAndAuth(t *testing.T) {
 	_, port, _ := net.SplitHostPort(f.esmtp)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "python3", "-c", smtplibScript, "SMTP", port, f.path("ca.pem"), fortressUser, fortressPassword).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "python3", "-c", smtplibScript, "SMTP", port, f.path("ca.pem"), fortressUser,
+		fortressPassword).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -311,11 +328,13 @@ func TestSendByTLSAndAuth(t *testing.T) {
 		f.esmtp:    {"--tls", "starttls", "--protocol", "esmtp"},
 	}
 	doorstep := func(args ...string) (string, error) {
-		out, err := exec.CommandContext(t.Context(), f.path("doorstep"), append([]string{"send", "--to", "alice@dst.example"}, args...)...).CombinedOutput()
+		out, err := exec.CommandContext(t.Context(), f.path("doorstep"),
+			append([]string{"send", "--to", "alice@dst.example"}, args...)...).CombinedOutput()
 		return string(out), err
 	}
 	for addr, way := range ways {
-		args := append([]string{"--server", "tcp:" + addr, "--ca", f.path("ca.pem"), "--auth-user", fortressUser, "--auth-password-file", f.path("password")}, way...)
+		args := append([]string{"--server", "tcp:" + addr, "--ca", f.path("ca.pem"), "--auth-user", fortressUser,
+			"--auth-password-file", f.path("password")}, way...)
 		if out, err := doorstep(append(args, "-v")...); err != nil || !strings.Contains(out, "AUTH SCRAM-SHA-256-PLUS …") {
 			t.Errorf("%q: %v\n%s", args, err, out)
 		}
@@ -326,11 +345,13 @@ func TestSendByTLSAndAuth(t *testing.T) {
 		}
 	}
 	for hint, args := range map[string][]string{
-		"--ca names a file":         {"--tls", "required", "--auth-user", fortressUser, "--auth-password-file", f.path("password")},
-		"--auth-user and the first": {"--tls", "required", "--insecure", "--auth-user", "nobody", "--auth-password-file", f.path("password")},
-		"go together":               {"--auth-user", "x"},
-		"are for TLS":               {"--insecure"},
-		"it is one of":              {"--tls", "always"},
+		"--ca names a file": {"--tls", "required", "--auth-user", fortressUser, "--auth-password-file",
+			f.path("password")},
+		"--auth-user and the first": {"--tls", "required", "--insecure", "--auth-user", "nobody", "--auth-password-file",
+			f.path("password")},
+		"go together":  {"--auth-user", "x"},
+		"are for TLS":  {"--insecure"},
+		"it is one of": {"--tls", "always"},
 	} {
 		if out, err := doorstep(append(args, "--server", "tcp:"+f.lmtp)...); err == nil || !strings.Contains(out, hint) {
 			t.Errorf("%q: %v\n%s", args, err, out)
@@ -410,7 +431,8 @@ func TestRenewal(t *testing.T) {
 	f.write(t, "users", "other:{PLAIN}pw\n")
 	for user, want := range map[string]bool{"other": true, fortressUser: false} {
 		_, err := client.Dial(t.Context(), f.implicit, client.Options{
-			TLS: client.TLSImplicit, TLSConfig: &tls.Config{InsecureSkipVerify: true}, Login: &client.Login{User: user, Password: "pw"},
+			TLS: client.TLSImplicit, TLSConfig: &tls.Config{InsecureSkipVerify: true},
+			Login: &client.Login{User: user, Password: "pw"},
 		})
 		if (err == nil) != want {
 			t.Errorf("%s: %v", user, err)

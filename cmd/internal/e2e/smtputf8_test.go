@@ -75,7 +75,8 @@ func (w *world) checkLetters(t *testing.T, list []letter, above ...string) {
 			head, _, _ := strings.Cut(m, "\nFrom: ")
 			head = strings.NewReplacer("\n\t", " ", "\n ", " ").Replace(head)
 			fields := strings.Split(head, "\n")
-			if !strings.Contains(fields[2], " by store.example with UTF8LMTP id ") || !strings.Contains(fields[2], "@"+to.domain+">; ") {
+			if !strings.Contains(fields[2], " by store.example with UTF8LMTP id ") ||
+				!strings.Contains(fields[2], "@"+to.domain+">; ") {
 				t.Errorf("%s: %s", to.name, fields[2])
 			}
 		}
@@ -145,7 +146,8 @@ func TestDeliverInternationalized(t *testing.T) {
 	list := letters(t)
 	dir := filepath.Dir(w.store)
 	for _, l := range list {
-		cmd := exec.CommandContext(t.Context(), filepath.Join(dir, "doorstep"), "deliver", "-c", filepath.Join(dir, "doorstep.toml"), "-f", l.from, l.to)
+		cmd := exec.CommandContext(t.Context(), filepath.Join(dir, "doorstep"), "deliver", "-c",
+			filepath.Join(dir, "doorstep.toml"), "-f", l.from, l.to)
 		cmd.Stdin = strings.NewReader(l.content)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: peer.MailUser, Gid: peer.MailUser}}
 		if out, err := cmd.CombinedOutput(); err != nil {

@@ -35,10 +35,13 @@ func directMessages() (list []directMessage) {
 		{"no header", "just text\n", "\njust text\n"},
 		{"begins with an empty line", "\nbody\n", "\nbody\n"},
 		{"begins with a space", " text\nSubject: begins with a space\n", "\n text\nSubject: begins with a space\n"},
-		{"mbox separator", "From a@src.example Mon Nov  2 09:10:11 2026\nSubject: mbox separator\n\nbody\n", "Subject: mbox separator\n\nbody\n"},
-		{"foreign Return-Path", "Return-Path: <x@src.example>\nSubject: foreign Return-Path\n\nbody\n", "Subject: foreign Return-Path\n\nbody\n"},
+		{"mbox separator", "From a@src.example Mon Nov  2 09:10:11 2026\nSubject: mbox separator\n\nbody\n",
+			"Subject: mbox separator\n\nbody\n"},
+		{"foreign Return-Path", "Return-Path: <x@src.example>\nSubject: foreign Return-Path\n\nbody\n",
+			"Subject: foreign Return-Path\n\nbody\n"},
 		{"CR within a line", "Subject: CR within a line\n\na\rb\n\rc\n", "Subject: CR within a line\n\na\rb\n\rc\n"},
-		{"line of a mebibyte", "Subject: line of a mebibyte\n\n." + strings.Repeat("x", 1<<20) + "\n", "Subject: line of a mebibyte\n\n." + strings.Repeat("x", 1<<20) + "\n"},
+		{"line of a mebibyte", "Subject: line of a mebibyte\n\n." + strings.Repeat("x", 1<<20) + "\n",
+			"Subject: line of a mebibyte\n\n." + strings.Repeat("x", 1<<20) + "\n"},
 	} {
 		list = append(list, directMessage{corpus.Message{Name: m.name, Content: m.content}, m.stored})
 	}
@@ -60,7 +63,8 @@ func TestSwaksDeliversTheCorpus(t *testing.T) {
 		transcript, err := peer.Swaks(t, "--protocol", "LMTP", "--server", s.tcp, "--helo", "client.example",
 			"--from", e.from, "--to", strings.Join(e.to, ","), "--data", "@"+data, "--no-data-fixup", "--suppress-data")
 		// swaks marks replies it did not hope for with "<**".
-		if refused := strings.Count(transcript, "<** 550 5.1.1 "); err != nil || refused != len(e.unknown) || strings.Count(transcript, "<** ") != refused {
+		if refused := strings.Count(transcript, "<** 550 5.1.1 "); err != nil || refused != len(e.unknown) ||
+			strings.Count(transcript, "<** ") != refused {
 			t.Errorf("%s: %v\n%s", m.Name, err, transcript)
 			continue
 		}
@@ -82,7 +86,8 @@ func TestSwaksMix(t *testing.T) {
 	for protocol, server := range map[string]string{"LMTP": s.tcp, "ESMTP": s.esmtp} {
 		transcript, err := peer.Swaks(t, "--protocol", protocol, "--server", server, "--helo", "client.example",
 			"--from", mixFrom, "--to", strings.Join([]string{goodA, unknownC, fullD, goodB}, ","))
-		if err != nil || strings.Count(transcript, "<** ") != 2 || !strings.Contains(transcript, "<** 550 5.1.1 ") || !strings.Contains(transcript, "<** 452 4.2.2 mailbox is full") {
+		if err != nil || strings.Count(transcript, "<** ") != 2 || !strings.Contains(transcript, "<** 550 5.1.1 ") ||
+			!strings.Contains(transcript, "<** 452 4.2.2 mailbox is full") {
 			t.Errorf("%s: %v\n%s", protocol, err, transcript)
 		}
 	}

@@ -93,7 +93,8 @@ func startOn(t *testing.T, store string) (target string) {
 	dir := peer.MailDir(t)
 	p := peer.StartDoorstep(t, dir, fmt.Sprintf("hostname = \"store.example\"\npostmaster = \"alice@dst.example\"\n"+
 		"[[listen]]\naddress = \"unix:lmtp\"\n[store]\npath = %q\n[[domain]]\nname = \"dst.example\"\n"+
-		"[[user]]\naddress = \"alice@dst.example\"\nquota = \"1GiB\"\n[[user]]\naddress = \"bob@dst.example\"\n", store+"/{local}/Maildir"))
+		"[[user]]\naddress = \"alice@dst.example\"\nquota = \"1GiB\"\n[[user]]\naddress = \"bob@dst.example\"\n",
+		store+"/{local}/Maildir"))
 	peer.AwaitListener(t, p, "unix", filepath.Join(dir, "lmtp"))
 	return "unix:" + filepath.Join(dir, "lmtp")
 }

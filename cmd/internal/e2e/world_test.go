@@ -102,7 +102,8 @@ func openWorld(t *testing.T) *world {
 	t.Helper()
 	dir := peer.MailDir(t)
 	w := &world{
-		site:    &site{unix: "unix:" + filepath.Join(dir, "lmtp"), tcp: "127.0.0.1:" + peer.FreePort(t), store: filepath.Join(dir, "mail")},
+		site: &site{unix: "unix:" + filepath.Join(dir, "lmtp"), tcp: "127.0.0.1:" + peer.FreePort(t),
+			store: filepath.Join(dir, "mail")},
 		lenient: "unix:" + filepath.Join(dir, "lenient"),
 	}
 	if err := os.Mkdir(w.store, 0o700); err != nil {
@@ -126,7 +127,8 @@ func (w *world) configuration(t *testing.T) string {
 	fmt.Fprintf(&b, "[[listen]]\naddress = %q\nmode = \"0666\"\nlenient_8bit_localpart = true\n", w.lenient)
 	fmt.Fprintf(&b, "[[listen]]\naddress = %q\n", "tcp:"+w.tcp)
 	fmt.Fprintf(&b, "[store]\npath = %q\n", w.store+"/{domain}/{local}/Maildir")
-	b.WriteString("[[domain]]\nname = \"src.example\"\n[[user]]\naddress = \"sender@src.example\"\naliases = [\"postmaster@src.example\"]\n")
+	b.WriteString("[[domain]]\nname = \"src.example\"\n[[user]]\naddress = \"sender@src.example\"\naliases = " +
+		"[\"postmaster@src.example\"]\n")
 	for i, tongue := range tongues {
 		domain := tongue.domain
 		if i%2 == 1 {

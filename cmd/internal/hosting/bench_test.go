@@ -42,21 +42,24 @@ func BenchmarkPostgresLookup(b *testing.B) {
 	cached := directory.NewCache(d, directory.CacheOptions{TTL: time.Hour})
 	b.Run("uncached", func(b *testing.B) {
 		for i := 0; b.Loop(); i++ {
-			if _, err := d.Lookup(b.Context(), directory.Key{Local: fmt.Sprintf("user%d", i*7919%1_000_000), Domain: "x.example"}); err != nil {
+			if _, err := d.Lookup(b.Context(), directory.Key{Local: fmt.Sprintf("user%d", i*7919%1_000_000),
+				Domain: "x.example"}); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
 	b.Run("unknown", func(b *testing.B) {
 		for i := 0; b.Loop(); i++ {
-			if _, err := d.Lookup(b.Context(), directory.Key{Local: fmt.Sprintf("nobody%d", i), Domain: "x.example"}); err != directory.ErrNotFound {
+			if _, err := d.Lookup(b.Context(), directory.Key{Local: fmt.Sprintf("nobody%d", i),
+				Domain: "x.example"}); err != directory.ErrNotFound {
 				b.Fatal(err)
 			}
 		}
 	})
 	b.Run("cached", func(b *testing.B) {
 		for i := 0; b.Loop(); i++ {
-			if _, err := cached.Lookup(b.Context(), directory.Key{Local: fmt.Sprintf("user%d", i%1000), Domain: "x.example"}); err != nil {
+			if _, err := cached.Lookup(b.Context(),
+				directory.Key{Local: fmt.Sprintf("user%d", i%1000), Domain: "x.example"}); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -159,13 +162,15 @@ func deliverer(b *testing.B, dir string, d directory.Directory, durability mailb
 		Store: store, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	session := &lmtp.Session{ID: "0123456789abc", Extended: true, Hello: "client.example", Hostname: "mx.example.org"}
-	envelope := &lmtp.Envelope{ID: "0123456789abc.1", From: address.Address{Raw: "s@client.example", Local: "s", Domain: "client.example"}}
+	envelope := &lmtp.Envelope{ID: "0123456789abc.1",
+		From: address.Address{Raw: "s@client.example", Local: "s", Domain: "client.example"}}
 	content := []byte("Subject: hello\r\n\r\n" + strings.Repeat("A line of text.\r\n", 256))
 	return func(i int) {
 		ctx, local := context.Background(), fmt.Sprintf("user%d", i%boxes)
 		tx, err := agent.Mail(ctx, session, envelope)
 		if err == nil {
-			err = tx.Rcpt(ctx, &lmtp.Recipient{To: address.Address{Raw: local + "@x.example", Local: local, Domain: "x.example"}})
+			err = tx.Rcpt(ctx, &lmtp.Recipient{To: address.Address{Raw: local + "@x.example", Local: local,
+				Domain: "x.example"}})
 		}
 		if err == nil {
 			_, err = tx.Write(content)

@@ -108,7 +108,8 @@ func (p project) tables(t *testing.T, kind string) []string {
 		t.Fatal(err)
 	}
 	// What old tables cannot hold, TestLatin1 has; an administrator may have converted them.
-	return []string{strings.ReplaceAll(string(text), "latin1 COLLATE latin1_general_ci", "utf8mb4 COLLATE utf8mb4_general_ci")}
+	return []string{strings.ReplaceAll(string(text), "latin1 COLLATE latin1_general_ci",
+		"utf8mb4 COLLATE utf8mb4_general_ci")}
 }
 
 // inALabels is a world with its domains in A-labels.

@@ -55,7 +55,8 @@ func fillDoorstep(w directorytest.World) (list []string) {
 	}
 	for _, a := range w.Accounts {
 		k := key(a.Address)
-		columns, values := "domain_key, local_key, address, home, mailbox, quota", []any{k.Domain, k.Local, a.Address, a.Home, a.Mailbox, a.Quota.Bytes}
+		columns, values := "domain_key, local_key, address, home, mailbox, quota",
+			[]any{k.Domain, k.Local, a.Address, a.Home, a.Mailbox, a.Quota.Bytes}
 		if a.Owner != nil {
 			columns, values = columns+", uid, gid", append(values, a.Owner.UID, a.Owner.GID)
 		}

@@ -24,37 +24,50 @@ type project struct {
 var knowsAll = directorytest.Suite{Aliases: true, Domains: true, CatchAlls: true, NoHomes: true}
 
 var projects = []project{
-	{schema: "postfixadmin", servers: []string{"postgres", "mysql"}, suite: withMailboxes(knowsAll), fill: fillPostfixAdmin, extras: []string{
-		"INSERT INTO domain (domain, active) VALUES ('off.example', '0')",
-		"INSERT INTO domain (domain, backupmx) VALUES ('backup.example', '1')",
-		"INSERT INTO domain (domain, active) VALUES ('offalias.example', '0')",
-		"INSERT INTO alias_domain (alias_domain, target_domain, active) VALUES ('offalias.example', 'dst.example', '0')",
-		"INSERT INTO alias (address, goto, domain, active) VALUES ('offalias@dst.example', 'alice@dst.example', 'dst.example', '0')",
-		"INSERT INTO alias (address, goto, domain) VALUES ('away@dst.example', 'a@elsewhere.example, alice@dst.example', 'dst.example')",
-	}},
+	{schema: "postfixadmin", servers: []string{"postgres", "mysql"}, suite: withMailboxes(knowsAll),
+		fill: fillPostfixAdmin, extras: []string{
+			"INSERT INTO domain (domain, active) VALUES ('off.example', '0')",
+			"INSERT INTO domain (domain, backupmx) VALUES ('backup.example', '1')",
+			"INSERT INTO domain (domain, active) VALUES ('offalias.example', '0')",
+			"INSERT INTO alias_domain (alias_domain, target_domain, active) VALUES ('offalias.example', 'dst.example', '0')",
+			"INSERT INTO alias (address, goto, domain, active) VALUES ('offalias@dst.example', 'alice@dst.example', " +
+				"'dst.example', '0')",
+			"INSERT INTO alias (address, goto, domain) VALUES ('away@dst.example', 'a@elsewhere.example, alice@dst.example', " +
+				"'dst.example')",
+		}},
 	{schema: "mailcow", servers: []string{"mysql"}, suite: knowsAll, fill: fillMailcow, extras: []string{
 		"INSERT INTO domain (domain, active) VALUES ('off.example', 0)",
 		"INSERT INTO domain (domain, backupmx) VALUES ('backup.example', 1)",
 		"INSERT INTO alias_domain (alias_domain, target_domain, active) VALUES ('offalias.example', 'dst.example', 0)",
-		"INSERT INTO alias (address, goto, domain, active) VALUES ('offalias@dst.example', 'alice@dst.example', 'dst.example', 0)",
-		"INSERT INTO alias (address, goto, domain) VALUES ('away@dst.example', 'a@elsewhere.example,alice@dst.example', 'dst.example')",
-		"INSERT INTO mailbox (username, local_part, domain, kind) VALUES ('room@dst.example', 'room', 'dst.example', 'location')",
-		"INSERT INTO mailbox (username, local_part, domain, active) VALUES ('nologin@dst.example', 'nologin', 'dst.example', 2)",
+		"INSERT INTO alias (address, goto, domain, active) VALUES ('offalias@dst.example', 'alice@dst.example', " +
+			"'dst.example', 0)",
+		"INSERT INTO alias (address, goto, domain) VALUES ('away@dst.example', 'a@elsewhere.example,alice@dst.example', " +
+			"'dst.example')",
+		"INSERT INTO mailbox (username, local_part, domain, kind) VALUES ('room@dst.example', 'room', 'dst.example', " +
+			"'location')",
+		"INSERT INTO mailbox (username, local_part, domain, active) VALUES ('nologin@dst.example', 'nologin', " +
+			"'dst.example', 2)",
 	}},
-	{schema: "iredmail", servers: []string{"postgres", "mysql"}, suite: withHomes(knowsAll), fill: fillIRedMail, extras: []string{
-		"INSERT INTO domain (domain, active) VALUES ('off.example', 0)",
-		"INSERT INTO domain (domain, backupmx) VALUES ('backup.example', 1)",
-		"INSERT INTO alias_domain (alias_domain, target_domain, active) VALUES ('offalias.example', 'dst.example', 0)",
-		"INSERT INTO forwardings (address, forwarding, domain, is_list, active) VALUES ('offalias@dst.example', 'alice@dst.example', 'dst.example', 1, 0)",
-		"INSERT INTO forwardings (address, forwarding, domain, is_alias) VALUES ('away@dst.example', 'alice@dst.example', 'dst.example', 1), ('away@dst.example', 'a@elsewhere.example', 'dst.example', 1)",
-		"INSERT INTO forwardings (address, forwarding, domain, is_forwarding) VALUES ('gone@dst.example', 'a@elsewhere.example', 'dst.example', 1)",
-	}},
+	{schema: "iredmail", servers: []string{"postgres", "mysql"}, suite: withHomes(knowsAll), fill: fillIRedMail,
+		extras: []string{
+			"INSERT INTO domain (domain, active) VALUES ('off.example', 0)",
+			"INSERT INTO domain (domain, backupmx) VALUES ('backup.example', 1)",
+			"INSERT INTO alias_domain (alias_domain, target_domain, active) VALUES ('offalias.example', 'dst.example', 0)",
+			"INSERT INTO forwardings (address, forwarding, domain, is_list, active) VALUES ('offalias@dst.example', " +
+				"'alice@dst.example', 'dst.example', 1, 0)",
+			"INSERT INTO forwardings (address, forwarding, domain, is_alias) VALUES ('away@dst.example', 'alice@dst.example', " +
+				"'dst.example', 1), ('away@dst.example', 'a@elsewhere.example', 'dst.example', 1)",
+			"INSERT INTO forwardings (address, forwarding, domain, is_forwarding) VALUES ('gone@dst.example', " +
+				"'a@elsewhere.example', 'dst.example', 1)",
+		}},
 	{schema: "modoboa", servers: []string{"postgres", "mysql"}, suite: knowsAll, fill: fillModoboa, extras: []string{
 		"INSERT INTO admin_domain (id, name, enabled) VALUES (90, 'off.example', '0')",
 		"INSERT INTO admin_domain (id, name, enabled, type) VALUES (91, 'backup.example', '1', 'relaydomain')",
 		"INSERT INTO admin_domainalias (id, name, enabled, target_id) VALUES (90, 'offalias.example', '0', 1)",
-		"INSERT INTO admin_alias (id, address, enabled, domain_id, expire_at) VALUES (90, 'offalias@dst.example', '0', 1, NULL), (91, 'away@dst.example', '1', 1, NULL), (92, 'gone@dst.example', '1', 1, '2020-01-01 00:00:00')",
-		"INSERT INTO modoboa_admin_aliasrecipient (alias_id, address) VALUES (90, 'alice@dst.example'), (91, 'alice@dst.example'), (91, 'a@elsewhere.example'), (92, 'alice@dst.example')",
+		"INSERT INTO admin_alias (id, address, enabled, domain_id, expire_at) VALUES (90, 'offalias@dst.example', '0', 1, " +
+			"NULL), (91, 'away@dst.example', '1', 1, NULL), (92, 'gone@dst.example', '1', 1, '2020-01-01 00:00:00')",
+		"INSERT INTO modoboa_admin_aliasrecipient (alias_id, address) VALUES (90, 'alice@dst.example'), (91, " +
+			"'alice@dst.example'), (91, 'a@elsewhere.example'), (92, 'alice@dst.example')",
 	}},
 }
 
@@ -99,7 +112,8 @@ func fillPostfixAdmin(w directorytest.World) (list []string) {
 		list = append(list, insert("domain", "domain", d))
 	}
 	for alias, of := range w.DomainAliases {
-		list = append(list, insert("domain", "domain", alias), insert("alias_domain", "alias_domain, target_domain", alias, of))
+		list = append(list, insert("domain", "domain", alias),
+			insert("alias_domain", "alias_domain, target_domain", alias, of))
 	}
 	for _, a := range w.Accounts {
 		local, domain := parts(a.Address)
@@ -108,7 +122,8 @@ func fillPostfixAdmin(w directorytest.World) (list []string) {
 			maildir = a.Mailbox + "/"
 		}
 		list = append(list,
-			insert("mailbox", "username, local_part, domain, maildir, quota, active", a.Address, local, domain, maildir, quota(a, 1), !a.Off),
+			insert("mailbox", "username, local_part, domain, maildir, quota, active", a.Address, local, domain, maildir,
+				quota(a, 1), !a.Off),
 			insert("alias", "address, goto, domain", a.Address, a.Address, domain))
 	}
 	return append(list, postfixAliases(w)...)
@@ -136,7 +151,8 @@ func fillMailcow(w directorytest.World) (list []string) {
 	for _, a := range w.Accounts {
 		local, domain := parts(a.Address)
 		list = append(list,
-			insert("mailbox", "username, local_part, domain, quota, active, attributes", a.Address, local, domain, quota(a, 1), !a.Off, `{"mailbox_format": "maildir:"}`),
+			insert("mailbox", "username, local_part, domain, quota, active, attributes", a.Address, local, domain, quota(a, 1),
+				!a.Off, `{"mailbox_format": "maildir:"}`),
 			insert("alias", "address, goto, domain", a.Address, a.Address, domain))
 	}
 	return append(list, postfixAliases(w)...)
@@ -157,7 +173,8 @@ func fillIRedMail(w directorytest.World) (list []string) {
 			base, node, maildir = "/srv", "home", strings.TrimPrefix(a.Home, "/srv/home/")
 		}
 		list = append(list,
-			insert("mailbox", "username, domain, storagebasedirectory, storagenode, maildir, quota, active", a.Address, domain, base, node, maildir, quota(a, 1<<20), !a.Off),
+			insert("mailbox", "username, domain, storagebasedirectory, storagenode, maildir, quota, active", a.Address, domain,
+				base, node, maildir, quota(a, 1<<20), !a.Off),
 			insert("forwardings", row, a.Address, a.Address, domain, 0, 1))
 	}
 	for alias, targets := range w.Aliases {
@@ -183,7 +200,8 @@ func fillModoboa(w directorytest.World) (list []string) {
 	alias := func(from string, internal bool, targets ...string) {
 		n++
 		_, domain, _ := strings.Cut(from, "@")
-		list = append(list, insert("admin_alias", "id, address, enabled, internal, domain_id", n, from, true, internal, ids[domain]))
+		list = append(list, insert("admin_alias", "id, address, enabled, internal, domain_id", n, from, true, internal,
+			ids[domain]))
 		for _, target := range targets {
 			list = append(list, insert("modoboa_admin_aliasrecipient", "alias_id, address", n, target))
 		}
@@ -195,7 +213,8 @@ func fillModoboa(w directorytest.World) (list []string) {
 		local, domain := parts(a.Address)
 		mailbox := func(id int) {
 			list = append(list, insert("core_user", "id, username, email", id, fmt.Sprintf("%s %d", a.Address, id), a.Address),
-				insert("admin_mailbox", "address, quota, domain_id, user_id, is_send_only", local, a.Quota.Bytes>>20, ids[domain], id, a.Off))
+				insert("admin_mailbox", "address, quota, domain_id, user_id, is_send_only", local, a.Quota.Bytes>>20, ids[domain],
+					id, a.Off))
 		}
 		mailbox(i + 1)
 		if a.Broken { // quotas cannot be negative; twice there is what nothing forbids

@@ -40,7 +40,8 @@ type outcome struct {
 var site = directorytest.World{
 	Domains:       []string{"dst.example", "例え.example", "other.example"},
 	DomainAliases: map[string]string{"alias.example": "dst.example"},
-	Accounts: append(accounts("alice", "bob", "upper", "mdbox", "offmdbox", "moved", "bare", "noprefix", "relative", "folder",
+	Accounts: append(accounts("alice", "bob", "upper", "mdbox", "offmdbox", "moved", "bare", "noprefix", "relative",
+		"folder",
 		"format", "shout", "free", "nolmtp", "inactive"),
 		directorytest.Account{Address: "full@dst.example", Quota: directory.Quota{Bytes: 1 << 20}},
 		directorytest.Account{Address: "off@dst.example", Off: true},
@@ -177,7 +178,8 @@ var postfixAdmin = stack{
 		"postgres": postfixAdminHome, "sqlite": postfixAdminHome,
 	},
 	rows: []string{
-		set("maildir = 'dst.example/Upper/'", "upper"), set("maildir = 'dst.example//m/moved'", "moved"), set("quota = -1", "free"),
+		set("maildir = 'dst.example/Upper/'", "upper"), set("maildir = 'dst.example//m/moved'", "moved"),
+		set("quota = -1", "free"),
 	},
 	want: expect(delivered("upper"), delivered("moved"), delivered("free")),
 }

@@ -135,7 +135,8 @@ func run(t *testing.T, s stack, program string, b backend) {
 		asks = "user_query" + asks
 	}
 	configuration := fmt.Sprintf("hostname = \"mx.example.org\"\npostmaster = \"alice@dst.example\"\n"+
-		"[[listen]]\naddress = \"unix:%s\"\n[quota]\ngrace = 0\n[store]\npath = %q\n[[directory]]\n%s", h.socket, here.Replace(s.path), b.keys+asks)
+		"[[listen]]\naddress = \"unix:%s\"\n[quota]\ngrace = 0\n[store]\npath = %q\n[[directory]]\n%s", h.socket,
+		here.Replace(s.path), b.keys+asks)
 	peer.AwaitListener(t, serve(t, dir, program, configuration), "unix", h.socket)
 	for _, o := range s.want {
 		t.Run(o.to, func(t *testing.T) { h.check(t, o) })

@@ -58,8 +58,10 @@ func secured(t *testing.T, kind string, c certificates, with, without *peer.Data
 		{"require", with, "127.0.0.1", sql.TLSRequire, "", ""},
 		{"require, whichever name", with, "localhost", sql.TLSRequire, "", ""},
 		{"off", with, "127.0.0.1", sql.TLSOff, "", noTLS},
-		{"verify by another authority", with, "127.0.0.1", sql.TLSVerify, c.another, "certificate signed by unknown authority"},
-		{"verify by the system's authorities", with, "127.0.0.1", sql.TLSVerify, "", "certificate signed by unknown authority"},
+		{"verify by another authority", with, "127.0.0.1", sql.TLSVerify, c.another,
+			"certificate signed by unknown authority"},
+		{"verify by the system's authorities", with, "127.0.0.1", sql.TLSVerify, "",
+			"certificate signed by unknown authority"},
 		{"verify another name", with, "localhost", sql.TLSVerify, c.certificate, "certificate is valid for example.com"},
 		{"off of one without", without, "127.0.0.1", sql.TLSOff, "", ""},
 		{"require of one without", without, "127.0.0.1", sql.TLSRequire, "", "TLS"},
@@ -72,14 +74,16 @@ func secured(t *testing.T, kind string, c certificates, with, without *peer.Data
 			switch {
 			case tt.says == "" && (err != nil || entry.Account == nil):
 				t.Errorf("%+v, %v", entry, err)
-			case tt.says != "" && (err == nil || errors.Is(err, directory.ErrNotFound) || !strings.Contains(err.Error(), tt.says)):
+			case tt.says != "" && (err == nil || errors.Is(err, directory.ErrNotFound) ||
+				!strings.Contains(err.Error(), tt.says)):
 				t.Errorf("%+v, %v; want an error with %q", entry, err, tt.says)
 			}
 		})
 	}
 	s := connect(with, "mail")
 	s.TLS, s.CA = sql.TLSVerify, c.key
-	if d, err := servers[kind].open(s, preset(t, "doorstep"), nil); err == nil || !strings.Contains(err.Error(), "has no certificate") {
+	if d, err := servers[kind].open(s, preset(t, "doorstep"), nil); err == nil ||
+		!strings.Contains(err.Error(), "has no certificate") {
 		t.Errorf("a file of authorities that has none: %v, %v", d, err)
 	}
 }

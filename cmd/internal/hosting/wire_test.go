@@ -21,13 +21,15 @@ func TestLatin1(t *testing.T) {
 		"INSERT INTO domain (domain) VALUES ('xn--r8jz45g.example')",
 		"INSERT INTO mailbox (username, domain) VALUES ('alice@xn--r8jz45g.example', 'xn--r8jz45g.example')")
 	d := openDirectory(t, "mysql", connect(db, "old"), preset(t, "postfixadmin"))
-	if entry, err := d.Lookup(t.Context(), directory.Key{Local: "alice", Domain: "xn--r8jz45g.example"}); err != nil || entry.Account == nil {
+	if entry, err := d.Lookup(t.Context(), directory.Key{Local: "alice", Domain: "xn--r8jz45g.example"}); err != nil ||
+		entry.Account == nil {
 		t.Errorf("alice: %+v, %v", entry, err)
 	}
 	if found, err := d.Domain(t.Context(), "xn--r8jz45g.example"); err != nil || found.Name != "xn--r8jz45g.example" {
 		t.Errorf("domain: %+v, %v", found, err)
 	}
-	if entry, err := d.Lookup(t.Context(), directory.Key{Local: "用户", Domain: "xn--r8jz45g.example"}); !errors.Is(err, directory.ErrNotFound) {
+	if entry, err := d.Lookup(t.Context(), directory.Key{Local: "用户", Domain: "xn--r8jz45g.example"}); !errors.Is(err,
+		directory.ErrNotFound) {
 		t.Errorf("用户: %+v, %v", entry, err)
 	}
 }

@@ -11,7 +11,8 @@ func TestLatencies(t *testing.T) {
 	for n := range 1000 {
 		l.add(time.Duration(n+1) * time.Millisecond)
 	}
-	for p, want := range map[int]time.Duration{50: 500 * time.Millisecond, 95: 950 * time.Millisecond, 99: 990 * time.Millisecond} {
+	for p, want := range map[int]time.Duration{50: 500 * time.Millisecond, 95: 950 * time.Millisecond,
+		99: 990 * time.Millisecond} {
 		if got := l.percentile(p); got < want || got > want*6/5 {
 			t.Errorf("%d%%: %s, want %s or a fifth more", p, got, want)
 		}

@@ -34,7 +34,8 @@ func (l *Load) Flags(flags *pflag.FlagSet) {
 	flags.IntVarP(&l.Count, "count", "n", 1, "how many `messages` to send: more than one is a load, which is measured")
 	flags.IntVar(&l.sessions, "sessions", 1, "with --count: how many `sessions` at once")
 	flags.Float64Var(&l.rate, "rate", 0, "with --count: how many messages a `second`; 0 for as many as the server takes")
-	flags.IntVar(&l.perConnection, "per-connection", 0, "with --count: how many `messages` over each connection; 0 for any number")
+	flags.IntVar(&l.perConnection, "per-connection", 0,
+		"with --count: how many `messages` over each connection; 0 for any number")
 	flags.BoolVar(&l.spread, "spread", false, "with --count: each message to one of the recipients in turn")
 	flags.BoolVar(&l.json, "json", false, "with --count: print what was measured as JSON")
 }
@@ -52,7 +53,8 @@ func (l *Load) Check(changed func(string) bool) error {
 	}
 	for _, flag := range []string{"sessions", "rate", "per-connection", "spread", "json"} {
 		if l.Count == 1 && changed(flag) {
-			return cli.Usage(fmt.Errorf("send: --%s goes with --count", flag), "doorstep send --count 1000 --sessions 8 --to alice@example.org")
+			return cli.Usage(fmt.Errorf("send: --%s goes with --count", flag),
+				"doorstep send --count 1000 --sessions 8 --to alice@example.org")
 		}
 	}
 	return nil
@@ -224,7 +226,8 @@ func (run *loadRun) progress(done <-chan struct{}, w io.Writer) {
 			sent, lost := run.times.n, run.failed
 			run.mu.Unlock()
 			share := 20 * sent / run.load.Count
-			fmt.Fprintf(w, "\r\x1b[K[%s%s] %d of %d, %d failed, %.0f/s", strings.Repeat("#", share), strings.Repeat(".", 20-share),
+			fmt.Fprintf(w, "\r\x1b[K[%s%s] %d of %d, %d failed, %.0f/s", strings.Repeat("#", share),
+				strings.Repeat(".", 20-share),
 				sent, run.load.Count, lost, float64(sent)/time.Since(run.began).Seconds())
 		}
 	}
@@ -261,7 +264,8 @@ func (run *loadRun) report(took time.Duration, w io.Writer) error {
 	case err != nil:
 		return err
 	case r.Failed > 0:
-		return cli.Failed(fmt.Errorf("%d of %s not delivered", r.Failed, cli.Count(r.Messages, "message")), "the log of the server says why")
+		return cli.Failed(fmt.Errorf("%d of %s not delivered", r.Failed, cli.Count(r.Messages, "message")),
+			"the log of the server says why")
 	case r.Messages < run.load.Count:
 		return cli.Failed(fmt.Errorf("stopped after %s", cli.Count(r.Messages, "message")), "")
 	}
@@ -270,8 +274,10 @@ func (run *loadRun) report(took time.Duration, w io.Writer) error {
 
 func (r Report) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s over %s in %.2f s: %.0f/s, %d failed\n", cli.Count(r.Messages, "message"), cli.Count(r.Sessions, "session"), r.Seconds, r.Rate, r.Failed)
-	fmt.Fprintf(&b, "latency: 50%% within %.1f ms, 95%% %.1f ms, 99%% %.1f ms, all %.1f ms\n", r.Latency["p50"], r.Latency["p95"], r.Latency["p99"], r.Latency["max"])
+	fmt.Fprintf(&b, "%s over %s in %.2f s: %.0f/s, %d failed\n", cli.Count(r.Messages, "message"),
+		cli.Count(r.Sessions, "session"), r.Seconds, r.Rate, r.Failed)
+	fmt.Fprintf(&b, "latency: 50%% within %.1f ms, 95%% %.1f ms, 99%% %.1f ms, all %.1f ms\n", r.Latency["p50"],
+		r.Latency["p95"], r.Latency["p99"], r.Latency["max"])
 	most := 1
 	for _, bar := range r.Bars {
 		most = max(most, bar.Count)

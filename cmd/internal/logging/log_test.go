@@ -30,7 +30,8 @@ func TestJournal(t *testing.T) {
 	}
 	for _, format := range []config.LogFormat{config.LogText, config.LogJSON} {
 		var out bytes.Buffer
-		log := New(config.Log{Format: format}, slog.LevelDebug, &Output{W: &out, Json: format == config.LogJSON, journal: true})
+		log := New(config.Log{Format: format}, slog.LevelDebug,
+			&Output{W: &out, Json: format == config.LogJSON, journal: true})
 		log.Debug("a")
 		log.Info("level=ERROR")
 		log.Warn("c")

@@ -38,7 +38,8 @@ func StartBrowser(tb testing.TB) *Browser {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	tb.Cleanup(cancel)
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.DisableGPU,
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.NoSandbox,
+		chromedp.DisableGPU,
 		chromedp.Flag("disable-dev-shm-usage", true))
 	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
 	tb.Cleanup(cancel)
@@ -46,7 +47,8 @@ func StartBrowser(tb testing.TB) *Browser {
 	tb.Cleanup(cancel)
 	b := &Browser{tb: tb, ctx: ctx}
 	err = errors.Join(chromedp.Listen(ctx, b.note),
-		call(ctx, network.Enable, network.EnableParams{}), call(ctx, log.Enable, cdp.Empty{}), call(ctx, runtime.Enable, cdp.Empty{}))
+		call(ctx, network.Enable, network.EnableParams{}), call(ctx, log.Enable, cdp.Empty{}),
+		call(ctx, runtime.Enable, cdp.Empty{}))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -92,7 +94,8 @@ func (b *Browser) Requests() []string {
 // Open goes to a page, in a window of this size and with "light" or "dark" wanted.
 func (b *Browser) Open(url, scheme string, width, height int64) {
 	b.tb.Helper()
-	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
+	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme",
+		Value: scheme}}}
 	b.check(call(b.ctx, emulation.SetEmulatedMedia, media))
 	b.check(chromedp.Do(b.ctx, chromedp.EmulateViewport(width, height), chromedp.Navigate(url)))
 }

@@ -80,7 +80,8 @@ func (d *Database) Start() {
 		d.tb.Fatal(err)
 	}
 	defer admin.Close()
-	Await(d.tb, 30*time.Second, "an answer of the database", func() bool { return admin.PingContext(d.tb.Context()) == nil })
+	Await(d.tb, 30*time.Second, "an answer of the database",
+		func() bool { return admin.PingContext(d.tb.Context()) == nil })
 }
 
 // Crash ends the instance at once, with all that is open.

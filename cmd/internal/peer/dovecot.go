@@ -135,7 +135,8 @@ func (d *Dovecot) imap(port string) []string {
 // listener gives a protocol a port, without TLS.
 func listener(protocol, port string) string {
 	return strings.NewReplacer("PROTOCOL", protocol, "PORT", port).Replace(
-		"service PROTOCOL-login {\n inet_listener PROTOCOL {\n  port = PORT\n }\n inet_listener PROTOCOLs {\n  port = 0\n }\n}")
+		"service PROTOCOL-login {\n inet_listener PROTOCOL {\n  port = PORT\n }\n inet_listener PROTOCOLs {\n  port = 0\n " +
+			"}\n}")
 }
 
 func (d *Dovecot) lmtp() []string {

@@ -41,7 +41,8 @@ func StartOpenSMTPD(tb testing.TB, c OpenSMTPDConfig) *OpenSMTPD {
 	Need(tb, "opensmtpd")
 	port := FreePort(tb)
 	o := &OpenSMTPD{Addr: net.JoinHostPort("127.0.0.1", port), tb: tb, dir: Dir(tb)}
-	makeDirs(tb, o.dir, "lib", "libexec", "libexec/opensmtpd", "run", "spool", "spool/smtpd", "state", "state/opensmtpd", "state/opensmtpd/empty")
+	makeDirs(tb, o.dir, "lib", "libexec", "libexec/opensmtpd", "run", "spool", "spool/smtpd", "state", "state/opensmtpd",
+		"state/opensmtpd/empty")
 	if err := os.Chmod(o.path("spool/smtpd"), 0o711); err != nil { // it insists
 		tb.Fatal(err)
 	}
@@ -49,7 +50,8 @@ func StartOpenSMTPD(tb testing.TB, c OpenSMTPDConfig) *OpenSMTPD {
 	write(tb, o.path("smtpd.conf"), o.config(port, c)...)
 
 	script := "set -e; cd " + o.dir + "\n"
-	for from, to := range map[string]string{"spool": "/var/spool", "libexec": "/usr/libexec", "state": "/var/lib", "run": "/run"} {
+	for from, to := range map[string]string{"spool": "/var/spool", "libexec": "/usr/libexec", "state": "/var/lib",
+		"run": "/run"} {
 		script += "mount --bind " + from + " " + to + "\n"
 	}
 	// -d: in the foreground, with its log on standard error. It starts itself again for each of

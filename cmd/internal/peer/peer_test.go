@@ -39,7 +39,8 @@ func inject(t *testing.T, p *Postfix, m client.Message) {
 func TestPostfixDeliversToLMTP(t *testing.T) {
 	Need(t, "postfix")
 	s := startSink(t)
-	p := StartPostfix(t, PostfixConfig{Deliver: "lmtp:unix:" + s.socket, Domains: []string{"dst.example", "例え.example", "src.example"}})
+	p := StartPostfix(t, PostfixConfig{Deliver: "lmtp:unix:" + s.socket,
+		Domains: []string{"dst.example", "例え.example", "src.example"}})
 	inject(t, p, client.Message{
 		From: "sender@src.example", To: []string{"用户@例え.example", "bob@dst.example", "nobody@dst.example"},
 		Content: strings.NewReader("Subject: é\n\n.\nbody\n"), Body: "8BITMIME",
@@ -47,7 +48,8 @@ func TestPostfixDeliversToLMTP(t *testing.T) {
 	p.AwaitIdle(time.Minute)
 
 	commands, contents := s.got()
-	for _, want := range []string{"MAIL FROM:<sender@src.example> ", "RCPT TO:<用户@例え.example>", "RCPT TO:<bob@dst.example>", "RCPT TO:<nobody@dst.example>", "MAIL FROM:<> ", "RCPT TO:<sender@src.example>"} {
+	for _, want := range []string{"MAIL FROM:<sender@src.example> ", "RCPT TO:<用户@例え.example>",
+		"RCPT TO:<bob@dst.example>", "RCPT TO:<nobody@dst.example>", "MAIL FROM:<> ", "RCPT TO:<sender@src.example>"} {
 		if !slices.ContainsFunc(commands, func(c string) bool { return strings.HasPrefix(c, want) }) {
 			t.Errorf("no %q among %q", want, commands)
 		}
@@ -81,7 +83,8 @@ func TestPostfixDeliversToLMTP(t *testing.T) {
 func TestPostfixDefersAndFlushes(t *testing.T) {
 	Need(t, "postfix")
 	absent := filepath.Join(Dir(t), "absent")
-	p := StartPostfix(t, PostfixConfig{Deliver: "lmtp:unix:" + absent, Domains: []string{"dst.example"}, Params: []string{"minimal_backoff_time = 1h", "maximal_backoff_time = 1h"}})
+	p := StartPostfix(t, PostfixConfig{Deliver: "lmtp:unix:" + absent, Domains: []string{"dst.example"},
+		Params: []string{"minimal_backoff_time = 1h", "maximal_backoff_time = 1h"}})
 	inject(t, p, client.Message{To: []string{"bob@dst.example"}})
 	Await(t, time.Minute, "the message to be deferred", func() bool { return len(p.Deliveries()) == 1 })
 	if d := p.Deliveries()[0]; d.Status != "deferred" || p.queued() == 0 {
@@ -112,7 +115,8 @@ func TestDovecotReadsMaildir(t *testing.T) {
 	write(t, filepath.Join(maildir, "cur", "2.two.host:2,S"), "", "second")
 	chown(t, filepath.Dir(maildir), MailUser, MailUser)
 
-	d := StartDovecot(t, DovecotConfig{Users: []DovecotUser{{Name: "josé@例え.example", Maildir: maildir}}, UID: MailUser, GID: MailUser})
+	d := StartDovecot(t, DovecotConfig{Users: []DovecotUser{{Name: "josé@例え.example", Maildir: maildir}}, UID: MailUser,
+		GID: MailUser})
 	c, err := DialIMAP(d.Addr, "josé@例え.example", Password)
 	if err != nil {
 		t.Fatal(err)
@@ -145,12 +149,14 @@ func TestDovecotReadsMaildir(t *testing.T) {
 func TestDovecotDeliversByLMTP(t *testing.T) {
 	Need(t, "dovecot", "dovecot-lmtp")
 	maildir := filepath.Join(MailDir(t), "bob")
-	d := StartDovecot(t, DovecotConfig{Users: []DovecotUser{{Name: "bob@dst.example", Maildir: maildir}}, UID: MailUser, GID: MailUser, LMTP: true})
+	d := StartDovecot(t, DovecotConfig{Users: []DovecotUser{{Name: "bob@dst.example", Maildir: maildir}}, UID: MailUser,
+		GID: MailUser, LMTP: true})
 	c, err := client.Dial(t.Context(), "unix:"+d.LMTPSocket, client.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := c.Send(t.Context(), client.Message{To: []string{"bob@dst.example", "nobody@dst.example"}, Content: strings.NewReader("Subject: x\n\n.\n")})
+	r, err := c.Send(t.Context(), client.Message{To: []string{"bob@dst.example", "nobody@dst.example"},
+		Content: strings.NewReader("Subject: x\n\n.\n")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +192,8 @@ func chown(t *testing.T, root string, uid, gid int) {
 func TestSwaksSpeaksLMTP(t *testing.T) {
 	Need(t, "swaks")
 	s := startSink(t)
-	out, err := Swaks(t, "--protocol", "LMTP", "--socket", s.socket, "--from", "a@src.example", "--to", "bob@dst.example", "--body", "hello")
+	out, err := Swaks(t, "--protocol", "LMTP", "--socket", s.socket, "--from", "a@src.example", "--to", "bob@dst.example",
+		"--body", "hello")
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -197,7 +204,8 @@ func TestSwaksSpeaksLMTP(t *testing.T) {
 	if len(contents) != 1 || !strings.Contains(contents[0], "\r\n\r\nhello\r\n") {
 		t.Errorf("contents %q", contents)
 	}
-	if out, err := Swaks(t, "--protocol", "LMTP", "--socket", s.socket, "--from", "a@src.example", "--to", "nobody@dst.example"); err == nil {
+	if out, err := Swaks(t, "--protocol", "LMTP", "--socket", s.socket, "--from", "a@src.example", "--to",
+		"nobody@dst.example"); err == nil {
 		t.Errorf("an unknown recipient is no error:\n%s", out)
 	}
 }

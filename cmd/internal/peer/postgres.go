@@ -18,9 +18,11 @@ func StartPostgres(tb testing.TB, settings ...string) *Database {
 	data := filepath.Join(dir, "data")
 	d.Socket, d.network, d.crash = dir, filepath.Join(dir, ".s.PGSQL."+d.Port), syscall.SIGQUIT
 	initdb, postgres := mustLook(tb, "initdb"), mustLook(tb, "postgres")
-	mustRun(tb, asMailUser(exec.Command(initdb, "-D", data, "-U", DatabaseUser, "--auth-local=trust", "--auth-host=scram-sha-256",
+	mustRun(tb, asMailUser(exec.Command(initdb, "-D", data, "-U", DatabaseUser, "--auth-local=trust",
+		"--auth-host=scram-sha-256",
 		"--pwfile="+d.PasswordFile, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"), dir))
-	args := []string{"-D", data, "-c", "listen_addresses=127.0.0.1", "-c", "port=" + d.Port, "-c", "unix_socket_directories=" + dir, "-c", "fsync=off"}
+	args := []string{"-D", data, "-c", "listen_addresses=127.0.0.1", "-c", "port=" + d.Port, "-c",
+		"unix_socket_directories=" + dir, "-c", "fsync=off"}
 	for _, s := range settings {
 		args = append(args, "-c", s)
 	}
@@ -29,7 +31,8 @@ func StartPostgres(tb testing.TB, settings ...string) *Database {
 		if name == "" {
 			name = "postgres"
 		}
-		return sql.Open("pgx", "host="+dir+" port="+d.Port+" user="+DatabaseUser+" dbname="+name+" default_query_exec_mode=simple_protocol")
+		return sql.Open("pgx", "host="+dir+" port="+d.Port+" user="+DatabaseUser+" dbname="+name+" "+
+			"default_query_exec_mode=simple_protocol")
 	}
 	d.Start()
 	return d

@@ -54,7 +54,8 @@ func StartSendmail(tb testing.TB, c SendmailConfig) *Sendmail {
 	}
 	script += "mount --bind dev /dev; mount --bind hosts /etc/hosts; echo mx.example >/proc/sys/kernel/hostname\n"
 	// -bD: a daemon in the foreground. -q1s: look after the queue every second.
-	cmd := exec.Command("/bin/sh", "-c", script+"exec "+s.program("sendmail")+" -C "+s.path("mail/sendmail.cf")+" -bD -q1s")
+	cmd := exec.Command("/bin/sh", "-c",
+		script+"exec "+s.program("sendmail")+" -C "+s.path("mail/sendmail.cf")+" -bD -q1s")
 	cmd.Env = s.environment()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS}
 	s.Process = Start(tb, cmd)
@@ -101,7 +102,8 @@ func (s *Sendmail) configure(port string, c SendmailConfig) {
 	}
 	cf := s.run("", m4, "-D_CF_DIR_="+s.program("../../share/sendmail/cf")+"/", s.path("mail/sendmail.mc"))
 	write(s.tb, s.path("mail/sendmail.cf"), cf)
-	s.run(tables["mailertable"], s.program("makemap"), "-C", s.path("mail/sendmail.cf"), "hash", s.path("mail/mailertable"))
+	s.run(tables["mailertable"], s.program("makemap"), "-C", s.path("mail/sendmail.cf"), "hash",
+		s.path("mail/mailertable"))
 }
 
 // mc is the beginning of sendmail.mc: Debian's, with the directories of the instance and without

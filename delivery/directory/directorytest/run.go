@@ -94,9 +94,12 @@ func (s Suite) accounts(t *testing.T, d directory.Directory) {
 // file or a terminal.
 var hostile = []string{
 	"nobody", "ali", "alice2", "alice ", " alice", "ALICE", // a key is compared as it is
-	"%", "a%", "_lice", "*", "a*", "?lice", "[a]lice", "alice\\", `\`, `"`, "'", "''", "' or '1'='1", "alice'--", "alice;", "alice/*", "`id`", "$(id)",
-	"*)(mail=*", ")(uid=*))(|(uid=*", `\2a`, "\x00", "alice\x00", "alice\x00x", "alice\n", "alice:", ":", "#alice", "../alice", "/", ".", "..",
-	"alice@dst.example", "\xff", "al\xc3", "\u202ealice", "a\u0301", strings.Repeat("a", 64), strings.Repeat("'", 64), strings.Repeat("%", 64),
+	"%", "a%", "_lice", "*", "a*", "?lice", "[a]lice", "alice\\", `\`, `"`, "'", "''", "' or '1'='1", "alice'--", "alice;",
+	"alice/*", "`id`", "$(id)",
+	"*)(mail=*", ")(uid=*))(|(uid=*", `\2a`, "\x00", "alice\x00", "alice\x00x", "alice\n", "alice:", ":", "#alice",
+	"../alice", "/", ".", "..",
+	"alice@dst.example", "\xff", "al\xc3", "\u202ealice", "a\u0301", strings.Repeat("a", 64), strings.Repeat("'", 64),
+	strings.Repeat("%", 64),
 	"root", "-", "--help", "{domain}", "%u", "%d", "$1", ":name",
 }
 
@@ -104,11 +107,13 @@ var hostile = []string{
 // account would be somebody else's.
 func (s Suite) unknown(t *testing.T, d directory.Directory) {
 	for _, local := range hostile {
-		if entry, err := ask(t, d, directory.Key{Local: local, Domain: "dst.example"}); !errors.Is(err, directory.ErrNotFound) {
+		if entry, err := ask(t, d, directory.Key{Local: local, Domain: "dst.example"}); !errors.Is(err,
+			directory.ErrNotFound) {
 			t.Errorf("%q: %+v, %v", local, entry, err)
 		}
 	}
-	for _, domain := range []string{"", "example", "xdst.example", "dst.exampl_", "%", "dst.example'", "dst.example\x00", "[192.0.2.1]", "elsewhere.example"} {
+	for _, domain := range []string{"", "example", "xdst.example", "dst.exampl_", "%", "dst.example'", "dst.example\x00",
+		"[192.0.2.1]", "elsewhere.example"} {
 		if entry, err := ask(t, d, directory.Key{Local: "alice", Domain: domain}); !errors.Is(err, directory.ErrNotFound) {
 			t.Errorf("alice@%q: %+v, %v", domain, entry, err)
 		}
@@ -118,7 +123,8 @@ func (s Suite) unknown(t *testing.T, d directory.Directory) {
 // broken records are an error that says so, and that names the account.
 func broken(t *testing.T, d directory.Directory) {
 	entry, err := lookup(t, d, "broken@dst.example")
-	if !errors.Is(err, directory.ErrBroken) || errors.Is(err, directory.ErrNotFound) || !strings.Contains(err.Error(), "broken@dst.example") {
+	if !errors.Is(err, directory.ErrBroken) || errors.Is(err, directory.ErrNotFound) ||
+		!strings.Contains(err.Error(), "broken@dst.example") {
 		t.Errorf("broken record: %+v, %v", entry, err)
 	}
 }
@@ -142,7 +148,8 @@ func (s Suite) claimedTwice(t *testing.T, d directory.Directory) {
 	chain := &directory.Chain{Backends: backends}
 	for _, address := range both {
 		var overlap *directory.Overlap
-		if entry, err := lookup(t, chain, address); !errors.As(err, &overlap) || !slices.Equal(overlap.Backends, []string{"other", "this"}) {
+		if entry, err := lookup(t, chain, address); !errors.As(err, &overlap) ||
+			!slices.Equal(overlap.Backends, []string{"other", "this"}) {
 			t.Errorf("%s in both: %+v, %v", address, entry, err)
 		}
 	}

@@ -55,7 +55,8 @@ func parseURL(text string) (server, error) {
 	if port == "" {
 		port = ports[u.Scheme]
 	}
-	return server{url: text, network: "tcp", address: net.JoinHostPort(u.Hostname(), port), host: u.Hostname(), tls: u.Scheme == "ldaps"}, nil
+	return server{url: text, network: "tcp", address: net.JoinHostPort(u.Hostname(), port), host: u.Hostname(),
+		tls: u.Scheme == "ldaps"}, nil
 }
 
 // A dialer opens connections and binds them.

@@ -20,8 +20,10 @@ import (
 
 // own is a schema as an administrator would write it for a directory of their own.
 var own = ldap.Schema{
-	UserFilter: "(&(objectClass=mailUser)(!(mail=@*))(mail={local}@{domain}))", AliasFilter: "(&(objectClass=mailAlias)(mail={address}))",
-	Address: "MAIL", Target: "mailForwardingAddress", Home: "homeDirectory", Mailbox: "mailMessageStore", MailboxSuffix: "Maildir", Quota: "mailQuota",
+	UserFilter:  "(&(objectClass=mailUser)(!(mail=@*))(mail={local}@{domain}))",
+	AliasFilter: "(&(objectClass=mailAlias)(mail={address}))",
+	Address:     "MAIL", Target: "mailForwardingAddress", Home: "homeDirectory", Mailbox: "mailMessageStore",
+	MailboxSuffix: "Maildir", Quota: "mailQuota",
 	UID: "ownerUid", GID: "ownerGid", Status: "accountStatus", Active: "active",
 }
 
@@ -79,12 +81,15 @@ func find(t *testing.T, d *ldap.Directory, who string) (directory.Entry, error) 
 func TestEntries(t *testing.T) {
 	user := func(address string, attributes ...string) string {
 		return ldaptest.Entry("mailUser", "mail", address,
-			append([]string{"accountStatus", "active", "enabledService", "mail", "enabledService", "lmtp", "enabledService", "shadowaddress"}, attributes...)...)
+			append([]string{"accountStatus", "active", "enabledService", "mail", "enabledService", "lmtp", "enabledService",
+				"shadowaddress"}, attributes...)...)
 	}
 	s := ldaptest.Start(t, strings.Join([]string{
-		user("good@x.example", "storageBaseDirectory", "/var/vmail", "mailMessageStore", "vmail1/x.example/g/o/o/good-2026", "mailQuota", "1048576"),
+		user("good@x.example", "storageBaseDirectory", "/var/vmail", "mailMessageStore", "vmail1/x.example/g/o/o/good-2026",
+			"mailQuota", "1048576"),
 		user("shadow@x.example", "shadowAddress", "other@x.example", "shadowAddress", "Dot.Less@y.example"),
-		ldaptest.Entry("mailUser", "mail", "unshadowed@x.example", "accountStatus", "active", "enabledService", "mail", "enabledService", "lmtp", "shadowAddress", "hidden@x.example"),
+		ldaptest.Entry("mailUser", "mail", "unshadowed@x.example", "accountStatus", "active", "enabledService", "mail",
+			"enabledService", "lmtp", "shadowAddress", "hidden@x.example"),
 		user("negative@x.example", "mailQuota", "-1"),
 		user("huge@x.example", "mailQuota", "99999999999999999999"),
 		user("words@x.example", "mailQuota", "5GB"),
@@ -97,14 +102,18 @@ func TestEntries(t *testing.T) {
 		ldaptest.Entry("mailUser", "mail", "noservice@x.example", "accountStatus", "active", "enabledService", "mail"),
 		ldaptest.Entry("mailUser", "mail", "nomail@x.example", "accountStatus", "active", "enabledService", "lmtp"),
 		ldaptest.Entry("mailUser", "mail", "nostatus@x.example", "enabledService", "mail", "enabledService", "deliver"),
-		ldaptest.Entry("mailAlias", "mail", "empty@x.example", "accountStatus", "active", "enabledService", "mail", "enabledService", "deliver"),
-		ldaptest.Entry("mailAlias", "mail", "offalias@x.example", "accountStatus", "disabled", "enabledService", "mail", "enabledService", "deliver", "mailForwardingAddress", "good@x.example"),
-		ldaptest.Entry("mailDomain", "domainName", "backup.example", "accountStatus", "active", "enabledService", "mail", "domainBackupMX", "yes"),
+		ldaptest.Entry("mailAlias", "mail", "empty@x.example", "accountStatus", "active", "enabledService", "mail",
+			"enabledService", "deliver"),
+		ldaptest.Entry("mailAlias", "mail", "offalias@x.example", "accountStatus", "disabled", "enabledService", "mail",
+			"enabledService", "deliver", "mailForwardingAddress", "good@x.example"),
+		ldaptest.Entry("mailDomain", "domainName", "backup.example", "accountStatus", "active", "enabledService", "mail",
+			"domainBackupMX", "yes"),
 		ldaptest.Entry("mailDomain", "domainName", "off.example", "accountStatus", "disabled", "enabledService", "mail"),
 	}, ""))
 	d := open(t, options(s, ldap.IRedMail))
 	entry, err := find(t, d, "good@x.example")
-	if err != nil || entry.Account.Mailbox != "/var/vmail/vmail1/x.example/g/o/o/good-2026/Maildir" || entry.Account.Quota.Bytes != 1<<20 {
+	if err != nil || entry.Account.Mailbox != "/var/vmail/vmail1/x.example/g/o/o/good-2026/Maildir" ||
+		entry.Account.Quota.Bytes != 1<<20 {
 		t.Errorf("good: %+v, %v", entry.Account, err)
 	}
 	for _, who := range []string{"other@x.example", "dot.less@Y.example", "SHADOW@x.example"} {
@@ -114,7 +123,8 @@ func TestEntries(t *testing.T) {
 	}
 	for _, who := range []string{"negative", "huge", "words", "relative", "away", "base", "twice", "empty"} {
 		who += "@x.example"
-		if entry, err := find(t, d, who); err == nil || errors.Is(err, directory.ErrNotFound) || !strings.Contains(err.Error(), who) {
+		if entry, err := find(t, d, who); err == nil || errors.Is(err, directory.ErrNotFound) ||
+			!strings.Contains(err.Error(), who) {
 			t.Errorf("%s: %+v, %v", who, entry, err)
 		}
 	}
@@ -159,15 +169,27 @@ func TestConnections(t *testing.T) {
 		"another name": {func(o *ldap.Options) {
 			o.URLs[0], o.StartTLS, o.TLS = strings.Replace(s.URL, "localhost", "127.0.0.1", 1), true, known
 		}, "127.0.0.1"},
-		"wrong password":       {func(o *ldap.Options) { o.Password = func() (string, error) { return "no", nil } }, ldaptest.BindDN},
-		"no password":          {func(o *ldap.Options) { o.Password = func() (string, error) { return "", nil } }, "password is empty"},
-		"unreadable password":  {func(o *ldap.Options) { o.Password = func() (string, error) { return "", os.ErrPermission } }, "permission"},
-		"nobody":               {func(o *ldap.Options) { o.BindDN = "" }, ldaptest.Base}, // who sees nothing, not even that it is there
-		"no such base":         {func(o *ldap.Options) { o.Base = "o=nowhere,dc=mail" }, "o=nowhere"},
-		"TLS to a plain port":  {func(o *ldap.Options) { o.URLs, o.TLS = []string{strings.Replace(s.URL, "ldap:", "ldaps:", 1)}, known }, "ldaps://"},
-		"nobody listens":       {func(o *ldap.Options) { o.URLs = []string{"ldap://127.0.0.1:1"} }, "refused"},
-		"no socket":            {func(o *ldap.Options) { o.URLs = []string{"ldapi:///nowhere"} }, "no such file"},
-		"plain to a TLS port":  {func(o *ldap.Options) { o.URLs = []string{strings.Replace(s.TLSURL, "ldaps:", "ldap:", 1)} }, "ldap://"},
+		"wrong password": {func(o *ldap.Options) { o.Password = func() (string, error) { return "no", nil } },
+			ldaptest.BindDN},
+		"no password": {func(o *ldap.Options) { o.Password = func() (string, error) { return "", nil } },
+			"password is empty"},
+		"unreadable password": {func(o *ldap.Options) {
+			o.Password = func() (string,
+				error) {
+				return "", os.ErrPermission
+			}
+		}, "permission"},
+		// who sees nothing, not even that it is there
+		"nobody":       {func(o *ldap.Options) { o.BindDN = "" }, ldaptest.Base},
+		"no such base": {func(o *ldap.Options) { o.Base = "o=nowhere,dc=mail" }, "o=nowhere"},
+		"TLS to a plain port": {func(o *ldap.Options) {
+			o.URLs, o.TLS = []string{strings.Replace(s.URL, "ldap:", "ldaps:",
+				1)}, known
+		}, "ldaps://"},
+		"nobody listens": {func(o *ldap.Options) { o.URLs = []string{"ldap://127.0.0.1:1"} }, "refused"},
+		"no socket":      {func(o *ldap.Options) { o.URLs = []string{"ldapi:///nowhere"} }, "no such file"},
+		"plain to a TLS port": {func(o *ldap.Options) { o.URLs = []string{strings.Replace(s.TLSURL, "ldaps:", "ldap:", 1)} },
+			"ldap://"},
 		"a base that is none":  {func(o *ldap.Options) { o.Base = "nonsense" }, "nonsense"},
 		"an unknown attribute": {func(o *ldap.Options) { o.Schema = own; o.Schema.UserFilter = "(&(nonsense=x)(mail={address}))" }, "not found"},
 	} {
@@ -182,7 +204,8 @@ func TestConnections(t *testing.T) {
 				if !errors.Is(err, directory.ErrNotFound) {
 					t.Errorf("%+v, %v", entry, err)
 				}
-			case tt.says != "" && (err == nil || errors.Is(err, directory.ErrNotFound) || !strings.Contains(err.Error(), tt.says)):
+			case tt.says != "" && (err == nil || errors.Is(err, directory.ErrNotFound) ||
+				!strings.Contains(err.Error(), tt.says)):
 				t.Errorf("%+v, %v; want an error with %q", entry, err, tt.says)
 			}
 		})
@@ -223,7 +246,8 @@ func TestStartTLSIsNotStripped(t *testing.T) {
 				t.Errorf("%+v, %v", entry, err)
 			}
 			got := string(<-heard)
-			if !strings.Contains(got, "1.3.6.1.4.1.1466.20037") || strings.Contains(got, ldaptest.Password) || strings.Contains(got, ldaptest.BindDN) {
+			if !strings.Contains(got, "1.3.6.1.4.1.1466.20037") || strings.Contains(got, ldaptest.Password) ||
+				strings.Contains(got, ldaptest.BindDN) {
 				t.Errorf("sent %q", got)
 			}
 		})
@@ -278,14 +302,16 @@ func TestServerHangs(t *testing.T) {
 	defer s.Thaw()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := d.Lookup(ctx, directory.Key{Local: "alice", Domain: "dst.example"}); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := d.Lookup(ctx, directory.Key{Local: "alice", Domain: "dst.example"}); !errors.Is(err,
+		context.DeadlineExceeded) {
 		t.Errorf("the caller has no more time: %v", err)
 	}
 }
 
 // TestNonsense: a server that speaks no LDAP is one that is down.
 func TestNonsense(t *testing.T) {
-	for _, says := range []string{"220 mail ESMTP\r\n", "", "\x30\x84\x7f\xff\xff\xff\x02\x01\x01", "\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x00\x04\x00\x04\x00", strings.Repeat("\x30\x80", 1000)} {
+	for _, says := range []string{"220 mail ESMTP\r\n", "", "\x30\x84\x7f\xff\xff\xff\x02\x01\x01",
+		"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x00\x04\x00\x04\x00", strings.Repeat("\x30\x80", 1000)} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
@@ -300,7 +326,8 @@ func TestNonsense(t *testing.T) {
 				_ = conn.Close()
 			}
 		}()
-		d := open(t, ldap.Options{URLs: []string{"ldap://" + l.Addr().String()}, Base: "dc=x", Schema: ldap.IRedMail, Key: directorytest.Key, Timeout: 5 * time.Second})
+		d := open(t, ldap.Options{URLs: []string{"ldap://" + l.Addr().String()}, Base: "dc=x", Schema: ldap.IRedMail,
+			Key: directorytest.Key, Timeout: 5 * time.Second})
 		if entry, err := find(t, d, "alice@dst.example"); err == nil || errors.Is(err, directory.ErrNotFound) {
 			t.Errorf("%q: %+v, %v", says, entry, err)
 		}

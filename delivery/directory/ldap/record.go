@@ -39,7 +39,8 @@ func (d *Directory) record(e *client.Entry, asked directory.Key) (*directory.Acc
 	if a.Mailbox, err = maildir(value(s.MailboxBase), value(s.Mailbox), s.MailboxSuffix); err != nil {
 		return broken(s.Mailbox, err)
 	}
-	if s.Status != "" && !strings.EqualFold(value(s.Status), s.Active) || !hasEach(e.GetEqualFoldAttributeValues(s.Services), s.Needed) {
+	if s.Status != "" && !strings.EqualFold(value(s.Status), s.Active) ||
+		!hasEach(e.GetEqualFoldAttributeValues(s.Services), s.Needed) {
 		a.Disabled = "reject"
 	}
 	if err := a.Check(); err != nil {

@@ -58,7 +58,8 @@ var IRedMail = Schema{
 func (s Schema) filters() map[string]string {
 	filters := map[string]string{}
 	for what, filter := range map[string]string{
-		"user filter": s.UserFilter, "alias filter": s.AliasFilter, "catch-all filter": s.CatchAllFilter, "domain filter": s.DomainFilter,
+		"user filter": s.UserFilter, "alias filter": s.AliasFilter, "catch-all filter": s.CatchAllFilter,
+		"domain filter": s.DomainFilter,
 	} {
 		if filter != "" {
 			filters[what] = filter
@@ -72,6 +73,7 @@ func (s Schema) addresses() []string { return []string{s.Address, s.OtherAddress
 
 // attributes are all that are asked for.
 func (s Schema) attributes() []string {
-	names := []string{s.Address, s.OtherAddresses, s.Target, s.Domain, s.DomainAlias, s.Home, s.Mailbox, s.MailboxBase, s.Quota, s.UID, s.GID, s.Status, s.Services}
+	names := []string{s.Address, s.OtherAddresses, s.Target, s.Domain, s.DomainAlias, s.Home, s.Mailbox, s.MailboxBase,
+		s.Quota, s.UID, s.GID, s.Status, s.Services}
 	return slices.DeleteFunc(names, func(name string) bool { return name == "" })
 }

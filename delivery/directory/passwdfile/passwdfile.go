@@ -113,7 +113,8 @@ func (d *Directory) look() {
 	case err != nil:
 		d.fail(err)
 		return
-	case d.seen != nil && os.SameFile(info, d.seen) && info.Size() == d.seen.Size() && info.ModTime().Equal(d.seen.ModTime()):
+	case d.seen != nil && os.SameFile(info, d.seen) && info.Size() == d.seen.Size() &&
+		info.ModTime().Equal(d.seen.ModTime()):
 		return
 	case d.known != nil && d.looked.Sub(info.ModTime()).Abs() < settling:
 		return // somebody may be writing

@@ -21,7 +21,8 @@ func TestConformance(t *testing.T) {
 		Owners: true, Mailboxes: true,
 		Open: func(t *testing.T, w directorytest.World) directory.Directory {
 			write(t, path, render(w))
-			return passwdfile.Open(passwdfile.Options{Path: path, Key: directorytest.Key, DefaultDomain: "dst.example", Now: clock.now})
+			return passwdfile.Open(passwdfile.Options{Path: path, Key: directorytest.Key, DefaultDomain: "dst.example",
+				Now: clock.now})
 		},
 	}.Run(t)
 }
@@ -42,7 +43,8 @@ func render(w directorytest.World) string {
 			extra += " userdb_mail=maildir:" + a.Mailbox + ":INDEX=MEMORY"
 		}
 		if a.Quota.Bytes > 0 {
-			extra += fmt.Sprintf(" userdb_quota_rule=*:storage=%dM:messages=%d userdb_quota_rule2=Trash:storage=+100M", a.Quota.Bytes>>20, a.Quota.Messages)
+			extra += fmt.Sprintf(" userdb_quota_rule=*:storage=%dM:messages=%d userdb_quota_rule2=Trash:storage=+100M",
+				a.Quota.Bytes>>20, a.Quota.Messages)
 		}
 		if a.Off {
 			extra += " nodelivery"
@@ -137,7 +139,8 @@ func TestBadLines(t *testing.T) {
 		"two @x.example:::::",
 		":::::", "::", "@:::::",
 	}, "\n")+"\n")
-	d := passwdfile.Open(passwdfile.Options{Path: path, Key: directorytest.Key, Complain: func(err error) { complaints = append(complaints, err.Error()) }})
+	d := passwdfile.Open(passwdfile.Options{Path: path, Key: directorytest.Key,
+		Complain: func(err error) { complaints = append(complaints, err.Error()) }})
 	if len(complaints) != 16 {
 		t.Errorf("%d complaints:\n%s", len(complaints), strings.Join(complaints, "\n"))
 	}
@@ -162,7 +165,8 @@ func TestLinesOfOtherPrograms(t *testing.T) {
 		"named@x.example::root:daemon::/home//admin/::userdb_quota_rule=*:storage=0M",
 		"paths@x.example:::::/srv/mail/x.example/paths//::userdb_mail=maildir:/srv//mail/x.example/paths/./Maildir/",
 	}, "\n")+"\n")
-	d := passwdfile.Open(passwdfile.Options{Path: path, Key: directorytest.Key, Complain: func(err error) { complaints = append(complaints, err.Error()) }})
+	d := passwdfile.Open(passwdfile.Options{Path: path, Key: directorytest.Key,
+		Complain: func(err error) { complaints = append(complaints, err.Error()) }})
 	find := func(local string) *directory.Account {
 		t.Helper()
 		e, err := d.Lookup(t.Context(), directory.Key{Local: local, Domain: "x.example"})
@@ -174,13 +178,15 @@ func TestLinesOfOtherPrograms(t *testing.T) {
 	if a := find("twice"); a.Home != "/first" {
 		t.Errorf("of two lines %q counts, want the first", a.Home)
 	}
-	if a := find("named"); a.Owner == nil || *a.Owner != (directory.Owner{UID: 0, GID: 1}) || a.Home != "/home/admin" || a.Quota.Bytes != 0 {
+	if a := find("named"); a.Owner == nil || *a.Owner != (directory.Owner{UID: 0, GID: 1}) || a.Home != "/home/admin" ||
+		a.Quota.Bytes != 0 {
 		t.Errorf("named: %+v, owner %+v", a, a.Owner)
 	}
 	if a := find("paths"); a.Home != "/srv/mail/x.example/paths" || a.Mailbox != "/srv/mail/x.example/paths/Maildir" {
 		t.Errorf("paths: home %q, mailbox %q", a.Home, a.Mailbox)
 	}
-	if len(complaints) != 1 || !strings.Contains(complaints[0], path+":2:") || !strings.Contains(complaints[0], "earlier line") {
+	if len(complaints) != 1 || !strings.Contains(complaints[0], path+":2:") ||
+		!strings.Contains(complaints[0], "earlier line") {
 		t.Errorf("complaints: %q", complaints)
 	}
 }

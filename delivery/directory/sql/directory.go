@@ -98,7 +98,8 @@ func (d *Directory) Lookup(ctx context.Context, key directory.Key) (directory.En
 	return directory.Entry{Account: account}, nil
 }
 
-func (d *Directory) lookupAccount(ctx context.Context, key directory.Key, about parameters) (*directory.Account, error) {
+func (d *Directory) lookupAccount(ctx context.Context, key directory.Key,
+	about parameters) (*directory.Account, error) {
 	rows, err := d.ask(ctx, d.user, about)
 	if err != nil {
 		return nil, fmt.Errorf("ask for the account: %w", err)
@@ -115,7 +116,8 @@ func (d *Directory) lookupAccount(ctx context.Context, key directory.Key, about 
 	return rows[0].account(key)
 }
 
-func (d *Directory) lookupAlias(ctx context.Context, s *statement, key directory.Key, about parameters) (directory.Entry, error) {
+func (d *Directory) lookupAlias(ctx context.Context, s *statement, key directory.Key,
+	about parameters) (directory.Entry, error) {
 	rows, err := d.ask(ctx, s, about)
 	if err != nil {
 		return directory.Entry{}, fmt.Errorf("ask for the alias: %w", err)

@@ -25,7 +25,8 @@ func TestCompile(t *testing.T) {
 		{numbered, `'\' = :local`, `'\' = $1`, []string{"local"}},
 		{backslash, `'\' = :local' = :local`, `'\' = :local' = ?`, []string{"local"}},
 		{backslash, "`:local` = :domain_unicode", "`:local` = ?", []string{"domain_unicode"}},
-		{numbered, "/* :local\n*/ :local -- :domain\n:domain", "/* :local\n*/ $1 -- :domain\n$2", []string{"local", "domain"}},
+		{numbered, "/* :local\n*/ :local -- :domain\n:domain", "/* :local\n*/ $1 -- :domain\n$2",
+			[]string{"local", "domain"}},
 		{numbered, "'not closed :local", "'not closed :local", nil},
 	}
 	for _, tt := range tests {
@@ -72,7 +73,8 @@ func TestBadRows(t *testing.T) {
 	} {
 		r["address"] = "alice@x.example"
 		_, err := r.account(key)
-		if err == nil || errors.Is(err, directory.ErrNotFound) || !strings.Contains(err.Error(), `account "alice@x.example"`) {
+		if err == nil || errors.Is(err, directory.ErrNotFound) ||
+			!strings.Contains(err.Error(), `account "alice@x.example"`) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -81,18 +83,21 @@ func TestBadRows(t *testing.T) {
 // TestRows: yes, numbers and lists are understood as databases have them.
 func TestRows(t *testing.T) {
 	for _, yes := range []any{true, int64(1), int64(2), "1", []byte("t"), "TRUE", "y", nil} {
-		if a, err := (row{"address": "a@x.example", "active": yes, "quota": "12.0"}).account(directory.Key{Local: "a", Domain: "x.example"}); err != nil || a.Disabled != "" || a.Quota.Bytes != 12 {
+		if a, err := (row{"address": "a@x.example", "active": yes, "quota": "12.0"}).account(directory.Key{Local: "a",
+			Domain: "x.example"}); err != nil || a.Disabled != "" || a.Quota.Bytes != 12 {
 			t.Errorf("active %v: %+v, %v", yes, a, err)
 		}
 	}
 	for _, no := range []any{false, int64(0), "0", []byte("f"), "n"} {
-		if a, err := (row{"address": "a@x.example", "active": no}).account(directory.Key{Local: "a", Domain: "x.example"}); err != nil || a.Disabled != "reject" {
+		if a, err := (row{"address": "a@x.example", "active": no}).account(directory.Key{Local: "a",
+			Domain: "x.example"}); err != nil || a.Disabled != "reject" {
 			t.Errorf("active %v: %+v, %v", no, a, err)
 		}
 	}
 	for _, format := range []any{nil, "", " ", "maildir", "Maildir", []byte("maildir:")} {
 		r := row{"address": "a@x.example", "format": format, "prefix": "/srv/disk2/", "disabled": "unknown"}
-		if a, err := r.account(directory.Key{Local: "a", Domain: "x.example"}); err != nil || a.Prefix != "/srv/disk2/" || a.Disabled != "unknown" {
+		if a, err := r.account(directory.Key{Local: "a", Domain: "x.example"}); err != nil || a.Prefix != "/srv/disk2/" ||
+			a.Disabled != "unknown" {
 			t.Errorf("format %q: %+v, %v", format, a, err)
 		}
 	}
@@ -100,7 +105,8 @@ func TestRows(t *testing.T) {
 	if a, err := off.account(directory.Key{Local: "a", Domain: "x.example"}); err != nil || a.Disabled != "reject" {
 		t.Errorf("not active, in another format: %+v, %v", a, err)
 	}
-	paths := row{"address": "a@x.example", "home": "/srv//mail/a/", "mailbox": "x.example//a/", "quota": int64(-1), "messages": "-1"}
+	paths := row{"address": "a@x.example", "home": "/srv//mail/a/", "mailbox": "x.example//a/", "quota": int64(-1),
+		"messages": "-1"}
 	if a, err := paths.account(directory.Key{Local: "a", Domain: "x.example"}); err != nil || a.Home != "/srv/mail/a" ||
 		a.Mailbox != "x.example/a" || a.Quota != (directory.Quota{}) {
 		t.Errorf("paths and quotas as panels write them: %+v, %v", a, err)

@@ -12,7 +12,8 @@ import (
 // accountColumns are those that account understands. What a user_query gives besides is kept in
 // Account.Fields, for those who show it.
 var accountColumns = []string{
-	"address", "home", "mailbox", "prefix", "format", "quota", "messages", "uid", "gid", "active", "disabled", "owner_since", "eai", "local_key", "domain_key",
+	"address", "home", "mailbox", "prefix", "format", "quota", "messages", "uid", "gid", "active", "disabled",
+	"owner_since", "eai", "local_key", "domain_key",
 }
 
 // account understands a row of user_query.

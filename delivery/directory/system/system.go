@@ -119,8 +119,10 @@ func (d *Directory) doubt(ctx context.Context) error {
 // isName reports whether a local part can be the name of an account. What a number, an option or
 // a line of passwd(5) could be taken for is none.
 func isName(s string) bool {
-	return s != "" && len(s) <= 256 && utf8.ValidString(s) && !strings.ContainsAny(s, ":/,") && !strings.ContainsAny(s[:1], "-+ ") &&
-		!strings.ContainsFunc(s, unicode.IsControl) && strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
+	return s != "" && len(s) <= 256 && utf8.ValidString(s) && !strings.ContainsAny(s, ":/,") &&
+		!strings.ContainsAny(s[:1], "-+ ") &&
+		!strings.ContainsFunc(s, unicode.IsControl) &&
+		strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
 }
 
 // record understands a line.

@@ -42,7 +42,8 @@ func render(w directorytest.World) string {
 }
 
 func options() system.Options {
-	return system.Options{Domains: directorytest.Standard.Domains, Key: directorytest.Key, RefusedShells: []string{"/usr/sbin/nologin"}}
+	return system.Options{Domains: directorytest.Standard.Domains, Key: directorytest.Key,
+		RefusedShells: []string{"/usr/sbin/nologin"}}
 }
 
 func open(t *testing.T, o system.Options) *system.Directory {
@@ -162,7 +163,8 @@ func TestBadLines(t *testing.T) {
 	good := "good:x:1000:1000::/home/good:/bin/sh\n"
 	write(t, path, "short:x:1\nuid:x:-1:1::/h:\nmax:x:4294967295:1::/h:\ngid:x:1000::::\nhome:x:1000:1::../h:\nnone:x:1000:1:::\n"+good, 0o600)
 	for _, name := range []string{"short", "uid", "max", "gid", "home"} {
-		if err := find(name); err == nil || errors.Is(err, directory.ErrNotFound) || !strings.Contains(err.Error(), name+"@dst.example") {
+		if err := find(name); err == nil || errors.Is(err, directory.ErrNotFound) ||
+			!strings.Contains(err.Error(), name+"@dst.example") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -171,7 +173,8 @@ func TestBadLines(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for what, text := range map[string]string{"empty": "", "cut off": good + "other:x:1001:10", "a long line": good + strings.Repeat("x", 1<<20) + "\n"} {
+	for what, text := range map[string]string{"empty": "", "cut off": good + "other:x:1001:10",
+		"a long line": good + strings.Repeat("x", 1<<20) + "\n"} {
 		write(t, path, text, 0o600)
 		if err := find("other"); err == nil || errors.Is(err, directory.ErrNotFound) {
 			t.Errorf("%s: %v", what, err)
@@ -216,7 +219,8 @@ func TestBadPrograms(t *testing.T) {
 	o.Getent = filepath.Join(dir, "hangs")
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := open(t, o).Lookup(ctx, directory.Key{Local: "alice", Domain: "dst.example"}); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := open(t, o).Lookup(ctx, directory.Key{Local: "alice", Domain: "dst.example"}); !errors.Is(err,
+		context.DeadlineExceeded) {
 		t.Errorf("the caller has no more time: %v", err)
 	}
 }

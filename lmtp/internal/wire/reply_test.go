@@ -35,11 +35,13 @@ func TestReplyForm(t *testing.T) {
 		{"one line", reply{Code: 250, Enhanced: "2.0.0", Text: "ok"}, "250 2.0.0 ok\r\n"},
 		{"ESC-02 no enhanced code", reply{Code: 354, Text: "go on"}, "354 go on\r\n"},
 		{"no text", reply{Code: 250, Enhanced: "2.0.0"}, "250 2.0.0 \r\n"},
-		{"ESC-01 on each line", reply{Code: 214, Enhanced: "2.0.0", Text: "a\nb\nc"}, "214-2.0.0 a\r\n214-2.0.0 b\r\n214 2.0.0 c\r\n"},
+		{"ESC-01 on each line", reply{Code: 214, Enhanced: "2.0.0", Text: "a\nb\nc"},
+			"214-2.0.0 a\r\n214-2.0.0 b\r\n214 2.0.0 c\r\n"},
 		{"ESC-01 class of the basic code", reply{Code: 550, Enhanced: "4.2.1", Text: "no"}, "550 5.0.0 no\r\n"},
 		{"ESC-01 no enhanced code at all", reply{Code: 550, Enhanced: "5.x", Text: "no"}, "550 5.0.0 no\r\n"},
 		{"CMD-05 CR", reply{Code: 550, Enhanced: "5.1.1", Text: "a\rb"}, "550 5.1.1 a?b\r\n"},
-		{"CMD-05 CRLF does not begin a reply", reply{Code: 550, Enhanced: "5.1.1", Text: "a\r\n250 2.0.0 b"}, "550-5.1.1 a?\r\n550 5.1.1 250 2.0.0 b\r\n"},
+		{"CMD-05 CRLF does not begin a reply", reply{Code: 550, Enhanced: "5.1.1", Text: "a\r\n250 2.0.0 b"},
+			"550-5.1.1 a?\r\n550 5.1.1 250 2.0.0 b\r\n"},
 		{"CMD-05 escapes and NUL", reply{Code: 550, Enhanced: "5.1.1", Text: "\x1b[31m\x00\x7f"}, "550 5.1.1 ?[31m??\r\n"},
 		{"CMD-05 HT stays", reply{Code: 550, Enhanced: "5.1.1", Text: "a\tb"}, "550 5.1.1 a\tb\r\n"},
 		{"UTF8-06 non-ASCII", reply{Code: 550, Enhanced: "5.1.1", Text: "josé\xff"}, "550 5.1.1 jos??\r\n"},
@@ -87,7 +89,8 @@ func TestWriteErrorStays(t *testing.T) {
 		w.Flush()
 	}
 	if !errors.Is(w.Flush(), broken) || writes != 1 || cap(w.pending) > maxPending {
-		t.Errorf("error %v after %d writes with room for %d octets, want the first error, 1 and little", w.err, writes, cap(w.pending))
+		t.Errorf("error %v after %d writes with room for %d octets, want the first error, 1 and little", w.err, writes,
+			cap(w.pending))
 	}
 }
 

@@ -109,7 +109,8 @@ func TestWhoMayAsk(t *testing.T) {
 		if r.StatusCode != c.want {
 			t.Errorf("%s: %d, want %d", c.name, r.StatusCode, c.want)
 		}
-		if r.Header.Get("X-Content-Type-Options") != "nosniff" || !strings.Contains(r.Header.Get("Content-Security-Policy"), "default-src 'none'") {
+		if r.Header.Get("X-Content-Type-Options") != "nosniff" ||
+			!strings.Contains(r.Header.Get("Content-Security-Policy"), "default-src 'none'") {
 			t.Errorf("%s: header %v", c.name, r.Header)
 		}
 	}
@@ -142,7 +143,8 @@ func TestReady(t *testing.T) {
 func TestPageIsSafe(t *testing.T) {
 	r := get(fake("<b>"), "/", "127.0.0.1")
 	page := body(t, r)
-	for _, bad := range []string{"<script>alert", "<img src=x", "<li><b>", "http://", "https://", " style=", " onclick", "ZgotmplZ"} {
+	for _, bad := range []string{"<script>alert", "<img src=x", "<li><b>", "http://", "https://", " style=", " onclick",
+		"ZgotmplZ"} {
 		if strings.Contains(page, bad) {
 			t.Errorf("the page has %q in it", bad)
 		}
@@ -159,7 +161,8 @@ func TestPageIsSafe(t *testing.T) {
 		t.Error("a nonce was used twice")
 	}
 	part := body(t, get(fake(), "/?part=main", "127.0.0.1"))
-	if !strings.HasPrefix(part, "<main>") || !strings.HasSuffix(part, "</main>") || strings.Contains(part, "nonce") || !strings.Contains(page, "<main>") {
+	if !strings.HasPrefix(part, "<main>") || !strings.HasSuffix(part, "</main>") || strings.Contains(part, "nonce") ||
+		!strings.Contains(page, "<main>") {
 		t.Errorf("the main part alone is %.100s…", part)
 	}
 	if len(page) > 200<<10 {
@@ -181,13 +184,15 @@ func TestChartsAreDrawn(t *testing.T) {
 	}
 	// The last point of 359: 1 in 10 seconds of .1, 1 s of 1 s, and 1 of 1.
 	for name, want := range map[string]string{
-		"rate delivered": "L720.0 0.0L720.0 120.0", "latency p99": "M720.0 ", "outcomes deferred": "L720.0 0.0L720.0 120.0", "outcomes refused": "L720.0 120.0",
+		"rate delivered": "L720.0 0.0L720.0 120.0", "latency p99": "M720.0 ", "outcomes deferred": "L720.0 0.0L720.0 120.0",
+		"outcomes refused": "L720.0 120.0",
 	} {
 		if !strings.Contains(drawn[name], want) {
 			t.Errorf("%s is drawn as …%s, want %s", name, drawn[name][max(0, len(drawn[name])-60):], want)
 		}
 	}
-	if niceTop([]float64{0, .3}) != .5 || niceTop([]float64{70}) != 100 || niceTop(nil) != 1 || niceTop([]float64{2}) != 2 {
+	if niceTop([]float64{0, .3}) != .5 || niceTop([]float64{70}) != 100 || niceTop(nil) != 1 ||
+		niceTop([]float64{2}) != 2 {
 		t.Error("scales are not round")
 	}
 }
@@ -223,7 +228,8 @@ func TestTrace(t *testing.T) {
 	}
 	s.Trace.Command(mta, "MAIL", "FROM:<\x1b@b>")
 	var got trace.Line
-	if !lines.Scan() || json.Unmarshal(lines.Bytes(), &got) != nil || got.From != "C" || got.Text != `MAIL FROM:<\x{1b}@b>` {
+	if !lines.Scan() || json.Unmarshal(lines.Bytes(), &got) != nil || got.From != "C" ||
+		got.Text != `MAIL FROM:<\x{1b}@b>` {
 		t.Errorf("then came %q", lines.Text())
 	}
 	if err := s.Close(); err != nil {
@@ -250,7 +256,8 @@ func TestHeaderIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: localhost\r\nX: "+strings.Repeat("x", 64<<10)+"\r\n\r\n") // may be cut off meanwhile
+	// may be cut off meanwhile
+	_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: localhost\r\nX: "+strings.Repeat("x", 64<<10)+"\r\n\r\n")
 	answer, err := bufio.NewReader(c).ReadString('\n')
 	if err != nil || !strings.Contains(answer, "431") {
 		t.Errorf("%q, %v", answer, err)

@@ -45,7 +45,8 @@ func TestPageInBrowser(t *testing.T) {
 	b := peer.StartBrowser(t)
 	for _, look := range looks {
 		b.Open(web.URL, look.scheme, look.width, look.height)
-		for _, path := range []string{"path.area.delivered", "path.line.p50", "path.line.p99", "path.area.deferred", "path.area.refused"} {
+		for _, path := range []string{"path.area.delivered", "path.line.p50", "path.line.p99", "path.area.deferred",
+			"path.area.refused"} {
 			box := peer.Value[[]float64](b, `(r => [r.width, r.height])(document.querySelector("`+path+`").getBoundingClientRect())`)
 			if box[0] < 200 || box[1] < 10 {
 				t.Errorf("%s: %s is drawn as %v pixels", look.name, path, box)
@@ -54,7 +55,8 @@ func TestPageInBrowser(t *testing.T) {
 		if over := peer.Value[int](b, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
 			t.Errorf("%s: the page is %d pixels wider than the window", look.name, over)
 		}
-		for _, words := range []string{"main", ".figures span", "figcaption span", "th", "td", ".default td", ".good", ".bad", ".scale li", "footer p"} {
+		for _, words := range []string{"main", ".figures span", "figcaption span", "th", "td", ".default td", ".good", ".bad",
+			".scale li", "footer p"} {
 			ratio := contrast(
 				peer.Value[[]float64](b, color(words, "color")), peer.Value[[]float64](b, ground(words)))
 			if ratio < 4.5 { // WCAG 2.2 §1.4.3
@@ -84,7 +86,8 @@ func TestPageInBrowser(t *testing.T) {
 
 // color gives a color of an element as numbers.
 func color(selector, property string) string {
-	return `getComputedStyle(document.querySelector("` + selector + `")).` + property + `.match(/[\d.]+/g).slice(0, 3).map(Number)`
+	return `getComputedStyle(document.querySelector("` + selector + `")).` + property +
+		`.match(/[\d.]+/g).slice(0, 3).map(Number)`
 }
 
 // ground gives the color behind an element: the first that is not transparent, going outwards.
@@ -115,12 +118,15 @@ func busy() *Server {
 	board := status.New(func() time.Time { return now })
 	board.Serve([]string{"users", "accounts"})
 	dice := rand.New(rand.NewPCG(1, 2))
-	people := []string{"alice", "bob", "carol", "łukasz", "josé", "postmaster", "sales", "dave", "erin", "frank", "grace", "heidi"}
+	people := []string{"alice", "bob", "carol", "łukasz", "josé", "postmaster", "sales", "dave", "erin", "frank", "grace",
+		"heidi"}
 	full := &lmtp.Error{Code: 452, Enhanced: "4.2.2", Text: "mailbox is full", Rule: "quota"}
 	nobody := &lmtp.Error{Code: 550, Enhanced: "5.1.1", Text: "no such mailbox here", Rule: "account"}
-	slow := &lmtp.Error{Code: 451, Enhanced: "4.3.0", Text: "delivery takes too long, try again later", Rule: "timeout", Cause: errors.New("sync /srv/mail/example.org/bob/Maildir/new: context deadline exceeded")}
+	slow := &lmtp.Error{Code: 451, Enhanced: "4.3.0", Text: "delivery takes too long, try again later", Rule: "timeout",
+		Cause: errors.New("sync /srv/mail/example.org/bob/Maildir/new: context deadline exceeded")}
 	deliver := func(local string, took time.Duration, err error) {
-		o := delivery.Outcome{Session: mta, Transaction: fmt.Sprintf("k3n5q%04x.1", dice.IntN(1<<16)), To: address.Address{Local: local, Domain: "example.org"}, Size: 4000 + dice.Int64N(20000), Took: took, Err: err}
+		o := delivery.Outcome{Session: mta, Transaction: fmt.Sprintf("k3n5q%04x.1", dice.IntN(1<<16)),
+			To: address.Address{Local: local, Domain: "example.org"}, Size: 4000 + dice.Int64N(20000), Took: took, Err: err}
 		if err != error(nobody) {
 			o.Mailbox = local + "@example.org"
 		}
@@ -164,9 +170,11 @@ func busy() *Server {
 			s.Version, s.Hostname, s.PID, s.Ready = "0.1.0", "mail.example.org", 812, true
 			s.Problems = nil
 			s.Disk = &status.Disk{Path: "/srv/mail", Free: 410 << 30, Size: 930 << 30}
-			s.Settings = []status.Setting{{Key: "hostname", Value: `"mail.example.org"`}, {Key: "limits.recipients", Value: "1000", Default: true}}
+			s.Settings = []status.Setting{{Key: "hostname", Value: `"mail.example.org"`},
+				{Key: "limits.recipients", Value: "1000", Default: true}}
 			// One that fails now, to be seen.
-			s.Directories = append(s.Directories, status.Directory{Backend: "ldap", Lookups: 12, Errors: 12, LastError: "no route to host", ErrorAt: s.Now})
+			s.Directories = append(s.Directories,
+				status.Directory{Backend: "ldap", Lookups: 12, Errors: 12, LastError: "no route to host", ErrorAt: s.Now})
 			return s
 		},
 		Ready: func(context.Context) []string { return nil },

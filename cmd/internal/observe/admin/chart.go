@@ -66,8 +66,9 @@ func latencyChart(s *status.Snapshot) chart {
 	show := func(seconds float64) string { return status.Took(time.Duration(seconds * float64(time.Second))) }
 	return chart{
 		Name: "latency", Title: "Latency", Unit: "from content to outcome", Max: show(top), Middle: show(top / 2),
-		Series: []series{{Name: "p99", Label: "99 %", Path: line(p99, top)}, {Name: "p50", Label: "median", Path: line(p50, top)}},
-		Hints:  hints(s, func(c minute) string { return "99 % within " + status.Took(c.worst) }),
+		Series: []series{{Name: "p99", Label: "99 %", Path: line(p99, top)},
+			{Name: "p50", Label: "median", Path: line(p50, top)}},
+		Hints: hints(s, func(c minute) string { return "99 % within " + status.Took(c.worst) }),
 	}
 }
 

@@ -37,7 +37,8 @@ func ClientOf(file string, stderr io.Writer) (*Client, error) {
 func NewClient(c *config.Config) (*Client, error) {
 	l := c.Admin.Socket
 	if l.Network == "" {
-		return nil, cli.Usage(errors.New("the configuration has no admin listener"), `write [admin] and address = "unix:/run/doorstep/admin.sock", and start the server again`)
+		return nil, cli.Usage(errors.New("the configuration has no admin listener"),
+			`write [admin] and address = "unix:/run/doorstep/admin.sock", and start the server again`)
 	}
 	a := &Client{base: "http://" + l.Address}
 	if c.Admin.TokenFile != "" {
@@ -81,7 +82,8 @@ func (a *Client) Get(ctx context.Context, path string, query url.Values) (io.Rea
 		if errors.As(err, &cause) {
 			err = cause.Err // without the URL, which is made up
 		}
-		return nil, cli.Failed(fmt.Errorf("ask the server: %w", err), "is doorstep serve running with this configuration, and may you use its admin listener?")
+		return nil, cli.Failed(fmt.Errorf("ask the server: %w", err),
+			"is doorstep serve running with this configuration, and may you use its admin listener?")
 	}
 	if answer.StatusCode == http.StatusOK {
 		return answer.Body, nil
@@ -91,7 +93,8 @@ func (a *Client) Get(ctx context.Context, path string, query url.Values) (io.Rea
 	if err != nil {
 		said = []byte(err.Error())
 	}
-	return nil, cli.Failed(fmt.Errorf("the server says: %s", strings.TrimSpace(string(said))), refusalHints[answer.StatusCode])
+	return nil, cli.Failed(fmt.Errorf("the server says: %s", strings.TrimSpace(string(said))),
+		refusalHints[answer.StatusCode])
 }
 
 // Status asks for a snapshot.
@@ -103,7 +106,8 @@ func (a *Client) Status(ctx context.Context) (*status.Snapshot, error) {
 	defer body.Close()
 	s := &status.Snapshot{}
 	if err := json.NewDecoder(body).Decode(s); err != nil {
-		return nil, cli.Failed(errors.Join(errors.New("the server's answer is not understood"), err), "is it another version?")
+		return nil, cli.Failed(errors.Join(errors.New("the server's answer is not understood"), err),
+			"is it another version?")
 	}
 	return s, nil
 }

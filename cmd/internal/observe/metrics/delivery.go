@@ -19,10 +19,13 @@ const (
 )
 
 func (m *Metrics) makeDeliveries() {
-	recipients := m.counters("recipients_total", "Recipients, by their outcome (delivered, deferred, refused) and the rule that deferred or refused them.", "outcome", "rule")
+	recipients := m.counters("recipients_total",
+		"Recipients, by their outcome (delivered, deferred, refused) and the rule that deferred or refused them.", "outcome",
+		"rule")
 	m.recipients.make = func(k outcomeKey) prometheus.Counter { return recipients.WithLabelValues(k.outcome, k.rule) }
 	m.delivered = m.counter("delivered_bytes_total", "Octets delivered, as sent, once for each recipient.")
-	m.took = m.histogram("delivery_duration_seconds", "Time from the end of the content to the outcome of a recipient.", latencies)
+	m.took = m.histogram("delivery_duration_seconds", "Time from the end of the content to the outcome of a recipient.",
+		latencies)
 	m.recipients.of(outcomeKey{outcome: Delivered})
 }
 

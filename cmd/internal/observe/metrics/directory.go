@@ -18,14 +18,17 @@ type backend struct {
 }
 
 func (m *Metrics) makeDirectories() {
-	lookups := m.counters("directory_lookups_total", "Lookups of accounts, by backend and result: found, missing, error.", "backend", "result")
+	lookups := m.counters("directory_lookups_total", "Lookups of accounts, by backend and result: found, missing, error.",
+		"backend", "result")
 	took := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Namespace: namespace, Name: "directory_lookup_duration_seconds", Help: "Time of a lookup of an account, by backend.", Buckets: latencies,
+		Namespace: namespace, Name: "directory_lookup_duration_seconds", Help: "Time of a lookup of an account, by backend.",
+		Buckets: latencies,
 	}, []string{"backend"})
 	m.registry.MustRegister(took)
 	m.backends.make = func(name string) *backend {
 		return &backend{
-			lookups.WithLabelValues(name, "found"), lookups.WithLabelValues(name, "missing"), lookups.WithLabelValues(name, "error"),
+			lookups.WithLabelValues(name, "found"), lookups.WithLabelValues(name, "missing"),
+			lookups.WithLabelValues(name, "error"),
 			took.WithLabelValues(name),
 		}
 	}

@@ -41,7 +41,8 @@ type Metrics struct {
 
 // latencies are the bounds of histograms of time, in seconds: from a sync of a fast disk to the
 // longest that a client waits.
-var latencies = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300}
+var latencies = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60,
+	300}
 
 // New gives metrics of a program of this version.
 func New(version string) *Metrics {
@@ -52,7 +53,8 @@ func New(version string) *Metrics {
 	m.makeDirectories()
 	m.makeProgram()
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	m.gauge("build_info", "1; the version of Doorstep and of Go that built it.", prometheus.Labels{"version": version, "goversion": runtime.Version()}).Set(1)
+	m.gauge("build_info", "1; the version of Doorstep and of Go that built it.",
+		prometheus.Labels{"version": version, "goversion": runtime.Version()}).Set(1)
 	return m
 }
 

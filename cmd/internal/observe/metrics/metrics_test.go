@@ -71,7 +71,8 @@ func TestReloads(t *testing.T) {
 			got[f.GetName()] = f.GetMetric()[0].GetGauge().GetValue()
 		}
 	}
-	if got["doorstep_config_last_reload_successful"] != 0 || got["doorstep_config_last_reload_success_timestamp_seconds"] != 1795550000 {
+	if got["doorstep_config_last_reload_successful"] != 0 ||
+		got["doorstep_config_last_reload_success_timestamp_seconds"] != 1795550000 {
 		t.Errorf("%v", got)
 	}
 }

@@ -14,7 +14,9 @@ import (
 func (m *Metrics) makeSessions() {
 	m.sessions = m.counters("sessions_total", "Sessions that began, by protocol.", "protocol")
 	m.open = m.gauges("sessions_open", "Sessions that are open, by protocol.", "protocol")
-	replies := m.counters("replies_total", "Replies, by the verb that they answer and their code. CONNECT stands for the connection itself, UNKNOWN for what is no command; content is answered by DATA or BDAT, over LMTP for each recipient.", "verb", "code")
+	replies := m.counters("replies_total",
+		"Replies, by the verb that they answer and their code. CONNECT stands for the connection itself, UNKNOWN for what "+
+			"is no command; content is answered by DATA or BDAT, over LMTP for each recipient.", "verb", "code")
 	m.replies.make = func(k replyKey) prometheus.Counter { return replies.WithLabelValues(k.verb, strconv.Itoa(k.code)) }
 	m.messages = m.counter("messages_total", "Messages whose content came whole.")
 	m.received = m.counter("received_bytes_total", "Octets of their content, as sent.")

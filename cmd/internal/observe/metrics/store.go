@@ -14,10 +14,13 @@ func (m *Metrics) makeStore() {
 	m.staged = m.histogram("stage_duration_seconds", "Time to write a copy into tmp/, without its sync.", latencies)
 	m.synced = m.histogram("sync_duration_seconds", "Time of a sync of a file.", latencies)
 	m.directory = m.histogram("directory_sync_duration_seconds", "Time of a sync of a directory.", latencies)
-	m.shared = m.histogram("directory_sync_copies", "Copies that shared a sync of a directory.", []float64{1, 2, 4, 8, 16, 32, 64, 128})
+	m.shared = m.histogram("directory_sync_copies", "Copies that shared a sync of a directory.",
+		[]float64{1, 2, 4, 8, 16, 32, 64, 128})
 	m.ended = m.histogram("commit_duration_seconds", "Time of a copy from memory to durable, waiting included.", latencies)
 	m.inFlight = m.gauge("copies_in_flight", "Copies on their way from memory to durable.", nil)
-	m.failures = m.counters("store_errors_total", "Errors of the store, by the step that failed: stage, sync, directory_sync, commit. A copy that fails counts under commit, and under the step that was to blame if it is one of the others.", "step")
+	m.failures = m.counters("store_errors_total",
+		"Errors of the store, by the step that failed: stage, sync, directory_sync, commit. A copy that fails counts under "+
+			"commit, and under the step that was to blame if it is one of the others.", "step")
 	for _, step := range []string{"stage", "sync", "directory_sync", "commit"} {
 		m.failures.WithLabelValues(step)
 	}

@@ -25,11 +25,13 @@ func newClock() *clock { return &clock{time.Date(2026, 11, 24, 12, 0, 0, 0, time
 var session = &lmtp.Session{ID: "s", Remote: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 25}}
 
 func outcome(mailbox string, took time.Duration, err error) delivery.Outcome {
-	return delivery.Outcome{Session: session, Transaction: "s.1", To: address.Address{Local: mailbox, Domain: "example.org"}, Mailbox: mailbox, Size: 100, Err: err, Took: took}
+	return delivery.Outcome{Session: session, Transaction: "s.1",
+		To: address.Address{Local: mailbox, Domain: "example.org"}, Mailbox: mailbox, Size: 100, Err: err, Took: took}
 }
 
 var (
-	full  = &lmtp.Error{Code: 452, Enhanced: "4.3.1", Text: "mail system is full", Rule: "disk", Cause: errors.New("ENOSPC")}
+	full = &lmtp.Error{Code: 452, Enhanced: "4.3.1", Text: "mail system is full", Rule: "disk",
+		Cause: errors.New("ENOSPC")}
 	nobod = &lmtp.Error{Code: 550, Enhanced: "5.1.1", Text: "no such mailbox here", Rule: "account"}
 )
 
@@ -84,7 +86,8 @@ func TestSlowest(t *testing.T) {
 	if len(s.Slowest) != slowShown || len(b.slow.kept) > slowKept {
 		t.Fatalf("%d shown, %d kept", len(s.Slowest), len(b.slow.kept))
 	}
-	if m := s.Slowest[0]; m.Mailbox != "slow" || m.Worst != time.Minute || m.Deliveries != 2 || m.Mean != 30500*time.Millisecond {
+	if m := s.Slowest[0]; m.Mailbox != "slow" || m.Worst != time.Minute || m.Deliveries != 2 ||
+		m.Mean != 30500*time.Millisecond {
 		t.Errorf("slowest %+v", m)
 	}
 	c.t = c.t.Add(Span + time.Second)
@@ -98,7 +101,9 @@ func TestSlowest(t *testing.T) {
 func TestFailures(t *testing.T) {
 	c := newClock()
 	b := New(c.now)
-	hostile := outcome("alice", time.Second, &lmtp.Error{Code: 451, Enhanced: "4.3.0", Text: "local error", Cause: errors.New("\x1b[2J\xff<script>" + strings.Repeat("x", 1000))})
+	hostile := outcome("alice", time.Second,
+		&lmtp.Error{Code: 451, Enhanced: "4.3.0", Text: "local error",
+			Cause: errors.New("\x1b[2J\xff<script>" + strings.Repeat("x", 1000))})
 	b.Outcome(hostile)
 	for range 1000 {
 		c.t = c.t.Add(time.Millisecond)
@@ -112,7 +117,8 @@ func TestFailures(t *testing.T) {
 	if first.Rule != "account" || first.Reply != "550 5.1.1" || first.Peer != "192.0.2.1" {
 		t.Errorf("latest %+v", first)
 	}
-	if last.Rule != "internal" || strings.IndexByte(last.Reason, '\x1b') >= 0 || strings.IndexByte(last.Reason, 0xff) >= 0 || len(last.Reason) > 2*maxShown {
+	if last.Rule != "internal" || strings.IndexByte(last.Reason, '\x1b') >= 0 ||
+		strings.IndexByte(last.Reason, 0xff) >= 0 || len(last.Reason) > 2*maxShown {
 		t.Errorf("first %+v", last)
 	}
 }
@@ -124,13 +130,15 @@ func TestDirectories(t *testing.T) {
 	b.LookedUp("sql", time.Millisecond, nil)
 	b.LookedUp("sql", time.Millisecond, errors.New("connection refused\n"))
 	s := b.Snapshot()
-	if len(s.Directories) != 2 || !s.Directories[0].OK || s.Directories[1].OK || s.Directories[1].Errors != 1 || strings.Contains(s.Directories[1].LastError, "\n") {
+	if len(s.Directories) != 2 || !s.Directories[0].OK || s.Directories[1].OK || s.Directories[1].Errors != 1 ||
+		strings.Contains(s.Directories[1].LastError, "\n") {
 		t.Errorf("%+v", s.Directories)
 	}
 	b.Serve([]string{"ldap", "users"}) // a reload; a session that began before asks on
 	b.LookedUp("sql", time.Millisecond, errors.New("sql: database is closed"))
 	s = b.Snapshot()
-	if len(s.Directories) != 2 || s.Directories[0].Backend != "ldap" || s.Directories[1].Backend != "users" || s.Directories[1].Lookups != 1 {
+	if len(s.Directories) != 2 || s.Directories[0].Backend != "ldap" || s.Directories[1].Backend != "users" ||
+		s.Directories[1].Lookups != 1 {
 		t.Errorf("after a reload: %+v", s.Directories)
 	}
 }
@@ -152,7 +160,8 @@ func TestPrint(t *testing.T) {
 		if err := s.Print(&out, width); err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{"NOT READY", "store is full", "line 3", "1 delivered (100 octets), 1 deferred", "█ 0.1/s", "FAILS: gone", "452 4.3.1", "mail system is full: ENOSPC"} {
+		for _, want := range []string{"NOT READY", "store is full", "line 3", "1 delivered (100 octets), 1 deferred",
+			"█ 0.1/s", "FAILS: gone", "452 4.3.1", "mail system is full: ENOSPC"} {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("%d columns: no %q in\n%s", width, want, &out)
 			}

@@ -33,7 +33,8 @@ type Failure struct {
 
 func failureOf(o delivery.Outcome, now time.Time) Failure {
 	f := Failure{
-		At: now, Transaction: o.Transaction, Peer: o.Session.PeerName(), From: address.Cut(o.From.Log(), maxShown), To: address.Cut(o.To.Log(), maxShown),
+		At: now, Transaction: o.Transaction, Peer: o.Session.PeerName(), From: address.Cut(o.From.Log(), maxShown),
+		To:    address.Cut(o.To.Log(), maxShown),
 		Reply: "451 4.3.0", Rule: lmtp.RuleOf(o.Err), Reason: shown(o.Err.Error()), Took: o.Took,
 	}
 	if e := (*lmtp.Error)(nil); errors.As(o.Err, &e) {

@@ -24,7 +24,8 @@ func (s *Snapshot) printHead(b *strings.Builder) {
 	if !s.Ready {
 		state = "NOT READY"
 	}
-	fmt.Fprintf(b, "doorstep %s on %s: %s, up for %s, process %d\n", s.Version, s.Hostname, state, Long(s.Now.Sub(s.Began)), s.PID)
+	fmt.Fprintf(b, "doorstep %s on %s: %s, up for %s, process %d\n", s.Version, s.Hostname, state,
+		Long(s.Now.Sub(s.Began)), s.PID)
 	for _, p := range s.Problems {
 		fmt.Fprintf(b, "  %s\n", p)
 	}
@@ -37,7 +38,8 @@ func (s *Snapshot) printHead(b *strings.Builder) {
 	if s.Disk != nil {
 		fmt.Fprintf(b, "store      %s free of %s below %s\n", Size(s.Disk.Free), Size(s.Disk.Size), s.Disk.Path)
 	}
-	fmt.Fprintf(b, "now        %d sessions, %d copies on their way, %s delivered a second\n", s.Sessions, s.InFlight, Rate(s))
+	fmt.Fprintf(b, "now        %d sessions, %d copies on their way, %s delivered a second\n", s.Sessions, s.InFlight,
+		Rate(s))
 	fmt.Fprintf(b, "last hour  %s\n", s.Hour)
 	fmt.Fprintf(b, "           median %s, 99 %% within %s\n", Took(s.P50), Took(s.P99))
 	fmt.Fprintf(b, "in all     %s\n", s.Total)
@@ -66,10 +68,14 @@ func (s *Snapshot) printCharts(b *strings.Builder, width int) {
 		value func(Point) float64
 		show  func(float64) string
 	}{
-		{"delivered", func(p Point) float64 { return float64(p.Delivered) / s.Interval.Seconds() }, func(v float64) string { return fmt.Sprintf("%.3g/s", v) }},
-		{"99 %", func(p Point) float64 { return p.P99.Seconds() }, func(v float64) string { return Took(time.Duration(v * float64(time.Second))) }},
-		{"deferred", func(p Point) float64 { return float64(p.Deferred) }, func(v float64) string { return fmt.Sprintf("%.0f", v) }},
-		{"refused", func(p Point) float64 { return float64(p.Refused) }, func(v float64) string { return fmt.Sprintf("%.0f", v) }},
+		{"delivered", func(p Point) float64 { return float64(p.Delivered) / s.Interval.Seconds() },
+			func(v float64) string { return fmt.Sprintf("%.3g/s", v) }},
+		{"99 %", func(p Point) float64 { return p.P99.Seconds() },
+			func(v float64) string { return Took(time.Duration(v * float64(time.Second))) }},
+		{"deferred", func(p Point) float64 { return float64(p.Deferred) },
+			func(v float64) string { return fmt.Sprintf("%.0f", v) }},
+		{"refused", func(p Point) float64 { return float64(p.Refused) },
+			func(v float64) string { return fmt.Sprintf("%.0f", v) }},
 	} {
 		drawn, top := sparkline(s.Points, width, c.value)
 		fmt.Fprintf(b, "%-10s %s %s\n", c.name, drawn, c.show(top))
@@ -110,7 +116,8 @@ func (s *Snapshot) printTables(b *strings.Builder) {
 	if len(s.Slowest) > 0 {
 		table("slowest mailboxes", func(w io.Writer) {
 			for _, m := range s.Slowest {
-				fmt.Fprintf(w, "  %s\t%s\tat %s\tmean %s of %d\n", m.Mailbox, Took(m.Worst), m.At.Format(time.TimeOnly), Took(m.Mean), m.Deliveries)
+				fmt.Fprintf(w, "  %s\t%s\tat %s\tmean %s of %d\n", m.Mailbox, Took(m.Worst), m.At.Format(time.TimeOnly),
+					Took(m.Mean), m.Deliveries)
 			}
 		})
 	}

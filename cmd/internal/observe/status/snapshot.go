@@ -79,8 +79,9 @@ func (b *Board) Snapshot() *Snapshot {
 		Now: now, Began: b.began, Sessions: b.open, InFlight: b.inFlight, Total: b.total.told(), Reload: b.reload,
 		Interval: Interval,
 		// Lists that programs read are empty, never null.
-		Slowest: append([]SlowMailbox{}, b.slow.top(now)...), Failures: append(append([]Failure{}, b.deferred.all()...), b.refused.all()...),
-		Points: []Point{}, Directories: []Directory{}, Settings: []Setting{},
+		Slowest:  append([]SlowMailbox{}, b.slow.top(now)...),
+		Failures: append(append([]Failure{}, b.deferred.all()...), b.refused.all()...),
+		Points:   []Point{}, Directories: []Directory{}, Settings: []Setting{},
 	}
 	slices.SortFunc(s.Failures, func(x, y Failure) int { return y.At.Compare(x.At) })
 	for _, d := range b.directories {

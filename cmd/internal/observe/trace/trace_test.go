@@ -67,7 +67,8 @@ func TestAddress(t *testing.T) {
 		h.SessionEnded(a)
 		h.SessionEnded(b)
 		got := read(w)
-		if len(got) != 6 || got[0] != "a * session begins, LMTP" || got[3] != "a S 250-2.1.5 ok" || got[4] != "a S 250 2.1.5 indeed" || got[5] != "a * session ends" {
+		if len(got) != 6 || got[0] != "a * session begins, LMTP" || got[3] != "a S 250-2.1.5 ok" ||
+			got[4] != "a S 250 2.1.5 indeed" || got[5] != "a * session ends" {
 			t.Errorf("%s: %q", of, got)
 		}
 		if len(w.held)+len(w.followed) != 0 {
@@ -86,7 +87,8 @@ func TestMailbox(t *testing.T) {
 	w := watch(t, h, "alice@example.org")
 	a := session("a", "192.0.2.1")
 	h.Command(a, "RCPT", "TO:<sales@example.org>")
-	h.Outcome(delivery.Outcome{Session: a, To: address.Address{Local: "sales", Domain: "example.org"}, Mailbox: "alice@example.org", Err: errors.New("\x1b[2Jdisk")})
+	h.Outcome(delivery.Outcome{Session: a, To: address.Address{Local: "sales", Domain: "example.org"},
+		Mailbox: "alice@example.org", Err: errors.New("\x1b[2Jdisk")})
 	got := read(w)
 	if len(got) != 2 || !strings.Contains(got[1], "rule internal") || strings.Contains(got[1], "\x1b") {
 		t.Errorf("%q", got)

@@ -25,7 +25,8 @@ type Watcher struct {
 }
 
 func newWatcher(h *Hub, of Filter) *Watcher {
-	return &Watcher{hub: h, of: of, lines: make(chan Line, ahead), followed: make(map[string]struct{}), held: make(map[string][]Line)}
+	return &Watcher{hub: h, of: of, lines: make(chan Line, ahead), followed: make(map[string]struct{}),
+		held: make(map[string][]Line)}
 }
 
 // Lines is where they come. It is closed when the watching ends.

@@ -16,7 +16,8 @@ func shapes() []Message {
 		{"only a field", "X: only a field"},
 		{"no sender nor date", "Subject: no sender nor date\nX-Other: yes\n\nbody\n"},
 		letter("body like a header", "Subject: not this one\nFrom: nobody\n\nbody\n"),
-		letter("mbox separators in the body", "text\n\nFrom sender@src.example Mon Nov  2 09:10:11 2026\nSubject: x\n\n>From quoted\n>>From twice\n"),
+		letter("mbox separators in the body",
+			"text\n\nFrom sender@src.example Mon Nov  2 09:10:11 2026\nSubject: x\n\n>From quoted\n>>From twice\n"),
 		letter("lines of white space", " \n\t\n  text  \n\t \ntrailing \t\n"),
 	}
 }
@@ -30,7 +31,8 @@ func dots() []Message {
 		letter("dots before words", ".a\n..b\n...c\n.\td\n. e\n"),
 		letter("dots behind words", "a.\nb..\n.c.\n"),
 		{"dots in the header", header("dots in the header") + "X-Dots: a\n .\n ..b\n\n.\n"},
-		letter("forged transaction", "text\n.\nMAIL FROM:<evil@src.example>\nRCPT TO:<alice@dst.example>\nDATA\nSubject: forged\n\nforged\n.\nQUIT\n"),
+		letter("forged transaction", "text\n.\nMAIL FROM:<evil@src.example>\nRCPT TO:<alice@dst.example>\nDATA\nSubject: "+
+			"forged\n\nforged\n.\nQUIT\n"),
 		letter("ten thousand dots", strings.Repeat(".\n", 10_000)),
 		letter("dot at every offset", stairs()),
 	}

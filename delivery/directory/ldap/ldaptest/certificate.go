@@ -35,7 +35,8 @@ func writeCertificates(tb testing.TB, dir string) {
 	secret, err := x509.MarshalPKCS8PrivateKey(key)
 	check(err)
 	for name, block := range map[string]pem.Block{
-		"ca.pem": {Type: "CERTIFICATE", Bytes: certificate}, "cert.pem": {Type: "CERTIFICATE", Bytes: certificate}, "key.pem": {Type: "PRIVATE KEY", Bytes: secret},
+		"ca.pem": {Type: "CERTIFICATE", Bytes: certificate}, "cert.pem": {Type: "CERTIFICATE", Bytes: certificate},
+		"key.pem": {Type: "PRIVATE KEY", Bytes: secret},
 	} {
 		check(os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(&block), 0o600))
 	}

@@ -76,7 +76,8 @@ func Start(tb testing.TB, ldif string) *Server {
 	if err := os.Mkdir(filepath.Join(dir, "db"), 0o700); err != nil {
 		tb.Fatal(err)
 	}
-	if out, err := exec.Command(programs["slapadd"], "-q", "-f", s.path("slapd.conf"), "-l", s.path("entries.ldif")).CombinedOutput(); err != nil {
+	if out, err := exec.Command(programs["slapadd"], "-q", "-f", s.path("slapd.conf"), "-l",
+		s.path("entries.ldif")).CombinedOutput(); err != nil {
 		tb.Fatalf("slapadd: %v\n%s", err, out)
 	}
 	s.Resume()

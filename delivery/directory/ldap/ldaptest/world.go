@@ -87,4 +87,5 @@ func IRedMail(w directorytest.World) string {
 }
 
 // enabled are the services of accounts and aliases.
-var enabled = []string{"enabledService", "mail", "enabledService", "deliver", "enabledService", "lmtp", "enabledService", "shadowaddress"}
+var enabled = []string{"enabledService", "mail", "enabledService", "deliver", "enabledService", "lmtp",
+	"enabledService", "shadowaddress"}

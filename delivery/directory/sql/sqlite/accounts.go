@@ -36,7 +36,8 @@ func (s *Store) SetAccount(ctx context.Context, address string, edit func(*direc
 		return err
 	}
 	return s.change(ctx, func(tx *db.Tx) error {
-		a, err := scanAccount(tx.QueryRowContext(ctx, selectAccounts+" WHERE domain_key = ? AND local_key = ?", key.Domain, key.Local))
+		a, err := scanAccount(tx.QueryRowContext(ctx, selectAccounts+" WHERE domain_key = ? AND local_key = ?", key.Domain,
+			key.Local))
 		if errors.Is(err, db.ErrNoRows) {
 			return fmt.Errorf("account %s %w", address, ErrMissing)
 		} else if err != nil {
@@ -130,7 +131,8 @@ func insert(ctx context.Context, tx *db.Tx, a directory.Account) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO account
 		(domain_key, local_key, address, home, mailbox, quota, messages, uid, gid, disabled, owner_since, eai)
 		VALUES (?, ?, ?, nullif(?, ''), nullif(?, ''), nullif(?, 0), nullif(?, 0), ?, ?, nullif(?, ''), nullif(?, ''), ?)`,
-		a.Key.Domain, a.Key.Local, a.Address, a.Home, a.Mailbox, a.Quota.Bytes, a.Quota.Messages, uid, gid, a.Disabled, since, !a.ASCIIOnly)
+		a.Key.Domain, a.Key.Local, a.Address, a.Home, a.Mailbox, a.Quota.Bytes, a.Quota.Messages, uid, gid, a.Disabled, since,
+		!a.ASCIIOnly)
 	return err
 }
 
@@ -157,7 +159,8 @@ func scanAccount(row interface{ Scan(...any) error }) (a directory.Account, err 
 	var uid, gid *uint32
 	var since string
 	var eai bool
-	err = row.Scan(&a.Key.Domain, &a.Key.Local, &a.Address, &a.Home, &a.Mailbox, &a.Quota.Bytes, &a.Quota.Messages, &uid, &gid, &a.Disabled, &since, &eai)
+	err = row.Scan(&a.Key.Domain, &a.Key.Local, &a.Address, &a.Home, &a.Mailbox, &a.Quota.Bytes, &a.Quota.Messages, &uid,
+		&gid, &a.Disabled, &since, &eai)
 	if err != nil {
 		return a, err
 	}

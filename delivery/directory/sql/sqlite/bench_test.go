@@ -36,7 +36,8 @@ func BenchmarkLookup(b *testing.B) {
 			return err
 		}},
 		{"unknown", func(ctx context.Context, i int) error {
-			if _, err := d.Lookup(ctx, directory.Key{Local: fmt.Sprintf("nobody%d", i), Domain: "x.example"}); err != directory.ErrNotFound {
+			if _, err := d.Lookup(ctx, directory.Key{Local: fmt.Sprintf("nobody%d", i),
+				Domain: "x.example"}); err != directory.ErrNotFound {
 				return fmt.Errorf("found: %w", err)
 			}
 			return nil

@@ -83,7 +83,8 @@ func (s *Store) DeleteDomain(ctx context.Context, name string, all bool) error {
 			return err
 		}
 		if accounts+aliases+names > 0 && !all {
-			return fmt.Errorf("domain %s %w: accounts: %d, aliases: %d, other names: %d", name, ErrInUse, accounts, aliases, names)
+			return fmt.Errorf("domain %s %w: accounts: %d, aliases: %d, other names: %d", name, ErrInUse, accounts, aliases,
+				names)
 		}
 		for _, statement := range []string{
 			"DELETE FROM account WHERE domain_key = ?", "DELETE FROM alias WHERE domain_key = ?",

@@ -219,7 +219,8 @@ func TestReplacedCache(t *testing.T) {
 	for _, stale := range []time.Duration{0, time.Hour} {
 		path, backup := database(t, "both", "gone"), database(t, "both", "back")
 		d := open(t, path)
-		cached := directory.NewCache(d, directory.CacheOptions{TTL: time.Hour, NegativeTTL: time.Hour, Stale: stale, Epoch: d.Epoch})
+		cached := directory.NewCache(d, directory.CacheOptions{TTL: time.Hour, NegativeTTL: time.Hour, Stale: stale,
+			Epoch: d.Epoch})
 		want(t, cached, "gone", true)
 		want(t, cached, "back", false)
 		must(t, os.Rename(path, path+".away"))

@@ -122,7 +122,8 @@ func isThere(ctx context.Context, tx *db.Tx, query string, args ...any) (bool, e
 func free(ctx context.Context, tx *db.Tx, address string, key directory.Key) error {
 	for _, table := range []string{"account", "alias"} {
 		var other string
-		err := tx.QueryRowContext(ctx, "SELECT address FROM "+table+" WHERE domain_key = ? AND local_key = ?", key.Domain, key.Local).Scan(&other)
+		err := tx.QueryRowContext(ctx, "SELECT address FROM "+table+" WHERE domain_key = ? AND local_key = ?", key.Domain,
+			key.Local).Scan(&other)
 		switch {
 		case err == nil && other == address:
 			return fmt.Errorf("%s %w, as an %s", address, ErrTaken, table)

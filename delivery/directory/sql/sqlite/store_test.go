@@ -30,23 +30,32 @@ func TestRefusals(t *testing.T) {
 		do   func() error
 		want error // nil for done
 	}{
-		{"an account without its domain", func() error { return s.AddAccount(ctx, account("alice@x.example")) }, sqlite.ErrNoDomain},
+		{"an account without its domain", func() error { return s.AddAccount(ctx, account("alice@x.example")) },
+			sqlite.ErrNoDomain},
 		{"a domain", func() error { return s.AddDomain(ctx, "x.example", "") }, nil},
 		{"the same in other letters", func() error { return s.AddDomain(ctx, "X.Example", "") }, sqlite.ErrTaken},
-		{"another name of one that is not there", func() error { return s.AddDomain(ctx, "y.example", "z.example") }, sqlite.ErrNoDomain},
+		{"another name of one that is not there", func() error { return s.AddDomain(ctx, "y.example", "z.example") },
+			sqlite.ErrNoDomain},
 		{"another name", func() error { return s.AddDomain(ctx, "例え.example", "x.example") }, nil},
 		{"the same in A-labels", func() error { return s.AddDomain(ctx, "xn--r8jz45g.example", "") }, sqlite.ErrTaken},
-		{"another name of another name", func() error { return s.AddDomain(ctx, "y.example", "例え.example") }, sqlite.ErrAlias},
+		{"another name of another name", func() error { return s.AddDomain(ctx, "y.example", "例え.example") },
+			sqlite.ErrAlias},
 		{"an account", func() error { return s.AddAccount(ctx, account("Alice@x.example")) }, nil},
 		{"the same account", func() error { return s.AddAccount(ctx, account("alice@X.example")) }, sqlite.ErrTaken},
 		{"an account in another name", func() error { return s.AddAccount(ctx, account("bob@例え.example")) }, sqlite.ErrAlias},
-		{"an account's address as an alias", func() error { return s.AddAlias(ctx, "ALICE@x.example", "bob@x.example") }, sqlite.ErrTaken},
+		{"an account's address as an alias", func() error { return s.AddAlias(ctx, "ALICE@x.example", "bob@x.example") },
+			sqlite.ErrTaken},
 		{"an alias", func() error { return s.AddAlias(ctx, "sales@x.example", "alice@x.example") }, nil},
 		{"another target", func() error { return s.AddAlias(ctx, "Sales@x.example", "bob@elsewhere.example") }, nil},
-		{"an alias's address as an account", func() error { return s.AddAccount(ctx, account("sales@x.example")) }, sqlite.ErrTaken},
+		{"an alias's address as an account", func() error { return s.AddAccount(ctx, account("sales@x.example")) },
+			sqlite.ErrTaken},
 		{"a catch-all", func() error { return s.AddAlias(ctx, "@x.example", "alice@x.example") }, nil},
-		{"a change of nobody", func() error { return s.SetAccount(ctx, "bob@x.example", func(*directory.Account) error { return nil }) }, sqlite.ErrMissing},
-		{"a target that is not there", func() error { return s.DeleteAlias(ctx, "sales@x.example", "nobody@x.example") }, sqlite.ErrMissing},
+		{"a change of nobody", func() error {
+			return s.SetAccount(ctx, "bob@x.example",
+				func(*directory.Account) error { return nil })
+		}, sqlite.ErrMissing},
+		{"a target that is not there", func() error { return s.DeleteAlias(ctx, "sales@x.example", "nobody@x.example") },
+			sqlite.ErrMissing},
 		{"a domain in use", func() error { return s.DeleteDomain(ctx, "x.example", false) }, sqlite.ErrInUse},
 		{"nobody", func() error { return s.DeleteAccount(ctx, "bob@x.example") }, sqlite.ErrMissing},
 	}
@@ -64,7 +73,8 @@ func TestRefusals(t *testing.T) {
 		"itself":             s.AddAlias(ctx, "self@x.example", "Self@x.example"),
 		"a bad target":       s.AddAlias(ctx, "t@x.example", "nobody"),
 		"a literal":          s.AddDomain(ctx, "[192.0.2.1]", ""),
-		"another's address":  s.SetAccount(ctx, "alice@x.example", func(a *directory.Account) error { a.Address = "bob@x.example"; return nil }),
+		"another's address": s.SetAccount(ctx, "alice@x.example",
+			func(a *directory.Account) error { a.Address = "bob@x.example"; return nil }),
 	} {
 		if err == nil {
 			t.Errorf("%s: taken", name)
@@ -99,7 +109,8 @@ func TestEverythingIsKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := directory.Account{
-		Address: "José@x.example", Key: directory.Key{Local: "josé", Domain: "x.example"}, Home: "/home/j", Disabled: "defer", ASCIIOnly: true,
+		Address: "José@x.example", Key: directory.Key{Local: "josé", Domain: "x.example"}, Home: "/home/j", Disabled: "defer",
+		ASCIIOnly:  true,
 		OwnerSince: time.Date(2014, 4, 3, 23, 1, 0, 0, time.UTC), Quota: directory.Quota{Bytes: 1 << 40, Messages: 7},
 		Owner: &directory.Owner{UID: 4294967294, GID: 0}, Mailbox: "x.example/j",
 	}
@@ -124,7 +135,8 @@ func TestEverythingIsKept(t *testing.T) {
 	}
 	check(want)
 	plain := directory.Account{Address: "josé@x.example", Key: want.Key}
-	if err := s.SetAccount(t.Context(), "JOSÉ@x.example", func(a *directory.Account) error { *a = plain; return nil }); err != nil {
+	if err := s.SetAccount(t.Context(), "JOSÉ@x.example",
+		func(a *directory.Account) error { *a = plain; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	check(plain)
@@ -157,7 +169,8 @@ func TestReadWhileWritten(t *testing.T) {
 		if err := s.AddAccount(t.Context(), directory.Account{Address: address}); err != nil {
 			t.Error(err)
 		}
-		if _, err := d.Lookup(t.Context(), directory.Key{Local: strings.Repeat("x", i+1), Domain: "dst.example"}); err != nil {
+		if _, err := d.Lookup(t.Context(), directory.Key{Local: strings.Repeat("x", i+1),
+			Domain: "dst.example"}); err != nil {
 			t.Errorf("%s is not there at once: %v", address, err)
 		}
 	}
@@ -182,9 +195,11 @@ func TestForeignFiles(t *testing.T) {
 	newer := filepath.Join(dir, "newer")
 	fill(t, newer, directorytest.Standard)
 	execute(t, newer, "PRAGMA user_version = 99")
-	for _, path := range []string{filepath.Join(dir, "missing"), write("text", "alice@x.example\n"), write("empty", ""), other, newer} {
+	for _, path := range []string{filepath.Join(dir, "missing"), write("text", "alice@x.example\n"), write("empty", ""),
+		other, newer} {
 		d := open(t, path)
-		if _, err := d.Lookup(t.Context(), directory.Key{Local: "alice", Domain: "dst.example"}); err == nil || errors.Is(err, directory.ErrNotFound) {
+		if _, err := d.Lookup(t.Context(), directory.Key{Local: "alice", Domain: "dst.example"}); err == nil ||
+			errors.Is(err, directory.ErrNotFound) {
 			t.Errorf("%s: %v", path, err)
 		}
 		if filepath.Base(path) == "empty" {
