@@ -30,7 +30,7 @@ var (
 	replyAuthCancelled = Reply{Code: 501, Enhanced: "5.7.0", Text: "authentication canceled"}
 )
 
-// mechanisms are what is offered now.
+// mechanisms are those that AUTH takes in the session as it is now.
 func (o offer) mechanisms() []string {
 	if o.server.Auth == nil {
 		return nil
@@ -38,11 +38,11 @@ func (o offer) mechanisms() []string {
 	return o.server.Auth.Mechanisms(o.session)
 }
 
-// offersAuth: not before what must come first. Postfix complains of mechanisms offered before
-// STARTTLS if it knows none of them.
+// offersAuth reports whether the hello reply lists AUTH: not while the listener still requires TLS, because Postfix
+// complains of mechanisms offered before STARTTLS if it knows none of them.
 func (o offer) offersAuth() bool { return o.lacks(needAuth).Code == 0 && len(o.mechanisms()) > 0 }
 
-// knowsAuth: what must come first is then the answer.
+// knowsAuth reports whether this listener has AUTH at all; while TLS is still missing, dispatch answers 530, not 502.
 func (o offer) knowsAuth() bool {
 	return o.server.Auth != nil && o.lacks(needAuth).Code != 0 || o.offersAuth()
 }
@@ -74,12 +74,18 @@ func (c *conn) auth(args string) Reply {
 			return replyAuthEncoding
 		}
 	}
-	return c.exchange(name, response)
+	return authentication{c, name}.run(response)
 }
 
-// exchange runs an exchange to its end.
-func (c *conn) exchange(mechanism string, response []byte) Reply {
-	x := c.server.Auth.Begin(c.context(), c.session, mechanism)
+// An authentication is one exchange of a session by an offered mechanism.
+type authentication struct {
+	c         *conn
+	mechanism string
+}
+
+// run leads the exchange to its end.
+func (a authentication) run(response []byte) Reply {
+	x := a.c.server.Auth.Begin(a.c.context(), a.c.session, a.mechanism)
 	for range maxAuthSteps {
 		var challenge []byte
 		var done bool
@@ -89,27 +95,26 @@ func (c *conn) exchange(mechanism string, response []byte) Reply {
 		})
 		switch {
 		case err != nil:
-			return c.refuseAuth(mechanism, err)
+			return a.refuse(err)
 		case done:
-			return c.authenticated(mechanism, x.Identity())
-		case !c.out.WriteChallenge(challenge):
+			return a.succeed(x.Identity())
+		case !a.c.out.WriteChallenge(challenge):
 			return replyAuthLong
 		}
-		c.replies(Reply{Code: 334, Text: "(challenge not shown)"})
+		a.c.replies(Reply{Code: 334, Text: "(challenge not shown)"})
 		var refused Reply
-		if response, refused = c.readResponse(); response == nil {
+		if response, refused = a.readResponse(); response == nil {
 			return refused
 		}
 	}
-	return c.refuseAuth(mechanism, errors.New("exchange does not end"))
+	return a.refuse(errors.New("exchange does not end"))
 }
 
-// readResponse reads the answer to a challenge. Where it gives nil there is no more exchange,
-// but a reply.
-func (c *conn) readResponse() ([]byte, Reply) {
-	line, err := c.await(c.in.ReadAuthLine)
+// readResponse reads the response to a challenge. A nil response ends the exchange with the reply.
+func (a authentication) readResponse() ([]byte, Reply) {
+	line, err := a.c.await(a.c.in.ReadAuthLine)
 	if err == nil {
-		c.responds()
+		a.showResponse()
 	}
 	switch {
 	case errors.Is(err, wire.ErrLineTooLong):
@@ -117,7 +122,7 @@ func (c *conn) readResponse() ([]byte, Reply) {
 	case errors.Is(err, wire.ErrLineEnd):
 		return nil, replyAuthEncoding
 	case err != nil:
-		return nil, c.unreadable(err)
+		return nil, a.c.unreadable(err)
 	case string(line) == "*":
 		return nil, replyAuthCancelled
 	}
@@ -128,9 +133,9 @@ func (c *conn) readResponse() ([]byte, Reply) {
 	return response, Reply{}
 }
 
-// decodeBase64 takes base64 and nothing around it: what two programs decode differently, one of
-// them may have checked (RFC 4648 §3.3, §12). It never gives nil for what is right.
-func decodeBase64(s string) ([]byte, bool) {
+// decodeBase64 decodes base64 with nothing around it: what two programs decode differently, one of
+// them may have checked (RFC 4648 §3.3, §12). The result is never nil if ok.
+func decodeBase64(s string) (decoded []byte, ok bool) {
 	decoded, err := base64.StdEncoding.Strict().DecodeString(s)
 	if err != nil {
 		return nil, false
@@ -138,41 +143,39 @@ func decodeBase64(s string) ([]byte, bool) {
 	return append([]byte{}, decoded...), true
 }
 
-// authenticated begins a session that knows who the client is. It is a new one, as a Session does
-// not change under a Handler that keeps it.
-func (c *conn) authenticated(mechanism, identity string) Reply {
+// succeed begins a session with an identity. It is a new Session: one that a Handler keeps does not change.
+func (a authentication) succeed(identity string) Reply {
 	if identity == "" {
-		return c.refuseAuth(mechanism, errors.New("exchange ended without an identity"))
+		return a.refuse(errors.New("exchange ended without an identity"))
 	}
-	session := *c.session
+	session := *a.c.session
 	session.Identity = identity
-	c.session = &session
-	c.log.Info("authenticated", "mechanism", mechanism, "identity", address.Escape(identity))
+	a.c.session = &session
+	a.c.log.Info("authenticated", "mechanism", a.mechanism, "identity", address.Escape(identity))
 	return replyAuthenticated
 }
 
-// refuseAuth answers a failed exchange. Wrong credentials are counted, and cost the client time:
+// refuse answers a failed exchange. Wrong credentials are counted, and cost the client time:
 // guessing must be slow.
-func (c *conn) refuseAuth(mechanism string, err error) Reply {
+func (a authentication) refuse(err error) Reply {
 	known := knownError(err)
 	if known == nil {
-		c.log.Error("authentication broken", "mechanism", mechanism, "error", err)
+		a.c.log.Error("authentication broken", "mechanism", a.mechanism, "error", err)
 		return replyAuthBroken
 	}
-	c.log.Warn("authentication refused", "mechanism", mechanism, "rule", RuleOf(err), "error", err)
+	a.c.log.Warn("authentication refused", "mechanism", a.mechanism, "rule", RuleOf(err), "error", err)
 	if known.Code == 535 {
-		c.count.authFailures++
+		a.c.count.authFailures++
 		select {
-		case <-time.After(c.server.AuthDelay):
-		case <-c.context().Done():
+		case <-time.After(a.c.server.AuthDelay):
+		case <-a.c.context().Done():
 		}
 	}
 	return refusal(known, "")
 }
 
-// mailAuth takes who submitted the message first, as the client has it (RFC 4954 §5). We trust
-// nobody's word for that, which makes it <>, and hand the message on to nobody who could ask: so
-// it is checked and forgotten.
+// mailAuth takes the identity that submitted the message first, as the client claims (RFC 4954 §5). No client is
+// trusted to claim one, which makes it <>, and no next hop needs it: it is checked and dropped.
 func (o offer) mailAuth(_ *Envelope, p parameter) Reply {
 	mailbox, err := address.DecodeXtext(p.value)
 	if err == nil && p.hasValue && mailbox != "<>" {
@@ -184,7 +187,7 @@ func (o offer) mailAuth(_ *Envelope, p parameter) Reply {
 	return Reply{}
 }
 
-// showAuth leaves nothing of the argument of AUTH but the mechanism, if it is one.
+// showAuth returns the argument of AUTH as hooks may see it: the mechanism, if it is one, without the initial response.
 func (c *conn) showAuth(args string) string {
 	name, _, initial := strings.Cut(args, " ")
 	switch {
@@ -196,9 +199,9 @@ func (c *conn) showAuth(args string) string {
 	return wire.Upper(name)
 }
 
-// responds tells of a line of an authentication, which is never shown.
-func (c *conn) responds() {
-	if hook := c.server.Hooks.Command; hook != nil {
-		hook(c.session, c.verb, "(response not shown)")
+// showResponse calls the hook for a response, without its text.
+func (a authentication) showResponse() {
+	if hook := a.c.server.Hooks.Command; hook != nil {
+		hook(a.c.session, a.c.verb, "(response not shown)")
 	}
 }
