@@ -4,12 +4,11 @@ import (
 	"errors"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/lmtp"
 )
-
-// What becomes of recipients.
 
 // The outcomes of a recipient.
 const (
@@ -18,15 +17,28 @@ const (
 	Refused   = "refused"   // 5xx
 )
 
-func (m *Metrics) makeDeliveries() {
-	recipients := m.counters("recipients_total",
-		"Recipients, by their outcome (delivered, deferred, refused) and the rule that deferred or refused them.", "outcome",
-		"rule")
-	m.recipients.make = func(k outcomeKey) prometheus.Counter { return recipients.WithLabelValues(k.outcome, k.rule) }
-	m.delivered = m.counter("delivered_bytes_total", "Octets delivered, as sent, once for each recipient.")
-	m.took = m.histogram("delivery_duration_seconds", "Time from the end of the content to the outcome of a recipient.",
-		latencies)
-	m.recipients.of(outcomeKey{outcome: Delivered})
+// recipients counts what becomes of recipients.
+type recipients struct {
+	outcomes *memo[outcomeKey, prometheus.Counter]
+	rules    *bounded
+	octets   prometheus.Counter
+	elapsed  prometheus.Histogram
+}
+
+func newRecipients(f promauto.Factory) recipients {
+	total := f.NewCounterVec(prometheus.CounterOpts{Name: "recipients_total",
+		Help: "Recipients, by their outcome (delivered, deferred, refused) and the rule that deferred or refused them.",
+	}, []string{"outcome", "rule"})
+	r := recipients{
+		outcomes: newMemo(func(k outcomeKey) prometheus.Counter { return total.WithLabelValues(k.outcome, k.rule) }),
+		rules:    &bounded{most: 64},
+		octets: f.NewCounter(prometheus.CounterOpts{Name: "delivered_bytes_total",
+			Help: "Octets delivered, as sent, once for each recipient."}),
+		elapsed: f.NewHistogram(prometheus.HistogramOpts{Name: "delivery_duration_seconds", Buckets: latencies,
+			Help: "Time from the end of the content to the outcome of a recipient."}),
+	}
+	r.outcomes.of(outcomeKey{outcome: Delivered}) // shown as 0 from the start
+	return r
 }
 
 // An outcomeKey is an outcome and the rule that led to it, "" for none.
@@ -45,12 +57,12 @@ func OutcomeOf(err error) string {
 }
 
 // Outcome is delivery.Hooks.Outcome.
-func (m *Metrics) Outcome(o delivery.Outcome) {
-	m.recipients.of(outcomeKey{OutcomeOf(o.Err), m.rules.value(lmtp.RuleOf(o.Err))}).Inc()
+func (r *recipients) Outcome(o delivery.Outcome) {
+	r.outcomes.of(outcomeKey{OutcomeOf(o.Err), r.rules.value(lmtp.RuleOf(o.Err))}).Inc()
 	if o.Err == nil {
-		m.delivered.Add(float64(o.Size))
+		r.octets.Add(float64(o.Size))
 	}
 	if o.Took > 0 {
-		m.took.Observe(o.Took.Seconds())
+		r.elapsed.Observe(o.Took.Seconds())
 	}
 }

@@ -11,6 +11,10 @@ type memo[K comparable, V any] struct {
 	made map[K]V
 }
 
+func newMemo[K comparable, V any](make func(K) V) *memo[K, V] {
+	return &memo[K, V]{make: make, made: map[K]V{}}
+}
+
 func (m *memo[K, V]) of(k K) V {
 	m.mu.RLock()
 	v, ok := m.made[k]
@@ -22,9 +26,6 @@ func (m *memo[K, V]) of(k K) V {
 	defer m.mu.Unlock()
 	if v, ok = m.made[k]; ok {
 		return v
-	}
-	if m.made == nil {
-		m.made = make(map[K]V)
 	}
 	v = m.make(k)
 	m.made[k] = v

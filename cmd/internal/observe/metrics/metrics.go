@@ -1,5 +1,4 @@
-// Package metrics counts what Doorstep does, for Prometheus. Nobody's address is a label, and the
-// values of each label are few.
+// Package metrics counts what Doorstep does, for Prometheus. No label is an address, and each label has few values.
 package metrics
 
 import (
@@ -7,36 +6,19 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// Metrics are all that is counted. Its methods are the hooks of the packages that do the work.
+// Metrics is everything that is counted. Its methods are the hooks of the packages that do the work.
 type Metrics struct {
 	registry *prometheus.Registry
+	factory  promauto.Factory // registers under our prefix
 
-	sessions  *prometheus.CounterVec // protocol
-	open      *prometheus.GaugeVec   // protocol
-	replies   memo[replyKey, prometheus.Counter]
-	messages  prometheus.Counter
-	received  prometheus.Counter // octets
-	delivered prometheus.Counter // octets
-
-	recipients memo[outcomeKey, prometheus.Counter]
-	took       prometheus.Histogram
-	rules      bounded
-
-	staged    prometheus.Histogram
-	synced    prometheus.Histogram
-	directory prometheus.Histogram
-	ended     prometheus.Histogram
-	shared    prometheus.Histogram
-	inFlight  prometheus.Gauge
-	failures  *prometheus.CounterVec // step
-
-	backends memo[string, *backend]
-
-	reloads  *prometheus.CounterVec // result
-	reloaded prometheus.Gauge
-	lastGood prometheus.Gauge
+	sessions
+	recipients
+	store
+	directories
+	program
 }
 
 // latencies are the bounds of histograms of time, in seconds: from a sync of a fast disk to the
@@ -44,56 +26,36 @@ type Metrics struct {
 var latencies = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60,
 	300}
 
-// New gives metrics of a program of this version.
+// New returns the metrics of a program of this version, in a registry of their own.
 func New(version string) *Metrics {
-	m := &Metrics{registry: prometheus.NewRegistry(), rules: bounded{most: 64}}
-	m.makeSessions()
-	m.makeDeliveries()
-	m.makeStore()
-	m.makeDirectories()
-	m.makeProgram()
-	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	m.gauge("build_info", "1; the version of Doorstep and of Go that built it.",
-		prometheus.Labels{"version": version, "goversion": runtime.Version()}).Set(1)
-	return m
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	f := promauto.With(prometheus.WrapRegistererWithPrefix("doorstep_", registry))
+	f.NewGauge(prometheus.GaugeOpts{Name: "build_info", Help: "1; the version of Doorstep and of Go that built it.",
+		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()}}).Set(1)
+	return &Metrics{registry, f, newSessions(f), newRecipients(f), newStore(f), newDirectories(f), newProgram(f)}
 }
 
-// Registry is where Prometheus finds them, and where others may add what is asked at each scrape.
+// Registry is where Prometheus finds the metrics.
 func (m *Metrics) Registry() *prometheus.Registry { return m.registry }
 
-const namespace = "doorstep"
-
-func (m *Metrics) counter(name, help string) prometheus.Counter {
-	c := prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help})
-	m.registry.MustRegister(c)
-	return c
+// Func adds a gauge that is asked at each scrape. ask must return at once.
+func (m *Metrics) Func(name, help string, ask func() float64) {
+	m.factory.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, ask)
 }
 
-func (m *Metrics) counters(name, help string, labels ...string) *prometheus.CounterVec {
-	c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
-	m.registry.MustRegister(c)
-	return c
+// Panics counts the panics that were recovered; count is asked at each scrape.
+func (m *Metrics) Panics(count func() int64) {
+	m.count("panics_total",
+		"Bugs that cost a delivery, a session or a job, and not the server: the log has each with its stack.", count)
 }
 
-func (m *Metrics) gauge(name, help string, labels prometheus.Labels) prometheus.Gauge {
-	g := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help, ConstLabels: labels})
-	m.registry.MustRegister(g)
-	return g
+// LinesLost counts the lines of the log that were lost; count is asked at each scrape.
+func (m *Metrics) LinesLost(count func() int64) {
+	m.count("log_lines_lost_total",
+		"Lines of the log that could not be written: the reader has gone, or the disk is full.", count)
 }
 
-func (m *Metrics) gauges(name, help string, labels ...string) *prometheus.GaugeVec {
-	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, labels)
-	m.registry.MustRegister(g)
-	return g
-}
-
-func (m *Metrics) histogram(name, help string, bounds []float64) prometheus.Histogram {
-	h := prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: bounds})
-	m.registry.MustRegister(h)
-	return h
-}
-
-// Func adds a gauge that is asked at each scrape. f must return at once.
-func (m *Metrics) Func(name, help string, f func() float64) {
-	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, f))
+func (m *Metrics) count(name, help string, count func() int64) {
+	m.factory.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(count()) })
 }

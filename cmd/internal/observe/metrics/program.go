@@ -4,47 +4,42 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// What the program itself does.
+// program counts what the program itself does.
+type program struct {
+	reloads  *prometheus.CounterVec // by result
+	reloaded prometheus.Gauge
+	lastGood prometheus.Gauge
+}
 
-func (m *Metrics) makeProgram() {
-	m.reloads = m.counters("config_reloads_total", "Reloads of the configuration, by result: success, failure.", "result")
-	m.reloaded = m.gauge("config_last_reload_successful",
-		"1 where the configuration in force is the one on disk when it was last read, 0 where that had a mistake and the "+
-			"old one stayed.", nil)
-	m.lastGood = m.gauge("config_last_reload_success_timestamp_seconds", "When the configuration in force was read.", nil)
-	for _, result := range []string{"success", "failure"} {
-		m.reloads.WithLabelValues(result)
+func newProgram(f promauto.Factory) program {
+	p := program{
+		reloads: f.NewCounterVec(prometheus.CounterOpts{Name: "config_reloads_total",
+			Help: "Reloads of the configuration, by result: success, failure."}, []string{"result"}),
+		reloaded: f.NewGauge(prometheus.GaugeOpts{Name: "config_last_reload_successful",
+			Help: "1 where the configuration in force is the one on disk when it was last read, 0 where that had a mistake " +
+				"and the old one stayed."}),
+		lastGood: f.NewGauge(prometheus.GaugeOpts{Name: "config_last_reload_success_timestamp_seconds",
+			Help: "When the configuration in force was read."}),
 	}
-	m.reloaded.Set(1)
-	m.lastGood.SetToCurrentTime()
+	for _, result := range []string{"success", "failure"} {
+		p.reloads.WithLabelValues(result) // shown as 0 from the start
+	}
+	p.reloaded.Set(1)
+	p.lastGood.SetToCurrentTime()
+	return p
 }
 
 // Reloaded counts a reload that had this outcome.
-func (m *Metrics) Reloaded(err error, at time.Time) {
+func (p *program) Reloaded(err error, at time.Time) {
 	if err != nil {
-		m.reloads.WithLabelValues("failure").Inc()
-		m.reloaded.Set(0)
+		p.reloads.WithLabelValues("failure").Inc()
+		p.reloaded.Set(0)
 		return
 	}
-	m.reloads.WithLabelValues("success").Inc()
-	m.reloaded.Set(1)
-	m.lastGood.Set(float64(at.UnixMilli()) / 1000)
-}
-
-// Panics counts the panics that were recovered.
-func (m *Metrics) Panics(so func() int64) {
-	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Namespace: namespace, Name: "panics_total",
-		Help: "Bugs that cost a delivery, a session or a job, and not the server: the log has each with its stack.",
-	}, func() float64 { return float64(so()) }))
-}
-
-// LinesLost counts the lines of the log that nobody will read.
-func (m *Metrics) LinesLost(so func() int64) {
-	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Namespace: namespace, Name: "log_lines_lost_total",
-		Help: "Lines of the log that could not be written: the reader has gone, or the disk is full.",
-	}, func() float64 { return float64(so()) }))
+	p.reloads.WithLabelValues("success").Inc()
+	p.reloaded.Set(1)
+	p.lastGood.Set(float64(at.UnixMilli()) / 1000)
 }
