@@ -47,7 +47,8 @@ func TestPageInBrowser(t *testing.T) {
 		b.Open(web.URL, look.scheme, look.width, look.height)
 		for _, path := range []string{"path.area.delivered", "path.line.p50", "path.line.p99", "path.area.deferred",
 			"path.area.refused"} {
-			box := peer.Value[[]float64](b, `(r => [r.width, r.height])(document.querySelector("`+path+`").getBoundingClientRect())`)
+			box := peer.Value[[]float64](b,
+				`(r => [r.width, r.height])(document.querySelector("`+path+`").getBoundingClientRect())`)
 			if box[0] < 200 || box[1] < 10 {
 				t.Errorf("%s: %s is drawn as %v pixels", look.name, path, box)
 			}
@@ -92,7 +93,13 @@ func color(selector, property string) string {
 
 // ground gives the color behind an element: the first that is not transparent, going outwards.
 func ground(selector string) string {
-	return `(e => { for (; e; e = e.parentElement) { const c = getComputedStyle(e).backgroundColor.match(/[\d.]+/g).map(Number); if (c.length == 3 || c[3] == 1) return c.slice(0, 3) } return [255, 255, 255] })(document.querySelector("` + selector + `"))`
+	return `(e => {
+		for (; e; e = e.parentElement) {
+			const c = getComputedStyle(e).backgroundColor.match(/[\d.]+/g).map(Number);
+			if (c.length == 3 || c[3] == 1) return c.slice(0, 3)
+		}
+		return [255, 255, 255]
+	})(document.querySelector("` + selector + `"))`
 }
 
 // luminance and contrast are those of WCAG 2.2.

@@ -17,7 +17,7 @@ import (
 	"github.com/doorstep-mail/doorstep/config"
 )
 
-// An Client asks the running server by its admin listener.
+// A Client asks the running server by its admin listener.
 type Client struct {
 	http  http.Client
 	base  string
@@ -62,8 +62,9 @@ func NewClient(c *config.Config) (*Client, error) {
 
 // refusalHints are what can be done about a refusal, by its status.
 var refusalHints = map[int]string{
-	http.StatusUnauthorized:    "admin.token_file must name the token that the server has read at its start",
-	http.StatusForbidden:       `write address = "unix:/run/doorstep/admin.sock" in [admin], or set admin.token_file, and restart`,
+	http.StatusUnauthorized: "admin.token_file must name the token that the server has read at its start",
+	http.StatusForbidden: `write address = "unix:/run/doorstep/admin.sock" in [admin], or set admin.token_file, ` +
+		"and restart",
 	http.StatusTooManyRequests: "end one of the others",
 }
 

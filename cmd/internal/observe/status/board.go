@@ -29,7 +29,7 @@ type Board struct {
 	points      [Points]point
 	open        int // sessions
 	inFlight    int // copies
-	total       counts
+	total       Counts
 	slow        slowest
 	deferred    failures
 	refused     failures
@@ -45,16 +45,10 @@ func New(now func() time.Time) *Board {
 	return &Board{now: now, began: now(), reload: Reload{At: now()}}
 }
 
-// counts are outcomes of recipients.
-type counts struct {
-	delivered, deferred, refused int64
-	octets                       int64
-}
-
 // A point is one interval.
 type point struct {
 	number int64 // of the interval since the epoch; a point of another hour is empty
-	counts
+	Counts
 	sessions int64
 	latency  histogram
 }
@@ -100,9 +94,8 @@ func (b *Board) Outcome(o delivery.Outcome) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	p := b.at(now)
-	for _, c := range []*counts{&p.counts, &b.total} {
-		c.add(o)
-	}
+	p.add(o)
+	b.total.add(o)
 	if o.Took > 0 {
 		p.latency.add(o.Took)
 		b.slow.note(o.Mailbox, o.Took, now)
@@ -113,18 +106,6 @@ func (b *Board) Outcome(o delivery.Outcome) {
 		b.deferred.add(failureOf(o, now))
 	default:
 		b.refused.add(failureOf(o, now))
-	}
-}
-
-func (c *counts) add(o delivery.Outcome) {
-	switch {
-	case o.Err == nil:
-		c.delivered++
-		c.octets += o.Size
-	case isTemporary(o.Err):
-		c.deferred++
-	default:
-		c.refused++
 	}
 }
 

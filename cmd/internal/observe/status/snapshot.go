@@ -3,20 +3,41 @@ package status
 import (
 	"slices"
 	"time"
+
+	"github.com/doorstep-mail/doorstep/delivery"
 )
 
 // A Snapshot is how the server is: what the page shows, and doorstep status --json prints.
 type Snapshot struct {
+	Program
+	Health
+	Traffic
+	Slowest     []SlowMailbox `json:"slowest"`
+	Directories []Directory   `json:"directories"`
+	Failures    []Failure     `json:"failures"` // the latest first
+	Reload      Reload        `json:"reload"`
+	Disk        *Disk         `json:"disk,omitempty"`
+	Settings    []Setting     `json:"settings"`
+}
+
+// Program says which server it is.
+type Program struct {
 	Version  string    `json:"version"`
 	Hostname string    `json:"hostname"`
 	PID      int       `json:"pid"`
 	Now      time.Time `json:"now"`
 	Began    time.Time `json:"began"`
+}
 
+// Health says whether mail is taken.
+type Health struct {
 	Ready    bool     `json:"ready"`
 	Problems []string `json:"problems,omitempty"` // why not
 	Panics   int64    `json:"panics"`             // bugs since the server began that cost a delivery, a session or a job
+}
 
+// Traffic is what the server did: since it began, and in the last hour.
+type Traffic struct {
 	Sessions int    `json:"sessions"`  // open
 	InFlight int    `json:"in_flight"` // copies on their way to the disk
 	Total    Counts `json:"total"`     // since the server began
@@ -28,13 +49,6 @@ type Snapshot struct {
 
 	Interval time.Duration `json:"interval_ns"`
 	Points   []Point       `json:"points"` // of the last hour, the oldest first
-
-	Slowest     []SlowMailbox `json:"slowest"`
-	Directories []Directory   `json:"directories"`
-	Failures    []Failure     `json:"failures"` // the latest first
-	Reload      Reload        `json:"reload"`
-	Disk        *Disk         `json:"disk,omitempty"`
-	Settings    []Setting     `json:"settings"`
 }
 
 // Counts are outcomes of recipients.
@@ -43,6 +57,25 @@ type Counts struct {
 	Deferred  int64 `json:"deferred"`
 	Refused   int64 `json:"refused"`
 	Octets    int64 `json:"octets"` // delivered
+}
+
+func (c *Counts) add(o delivery.Outcome) {
+	switch {
+	case o.Err == nil:
+		c.Delivered++
+		c.Octets += o.Size
+	case isTemporary(o.Err):
+		c.Deferred++
+	default:
+		c.Refused++
+	}
+}
+
+func (c *Counts) merge(other Counts) {
+	c.Delivered += other.Delivered
+	c.Deferred += other.Deferred
+	c.Refused += other.Refused
+	c.Octets += other.Octets
 }
 
 // A Point is one interval of the charts.
@@ -70,31 +103,31 @@ type Setting struct {
 	Default bool   `json:"default,omitempty"`
 }
 
-// Snapshot tells what the board knows; the caller fills in the rest.
+// Snapshot returns what the board knows; the caller fills in the rest.
 func (b *Board) Snapshot() *Snapshot {
 	now := b.now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := &Snapshot{
-		Now: now, Began: b.began, Sessions: b.open, InFlight: b.inFlight, Total: b.total.told(), Reload: b.reload,
-		Interval: Interval,
+		Program: Program{Now: now, Began: b.began},
+		Traffic: b.traffic(now),
+		Reload:  b.reload,
 		// Lists that programs read are empty, never null.
-		Slowest:  append([]SlowMailbox{}, b.slow.top(now)...),
-		Failures: append(append([]Failure{}, b.deferred.all()...), b.refused.all()...),
-		Points:   []Point{}, Directories: []Directory{}, Settings: []Setting{},
+		Slowest:     append([]SlowMailbox{}, b.slow.top(now)...),
+		Failures:    append(append([]Failure{}, b.deferred.all()...), b.refused.all()...),
+		Directories: []Directory{}, Settings: []Setting{},
 	}
 	slices.SortFunc(s.Failures, func(x, y Failure) int { return y.At.Compare(x.At) })
 	for _, d := range b.directories {
 		s.Directories = append(s.Directories, d.Directory)
 	}
-	b.chart(s, now)
 	return s
 }
 
-// chart fills in the last hour. The interval that has not ended yet is left out: it would always
-// look like a fall.
-func (b *Board) chart(s *Snapshot, now time.Time) {
-	var hour counts
+// traffic returns the charts, without the interval that has not ended yet: it would always look like a fall. b.mu is
+// held.
+func (b *Board) traffic(now time.Time) Traffic {
+	t := Traffic{Sessions: b.open, InFlight: b.inFlight, Total: b.total, Interval: Interval, Points: []Point{}}
 	var latency histogram
 	last := now.UnixNano() / int64(Interval)
 	for number := last - Points + 1; number <= last; number++ {
@@ -102,26 +135,22 @@ func (b *Board) chart(s *Snapshot, now time.Time) {
 		if p.number != number {
 			p = &point{number: number}
 		}
-		hour.delivered += p.delivered
-		hour.deferred += p.deferred
-		hour.refused += p.refused
-		hour.octets += p.octets
+		t.Hour.merge(p.Counts)
 		latency.merge(&p.latency)
 		if number < last {
-			s.Points = append(s.Points, Point{
-				At: time.Unix(0, number*int64(Interval)), Sessions: p.sessions, Counts: p.told(),
+			t.Points = append(t.Points, Point{
+				At: time.Unix(0, number*int64(Interval)), Sessions: p.sessions, Counts: p.Counts,
 				P50: p.latency.quantile(.5), P99: p.latency.quantile(.99),
 			})
 		}
 	}
-	s.Hour, s.P50, s.P99 = hour.told(), latency.quantile(.5), latency.quantile(.99)
+	t.P50, t.P99 = latency.quantile(.5), latency.quantile(.99)
+	return t
 }
 
-func (c counts) told() Counts { return Counts{c.delivered, c.deferred, c.refused, c.octets} }
-
-// Rate is how many recipients were delivered to a second, over the last so many whole intervals.
-func (s *Snapshot) Rate(intervals int) float64 {
-	points := s.Points[max(len(s.Points)-intervals, 0):]
+// Rate returns how many recipients were delivered to per second, over the last whole intervals.
+func (t *Traffic) Rate(intervals int) float64 {
+	points := t.Points[max(len(t.Points)-intervals, 0):]
 	var n int64
 	for _, p := range points {
 		n += p.Delivered
@@ -129,5 +158,5 @@ func (s *Snapshot) Rate(intervals int) float64 {
 	if len(points) == 0 {
 		return 0
 	}
-	return float64(n) / (float64(len(points)) * s.Interval.Seconds())
+	return float64(n) / (float64(len(points)) * t.Interval.Seconds())
 }
