@@ -29,10 +29,9 @@ var adminSection = table.Section[Admin]{
 	Keys: slices.Concat(table.Of(func(a *Admin) *Listen { return &a.Socket }, adminSocketKeys...), []table.Key[Admin]{
 		{Name: "token_file", Example: `"admin-token"`, Restart: true,
 			Kind: table.OptionalPath(func(a *Admin) *string { return &a.TokenFile }),
-			Doc: "A file with the word that clients must show, as a bearer token or as the password of any user; 16 " +
-				"characters at least. It must be readable only by its owner and group. Only /healthz is open to all. Default: " +
-				"the socket alone decides; \"\" states that this is intended if a loopback address lets every user of the " +
-				"machine ask."},
+			Doc: "A file with the bearer token, or password of any user, for everything but /healthz: at least 16 " +
+				"characters, readable only by its owner and group. Default: the socket alone decides; \"\" states that this " +
+				"is intended on a loopback address."},
 	}),
 }
 

@@ -105,9 +105,9 @@ var listenSection = table.Section[Listen]{
 		{Name: "trusted", Example: `["postfix"]`,
 			Kind: table.List("addresses and prefixes, or users",
 				table.NotEmpty("nobody would be trusted", "leave it out"), addTrusted),
-			Doc: "The peers that may speak for others (XCLIENT, XFORWARD), ask for more than usual priority, and send the " +
-				"PROXY header: addresses and prefixes such as \"10.0.0.0/8\" on TCP, users on Unix sockets, as the kernel " +
-				"reports them. What they claim is logged and grants nothing. Default: none."},
+			Doc: "The peers that may speak for others (XCLIENT, XFORWARD, PROXY header) and set high priorities: addresses " +
+				"and prefixes such as \"10.0.0.0/8\" on TCP, users on Unix sockets. What they claim is logged and gives " +
+				"no rights. Default: none."},
 		{Name: "proxy_protocol", Kind: table.Toggle(func(l *Listen) *bool { return &l.ProxyProtocol }), Default: "false",
 			Doc: "Demand the PROXY header of HAProxy, version 1 or 2, at the beginning of each connection, and from trusted " +
 				"peers only. The address in it is then the client's, also for trusted and limits.connections_per_peer."},
@@ -123,9 +123,8 @@ var listenSection = table.Section[Listen]{
 		{Name: "auth", Kind: table.List("mechanisms out of "+hint.AnyOf(auth.Mechanisms),
 			table.NotEmpty("no mechanism is no authentication", "leave it out"), addMechanism),
 			Example: `["SCRAM-SHA-256", "PLAIN"]`,
-			Doc: "Offer AUTH. PLAIN is offered under TLS and on Unix sockets only; EXTERNAL to clients with a certificate, " +
-				"and on Unix sockets to the user that the kernel reports. All but EXTERNAL need auth.passwd_file. Default: no " +
-				"AUTH."},
+			Doc: "Offer AUTH: PLAIN under TLS and on Unix sockets only, EXTERNAL to clients with a certificate and to users " +
+				"of Unix sockets. All but EXTERNAL need auth.passwd_file. Default: no AUTH."},
 		{Name: "require_auth", Kind: table.Toggle(func(l *Listen) *bool { return &l.RequireAuth }), Default: "false",
 			Doc: "Take mail only from clients that have authenticated."},
 	},

@@ -71,9 +71,9 @@ var storeSection = table.Section[Store]{
 			Kind: table.Parsed("a group", parsePrincipal, func(s *Store) *string { return &s.Group }),
 			Doc:  "The group that the server runs with. Default: that of user."},
 		{Name: "owners", Kind: table.Toggle(func(s *Store) *bool { return &s.Owners }), Default: "false", Restart: true,
-			Doc: "Deliver to each account as its own user and group, where it has such. For that the server keeps " +
-				"CAP_SETUID and CAP_SETGID, which root, or systemd with AmbientCapabilities, has to give it. With false it can " +
-				"do nothing but as its own user, and mail for accounts of others is deferred."},
+			Doc: "Deliver to each account as its own user and group. The server then keeps CAP_SETUID and CAP_SETGID, from " +
+				"root or systemd's AmbientCapabilities. With false, mail for accounts of other users is deferred. See " +
+				"privileges.md."},
 		{Name: "first_valid_uid", Default: "500", Restart: true,
 			Kind: table.Count(1, maxID, func(s *Store) *int { return &s.FirstUID }),
 			Doc:  "With owners: the lowest user that a mailbox may belong to. Mail for accounts of others is deferred."},

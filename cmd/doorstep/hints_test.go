@@ -84,8 +84,8 @@ func TestUnreadableConfiguration(t *testing.T) {
 	}
 }
 
-// TestNewHome: the home of an account that has had no mail yet is made, with the directory of its domain, and lookup says
-// beforehand what will come of it.
+// TestNewHome: the home of an account that has had no mail yet is made, with the directory of its domain, and lookup
+// says beforehand what will come of it.
 func TestNewHome(t *testing.T) {
 	for home, reply := range map[string]string{
 		"mail/bob": "250", "mail/example.org/bob": "250", "lost/bob": "451 4.2.0", "mail/lost/bob": "451 4.2.0",

@@ -18,6 +18,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/doorstep-mail/doorstep/cmd/internal/house"
 )
 
@@ -129,31 +131,41 @@ func TestFilesAreShort(t *testing.T) {
 	}
 }
 
-// shaped are the packages that keep to the limits of package house, as "go list" names them.
-var shaped = []string{
-	"./cmd/internal/house/...",
-	"./cmd/internal/observe/...",
-	"./config/...",
-	"./mailbox/...",
+// unfinished is what still exceeds the limits of package house, as "make house" prints it. Nothing is added here.
+var unfinished = []string{
+	"cmd/internal/bench: 22 of 24 files depend on each other both ways",
+	"cmd/internal/daemon/daemon.go: daemon has methods and 23 fields",
+	"cmd/internal/daemon/instance.go: newInstance has 7 parameters",
+	"delivery/directory/ldap/schema.go: Schema has methods and 20 fields",
+	"lmtp/conn.go: conn has 72 methods",
+	"lmtp/conn.go: conn has methods and 18 fields",
+	"lmtp/server.go: Server has methods and 43 fields",
 }
 
 // TestShape: the files of a package do not all depend on one another, a receiver has a size that one can keep in mind,
 // and lines can be read side by side. "make house" prints the figures of all packages.
 func TestShape(t *testing.T) {
-	packages, err := house.Measure(root, shaped...)
+	packages, err := house.Measure(root, "./...")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(packages) < len(shaped) {
-		t.Fatalf("measured only %d packages", len(packages))
-	}
+	var exceeds []string
 	for _, p := range packages {
-		for _, over := range p.Exceeds() {
-			t.Error(over)
-		}
+		exceeds = append(exceeds, p.Exceeds()...)
 		for _, line := range p.Long {
 			t.Errorf("%s has more than %d columns", line, house.MaxColumns)
 		}
+	}
+	slices.Sort(exceeds)
+	if diff := cmp.Diff(unfinished, exceeds); diff != "" {
+		t.Errorf("(-known +is)\n%s", diff)
+	}
+	long, err := house.LongMarkdown(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range long {
+		t.Errorf("%s has more than %d columns, or %d in a table or block", line, house.MaxColumns, house.MaxTable)
 	}
 }
 

@@ -191,7 +191,7 @@ func jsonKeys(form reflect.Type, above string) (keys []string) {
 	return keys
 }
 
-// documentedKeys reads the table of docs/json.md.
+// documentedKeys reads the keys of each verb in docs/json.md.
 func documentedKeys(t *testing.T) map[string][]string {
 	t.Helper()
 	page, err := os.ReadFile(filepath.Join(root, "docs/json.md"))
@@ -199,12 +199,12 @@ func documentedKeys(t *testing.T) map[string][]string {
 		t.Fatal(err)
 	}
 	verbs := map[string][]string{}
-	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z ]+)` "+
-		"\\|[^|]*\\|([^|]*)\\|$").FindAllStringSubmatch(string(page), -1) {
-		for _, key := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(row[2], -1) {
-			verbs[row[1]] = append(verbs[row[1]], key[1])
+	for _, part := range regexp.MustCompile("(?ms)^## `([a-z ]+)`$.*?^Keys: (.*?)\n\n").
+		FindAllStringSubmatch(string(page), -1) {
+		for _, key := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(part[2], -1) {
+			verbs[part[1]] = append(verbs[part[1]], key[1])
 		}
-		slices.Sort(verbs[row[1]])
+		slices.Sort(verbs[part[1]])
 	}
 	return verbs
 }

@@ -100,7 +100,8 @@ func checkPasted(t *testing.T, dir string, printed ...string) {
 	}
 }
 
-// TestManagedAddressesAreReadable: the verbs of a database show addresses as people write them, and take what they show.
+// TestManagedAddressesAreReadable: the verbs of a database show addresses as people write them, and take what
+// they show.
 func TestManagedAddressesAreReadable(t *testing.T) {
 	dir := place(t)
 	rewrite(t, dir, plainConfig("")+"\n[[directory]]\ndriver = \"sqlite\"\nfile = \""+filepath.Join(dir, "a.db")+"\"\n")

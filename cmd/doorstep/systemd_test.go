@@ -157,8 +157,8 @@ func TestSystemd(t *testing.T) {
 	}
 }
 
-// TestSystemdByAddress: a listener that names the address of a socket of systemd is given that socket, and systemd keeps
-// its file: over a start, an upgrade to other spellings, and a stop.
+// TestSystemdByAddress: a listener that names the address of a socket of systemd is given that socket, and systemd
+// keeps its file: over a start, an upgrade to other spellings, and a stop.
 func TestSystemdByAddress(t *testing.T) {
 	dir := place(t)
 	path := filepath.Join(dir, "lmtp")

@@ -51,7 +51,8 @@ func boot(t *testing.T) *machine {
 	t.Cleanup(func() { removeCgroups(t, place, cgroup) })
 	cmd := exec.Command("sh", "testdata/boot", base, place, cgroup, m.media)
 	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC | syscall.CLONE_NEWNET,
+		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC |
+			syscall.CLONE_NEWNET,
 		Pdeathsig:  syscall.SIGKILL, // SIGTERM makes systemd start anew
 	}
 	p := peer.Start(t, cmd)

@@ -124,21 +124,24 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// TestLongLines: columns are characters, a tab is one; tables of Markdown may be wider, code in it may not.
+// TestLongLines: columns are characters, a tab is one. Tables and code blocks of Markdown may be wider, and in Go what
+// cannot be broken: raw strings and long words.
 func TestLongLines(t *testing.T) {
 	const wide = "ü"
-	line := func(n int) string { return strings.Repeat(wide, n) }
+	line := func(n int) string { return strings.Repeat(wide+" ", n/2) + strings.Repeat(wide, n%2) }
 	p := measure(t, module(t, map[string]string{
 		"a.go": "package m\n\n// " + line(117) + "\n// " + line(118) +
 			"\nfunc f() {\n\t// " + line(116) + "\n\t// " + line(117) + "\n}\n",
 		"a_test.go": "package m\n\n// " + line(118) + "\n",
+		"b.go": "package m\n\nconst raw = `" + line(121) + "\n" + line(121) + "`\n\n// " + line(118) +
+			"\nconst hash = \"" + strings.Repeat("x", 121) + "\"\n",
 	}))[""]
-	if diff := cmp.Diff([]string{"/a.go:4", "/a.go:7", "/a_test.go:3"}, p.Long); diff != "" {
+	if diff := cmp.Diff([]string{"/a.go:4", "/a.go:7", "/b.go:6", "/a_test.go:3"}, p.Long); diff != "" {
 		t.Errorf("Go (-want +got)\n%s", diff)
 	}
 	root := module(t, map[string]string{
 		"docs/a.md": line(120) + "\n" + line(121) + "\n\n| " + line(298) + "\n| " + line(299) +
-			"\n```\n" + line(121) + "\n```\n",
+			"\n```\n" + line(121) + "\n" + line(301) + "\n```\n" + line(121) + "\n",
 		".hidden/b.md":  line(121) + "\n",
 		"testdata/c.md": line(121) + "\n",
 	})
@@ -146,7 +149,7 @@ func TestLongLines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"docs/a.md:2", "docs/a.md:5", "docs/a.md:7"}, long); diff != "" {
+	if diff := cmp.Diff([]string{"docs/a.md:2", "docs/a.md:5", "docs/a.md:8", "docs/a.md:10"}, long); diff != "" {
 		t.Errorf("Markdown (-want +got)\n%s", diff)
 	}
 }

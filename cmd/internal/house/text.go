@@ -12,19 +12,36 @@ import (
 // columns returns the width of a line in characters, without its end. A tab is one, as for the linters of Go.
 func columns(line string) int { return utf8.RuneCountInString(strings.TrimSuffix(line, "\n")) }
 
-// scanGo counts the lines of a source, and returns the numbers of those over MaxColumns.
+// unbroken is the longest word that a line may hold beyond MaxColumns: a hash of a password, a path of a log, a URL.
+const unbroken = 60
+
+// scanGo counts the lines of a source, and returns the numbers of those over MaxColumns. Text within backquotes stands
+// as it is, since a line end in it would be part of it, and a word of more than 60 characters cannot be broken.
 func scanGo(text string) (lines int, long []int) {
+	raw := false
 	for line := range strings.Lines(text) {
 		lines++
-		if columns(line) > MaxColumns {
+		quotes := 0
+		if code := strings.TrimSpace(line); raw || !strings.HasPrefix(code, "//") {
+			quotes = strings.Count(line, "`")
+		}
+		if columns(line) > MaxColumns && !raw && quotes == 0 && longestWord(line) <= unbroken {
 			long = append(long, lines)
 		}
+		raw = raw != (quotes%2 == 1)
 	}
 	return lines, long
 }
 
+func longestWord(line string) (longest int) {
+	for word := range strings.FieldsSeq(line) {
+		longest = max(longest, utf8.RuneCountInString(word))
+	}
+	return longest
+}
+
 // LongMarkdown returns the lines of the Markdown files in root that are too long, as file:line. Rows of tables may
-// have MaxTable columns. Code blocks, and lines with a link that nothing can break, count as others do.
+// have MaxTable columns, and so may code blocks, which show what a program prints.
 func LongMarkdown(root string) (long []string, err error) {
 	tree := os.DirFS(root)
 	err = fs.WalkDir(tree, ".", func(p string, d fs.DirEntry, err error) error {
@@ -50,13 +67,14 @@ func LongMarkdown(root string) (long []string, err error) {
 
 // scanMarkdown returns the numbers of the lines that are too long.
 func scanMarkdown(text string) (long []int) {
-	n := 0
+	n, fenced := 0, false
 	for line := range strings.Lines(text) {
 		n++
-		limit := MaxColumns
-		if strings.HasPrefix(strings.TrimSpace(line), "|") {
+		limit, start := MaxColumns, strings.TrimSpace(line)
+		if fenced || strings.HasPrefix(start, "|") {
 			limit = MaxTable
 		}
+		fenced = fenced != strings.HasPrefix(start, "```")
 		if columns(line) > limit {
 			long = append(long, n)
 		}

@@ -3,6 +3,7 @@ package reference
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/doorstep-mail/doorstep/config/internal/table"
 )
@@ -22,7 +23,7 @@ func Markdown(sections []table.Description) string {
 		if s.Name != "" {
 			title = "`" + s.Header() + "`"
 		}
-		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n", title, markdown(s.Doc))
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n", title, fold(markdown(s.Doc)))
 		b.WriteString("| key | takes | default | |\n|---|---|---|---|\n")
 		for _, k := range s.Rows {
 			fallback := "–"
@@ -41,4 +42,25 @@ func Markdown(sections []table.Description) string {
 // markdown escapes plain text for a cell of a table.
 func markdown(text string) string {
 	return strings.NewReplacer("|", `\|`, "<", `\<`, "*", `\*`, "_", `\_`, "`", "\\`").Replace(text)
+}
+
+// fold breaks a paragraph into lines of at most 118 characters.
+func fold(text string) string {
+	var b strings.Builder
+	column := 0
+	for word := range strings.FieldsSeq(text) {
+		width := utf8.RuneCountInString(word)
+		switch {
+		case column == 0:
+		case column+1+width > 118:
+			b.WriteByte('\n')
+			column = 0
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += width
+	}
+	return b.String()
 }

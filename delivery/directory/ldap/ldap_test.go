@@ -191,7 +191,10 @@ func TestConnections(t *testing.T) {
 		"plain to a TLS port": {func(o *ldap.Options) { o.URLs = []string{strings.Replace(s.TLSURL, "ldaps:", "ldap:", 1)} },
 			"ldap://"},
 		"a base that is none":  {func(o *ldap.Options) { o.Base = "nonsense" }, "nonsense"},
-		"an unknown attribute": {func(o *ldap.Options) { o.Schema = own; o.Schema.UserFilter = "(&(nonsense=x)(mail={address}))" }, "not found"},
+		"an unknown attribute": {func(o *ldap.Options) {
+			o.Schema = own
+			o.Schema.UserFilter = "(&(nonsense=x)(mail={address}))"
+		}, "not found"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := options(s, ldap.IRedMail)

@@ -81,8 +81,8 @@ func (s Server) TLSConfig() (*tls.Config, error) {
 // maxPassword bounds the file of a password.
 const maxPassword = 4 << 10
 
-// Password reads the password, the first line of its file; "" where there is no file. A file that everybody on this machine
-// can read is refused.
+// Password reads the password, the first line of its file; "" where there is no file. A file that everybody on this
+// machine can read is refused.
 func (s Server) Password() (password string, err error) {
 	if s.PasswordFile == "" {
 		return "", nil
