@@ -53,7 +53,7 @@ func boot(t *testing.T) *machine {
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC |
 			syscall.CLONE_NEWNET,
-		Pdeathsig:  syscall.SIGKILL, // SIGTERM makes systemd start anew
+		Pdeathsig: syscall.SIGKILL, // SIGTERM makes systemd start anew
 	}
 	p := peer.Start(t, cmd)
 	t.Cleanup(func() { _ = p.Signal(syscall.SIGKILL) }) // it may have ended
