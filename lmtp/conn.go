@@ -31,6 +31,7 @@ type conn struct {
 	log     *slog.Logger
 	session *Session
 
+	verbs []verb // the command table: HELP is a row of it, and Go has no variable that refers to itself
 	verb  string // what is being answered
 	state state
 	tx    transaction // the one that is open, or comes next
@@ -86,7 +87,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 		c.session.Peer = s.Peer(nc)
 	}
 	c.log = c.logger()
-	c.verb = VerbConnect
+	c.verbs, c.verb = verbs[:], VerbConnect
 	c.out = wire.NewReplyWriter(deadlineWriter{c})
 	c.in = wire.NewReader(pacedReader{c}, c.beforeRead)
 	return c

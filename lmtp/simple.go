@@ -44,19 +44,14 @@ func hasValue(s, keyword string) bool {
 	return ok && wire.EqualFold(word, keyword)
 }
 
-// help lists the verbs of which this session could use each, now or in another state (RFC 5321 §4.1.1.8).
+// help lists the verbs that this session could use, now or in another state (RFC 5321 §4.1.1.8).
 func (c *conn) help(string) Reply {
 	c.count.idleCommands++
 	var names []string
-	for _, v := range helpTable {
+	for _, v := range c.verbs {
 		if (v.offered == nil || v.offered(c.offer())) && (v.listed == nil || v.listed(c.offer())) {
 			names = append(names, v.name)
 		}
 	}
 	return Reply{Code: 214, Enhanced: "2.0.0", Text: strings.Join(names, " ")}
 }
-
-// helpTable is the command table. HELP is a row of it, and Go has no variable that refers to itself.
-var helpTable []verb
-
-func init() { helpTable = verbs[:] }

@@ -80,7 +80,7 @@ const longestVerb = len("STARTTLS")
 // dispatch answers one command line.
 func (c *conn) dispatch(line []byte) Reply {
 	name, args := splitVerb(line)
-	v := findVerb(name)
+	v := findVerb(c.verbs, name)
 	c.begins(v, line, args)
 	switch {
 	case v == nil && wire.IsHTTP(line):
@@ -114,7 +114,7 @@ func splitVerb(line []byte) (name []byte, args string) {
 
 // findVerb looks a verb up without regard to ASCII case. Unicode case folding would take
 // U+017F and U+212A for letters of a verb.
-func findVerb(name []byte) *verb {
+func findVerb(verbs []verb, name []byte) *verb {
 	if len(name) > longestVerb {
 		return nil
 	}

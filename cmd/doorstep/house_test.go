@@ -119,6 +119,17 @@ func TestEveryPackageIsDocumented(t *testing.T) {
 	}
 }
 
+// TestNoInit: what a package does before main runs cannot be read where it takes effect.
+func TestNoInit(t *testing.T) {
+	for _, f := range sources(t) {
+		for _, d := range f.syntax.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.Name == "init" {
+				t.Errorf("%s: a function init", f.at(fn))
+			}
+		}
+	}
+}
+
 // maxLines is the most a file may have; tests may have more.
 const maxLines = 450
 
