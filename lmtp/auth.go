@@ -112,7 +112,7 @@ func (a authentication) run(response []byte) Reply {
 
 // readResponse reads the response to a challenge. A nil response ends the exchange with the reply.
 func (a authentication) readResponse() ([]byte, Reply) {
-	line, err := a.c.await(a.c.in.ReadAuthLine)
+	line, err := a.c.nc.await(a.c.in.ReadAuthLine)
 	if err == nil {
 		a.showResponse()
 	}

@@ -3,7 +3,6 @@ package lmtp
 import (
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
 )
@@ -188,15 +187,14 @@ func (b chunk) skip() error {
 	if b.mayNotSkip() {
 		return errHangUp
 	}
-	switch {
-	case b.c.state < stateMail:
-		b.c.tx.wholeBy = time.Now().Add(b.c.server.DataTimeout)
-		defer func() { b.c.tx.wholeBy = time.Time{} }()
-	case b.c.tx.wholeBy.IsZero(): // until the transaction ends
-		b.c.tx.wholeBy = time.Now().Add(b.c.server.TransferTimeout)
-		b.c.beginPace()
+	drop := func() error { return b.read(func([]byte) {}) }
+	if b.c.state < stateMail {
+		return b.c.nc.within(b.c.server.DataTimeout, drop)
 	}
-	return b.read(func([]byte) {})
+	if !b.c.nc.inContent {
+		b.c.nc.beginContent()
+	}
+	return drop()
 }
 
 // read reads the octets of a chunk.

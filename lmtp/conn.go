@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"sync"
-	"time"
 
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
 	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
@@ -25,27 +23,21 @@ const (
 // A conn is one session: where it stands, and what it has collected.
 type conn struct {
 	server  *Server
-	net     net.Conn
+	nc      *timedConn
 	in      *wire.Reader
 	out     wire.ReplyWriter
 	log     *slog.Logger
 	session *Session
 
-	verbs []verb // the command table: HELP is a row of it, and Go has no variable that refers to itself
 	verb  string // what is being answered
 	state state
 	tx    transaction // the one that is open, or comes next
 	dots  wire.DotDecoder
 	count counters
 
-	pace   pace      // of the content that comes
-	readBy time.Time // when the current read must have brought something
-
-	mu          sync.Mutex
-	waiting     bool      // for a command, so that a shutdown may interrupt
-	interrupted bool      // by a shutdown
-	commandBy   time.Time // when the command being read must be whole; zero: not waited for yet
-	cutAt       time.Time // not zero: no deadline may be later
+	// usable lists the verbs that the session could use. HELP, which needs them, is itself a row of the command
+	// table, and Go has no variable that refers to itself.
+	usable func(offer) []string
 }
 
 // A transaction is the state of one mail transaction (RFC 5321 §3.3). Its zero value is the state before MAIL.
@@ -58,7 +50,6 @@ type transaction struct {
 	accepted int       // those that were accepted: each gets one reply
 	content  content   // what has come by BDAT, or is coming by DATA
 	forward  *Origin   // what XFORWARD said of the next message
-	wholeBy  time.Time // when what is being read must have come; zero: no such bound
 }
 
 // The counters of a session are what its limits are compared with.
@@ -73,7 +64,7 @@ type counters struct {
 func newConn(s *Server, nc net.Conn) *conn {
 	c := &conn{
 		server: s,
-		net:    nc,
+		nc:     &timedConn{server: s, net: nc},
 		session: &Session{
 			ID:       newSessionID(),
 			Protocol: s.Protocol,
@@ -87,9 +78,9 @@ func newConn(s *Server, nc net.Conn) *conn {
 		c.session.Peer = s.Peer(nc)
 	}
 	c.log = c.logger()
-	c.verbs, c.verb = verbs[:], VerbConnect
-	c.out = wire.NewReplyWriter(deadlineWriter{c})
-	c.in = wire.NewReader(pacedReader{c}, c.beforeRead)
+	c.verb = VerbConnect
+	c.out = wire.NewReplyWriter(c.nc)
+	c.in = wire.NewReader(c.nc, c.beforeRead)
 	return c
 }
 
@@ -128,7 +119,7 @@ func (c *conn) unreadable(err error) Reply {
 		return replyTooMany
 	case errors.Is(err, wire.ErrClientHello):
 		return replyClientHello
-	case errors.Is(err, os.ErrDeadlineExceeded) && c.wasInterrupted():
+	case c.nc.wasInterrupted(err):
 		return replyShutdown
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return c.timedOut()
@@ -148,120 +139,20 @@ func (c *conn) budget(r Reply) Reply {
 	return r
 }
 
-// await reads a line that the client owes; only there may a shutdown interrupt.
-func (c *conn) await(read func() ([]byte, error)) ([]byte, error) {
-	c.mu.Lock()
-	if c.server.closing.Load() {
-		c.interrupted = true
-		c.mu.Unlock()
-		return nil, os.ErrDeadlineExceeded
-	}
-	c.waiting = true
-	c.commandBy = time.Time{}
-	c.mu.Unlock()
-
-	line, err := read()
-
-	c.mu.Lock()
-	c.waiting = false
-	if err == nil {
-		c.commandBy = time.Time{} // it is whole: what else is waited for is not a command
-	}
-	c.mu.Unlock()
-	return line, err
-}
-
 // beforeRead runs before each read that may block: what the client is waiting for must be
 // on its way (RFC 2920 §3.2), and the wait must have an end.
 func (c *conn) beforeRead() error {
 	if err := c.out.Flush(); err != nil {
 		return err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.interrupted || c.tooSlow() {
-		return os.ErrDeadlineExceeded
-	}
-	return c.net.SetReadDeadline(c.lookAt(c.readDeadline()))
+	return c.nc.beforeRead()
 }
 
-// readDeadline is when the next read must have brought something. For a command it is set
-// once, or a client could stretch one line for ever by an octet at a time; content must go
-// on coming, and be there within a time that is set once too. c.mu is held.
-func (c *conn) readDeadline() time.Time {
-	if !c.waiting {
-		return c.notAfterCut(earlier(time.Now().Add(c.server.DataTimeout), c.tx.wholeBy))
-	}
-	if c.commandBy.IsZero() {
-		c.commandBy = time.Now().Add(c.server.IdleTimeout)
-	}
-	return c.notAfterCut(earlier(c.commandBy, c.tx.wholeBy)) // wholeBy: between two chunks
-}
-
-// notAfterCut gives t, or an earlier time where the session is being cut. c.mu is held.
-func (c *conn) notAfterCut(t time.Time) time.Time { return earlier(t, c.cutAt) }
-
-// earlier gives t, or limit where that is earlier; the zero limit is none.
-func earlier(t, limit time.Time) time.Time {
-	if !limit.IsZero() && limit.Before(t) {
-		return limit
-	}
-	return t
-}
-
-// timedOut ends a session that was waited for in vain, and logs for how long.
+// timedOut ends a session whose client took too long, and logs which limit that was.
 func (c *conn) timedOut() Reply {
-	limit, value := "data_timeout", c.server.DataTimeout
-	switch {
-	case c.pace.slow:
-		c.log.Info("session ended", "limit", "min_data_rate", "value", c.server.MinDataRate)
-		return replyIdle
-	case c.state >= stateMail && !c.tx.wholeBy.IsZero() && !time.Now().Before(c.tx.wholeBy):
-		limit, value = "transfer_timeout", c.server.TransferTimeout
-	case !c.commandBy.IsZero():
-		limit, value = "idle_timeout", c.server.IdleTimeout
-	}
+	limit, value := c.nc.exceeded()
 	c.log.Info("session ended", "limit", limit, "value", value)
 	return replyIdle
-}
-
-// interrupt ends the wait for a command; a session in the middle of a message goes on.
-func (c *conn) interrupt() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.waiting {
-		c.interrupted = true
-		c.net.SetReadDeadline(time.Unix(1, 0)) // a connection that cannot be told is closed already
-	}
-}
-
-func (c *conn) wasInterrupted() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.interrupted
-}
-
-// cut gives the session lastWords to answer for its recipients and end.
-func (c *conn) cut() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.interrupted = true
-	c.cutAt = time.Now().Add(lastWords)
-	c.net.SetReadDeadline(time.Unix(1, 0)) // as in interrupt
-	c.net.SetWriteDeadline(c.cutAt)
-}
-
-// A deadlineWriter bounds the wait for a client that does not read its replies.
-type deadlineWriter struct{ c *conn }
-
-func (w deadlineWriter) Write(p []byte) (int, error) {
-	w.c.mu.Lock()
-	err := w.c.net.SetWriteDeadline(w.c.notAfterCut(time.Now().Add(w.c.server.IdleTimeout)))
-	w.c.mu.Unlock()
-	if err != nil {
-		return 0, err
-	}
-	return w.c.net.Write(p)
 }
 
 // abort drops the open transaction, if there is one, and makes the session ready for the
@@ -284,6 +175,7 @@ func (c *conn) drop(why error) {
 // endTransaction makes the session ready for the next MAIL.
 func (c *conn) endTransaction() {
 	c.tx = transaction{}
+	c.nc.endContent()
 	if c.state > stateReady {
 		c.state = stateReady
 	}
@@ -296,9 +188,6 @@ func (c *conn) context() context.Context { return c.server.work }
 func (c *conn) logger() *slog.Logger {
 	return c.server.Log.With("session", c.session.ID, "peer", c.session.PeerName())
 }
-
-// lastWords is how long a session may take to answer for its recipients once it is cut.
-const lastWords = 2 * time.Second
 
 // isGone reports whether err only says that the peer went away.
 func isGone(err error) bool {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"time"
 
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
 	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
@@ -35,8 +34,7 @@ type content struct {
 
 func (c *conn) newContent() *content {
 	c.tx.content = content{c: c}
-	c.tx.wholeBy = time.Now().Add(c.server.TransferTimeout)
-	c.beginPace()
+	c.nc.beginContent()
 	return &c.tx.content
 }
 
@@ -104,7 +102,7 @@ func (c *conn) lostData(err error) error {
 	switch {
 	case errors.Is(err, errTooMuch):
 		c.write(replyTooMuch)
-	case errors.Is(err, os.ErrDeadlineExceeded) && c.wasInterrupted():
+	case c.nc.wasInterrupted(err):
 		c.write(replyShutdown)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		c.write(c.timedOut())

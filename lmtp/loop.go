@@ -17,6 +17,7 @@ func (c *conn) serve() {
 	}
 	defer c.in.Release()
 	defer c.abort(nil)
+	c.usable = usableVerbs
 	err := c.run()
 	c.abort(nil) // nothing is left in tmp/ when the log says that the session has ended
 	switch {
@@ -58,7 +59,7 @@ func (c *conn) answer() error {
 
 // step reads one command line, answers it, and does what it leads to.
 func (c *conn) step() error {
-	line, err := c.await(c.in.ReadCommand)
+	line, err := c.nc.await(c.in.ReadCommand)
 	var reply Reply
 	if err == nil {
 		reply = c.dispatch(line)

@@ -21,66 +21,48 @@ type pace struct {
 	slow   bool          // the client is too slow, and the session ends
 }
 
-// A pacedReader reads from the connection, and measures the pace.
-type pacedReader struct{ c *conn }
-
-func (r pacedReader) Read(p []byte) (int, error) {
-	for {
-		began := time.Now()
-		n, err := r.c.net.Read(p)
-		r.c.pace.waited += time.Since(began)
-		r.c.pace.octets += int64(n)
-		if n > 0 || err == nil || !r.c.goesOn(err) {
-			return n, err
-		}
-	}
-}
-
-// beginPace notes that content begins.
-func (c *conn) beginPace() { c.pace = pace{} }
-
-// isPaced reports whether the session waits for content, and content must have a rate.
-func (c *conn) isPaced() bool {
-	return c.server.MinDataRate > 0 && c.server.Scarce != nil && c.state >= stateMail && !c.tx.wholeBy.IsZero()
-}
-
-// credit is how long the server still waits for the client before it is too slow.
-func (c *conn) credit() time.Duration {
-	seconds := float64(c.pace.octets) / float64(c.server.MinDataRate)
+// credit is how long the server still waits for a client that must send rate octets a second.
+func (p *pace) credit(rate int) time.Duration {
+	seconds := float64(p.octets) / float64(rate)
 	earned := time.Duration(min(seconds, (24*time.Hour).Seconds()) * float64(time.Second))
-	return paceGrace + earned - c.pace.waited
+	return paceGrace + earned - p.waited
 }
 
-// tooSlow reports whether the session is to end for its pace. It asks Scarce with c.mu held.
-func (c *conn) tooSlow() bool {
-	c.pace.slow = c.isPaced() && c.credit() <= 0 && c.server.Scarce()
-	return c.pace.slow
+// isPaced reports whether what is being read must have a rate.
+func (t *timedConn) isPaced() bool {
+	return t.inContent && t.server.MinDataRate > 0 && t.server.Scarce != nil
 }
 
-// lookAt is the deadline of a read that may last until t: an earlier time, if the client may be too slow by then.
-// c.mu is held.
-func (c *conn) lookAt(t time.Time) time.Time {
-	c.readBy = t
-	if !c.isPaced() {
-		return t
+// tooSlow reports whether the session is to end for its pace. It asks Scarce with t.mu held.
+func (t *timedConn) tooSlow() bool {
+	t.pace.slow = t.isPaced() && t.pace.credit(t.server.MinDataRate) <= 0 && t.server.Scarce()
+	return t.pace.slow
+}
+
+// lookAt is the deadline of a read that may last until at: an earlier time, if the client may be too slow by then.
+// t.mu is held.
+func (t *timedConn) lookAt(at time.Time) time.Time {
+	t.readBy = at
+	if !t.isPaced() {
+		return at
 	}
-	wait := c.credit()
+	wait := t.pace.credit(t.server.MinDataRate)
 	if wait <= 0 {
 		wait = paceLook
 	}
-	return earlier(t, time.Now().Add(wait))
+	return earlier(at, time.Now().Add(wait))
 }
 
 // goesOn reports whether a read that failed with err is to be repeated: it met the deadline of lookAt, and the client
 // is not too slow, or connections are not scarce. A deadline leaves a TLS connection readable.
-func (c *conn) goesOn(err error) bool {
-	if !errors.Is(err, os.ErrDeadlineExceeded) || !c.isPaced() {
+func (t *timedConn) goesOn(err error) bool {
+	if !errors.Is(err, os.ErrDeadlineExceeded) || !t.isPaced() {
 		return false
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.interrupted || !time.Now().Before(c.readBy) || c.tooSlow() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.interrupted || !time.Now().Before(t.readBy) || t.tooSlow() {
 		return false
 	}
-	return c.net.SetReadDeadline(c.lookAt(c.readBy)) == nil
+	return t.net.SetReadDeadline(t.lookAt(t.readBy)) == nil
 }

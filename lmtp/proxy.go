@@ -55,22 +55,22 @@ func (c proxiedConn) NetConn() net.Conn { return c.Conn }
 // send the header; that does not make everybody behind it trusted with anything else.
 func (c *conn) meet() (net.Conn, error) {
 	if !c.server.ProxyProtocol {
-		return c.net, nil
+		return c.nc.net, nil
 	}
 	if !c.session.Trusted {
 		return nil, errors.New("a peer that is not trusted to send a PROXY header")
 	}
-	c.tx.wholeBy = time.Now().Add(proxyTimeout)
 	var remote net.Addr
-	err := guard.Call(func() (err error) {
-		remote, err = readProxyHeader(c.in)
-		return err
+	err := c.nc.within(proxyTimeout, func() error {
+		return guard.Call(func() (err error) {
+			remote, err = readProxyHeader(c.in)
+			return err
+		})
 	})
-	c.tx.wholeBy = time.Time{}
 	if err != nil || remote == nil {
-		return c.net, err
+		return c.nc.net, err
 	}
-	client := proxiedConn{c.net, remote}
+	client := proxiedConn{c.nc.net, remote}
 	c.session.Remote = remote
 	c.log = c.logger()
 	c.session.Trusted = c.server.Trusted(client)

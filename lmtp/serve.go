@@ -75,7 +75,7 @@ func (s *Server) serveConn(nc net.Conn) {
 			return
 		}
 		// The peer may have gone first; there is nobody left to tell.
-		if err := c.net.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		if err := c.nc.net.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			c.log.Debug("close connection", "error", err)
 		}
 	}()
@@ -120,7 +120,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		}
 	}
 	for c := range s.conns {
-		c.interrupt()
+		c.nc.interrupt()
 	}
 	if first && s.inside == 0 {
 		close(s.empty)
@@ -146,7 +146,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 func (s *Server) cut() {
 	s.mu.Lock()
 	for c := range s.conns {
-		c.cut()
+		c.nc.cut()
 	}
 	s.mu.Unlock()
 	select {

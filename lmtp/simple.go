@@ -47,11 +47,5 @@ func hasValue(s, keyword string) bool {
 // help lists the verbs that this session could use, now or in another state (RFC 5321 §4.1.1.8).
 func (c *conn) help(string) Reply {
 	c.count.idleCommands++
-	var names []string
-	for _, v := range c.verbs {
-		if (v.offered == nil || v.offered(c.offer())) && (v.listed == nil || v.listed(c.offer())) {
-			names = append(names, v.name)
-		}
-	}
-	return Reply{Code: 214, Enhanced: "2.0.0", Text: strings.Join(names, " ")}
+	return Reply{Code: 214, Enhanced: "2.0.0", Text: strings.Join(c.usable(c.offer()), " ")}
 }

@@ -4,14 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
-	"net"
-	"time"
 )
-
-// maxHandshake is how long a TLS handshake may take: it is a few round trips, and a client that
-// needs longer holds a connection for nothing.
-const maxHandshake = time.Minute
 
 var errNoCertificate = errors.New("no certificate for TLS")
 
@@ -63,23 +56,10 @@ func (c *conn) startTLS() error {
 func (c *conn) handshake() error {
 	var presented []byte
 	config := c.server.tlsConfig(&presented)
-	patience := min(maxHandshake, c.server.IdleTimeout)
-	c.mu.Lock()
-	err := c.net.SetDeadline(c.notAfterCut(time.Now().Add(patience)))
-	c.mu.Unlock()
+	state, err := c.nc.startTLS(c.context(), config, c.in.Restart(c.nc))
 	if err != nil {
 		return err
 	}
-	secure := tls.Server(&unreadConn{c.net, c.in.Restart(nil)}, config)
-	if err := secure.HandshakeContext(c.context()); err != nil {
-		return fmt.Errorf("TLS handshake: %w", err)
-	}
-	c.mu.Lock()
-	c.net = secure
-	c.mu.Unlock()
-	c.in.Restart(pacedReader{c})
-
-	state := secure.ConnectionState()
 	if err := verifyClient(config.ClientCAs, &state); err != nil {
 		c.log.Info("client certificate is not accepted", "error", err)
 	}
@@ -89,21 +69,6 @@ func (c *conn) handshake() error {
 	c.session = &session
 	c.tx.forward = nil
 	return nil
-}
-
-// An unreadConn is a connection of which a part was read too early: behind a PROXY header.
-type unreadConn struct {
-	net.Conn
-	unread []byte
-}
-
-func (c *unreadConn) Read(p []byte) (int, error) {
-	if len(c.unread) > 0 {
-		n := copy(p, c.unread)
-		c.unread = c.unread[n:]
-		return n, nil
-	}
-	return c.Conn.Read(p)
 }
 
 // tlsConfig is Server.TLS for one connection, made safe: TLS 1.2 at least (RFC 8996, RFC 9325

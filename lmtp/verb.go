@@ -80,7 +80,7 @@ const longestVerb = len("STARTTLS")
 // dispatch answers one command line.
 func (c *conn) dispatch(line []byte) Reply {
 	name, args := splitVerb(line)
-	v := findVerb(c.verbs, name)
+	v := findVerb(name)
 	c.begins(v, line, args)
 	switch {
 	case v == nil && wire.IsHTTP(line):
@@ -114,7 +114,7 @@ func splitVerb(line []byte) (name []byte, args string) {
 
 // findVerb looks a verb up without regard to ASCII case. Unicode case folding would take
 // U+017F and U+212A for letters of a verb.
-func findVerb(verbs []verb, name []byte) *verb {
+func findVerb(name []byte) *verb {
 	if len(name) > longestVerb {
 		return nil
 	}
@@ -124,6 +124,16 @@ func findVerb(verbs []verb, name []byte) *verb {
 		}
 	}
 	return nil
+}
+
+// usableVerbs are those that a session could use, now or in another state.
+func usableVerbs(o offer) (names []string) {
+	for _, v := range verbs {
+		if (v.offered == nil || v.offered(o)) && (v.listed == nil || v.listed(o)) {
+			names = append(names, v.name)
+		}
+	}
+	return names
 }
 
 func notOffered(*conn, string) Reply { return replyNotOffered }
