@@ -9,7 +9,7 @@ import (
 	"github.com/doorstep-mail/doorstep/config/internal/table"
 )
 
-// seed gives a fuzz target the configurations of the tests.
+// seed returns a fuzz target the configurations of the tests.
 func seed(f *testing.F) {
 	for _, pattern := range []string{"good/*.toml", "bad/*.toml", "*/*/conf.d/*.toml"} {
 		paths, err := filepath.Glob(filepath.Join("../testdata/config", pattern))

@@ -30,7 +30,7 @@ func (l slowLog) Handle(ctx context.Context, r slog.Record) error {
 }
 
 // TestLoggedBeforeAnswered: a recipient's line is in the log before the client has the reply. A server that is
-// stopped right behind it waits for sessions, and not for lines.
+// stopped right after it waits for sessions, and not for lines.
 func TestLoggedBeforeAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, "lmtp")

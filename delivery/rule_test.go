@@ -15,7 +15,7 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 )
 
-// play sends a message, its lines as a script has them behind "C> ", to recipients who are all
+// play sends a message, its lines as a script has them after "C> ", to recipients who are all
 // accepted and get it; or ends with another command instead.
 func (f *fixture) play(t *testing.T, instead, content string, to ...string) {
 	t.Helper()

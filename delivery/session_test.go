@@ -205,7 +205,7 @@ func (f *fixture) check(t *testing.T, checks []lmtptest.Check) {
 	}
 }
 
-// messages gives what is in the mailbox of a local part.
+// messages returns what is in the mailbox of a local part.
 func (f *fixture) messages(t *testing.T, local string) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(f.root, "dst.example", local, "Maildir", "new", "*"))

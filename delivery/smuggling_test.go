@@ -36,7 +36,7 @@ func TestSmugglingInEveryCut(t *testing.T) {
 // A cutConn makes two writes of one, and on a pipe two reads, where octet at begins.
 type cutConn struct {
 	net.Conn
-	at int // counted from what is written next; <= 0: behind us
+	at int // counted from what is written next; <= 0: after us
 }
 
 func (c *cutConn) Write(p []byte) (int, error) {

@@ -9,7 +9,7 @@ import (
 )
 
 // TestTraceLines: TRC-10. The longest names and addresses that tests of mailboxes ask for leave
-// every line of the trace fields within RFC 5322 §2.1.1, each field whole behind its first line,
+// every line of the trace fields within RFC 5322 §2.1.1, each field whole after its first line,
 // and a reverse-path that the parser reads to the same again.
 func TestTraceLines(t *testing.T) {
 	const session = `

@@ -192,7 +192,7 @@ func TestRequireAuth(t *testing.T) {
 	}
 }
 
-// AUTH-09: what is buffered behind AUTH is the client's response, and nothing else.
+// AUTH-09: what is buffered after AUTH is the client's response, and nothing else.
 func TestAuthPipelined(t *testing.T) {
 	d := opened(t, authServer())
 	d.say("AUTH WORD", "NOOP", "AUTH WORD", "*", "AUTH WORD", encoded(secretWord), "NOOP")

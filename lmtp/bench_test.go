@@ -65,7 +65,7 @@ func BenchmarkMessage(b *testing.B) {
 	}
 }
 
-// socketPair gives two ends of a connection. A pipe would not do: it allocates for deadlines.
+// socketPair returns two ends of a connection. A pipe would not do: it allocates for deadlines.
 func socketPair(b testing.TB) (near, far net.Conn) {
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {

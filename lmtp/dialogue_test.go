@@ -59,7 +59,7 @@ func sendAll(nc net.Conn, queue <-chan string) {
 	}
 }
 
-// opened is a session behind its greeting and hello.
+// opened is a session after its greeting and hello.
 func opened(t testing.TB, s *Server) *dialogue {
 	t.Helper()
 	d := talk(t, s)

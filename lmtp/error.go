@@ -17,7 +17,7 @@ type Error struct {
 	Cause    error  // for the log; may be nil
 }
 
-// Error gives the reply and the cause, for logs.
+// Error returns the reply and the cause, for logs.
 func (e *Error) Error() string {
 	if e.Cause != nil {
 		return fmt.Sprintf("%d %s %s: %v", e.Code, e.Enhanced, e.Text, e.Cause)
@@ -25,7 +25,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%d %s %s", e.Code, e.Enhanced, e.Text)
 }
 
-// Unwrap gives the cause. It bears a nil *Error, which is an error that is not nil.
+// Unwrap returns the cause. It bears a nil *Error, which is an error that is not nil.
 func (e *Error) Unwrap() error {
 	if e == nil {
 		return nil
@@ -36,7 +36,7 @@ func (e *Error) Unwrap() error {
 // RuleInternal is the rule of errors that name none: a defect or trouble of ours.
 const RuleInternal = "internal"
 
-// RuleOf gives the word for the rule by which err refuses, and "" where err is nil.
+// RuleOf returns the word for the rule by which err refuses, and "" where err is nil.
 func RuleOf(err error) string {
 	if err == nil {
 		return ""
@@ -50,7 +50,7 @@ func RuleOf(err error) string {
 // Temporary reports whether the client may try again later.
 func (e *Error) Temporary() bool { return e.Code < 500 }
 
-// knownError gives the *Error that err is or wraps, or nil where there is none that could be
+// knownError returns the *Error that err is or wraps, or nil where there is none that could be
 // a refusal.
 func knownError(err error) *Error {
 	if e := (*Error)(nil); errors.As(err, &e) && e != nil && e.Code >= 400 && e.Code <= 599 {

@@ -133,7 +133,7 @@ func (h *fakeHandler) check(t testing.TB) {
 	}
 }
 
-// only gives the one transaction there was.
+// only returns the one transaction there was.
 func (h *fakeHandler) only(t testing.TB) *fakeTx {
 	t.Helper()
 	h.mu.Lock()

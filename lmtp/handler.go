@@ -33,7 +33,7 @@ type Transaction interface {
 	// kept waiting is counted from there. The channel yields one value for each accepted
 	// recipient, in the order of their Rcpt calls, each as soon as it is true: nil when the
 	// copy is durable, else why it is not. The channel must have room for them all, so that
-	// nobody waits for a client that has gone, and is closed behind the last. When ctx ends,
+	// nobody waits for a client that has gone, and is closed after the last. When ctx ends,
 	// those that are not known by then are to be answered for at once.
 	Commit(ctx context.Context) <-chan error
 

@@ -67,7 +67,7 @@ func (c *conn) helo(args string) Reply {
 // hello begins anew: it drops an open transaction, unless the hello itself is refused
 // (RFC 5321 §4.1.4).
 func (c *conn) hello(args string, extended bool) Reply {
-	name, _, _ := strings.Cut(args, " ") // text behind the name is tolerated, RFC 5321 §4.1.1.1
+	name, _, _ := strings.Cut(args, " ") // text after the name is tolerated, RFC 5321 §4.1.1.1
 	if !helloName(name) {
 		return Reply{Code: 501, Text: "say who you are: a domain or an address literal"}
 	}

@@ -42,7 +42,7 @@ func (c *conn) run() error {
 	return err
 }
 
-// answer gives the greeting and then answers commands.
+// answer returns the greeting and then answers commands.
 func (c *conn) answer() error {
 	if c.server.ImplicitTLS {
 		if err := c.handshake(); err != nil {

@@ -158,7 +158,7 @@ func isPort(s string) bool {
 	return err == nil && wire.IsDigits(s)
 }
 
-// parseAddr reads an address: IPv4 as it is, IPv6 behind "IPV6:" or as it is. A zone means
+// parseAddr reads an address: IPv4 as it is, IPv6 after "IPV6:" or as it is. A zone means
 // nothing on another machine.
 func parseAddr(s string) netip.Addr {
 	if prefix := "IPV6:"; len(s) > len(prefix) && wire.EqualFold(s[:len(prefix)], prefix) {

@@ -51,7 +51,7 @@ func (c *conn) commit(ctx context.Context) (outcomes <-chan error) {
 	return outcomes
 }
 
-// answerEach gives one reply for each recipient, each as soon as it is known
+// answerEach returns one reply for each recipient, each as soon as it is known
 // (RFC 2033 §4.2, §5). It is the only place that answers LMTP content.
 func (p *pending) answerEach() {
 	for range p.recipients {
@@ -63,7 +63,7 @@ func (p *pending) answerEach() {
 	}
 }
 
-// answerOnce gives the one reply of ESMTP (RFC 5321 §4.4). A temporary refusal of one
+// answerOnce returns the one reply of ESMTP (RFC 5321 §4.4). A temporary refusal of one
 // recipient wins: the client then tries again for all, and nobody is bounced for another.
 func (p *pending) answerOnce() {
 	answer := p.reply(nil)
@@ -149,7 +149,7 @@ func (p *pending) reply(err error) Reply {
 	return refusal(err, p.id)
 }
 
-// logged gives err in a form that is not logged again for each recipient.
+// logged returns err in a form that is not logged again for each recipient.
 func logged(err error) error {
 	if known := knownError(err); known != nil {
 		return known

@@ -27,7 +27,7 @@ type param[T any] struct {
 // maxParams bounds the parameters of one command; there are fewer keywords than this.
 const maxParams = 32
 
-// parseParams reads what stands behind a path, and appends it to params.
+// parseParams reads what stands after a path, and appends it to params.
 //
 //	*( SP esmtp-keyword ["=" esmtp-value] )
 func parseParams(params []parameter, s string) ([]parameter, bool) {

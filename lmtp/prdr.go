@@ -1,7 +1,7 @@
 package lmtp
 
-// PRDR gives ESMTP the per-recipient replies of LMTP (draft-hall-prdr-00, which Exim follows):
-// behind the content 353, then a reply for each accepted recipient, then one for the whole.
+// PRDR returns ESMTP the per-recipient replies of LMTP (draft-hall-prdr-00, which Exim follows):
+// after the content 353, then a reply for each accepted recipient, then one for the whole.
 
 // mailPRDR takes the wish for them.
 func (o offer) mailPRDR(env *Envelope, p parameter) Reply {
@@ -21,7 +21,7 @@ var (
 	errNobodyYet = &Error{Code: 451, Enhanced: "4.0.0", Text: "no recipient has the message yet"}
 )
 
-// answerEachAndAll gives the replies of a PRDR transaction. What the last one says goes, for the
+// answerEachAndAll returns the replies of a PRDR transaction. What the last one says goes, for the
 // client, above what each recipient was told: Exim takes a failure there for that of those who have
 // the message, and a permanent one even for those to whom it was to be sent again. So it is a
 // success if anybody has the message, and else no worse than the mildest failure.
@@ -48,7 +48,7 @@ func (p *pending) answerEachAndAll() {
 	p.c.write(failed)
 }
 
-// failureOfBoth gives one failure for two, of which a may be none yet. Where their reasons differ it
+// failureOfBoth returns one failure for two, of which a may be none yet. Where their reasons differ it
 // tells neither: the client would tell both to everybody.
 func failureOfBoth(a, b Reply, id string) Reply {
 	switch {

@@ -19,7 +19,7 @@ import (
 // The PROXY protocol of HAProxy tells a server behind a load balancer whom it serves. On a
 // listener that has it the header must come, whole and first: who could leave it out could
 // also make it up. It is read by the session itself, out of the same buffer as the commands
-// behind it, so that a slow one holds up nobody else and no octet is lost.
+// after it, so that a slow one holds up nobody else and no octet is lost.
 
 const (
 	// proxyTimeout is how long a header may take; the specification asks for 3 seconds or
@@ -47,12 +47,12 @@ type proxiedConn struct {
 
 func (c proxiedConn) RemoteAddr() net.Addr { return c.remote }
 
-// NetConn gives the connection to the proxy itself, as tls.Conn gives what is below it.
+// NetConn returns the connection to the proxy itself, as tls.Conn gives what is below it.
 func (c proxiedConn) NetConn() net.Conn { return c.Conn }
 
 // meet finds out who the client is, and gives the connection as it is to be seen: with the
 // address from the PROXY header, where one is demanded and names one. A proxy is trusted to
-// send the header; that does not make everybody behind it trusted with anything else.
+// send the header; that does not make everybody after it trusted with anything else.
 func (c *conn) meet() (net.Conn, error) {
 	if !c.server.ProxyProtocol {
 		return c.nc.net, nil
@@ -164,7 +164,7 @@ func readProxyBinary(r *wire.Reader) (net.Addr, error) {
 	return parseProxyBinary(header, header[fixed:])
 }
 
-// What version 2 puts behind its signature: version and command, then family and transport.
+// What version 2 puts after its signature: version and command, then family and transport.
 const (
 	proxyLocal   = 0x20
 	proxyProxied = 0x21
@@ -178,7 +178,7 @@ const (
 	proxyUnixDatagram = 0x32
 )
 
-// parseProxyBinary understands a header that is there as a whole; body is what is behind its
+// parseProxyBinary understands a header that is there as a whole; body is what is after its
 // length.
 func parseProxyBinary(header, body []byte) (net.Addr, error) {
 	command, family := header[12], header[13]
@@ -214,7 +214,7 @@ const proxyCRC = 0x03
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// checkProxyValues goes through the values behind the addresses, each a type, a length and
+// checkProxyValues goes through the values after the addresses, each a type, a length and
 // octets. Only the checksum has a meaning here.
 func checkProxyValues(header, values []byte) error {
 	for len(values) > 0 {

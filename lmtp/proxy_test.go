@@ -24,7 +24,7 @@ func behindProxy(h Handler) *Server {
 	}}
 }
 
-// binaryHeader is a header of version 2 for 192.0.2.7, with values behind the addresses.
+// binaryHeader is a header of version 2 for 192.0.2.7, with values after the addresses.
 func binaryHeader(values string) []byte {
 	body := "\xc0\x00\x02\x07\xc0\x00\x02\x19\x12\x34\x00\x18" + values
 	h := append(bytes.Clone(proxySignature), proxyProxied, proxyTCP4)
@@ -130,7 +130,7 @@ func TestProxyHealthCheck(t *testing.T) {
 	}
 }
 
-// FuzzProxyHeader gives the reader of headers anything, in blocks. It must never take octets
+// FuzzProxyHeader returns the reader of headers anything, in blocks. It must never take octets
 // that are not the header's, read no more than it may, and not depend on the blocks.
 func FuzzProxyHeader(f *testing.F) {
 	for _, line := range []string{

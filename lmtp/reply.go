@@ -19,7 +19,7 @@ type Reply struct {
 	then func(*conn) error
 }
 
-// String gives a reply of one line as it is sent.
+// String returns a reply of one line as it is sent.
 func (r Reply) String() string {
 	return strconv.Itoa(r.Code) + " " + strings.TrimPrefix(r.Enhanced+" "+r.Text, " ")
 }
@@ -101,7 +101,7 @@ func RcptReply(err error) Reply {
 	return replyRcpt
 }
 
-// hangUp ends the session behind a reply.
+// hangUp ends the session after a reply.
 func hangUp(*conn) error { return errHangUp }
 
 var errHangUp = errors.New("session ended by the server")

@@ -13,7 +13,7 @@ import (
 //
 //	"RRVS=" date-time [ ";" ( "C" / "R" ) ]
 //
-// What is behind the semicolon tells relays what to do where the next hop has no RRVS, and
+// What is after the semicolon tells relays what to do where the next hop has no RRVS, and
 // this is the last.
 func (o offer) rcptRRVS(r *Recipient, p parameter) Reply {
 	stamp, action, marked := strings.Cut(p.value, ";")

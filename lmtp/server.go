@@ -40,7 +40,7 @@ type Server struct {
 	IdleTimeout time.Duration
 	// DataTimeout is how long it may take for a block of content. [5m]
 	DataTimeout time.Duration
-	// TransactionTimeout bounds the work behind the final dot; recipients that have no
+	// TransactionTimeout bounds the work after the final dot; recipients that have no
 	// outcome by then are told 451. It must stay below the client's patience, which
 	// RFC 5321 §4.5.3.2.6 sets to 10 minutes. [8m]
 	TransactionTimeout time.Duration

@@ -19,7 +19,7 @@ const (
 	ESMTP
 )
 
-// String gives the protocol's name as it stands in the greeting.
+// String returns the protocol's name as it stands in the greeting.
 func (p Protocol) String() string {
 	if p == ESMTP {
 		return "ESMTP"
@@ -63,7 +63,7 @@ type Session struct {
 	transactions int
 }
 
-// With gives the protocol as the "with" clause of a trace field names it (RFC 5321 §4.4,
+// With returns the protocol as the "with" clause of a trace field names it (RFC 5321 §4.4,
 // RFC 3848, RFC 6531 §4.3); utf8 says that the transaction asked for SMTPUTF8. There are
 // no names for HELO with anything more.
 func (s *Session) With(utf8 bool) string {

@@ -198,7 +198,7 @@ var (
 	lastLine = regexp.MustCompile(`(?i)BDAT +[0-9]+ +LAST[ \t]*\r\n`)
 )
 
-// sentWhole reports whether content with a true end of data stands somewhere behind a DATA
+// sentWhole reports whether content with a true end of data stands somewhere after a DATA
 // command, by the reference; a last chunk ends anywhere.
 func sentWhole(wire []byte, content string) bool {
 	for _, at := range dataLine.FindAllIndex(wire, -1) {

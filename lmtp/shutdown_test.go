@@ -268,7 +268,7 @@ func (l *lateListener) Close() error {
 func (l *lateListener) Addr() net.Addr { return &net.UnixAddr{Name: "late", Net: "unix"} }
 
 // TestShutdownAcceptsLast: whoever was accepted while the server closed is told so, and Shutdown waits for
-// that: the program ends behind it.
+// that: the program ends after it.
 func TestShutdownAcceptsLast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server := net.Pipe()

@@ -15,7 +15,7 @@ func (c *conn) rset(string) Reply {
 	return replyOK
 }
 
-// noop does nothing, whatever stands behind it (RFC 5321 §4.1.1.9).
+// noop does nothing, whatever stands after it (RFC 5321 §4.1.1.9).
 func (c *conn) noop(string) Reply {
 	c.count.idleCommands++
 	return replyOK

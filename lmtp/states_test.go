@@ -38,7 +38,7 @@ func helloOf(p Protocol) string {
 	return "LHLO"
 }
 
-// A column is a command, and for each state the replies and the state behind it: "250 2.0.0",
+// A column is a command, and for each state the replies and the state after it: "250 2.0.0",
 // "-" for none, "k*…" for one for each of the two recipients over LMTP and one over ESMTP;
 // " > state" where it is another one, and "end" where the session ends.
 type column struct {

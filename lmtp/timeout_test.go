@@ -99,7 +99,7 @@ func TestDataTimeout(t *testing.T) {
 	}
 }
 
-// What comes behind a stall is content that came too late, and never commands.
+// What comes after a stall is content that came too late, and never commands.
 func TestNothingBehindStall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &fakeHandler{}

@@ -157,7 +157,7 @@ func (c *conn) begins(v *verb, line []byte, args string) {
 	switch {
 	case v == nil:
 		// It may be the password of a client that did not notice that AUTH was refused, or a line of
-		// a message behind a refused DATA.
+		// a message after a refused DATA.
 		args = "(" + strconv.Itoa(len(line)) + " octets)"
 	case v.name == "AUTH":
 		args = c.showAuth(args)

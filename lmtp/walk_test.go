@@ -38,7 +38,7 @@ func (w *walker) say(octets string, replies ...string) {
 	w.want = append(w.want, replies...)
 }
 
-// each gives the replies for the recipients.
+// each returns the replies for the recipients.
 func (w *walker) each(reply string) []string {
 	if w.protocol == ESMTP {
 		return []string{reply}

@@ -1,7 +1,7 @@
 package lmtp
 
 // XCLIENT is Postfix's command by which a proxy says whom it speaks for; Dovecot's proxies
-// send it too, with attributes of their own. The session begins anew behind it.
+// send it too, with attributes of their own. The session begins anew after it.
 
 // xclientAttributes is what XCLIENT takes: Postfix's, then Dovecot's.
 var xclientAttributes = []attribute{

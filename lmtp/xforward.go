@@ -9,7 +9,7 @@ var xforwardAttributes = []attribute{
 	attrName, attrAddr, attrPort, attrProtocol, attrHello, attrIdent, attrSource,
 }
 
-// xforward notes where the next message comes from. The first command behind a transaction
+// xforward notes where the next message comes from. The first command after a transaction
 // forgets all there was, further ones add to it.
 func (c *conn) xforward(args string) Reply {
 	c.count.idleCommands++

@@ -155,7 +155,7 @@ func (l *ledger) move(how func(int, string, int, string) error, fromDir int, fro
 	return nil
 }
 
-// link gives a file another name: its octets are as durable as they were.
+// link returns a file another name: its octets are as durable as they were.
 func (l *ledger) Link(fromDir int, from string, toDir int, to string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

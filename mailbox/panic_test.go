@@ -92,7 +92,7 @@ func (sc scenario) runPanic(t *testing.T, n int) (fired bool) {
 	return fired
 }
 
-// A panic in done of one copy, or in a hook, is raised again behind the last outcome, where the caller
+// A panic in done of one copy, or in a hook, is raised again after the last outcome, where the caller
 // can recover it, and not in a goroutine where nobody can.
 func TestDonePanics(t *testing.T) {
 	for _, busy := range []bool{false, true} {

@@ -138,7 +138,7 @@ func TestQuota(t *testing.T) {
 	}
 }
 
-// Mail is refused only by a total that was counted: one with lines behind it may be wrong.
+// Mail is refused only by a total that was counted: one with lines after it may be wrong.
 func TestNeverRefuseByStaleTotal(t *testing.T) {
 	s := open(t, Options{Create: true, Durability: None}, kernel.Linux{})
 	d := Dest{Root: scratch(t), Path: "u", Quota: Quota{Bytes: 5000}}

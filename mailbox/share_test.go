@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inodes gives the inode numbers of the files in the new/ of dests, each once.
+// inodes returns the inode numbers of the files in the new/ of dests, each once.
 func inodes(t *testing.T, dests []Dest) (numbers []uint64) {
 	t.Helper()
 	for _, d := range dests {

@@ -62,7 +62,7 @@ func listVerb[T any](cmd *cobra.Command, read func(ctx context.Context, s manage
 // A storeOpener is sqlite.Create or sqlite.Edit.
 type storeOpener func(context.Context, sqlite.StoreOptions) (*sqlite.Store, error)
 
-// do opens the database, and closes it behind f.
+// do opens the database, and closes it after f.
 func (m management) do(cmd *cobra.Command, open storeOpener, f func(s managed) error) (err error) {
 	c, err := cli.LoadConfig(*m.config, cmd.ErrOrStderr())
 	if err != nil {

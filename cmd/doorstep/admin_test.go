@@ -21,7 +21,7 @@ import (
 
 const adminConfig = "[admin]\naddress = \"unix:admin\"\n"
 
-// ask gives the answer of a server's admin socket.
+// ask returns the answer of a server's admin socket.
 func ask(tb testing.TB, dir, path string) (code int, body string) {
 	tb.Helper()
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true,
@@ -48,7 +48,7 @@ func serveAdmin(tb testing.TB, dir string) *server {
 	return s
 }
 
-// scrape gives the lines of /metrics that are no comments.
+// scrape returns the lines of /metrics that are no comments.
 func scrape(tb testing.TB, dir string) []string {
 	tb.Helper()
 	_, body := ask(tb, dir, "/metrics")
@@ -460,7 +460,7 @@ func TestTraceNobodyReads(t *testing.T) {
 			return
 		}
 		if read%500 == 0 {
-			c.say("NOOP", "250 ") // a line behind those that are lost, when there is room again
+			c.say("NOOP", "250 ") // a line after those that are lost, when there is room again
 		}
 	}
 }

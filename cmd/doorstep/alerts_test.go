@@ -62,7 +62,7 @@ type dashboard struct {
 	}
 }
 
-// boardQueries gives the expressions of the dashboard, with its variables filled in.
+// boardQueries returns the expressions of the dashboard, with its variables filled in.
 func boardQueries(t *testing.T) (list []string) {
 	t.Helper()
 	text, err := os.ReadFile(dashboardFile)

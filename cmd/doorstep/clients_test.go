@@ -44,7 +44,7 @@ func clientSite(t *testing.T) (dir, esmtp string) {
 }
 
 // pythonClient sends by Python's smtplib what it is told on its standard input, and prints what
-// became of it. sendmail knows one answer behind the content, so LMTP is spoken by hand there.
+// became of it. sendmail knows one answer after the content, so LMTP is spoken by hand there.
 const pythonClient = `
 import json, smtplib, sys
 job = json.load(sys.stdin)

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// manual gives the code block behind a mark, <!-- test: name -->, of a page of the manual.
+// manual returns the code block after a mark, <!-- test: name -->, of a page of the manual.
 func manual(t *testing.T, page, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, "docs", page))

@@ -96,7 +96,7 @@ func TestEveryReplyIsExplained(t *testing.T) {
 	}
 }
 
-// replyOf gives the codes in a literal of a Reply or an Error, or in a row of codes: "550 5.1.1".
+// replyOf returns the codes in a literal of a Reply or an Error, or in a row of codes: "550 5.1.1".
 func replyOf(literal *ast.CompositeLit) string {
 	var code, enhanced string
 	for _, element := range literal.Elts {

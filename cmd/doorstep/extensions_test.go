@@ -123,7 +123,7 @@ func TestExtensionsByConfiguration(t *testing.T) {
 	for name, tt := range map[string]struct {
 		listen, more string
 		want         func(tableRow) bool
-		secure       func(tableRow) bool // behind STARTTLS; nil: there is none
+		secure       func(tableRow) bool // after STARTTLS; nil: there is none
 	}{
 		"defaults":         {"", "", on, nil},
 		"tls":              {"tls = \"starttls\"\n", files, by("STARTTLS"), by("REQUIRETLS")},

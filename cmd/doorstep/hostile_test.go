@@ -145,7 +145,7 @@ func TestForeignClients(t *testing.T) {
 	wantStored(t, dir, "alice", "after")
 }
 
-// TestClientKilled: a client that is gone in the middle of its message, or behind it, leaves
+// TestClientKilled: a client that is gone in the middle of its message, or after it, leaves
 // nothing partial, and the server lives.
 func TestClientKilled(t *testing.T) {
 	dir := place(t)

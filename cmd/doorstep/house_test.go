@@ -183,7 +183,7 @@ func TestShape(t *testing.T) {
 }
 
 var (
-	// A citation is "RFC 5321", also with further ones behind it: "RFC 2034, 3463".
+	// A citation is "RFC 5321", also with further ones after it: "RFC 2034, 3463".
 	citation = regexp.MustCompile(`\bRFCs?\s+([0-9]{3,5}(?:(?:,\s+|\s+and\s+)[0-9]{4}\b)*)`)
 	rfc      = regexp.MustCompile(`[0-9]{3,5}`)
 	number   = regexp.MustCompile(`\b[0-9]+\b`)
@@ -220,7 +220,7 @@ func TestEveryStandardIsListed(t *testing.T) {
 	}
 }
 
-// column gives the cells below a heading, of all tables of a page.
+// column returns the cells below a heading, of all tables of a page.
 func column(text, name string) (cells []string) {
 	at := -1
 	for line := range strings.Lines(text) {
@@ -311,7 +311,7 @@ func (s source) dir() string { return path.Dir(s.path) }
 
 func (s source) isTest() bool { return strings.HasSuffix(s.path, "_test.go") }
 
-// at gives the place of a node as file:line.
+// at returns the place of a node as file:line.
 func (s source) at(n ast.Node) string {
 	return fmt.Sprintf("%s:%d", s.path, s.fset.Position(n.Pos()).Line)
 }

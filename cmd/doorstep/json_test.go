@@ -166,7 +166,7 @@ func traced(t *testing.T, dir string, args []string) string {
 	return line
 }
 
-// jsonKeys are the keys of a form, those within another behind a dot.
+// jsonKeys are the keys of a form, those within another after a dot.
 func jsonKeys(form reflect.Type, above string) (keys []string) {
 	for form.Kind() == reflect.Slice || form.Kind() == reflect.Pointer {
 		form = form.Elem()

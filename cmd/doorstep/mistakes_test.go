@@ -38,7 +38,7 @@ func onDatabase(name, what string, args ...string) slip {
 	return s
 }
 
-// behind has a command run first.
+// after has a command run first.
 func (s slip) behind(args ...string) slip {
 	s.before = append(s.before, append(args, "-c", "doorstep.toml"))
 	return s

@@ -130,7 +130,7 @@ func serveStatic(t *testing.T, dir, configuration string) *server {
 	return s
 }
 
-// threads gives a line of /proc/PID/task/*/status, of each thread.
+// threads returns a line of /proc/PID/task/*/status, of each thread.
 func threads(t *testing.T, pid int, field string) (lines []string) {
 	t.Helper()
 	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))

@@ -123,7 +123,7 @@ func TestReload(t *testing.T) {
 	wantGone(t, filepath.Join(dir, "control"))
 }
 
-// texts gives the messages in an account, whatever their line ends.
+// texts returns the messages in an account, whatever their line ends.
 func texts(tb testing.TB, dir, local string) (list []string) {
 	tb.Helper()
 	for _, name := range names(tb, filepath.Join(maildir(dir, local), "new")) {

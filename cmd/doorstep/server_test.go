@@ -28,7 +28,7 @@ type server struct {
 	cmd      *exec.Cmd
 	out, log transcript // standard output, standard error
 	exited   chan struct{}
-	err      error // how it ended; read it behind exited
+	err      error // how it ended; read it after exited
 }
 
 // launch runs doorstep with the given arguments in dir.
@@ -95,7 +95,7 @@ func serveDir(tb testing.TB, dir string) *server {
 	return s
 }
 
-// awaitLog waits for a text in the log, behind what was awaited before.
+// awaitLog waits for a text in the log, after what was awaited before.
 func (s *server) awaitLog(tb testing.TB, text string) {
 	tb.Helper()
 	if err := s.log.await(text); err != nil {
@@ -231,7 +231,7 @@ func maildir(dir, local string) string {
 	return filepath.Join(dir, "mail", "example.org", local, "Maildir")
 }
 
-// stored gives the messages that are visible in an account, by file name. Anything in tmp/, and
+// stored returns the messages that are visible in an account, by file name. Anything in tmp/, and
 // any file that does not end as message() does, is an error.
 func stored(tb testing.TB, dir, local string) map[string]string {
 	tb.Helper()

@@ -95,7 +95,7 @@ func TestConnectionLimit(t *testing.T) {
 	}
 	second.say("QUIT", "221 ")
 	second.wantEnd()
-	// Its place is given back just behind the last octet.
+	// Its place is given back just after the last octet.
 	peer.Await(t, patience, "a free place", func() bool {
 		d := dial(t, dir)
 		line, err := d.replies.ReadString('\n')
@@ -133,7 +133,7 @@ func greetingProgram(tb testing.TB) string {
 	return path
 }
 
-// runAs gives what greeting prints when a user runs it on the socket in dir.
+// runAs returns what greeting prints when a user runs it on the socket in dir.
 func runAs(tb testing.TB, program string, uid, gid uint32, dir string) string {
 	tb.Helper()
 	cmd := exec.Command(program, filepath.Join(dir, "lmtp"))

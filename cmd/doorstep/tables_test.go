@@ -11,7 +11,7 @@ import (
 	"github.com/doorstep-mail/doorstep/cmd/internal/columns"
 )
 
-// TestDirectoryGoes: behind a reload, status has the directories that are in force, and those alone.
+// TestDirectoryGoes: after a reload, status has the directories that are in force, and those alone.
 func TestDirectoryGoes(t *testing.T) {
 	dir := place(t)
 	if err := os.WriteFile(filepath.Join(dir, "passwd"), []byte("carol@example.org:::::/nowhere::\n"), 0o600); err != nil {

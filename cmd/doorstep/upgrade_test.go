@@ -59,7 +59,7 @@ func TestUpgrade(t *testing.T) {
 	}
 	session(t, dir).deliver("as before", "bob")
 
-	// The new process cleans up behind itself as the old one would have.
+	// The new process cleans up after itself as the old one would have.
 	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ type Account struct {
 	OwnerSince time.Time
 	// Quota is what the mailbox may hold.
 	Quota Quota
-	// Owner is the user whose files the mailbox's are; nil for whoever runs the server.
+	// Owner is the user whose files the mailbox's are; nil for the user who runs the server.
 	Owner *Owner
 	// Mailbox is the path of the Maildir where the directory says it, and not the store's
 	// template: relative to the store's root, or below it; "" when it does not.

@@ -27,7 +27,7 @@ type Key struct {
 	Domain string // A-labels, lower case
 }
 
-// String gives the key for logs and for people who ask.
+// String returns the key for logs and for people who ask.
 func (k Key) String() string {
 	if k.Local == "" {
 		return "@" + address.DomainUnicode(k.Domain)
@@ -79,7 +79,7 @@ func Broken(account, format string, args ...any) error {
 
 type brokenError struct{ error }
 
-// Unwrap gives what makes no sense.
+// Unwrap returns what makes no sense.
 func (e brokenError) Unwrap() error { return e.error }
 
 // Is says that it is ErrBroken.

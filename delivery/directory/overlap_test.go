@@ -59,7 +59,7 @@ func TestOverlapYields(t *testing.T) {
 		second.asked.Load() != 0 {
 		t.Errorf("%+v, %v", entry, err)
 	}
-	// It yields to those before it, not to those behind.
+	// It yields to those before it, not to those after.
 	c.Backends = append(c.Backends, directory.Backend{Name: "third", Directory: &backend{}})
 	var overlap *directory.Overlap
 	if _, err := c.Lookup(t.Context(), alice); !errors.As(err, &overlap) ||

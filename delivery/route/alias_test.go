@@ -140,7 +140,7 @@ func TestAliases(t *testing.T) {
 	}
 }
 
-// describe gives the accounts, or the reply and its reason.
+// describe returns the accounts, or the reply and its reason.
 func describe(found []route.Resolution, err error) string {
 	if e := (*lmtp.Error)(nil); errors.As(err, &e) {
 		return fmt.Sprintf("%d %s %v", e.Code, e.Enhanced, e.Cause)

@@ -13,7 +13,7 @@ import (
 // maxName is the longest file name, in octets (NAME_MAX).
 const maxName = 255
 
-// DiskName gives the file name for a local part's key: NFC, in UTF-8, with percent escapes
+// DiskName returns the file name for a local part's key: NFC, in UTF-8, with percent escapes
 // for "/", a leading ".", "%", controls, format characters such as bidi controls, line and
 // paragraph separators, and octets that are not UTF-8. The result is one path component:
 // never empty, "." or "..", without "/" and NUL, at most 255 octets.
@@ -35,7 +35,7 @@ func DiskName(local string) string {
 	escaped := false
 	for i := 0; i < len(local); {
 		r, n := utf8.DecodeRuneInString(local[i:])
-		// A mark behind an escape would compose with its last hex digit on a file system
+		// A mark after an escape would compose with its last hex digit on a file system
 		// that normalizes.
 		escaped = i == 0 && r == '.' || isUnsafeName(r, n) || escaped && unicode.Is(unicode.M, r)
 		if escaped {

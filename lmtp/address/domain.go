@@ -25,7 +25,7 @@ const (
 // Both together are RFC 5892, where idna alone lets symbols and emoji pass.
 var identifier = precis.NewIdentifier()
 
-// DomainKey gives the key by which domains are compared: A-labels in lower case, one
+// DomainKey returns the key by which domains are compared: A-labels in lower case, one
 // trailing dot dropped. U-labels are mapped to NFC and lower case first. A label that
 // begins with xn-- is compared as the ASCII it is: a valid A-label is its own key, and one
 // that is not valid can equal no U-label's key. Address literals have a canonical
@@ -78,7 +78,7 @@ func mapLabels(domain string, f func(string) (string, error)) (string, error) {
 	return strings.Join(labels, "."), nil
 }
 
-// toALabel gives the A-label of a U-label; an ASCII label is returned as it is.
+// toALabel returns the A-label of a U-label; an ASCII label is returned as it is.
 func toALabel(label string) (string, error) {
 	if isASCII(label) {
 		return label, nil
@@ -86,7 +86,7 @@ func toALabel(label string) (string, error) {
 	return aLabel(label)
 }
 
-// toULabel gives the U-label of a label in either form, mapped to NFC and lower case; a
+// toULabel returns the U-label of a label in either form, mapped to NFC and lower case; a
 // label that is neither is returned as it is.
 func toULabel(label string) (string, error) {
 	ace, err := toALabel(label)

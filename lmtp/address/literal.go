@@ -45,7 +45,7 @@ func isLiteral(domain string) bool {
 	return len(domain) > 2 && domain[0] == '[' && domain[len(domain)-1] == ']'
 }
 
-// literalKey gives the canonical spelling of what stands between the brackets of an address
+// literalKey returns the canonical spelling of what stands between the brackets of an address
 // literal, in lower case; false where it is outside the grammar.
 func literalKey(content string) (string, bool) {
 	tag, value, tagged := strings.Cut(content, ":")

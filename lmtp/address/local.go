@@ -27,7 +27,7 @@ type LocalPolicy struct {
 	NFKC bool
 }
 
-// Key gives the key by which unquoted local parts are compared. A key is its own key. An
+// Key returns the key by which unquoted local parts are compared. A key is its own key. An
 // ASCII local part that is its own key costs no allocation.
 //
 // Case is mapped by Unicode's toLowercase, free of locale and context, not folded: ß stays

@@ -13,7 +13,7 @@ type Parser struct {
 	// LenientLocal8Bit admits any octet from 0x80 in a local part without SMTPUTF8, as
 	// some senders and relays produce it. The domain stays ASCII.
 	LenientLocal8Bit bool
-	// TrailingDot admits one dot behind a domain. It stays in Address.Domain; keys ignore it.
+	// TrailingDot admits one dot after a domain. It stays in Address.Domain; keys ignore it.
 	TrailingDot bool
 }
 

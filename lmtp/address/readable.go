@@ -12,7 +12,7 @@ import (
 // program prints. There is one form: UTF-8 as people write it. What cannot be seen, and what a terminal or a reader
 // could take amiss, is written \x{200b}, or \xe9 for an octet that is not UTF-8. Unescape reads it.
 
-// Log gives the form that is shown: the local part quoted where it must be, the domain in U-labels, whichever form
+// Log returns the form that is shown: the local part quoted where it must be, the domain in U-labels, whichever form
 // it came in. The null path is "<>".
 func (a Address) Log() string {
 	if a.IsNull() {
@@ -21,7 +21,7 @@ func (a Address) Log() string {
 	return Readable(join(quoteLocal(a.Local), DomainUnicode(a.Domain)))
 }
 
-// Shown gives the form of Log for an address as a text, such as a directory has it. What is no address is only
+// Shown returns the form of Log for an address as a text, such as a directory has it. What is no address is only
 // made readable.
 func Shown(mailbox string) string {
 	at := strings.LastIndexByte(mailbox, '@')
@@ -34,7 +34,7 @@ func Shown(mailbox string) string {
 // maxShownDomain bounds what is converted in order to be shown, in octets: no domain in U-labels is longer.
 const maxShownDomain = 4 * maxDomain
 
-// DomainUnicode gives a domain with its labels in U-labels, as people write it. A label that has
+// DomainUnicode returns a domain with its labels in U-labels, as people write it. A label that has
 // no such form stays as it is, and so does the domain where its labels are not fit to stand side by side (RFC 5893).
 func DomainUnicode(domain string) string {
 	if domain == "" || isLiteral(domain) || len(domain) > maxShownDomain || isASCII(domain) && !hasACE(domain) {
@@ -83,7 +83,7 @@ func ReadableLines(text string) string {
 // the beginning of an escape is escaped itself: Unescape gives back the octets.
 func Escape(octets string) string { return escape(octets, true) }
 
-// Cut gives the beginning of a text that is longer than most octets, with "..." to say so. It cuts no character
+// Cut returns the beginning of a text that is longer than most octets, with "..." to say so. It cuts no character
 // in two.
 func Cut(text string, most int) string {
 	if len(text) <= most {
@@ -128,7 +128,7 @@ func escape(s string, backslashes bool) string {
 	return b.String()
 }
 
-// firstEscaped gives where the first octet stands that may be escaped, -1 where there is none: most texts are ASCII.
+// firstEscaped returns where the first octet stands that may be escaped, -1 where there is none: most texts are ASCII.
 func firstEscaped(s string, backslashes bool) int {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' || backslashes && s[i] == '\\' {
@@ -161,7 +161,7 @@ func IsShown(r rune) bool {
 		!unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-// Unescape gives the octets of which a text is the shown form, so that whatever was printed can be typed or pasted
+// Unescape returns the octets of which a text is the shown form, so that whatever was printed can be typed or pasted
 // where an address is asked for. A text in double quotes, as the log and messages quote it, is read without them.
 func Unescape(text string) string {
 	// No address ends in a quote but the postmaster's, which needs none.

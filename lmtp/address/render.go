@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// String gives the wire form: the local part quoted where it must be and not otherwise,
+// String returns the wire form: the local part quoted where it must be and not otherwise,
 // the domain as received. The null path is "".
 func (a Address) String() string {
 	if a.IsNull() {
@@ -14,10 +14,10 @@ func (a Address) String() string {
 	return join(quoteLocal(a.Local), a.Domain)
 }
 
-// Path gives the wire form in angle brackets.
+// Path returns the wire form in angle brackets.
 func (a Address) Path() string { return "<" + a.String() + ">" }
 
-// Header gives the form for a trace field, without brackets. In a message that asked for
+// Header returns the form for a trace field, without brackets. In a message that asked for
 // SMTPUTF8 the domain is in U-labels (RFC 6531 §3.7.3); in any other the text is ASCII and
 // the domain in A-labels. ok is false where the address cannot be written so.
 func (a Address) Header(utf8ok bool) (text string, ok bool) {
@@ -42,7 +42,7 @@ func (a Address) Header(utf8ok bool) (text string, ok bool) {
 	return join(local, domain), true
 }
 
-// domainIn gives the domain with its labels in the form that convert gives them.
+// domainIn returns the domain with its labels in the form that convert gives them.
 func (a Address) domainIn(convert func(label string) (string, error)) (string, error) {
 	if a.Domain == "" || a.IsLiteral() {
 		return a.Domain, nil
@@ -50,7 +50,7 @@ func (a Address) domainIn(convert func(label string) (string, error)) (string, e
 	return mapLabels(a.Domain, convert)
 }
 
-// join puts the domain, if there is one, behind the local part.
+// join puts the domain, if there is one, after the local part.
 func join(local, domain string) string {
 	if domain == "" {
 		return local

@@ -121,7 +121,7 @@ func (x *scramServer) finish() error {
 	return nil
 }
 
-// channelBinding gives what is unique to this TLS connection, or to our end of it.
+// channelBinding returns what is unique to this TLS connection, or to our end of it.
 func channelBinding(s *lmtp.Session, kind scram.ChannelBindingType) (scram.ChannelBinding, error) {
 	switch kind {
 	case scram.ChannelBindingTLSExporter: // RFC 9266

@@ -20,7 +20,7 @@ import (
 // A scheme is a way to keep a password, as Dovecot names it.
 type scheme struct {
 	parse func(octets []byte) (secret, error)
-	// encoding is that of the octets behind the scheme; nil: there is none, and no other can be
+	// encoding is that of the octets after the scheme; nil: there is none, and no other can be
 	// asked for.
 	encoding func(s string) ([]byte, error)
 }
@@ -117,13 +117,13 @@ func (s plainSecret) matches(password string) bool {
 
 func (plainSecret) cost() int64 { return 500 }
 
-// A digestSecret is a digest of the password and, behind it, of a salt.
+// A digestSecret is a digest of the password and, after it, of a salt.
 type digestSecret struct {
 	hash      func() hash.Hash
 	sum, salt []byte
 }
 
-// digest is a scheme of digests: the sum, and with salted the salt behind it.
+// digest is a scheme of digests: the sum, and with salted the salt after it.
 func digest(h func() hash.Hash, size int, salted bool) func([]byte) (secret, error) {
 	return func(octets []byte) (secret, error) {
 		if len(octets) < size || !salted && len(octets) > size || len(octets) > size+64 {

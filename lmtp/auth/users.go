@@ -42,7 +42,7 @@ type secret interface {
 //
 //	name:{SCHEME}secret:…
 //
-// where what is behind the second colon has no meaning here. Empty lines, and those that begin with
+// where what is after the second colon has no meaning here. Empty lines, and those that begin with
 // "#", have none either.
 func Parse(text string) (*Users, []Problem) {
 	u := &Users{secrets: map[string]secret{}, decoy: nobody{}, hidden: make([]byte, 32)}

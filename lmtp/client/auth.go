@@ -113,7 +113,7 @@ func newScram(name string, login *Login, begin func(*scram.Client) *scram.Client
 	return &scramClient{name, begin(client)}, nil
 }
 
-// Start gives the client's first message.
+// Start returns the client's first message.
 func (s *scramClient) Start() (mechanism string, initial []byte, err error) {
 	first, err := s.conversation.Step("")
 	return s.name, []byte(first), err

@@ -30,7 +30,7 @@ func (p Protocol) hello() string {
 	return "LHLO"
 }
 
-// String gives the protocol's name.
+// String returns the protocol's name.
 func (p Protocol) String() string {
 	if p == ESMTP {
 		return "ESMTP"

@@ -17,7 +17,7 @@ type contentPath struct {
 	out *bufio.Writer
 }
 
-// begin gives the path to w.
+// begin returns the path to w.
 func (p *contentPath) begin(w io.Writer) (in []byte, out *bufio.Writer) {
 	if p.out == nil {
 		p.in, p.out = make([]byte, blockSize), bufio.NewWriterSize(nil, blockSize)

@@ -26,7 +26,7 @@ func Dial(ctx context.Context, target string, o Options) (*Client, error) {
 	return New(ctx, conn, o)
 }
 
-// withServerName gives a copy of config that checks the certificate for the host that is dialed,
+// withServerName returns a copy of config that checks the certificate for the host that is dialed,
 // unless it names another.
 func withServerName(config *tls.Config, addr string) *tls.Config {
 	config = config.Clone()

@@ -10,7 +10,7 @@ import (
 	"testing/iotest"
 )
 
-// dotted gives what goes over the wire, when the content comes in pieces of n octets.
+// dotted returns what goes over the wire, when the content comes in pieces of n octets.
 func dotted(t *testing.T, content string, n int) (wire string, octets int64) {
 	t.Helper()
 	var b bytes.Buffer

@@ -12,11 +12,11 @@ func (e Extensions) Has(keyword string) bool {
 	return ok
 }
 
-// Param gives the extension's parameters: "52428800" for SIZE, "RCPTMAX=1000" for LIMITS; ""
+// Param returns the extension's parameters: "52428800" for SIZE, "RCPTMAX=1000" for LIMITS; ""
 // where it has none, or is not offered.
 func (e Extensions) Param(keyword string) string { return e[strings.ToUpper(keyword)] }
 
-// parseExtensions reads the lines behind the first of a hello response (RFC 5321 §4.1.1.1):
+// parseExtensions reads the lines after the first of a hello response (RFC 5321 §4.1.1.1):
 //
 //	ehlo-line = ehlo-keyword *( SP ehlo-param )
 //	ehlo-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-")

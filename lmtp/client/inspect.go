@@ -13,7 +13,7 @@ type Traits struct {
 	UTF8Header bool  // octets above 127 in the header section: SMTPUTF8 (RFC 6532 §3)
 }
 
-// Body gives the BODY parameter that the content needs, "" for none.
+// Body returns the BODY parameter that the content needs, "" for none.
 func (t Traits) Body() string {
 	if t.EightBit {
 		return "8BITMIME"

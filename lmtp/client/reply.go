@@ -25,7 +25,7 @@ func (r Reply) Temporary() bool { return r.Code/100 == 4 }
 // Permanent reports whether the server refused for good (5xx).
 func (r Reply) Permanent() bool { return r.Code/100 == 5 }
 
-// String gives the reply on one line: "550 5.1.1 no such mailbox"; "no reply" for the zero Reply.
+// String returns the reply on one line: "550 5.1.1 no such mailbox"; "no reply" for the zero Reply.
 func (r Reply) String() string {
 	if r.Code == 0 {
 		return "no reply"
@@ -46,7 +46,7 @@ type ReplyError struct {
 	Reply   Reply
 }
 
-// Error gives the command and the reply.
+// Error returns the command and the reply.
 func (e *ReplyError) Error() string { return e.Command + ": server replied " + e.Reply.String() }
 
 // parseReplyLine takes apart one line of a reply, without its CRLF (RFC 5321 §4.2):
@@ -99,7 +99,7 @@ func (r *Reply) add(code int, text string) error {
 	return nil
 }
 
-// cutEnhanced separates an enhanced status code from the text behind it (RFC 2034 §4): the
+// cutEnhanced separates an enhanced status code from the text after it (RFC 2034 §4): the
 // class is the first digit of the basic code, subject and detail have up to three digits
 // (RFC 3463 §2).
 func cutEnhanced(code int, text string) (enhanced, rest string) {

@@ -44,14 +44,14 @@ func (r *Result) accepted() []int {
 	return waiting
 }
 
-// decide gives one final reply to several recipients.
+// decide returns one final reply to several recipients.
 func (r *Result) decide(recipients []int, final Reply) {
 	for _, i := range recipients {
 		r.Recipients[i].Final = final
 	}
 }
 
-// abandon gives an error to each recipient that has no final reply.
+// abandon returns an error to each recipient that has no final reply.
 func (r *Result) abandon(err error) {
 	for i := range r.Recipients {
 		if o := &r.Recipients[i]; !o.decided() {

@@ -198,7 +198,7 @@ func TestNoSecureSession(t *testing.T) {
 	})
 }
 
-// against lets a client begin a session with a server that says these words, the second behind the
+// against lets a client begin a session with a server that says these words, the second after the
 // verb it waits for.
 func against(t *testing.T, greeting, verb, rest string, o client.Options) error {
 	t.Helper()

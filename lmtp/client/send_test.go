@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// finals gives the decisive replies as text.
+// finals returns the decisive replies as text.
 func finals(r *Result) []string {
 	var list []string
 	for _, o := range r.Recipients {

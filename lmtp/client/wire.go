@@ -143,7 +143,7 @@ func (w *wire) readLine() (string, error) {
 	return text, nil
 }
 
-// broken gives the error that closed the connection, or nil.
+// broken returns the error that closed the connection, or nil.
 func (w *wire) broken() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

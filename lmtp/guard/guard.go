@@ -21,7 +21,7 @@ type Panic struct {
 // Error is the value that was panicked with. The stack is for Report.
 func (p *Panic) Error() string { return fmt.Sprintf("panic: %v", p.Value) }
 
-// Unwrap gives the error that was panicked with, if it was one.
+// Unwrap returns the error that was panicked with, if it was one.
 func (p *Panic) Unwrap() error {
 	err, _ := p.Value.(error)
 	return err

@@ -5,7 +5,7 @@ import "io"
 // Blocks is what a connection brings, a block for each Read as far as there is room; then io.EOF.
 type Blocks struct{ Left [][]byte }
 
-// Read gives the next block, or what there is room for of it.
+// Read returns the next block, or what there is room for of it.
 func (b *Blocks) Read(p []byte) (int, error) {
 	if len(b.Left) == 0 {
 		return 0, io.EOF

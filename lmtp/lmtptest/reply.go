@@ -15,7 +15,7 @@ type Reply struct {
 	Lines    []string
 }
 
-// String gives the reply as it was sent.
+// String returns the reply as it was sent.
 func (r Reply) String() string { return strings.Join(r.Lines, "\n") }
 
 var replyLine = regexp.MustCompile(`^([2-5]\d\d)([ -])(?:([245])(\.\d{1,3}\.\d{1,3}) )?[\t\x20-\x7e]*$`)

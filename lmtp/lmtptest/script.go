@@ -148,7 +148,7 @@ func (s *Script) expect(n int, value string) error {
 
 var repetition = regexp.MustCompile(`«([^»]*)\*(\d+)»`)
 
-// Unescape gives the octets that a line of a session stands for.
+// Unescape returns the octets that a line of a session stands for.
 func Unescape(s string) (string, error) {
 	s = repetition.ReplaceAllStringFunc(s, func(m string) string {
 		part := repetition.FindStringSubmatch(m)

@@ -18,7 +18,7 @@ func Unique(name string) string {
 }
 
 // CheckName says what is wrong with the name of a message, which is in cur/ if current: there the flags follow the
-// unique part behind ":2,", if there are none also. In new/ they may. The form is that of
+// unique part after ":2,", if there are none also. In new/ they may. The form is that of
 // https://cr.yp.to/proto/maildir.html, with the sizes of Maildir++.
 func CheckName(name string, current bool) error {
 	base, info, hasInfo := strings.Cut(name, ":")

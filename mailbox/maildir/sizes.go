@@ -36,7 +36,7 @@ func SizeIn(name string) (octets int64, ok bool) { return sizeField(name, ",S=")
 // CRLFSizeIn returns what W= says in the name of a file; anybody may have written it.
 func CRLFSizeIn(name string) (octets int64, ok bool) { return sizeField(name, ",W=") }
 
-// sizeField returns the number behind a key.
+// sizeField returns the number after a key.
 func sizeField(name, key string) (octets int64, ok bool) {
 	_, rest, ok := strings.Cut(name, key)
 	if !ok {

@@ -146,7 +146,7 @@ func (d *Disk) Cut() {
 func (d *Disk) Dead() <-chan struct{} { return d.dead }
 
 // Survivor is what is found when the power is back: a disk of its own. It may only be asked for
-// behind the cut.
+// after the cut.
 func (d *Disk) Survivor() *Disk {
 	<-d.dead
 	d.mu.Lock()

@@ -88,7 +88,7 @@ func makeSite(h *host, dir string) (site, error) {
 	return s, s.own(s.mail())
 }
 
-// own gives a directory to the user as whom the contenders run: when root runs this, that is
+// own returns a directory to the user as whom the contenders run: when root runs this, that is
 // the one of Debian's mail, as Dovecot serves no mail of root.
 func (s site) own(dir string) error {
 	if os.Geteuid() != 0 {
@@ -101,7 +101,7 @@ func (s site) own(dir string) error {
 const domain = "bench.example"
 
 // aliases is how many addresses each mailbox has. smtp-source can write to another address
-// with each message, <1u@...>, <2u@...> and so on, but does not begin again behind a thousand.
+// with each message, <1u@...>, <2u@...> and so on, but does not begin again after a thousand.
 const aliases = 10
 
 // boxes lists the mailboxes for a Load without Box.

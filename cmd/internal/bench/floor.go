@@ -163,7 +163,7 @@ func bareLoop(dir string, n int, content []byte) error {
 }
 
 // inSessions does the messages by so many at once, and tells how long each took. It begins no
-// more of them behind an error.
+// more of them after an error.
 func inSessions(sessions, messages int, do func(message int) error) ([]time.Duration, error) {
 	times := make([]time.Duration, messages)
 	errs := make(chan error, sessions)

@@ -85,7 +85,7 @@ func body(size int) string {
 		strings.Repeat(strings.Repeat("X", 78)+"\r\n", size/80)
 }
 
-// percentile gives the value that p in a hundred are not above.
+// percentile returns the value that p in a hundred are not above.
 func percentile(times []time.Duration, p int) time.Duration {
 	if len(times) == 0 {
 		return 0

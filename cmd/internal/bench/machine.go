@@ -108,7 +108,7 @@ func onDisk(dir string) error {
 	return nil
 }
 
-// flushTime is the median of an fdatasync behind a write of 4 KiB into a file whose blocks are
+// flushTime is the median of an fdatasync after a write of 4 KiB into a file whose blocks are
 // there: what the disk itself takes.
 func flushTime(dir string) (time.Duration, error) {
 	f, err := os.CreateTemp(dir, "flush")

@@ -28,7 +28,7 @@ type Case struct {
 	Messages int `json:"messages,omitempty"`
 	// Slow is measured on a disk whose flushes take slowFlush.
 	Slow bool `json:"slow,omitempty"`
-	// Bulk is measured in octets, and its mail is removed behind each round.
+	// Bulk is measured in octets, and its mail is removed after each round.
 	Bulk bool `json:"bulk,omitempty"`
 
 	only  []string // the contenders, nil for all

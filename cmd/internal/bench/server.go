@@ -95,7 +95,7 @@ func smtpSource() string {
 	return "smtp-source"
 }
 
-// lastLines gives the end of a server's output, which may say why.
+// lastLines returns the end of a server's output, which may say why.
 func lastLines(output string) string {
 	lines := strings.Split(strings.TrimSpace(output), "\n")
 	return strings.Join(lines[max(0, len(lines)-5):], "\n")

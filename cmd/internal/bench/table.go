@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// table gives the figures in Markdown.
+// table returns the figures in Markdown.
 func table(r *Report) string {
 	var b strings.Builder
 	m := r.Machine

@@ -74,7 +74,7 @@ func memory(r *Result) float64 { return float64(r.Memory) }
 func size(n float64) string  { return octets(int64(n)) }
 func plain(n float64) string { return fmt.Sprintf("%.0f", n) }
 
-// alone gives a figure of one contender; 0 where it was not measured.
+// alone returns a figure of one contender; 0 where it was not measured.
 func alone(name, who string, figure func(*Result) float64) func(*Report) float64 {
 	return func(r *Report) float64 {
 		for _, c := range r.Cases {

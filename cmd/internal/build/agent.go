@@ -19,7 +19,7 @@ import (
 
 // What a configuration describes, built.
 
-// Domains gives the domains with their rules, and no accounts.
+// Domains returns the domains with their rules, and no accounts.
 func Domains(c *config.Config) (*route.Resolver, error) {
 	domains := route.Domains{}
 	r := &route.Resolver{Domains: domains}
@@ -67,7 +67,7 @@ func Resolver(c *config.Config, w *observe.Observers, log *slog.Logger) (*route.
 	return r, nil
 }
 
-// buildDomain gives the rules of a domain.
+// buildDomain returns the rules of a domain.
 func buildDomain(d config.Domain) *route.Domain {
 	return &route.Domain{Name: d.Name, Policy: d.Policy, Subaddress: d.Subaddress, Details: details[d.Details]}
 }

@@ -93,7 +93,7 @@ func logOverlap(log *slog.Logger, o directory.Overlap) {
 const OverlapHint = `take it out of all but one, or write claimed_twice = "first" ` +
 	`in the [[directory]] that is not to count`
 
-// Keyer gives the keys of addresses as administrators write them.
+// Keyer returns the keys of addresses as administrators write them.
 func Keyer(domains *route.Resolver) directory.Keyer {
 	return func(text string) (directory.Key, error) {
 		a, err := address.Parse(text)

@@ -25,7 +25,7 @@ func buildOwners(s config.Store) route.Owners {
 	return o
 }
 
-// ownerOf gives the owner of an account in the configuration, nil for none.
+// ownerOf returns the owner of an account in the configuration, nil for none.
 func ownerOf(s config.Store, u config.User) (*directory.Owner, error) {
 	uid, gid, err := s.IDs(u)
 	if err != nil || uid == 0 {

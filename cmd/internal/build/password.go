@@ -10,7 +10,7 @@ import (
 // maxPasswordFile bounds what is read for a password.
 const maxPasswordFile = 64 << 10
 
-// ReadPassword gives the first line of a file.
+// ReadPassword returns the first line of a file.
 func ReadPassword(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -33,7 +33,7 @@ func Trust(l config.Listen) (func(net.Conn) bool, error) {
 	}, nil
 }
 
-// PeerIP gives the address of a TCP peer, IPv4 as itself also where the socket is of IPv6.
+// PeerIP returns the address of a TCP peer, IPv4 as itself also where the socket is of IPv6.
 func PeerIP(nc net.Conn) (netip.Addr, bool) {
 	tcp, ok := nc.RemoteAddr().(*net.TCPAddr)
 	if !ok {

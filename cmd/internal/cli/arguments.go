@@ -82,7 +82,7 @@ func WrongFlag(cmd *cobra.Command, err error) error {
 	return Mistake(cmd, err, hint)
 }
 
-// likeFlag gives the flag of cmd that a misspelled one may have meant, or "". Cobra can tell
+// likeFlag returns the flag of cmd that a misspelled one may have meant, or "". Cobra can tell
 // what verbs look like another, so the flags are shown to it as verbs.
 func likeFlag(cmd *cobra.Command, name string) string {
 	flags := &cobra.Command{SuggestionsMinimumDistance: 2}
@@ -95,7 +95,7 @@ func likeFlag(cmd *cobra.Command, name string) string {
 	return closest(name, flags.SuggestionsFor(name))
 }
 
-// closest gives the name that was begun, or else the first of those that look like it.
+// closest returns the name that was begun, or else the first of those that look like it.
 func closest(typed string, names []string) string {
 	for _, name := range names {
 		if strings.HasPrefix(name, typed) {

@@ -51,7 +51,7 @@ func TestFrozen(t *testing.T) {
 		})
 	}
 	await(t, hundred, "a hundred deliveries beside the frozen ones")
-	// Who shares a transaction with a frozen recipient gets 250 all the same, before it and behind.
+	// Who shares a transaction with a frozen recipient gets 250 all the same, before it and after.
 	if codes := one(t, s, messageID{-1, 1}, 1, 0, 3); !slices.Equal(codes, []int{250, 451, 250}) {
 		t.Errorf("replies %v", codes)
 	}

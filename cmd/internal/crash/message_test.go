@@ -29,7 +29,7 @@ func (id messageID) text() string {
 	return b.String()
 }
 
-// head is the beginning of each message, behind the trace fields.
+// head is the beginning of each message, after the trace fields.
 const head = "From: <s@example.com>\nSubject: "
 
 // A copyID is one recipient's copy.
@@ -81,7 +81,7 @@ func stored(t *testing.T, store string, user int) (files []string) {
 	return files
 }
 
-// missing gives what was acknowledged and is not there.
+// missing returns what was acknowledged and is not there.
 func missing(acked map[copyID]bool, f finding) (lost []copyID) {
 	for c := range acked {
 		if f.whole[c] == 0 {
@@ -91,13 +91,13 @@ func missing(acked map[copyID]bool, f finding) (lost []copyID) {
 	return lost
 }
 
-// recognize reports whether a file is a message, octet by octet, behind the trace fields that
+// recognize reports whether a file is a message, octet by octet, after the trace fields that
 // this recipient's copy must have.
 func recognize(file string, user int) (id messageID, ok bool) {
 	return recognizeBehind(file, "Return-Path: <s@example.com>", "Delivered-To: "+address(user), "Received: from ")
 }
 
-// recognizeBehind reports whether a file is a message behind trace fields that begin so.
+// recognizeBehind reports whether a file is a message after trace fields that begin so.
 func recognizeBehind(file string, fields ...string) (id messageID, ok bool) {
 	i := strings.Index(file, head)
 	if i < 0 {

@@ -79,7 +79,7 @@ func traceDeliveries(t *testing.T, strace, durability string) (wrong []string, c
 		}
 	}
 	stop(t, p)
-	// strace ends behind the program it watches.
+	// strace ends after the program it watches.
 	peer.Await(t, 30*time.Second, "the end of the trace", func() bool {
 		b, err := os.ReadFile(trace)
 		return err == nil && strings.Contains(string(b), `msg=stopped`)
@@ -139,7 +139,7 @@ func traceDeliveries(t *testing.T, strace, durability string) (wrong []string, c
 
 var receivedID = regexp.MustCompile(`\sid (\S+)\s`)
 
-// transactions gives the message of each transaction, by the id that trace fields and replies
+// transactions returns the message of each transaction, by the id that trace fields and replies
 // have.
 func transactions(t *testing.T, store string) map[string]messageID {
 	t.Helper()
@@ -165,7 +165,7 @@ func transactions(t *testing.T, store string) map[string]messageID {
 	return ids
 }
 
-// userOf gives the user to whom a directory below the store belongs.
+// userOf returns the user to whom a directory below the store belongs.
 func userOf(t *testing.T, store, dir string) (user int) {
 	t.Helper()
 	if _, err := fmt.Sscanf(strings.TrimPrefix(dir, store+"/"), "u%03d", &user); err != nil {

@@ -72,7 +72,7 @@ type site struct {
 }
 
 // openSite makes a place for a server whose mail is in store, which is made. more is what else
-// the configuration says: keys of [store], and other tables behind them.
+// the configuration says: keys of [store], and other tables after them.
 func openSite(t *testing.T, store, more string) *site {
 	t.Helper()
 	makeStore(t, store)

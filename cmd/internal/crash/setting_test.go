@@ -60,7 +60,7 @@ func (set setting) open(t *testing.T, store string) *site {
 	return s
 }
 
-// account gives the lines of an account.
+// account returns the lines of an account.
 func (set setting) account(store string) func(user int) string {
 	return func(user int) (lines string) {
 		if set.owners {

@@ -57,7 +57,7 @@ func (e *syscallEvent) ok() bool { return e.end > 0 && e.result == "0" }
 // on reports whether the call is one on the descriptor of a path alone.
 func (e *syscallEvent) on(path string) bool { return strings.HasSuffix(e.args, "<"+path+">") }
 
-// syncedBetween reports whether a path was synced, by a call that began behind one place in the
+// syncedBetween reports whether a path was synced, by a call that began after one place in the
 // trace and ended ahead of another.
 func syncedBetween(events []*syscallEvent, path string, after, before int) bool {
 	for _, e := range events {

@@ -105,7 +105,7 @@ func (a *adminListener) leave() {
 	a.close()
 }
 
-// inForce gives the configuration and the agent in force, and whether mail is taken.
+// inForce returns the configuration and the agent in force, and whether mail is taken.
 func (d *daemon) inForce() (*config.Config, *delivery.Agent, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

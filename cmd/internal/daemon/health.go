@@ -24,7 +24,7 @@ const healthPatience = 3 * time.Second
 
 // A health finds out whether mail can be taken now.
 type health struct {
-	// inForce gives the configuration and the agent in force, and false while the server stops.
+	// inForce returns the configuration and the agent in force, and false while the server stops.
 	inForce func() (*config.Config, *delivery.Agent, bool)
 	store   probe
 	log     *slog.Logger

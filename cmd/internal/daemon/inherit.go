@@ -46,7 +46,7 @@ type opened struct {
 // that are started later are not meant.
 func inherit() (*inherited, error) {
 	names := strings.Split(os.Getenv(handedOver), "\n")
-	first := firstInherited + 1 // behind the pipe to say ready on
+	first := firstInherited + 1 // after the pipe to say ready on
 	if os.Getenv(handedOver) == "" {
 		first = firstInherited
 		var err error
@@ -93,7 +93,7 @@ func fromSystemd() (names []string, err error) {
 	return names, nil
 }
 
-// open gives the sockets of a listener: those that are open already, or a new one.
+// open returns the sockets of a listener: those that are open already, or a new one.
 func (in *inherited) open(ctx context.Context, l config.Listen) ([]opened, error) {
 	name := l.Network + ":" + l.Address
 	if sockets := in.take(name); sockets != nil {
@@ -123,7 +123,7 @@ func (in *inherited) open(ctx context.Context, l config.Listen) ([]opened, error
 	return []opened{{name, name, socket}}, nil
 }
 
-// take gives the sockets of a name; nil where there are none.
+// take returns the sockets of a name; nil where there are none.
 func (in *inherited) take(name string) []net.Listener {
 	sockets := in.sockets[name]
 	delete(in.sockets, name)

@@ -34,7 +34,7 @@ type shift struct {
 // name is the door's address as the configuration has it.
 func (d *listener) name() string { return d.listen.Network + ":" + d.listen.Address }
 
-// begin gives the connections from now on to server. An error of the socket is reported to d.failed.
+// begin returns the connections from now on to server. An error of the socket is reported to d.failed.
 func (d *listener) begin(server *lmtp.Server) {
 	s := &shift{Listener: d.socket, server: server, ended: make(chan struct{})}
 	d.shift = s
@@ -76,7 +76,7 @@ func (d *listener) end() error {
 	return socket.SetDeadline(time.Time{})
 }
 
-// Accept gives the next connection while the shift lasts.
+// Accept returns the next connection while the shift lasts.
 func (s *shift) Accept() (net.Conn, error) {
 	nc, err := s.Listener.Accept()
 	if err != nil && s.over.Load() {

@@ -14,7 +14,7 @@ import (
 )
 
 // settle makes the process whom [store] says, for good. What comes from a client, or is a message,
-// is read only behind it.
+// is read only after it.
 func settle(s config.Store) error {
 	target, err := target(s)
 	if err != nil || target == nil {

@@ -155,7 +155,7 @@ func (d *daemon) handOver(cmd *exec.Cmd) (names []string, err error) {
 	return names, err
 }
 
-// Duplicate gives another descriptor of a socket. That of its File method would not do: what starts
+// Duplicate returns another descriptor of a socket. That of its File method would not do: what starts
 // the process makes such a file blocking, and with it the socket itself, whose Accept could then not
 // be interrupted any more, should the new process fail.
 func Duplicate(socket net.Listener) (*os.File, error) {

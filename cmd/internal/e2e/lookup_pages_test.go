@@ -17,7 +17,7 @@ import (
 )
 
 // runLookups runs the examples of a page of docs/. Behind the mark "<!-- test: lookup -->" a page
-// has a configuration (```toml), and behind that what doorstep lookup prints with it (```console).
+// has a configuration (```toml), and after that what doorstep lookup prints with it (```console).
 // instead has what stands in the place of words of the page while the test runs; the path of the
 // store is below dir.
 //
@@ -71,7 +71,7 @@ func runLookups(t *testing.T, page, dir string, instead ...string) {
 	}
 }
 
-// block gives the next fenced block of a kind, and what is behind it.
+// block returns the next fenced block of a kind, and what is after it.
 func block(t *testing.T, text, kind string) (inside, behind string) {
 	t.Helper()
 	_, inside, begun := strings.Cut(text, "\n```"+kind+"\n")
@@ -82,7 +82,7 @@ func block(t *testing.T, text, kind string) (inside, behind string) {
 	return inside, behind
 }
 
-// cells gives the lines, each with one space between its columns.
+// cells returns the lines, each with one space between its columns.
 func cells(text string) []string {
 	var lines []string
 	for line := range strings.Lines(strings.TrimSpace(text) + "\n") {

@@ -13,7 +13,7 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp/client"
 )
 
-// recipe returns what a page shows behind the mark "<!-- test: NAME -->".
+// recipe returns what a page shows after the mark "<!-- test: NAME -->".
 func recipe(t *testing.T, page, name string) string {
 	t.Helper()
 	text, err := os.ReadFile("../../../" + page)

@@ -97,7 +97,7 @@ func preset(tb testing.TB, schema string) sql.Queries {
 	return q
 }
 
-// tables gives the statements that make a project's tables.
+// tables returns the statements that make a project's tables.
 func (p project) tables(t *testing.T, kind string) []string {
 	t.Helper()
 	if p.schema == "doorstep" {

@@ -19,7 +19,7 @@ func ours(t *testing.T, kind string) project {
 	return project{schema: "doorstep", servers: []string{kind}, suite: suite, fill: fillDoorstep}
 }
 
-// manual gives the block of a page behind <!-- test: name -->.
+// manual returns the block of a page after <!-- test: name -->.
 func manual(t *testing.T, page, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("../../../docs", page))

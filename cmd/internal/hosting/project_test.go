@@ -13,7 +13,7 @@ type project struct {
 	schema  string
 	servers []string // that it runs on
 	suite   directorytest.Suite
-	// fill gives the statements that write a world as the project does.
+	// fill returns the statements that write a world as the project does.
 	fill func(w directorytest.World) []string
 	// extras are rows that are there in real life: what is switched off, only backed up, or goes
 	// elsewhere. checkExtras says what is to be made of them.

@@ -167,7 +167,7 @@ func (run *loadRun) one(ctx context.Context, c *client.Client, n int64) error {
 	}
 	for _, o := range result.Recipients {
 		if !o.Delivered() {
-			text, _, _ := strings.Cut(o.Final.String(), " [") // what comes behind is of this one message
+			text, _, _ := strings.Cut(o.Final.String(), " [") // what comes after is of this one message
 			return loadRefusal{text}
 		}
 	}

@@ -95,7 +95,7 @@ func TestLogQueueInTime(t *testing.T) {
 		log("c", false)
 		w.goOn <- nil // b
 		synctest.Wait()
-		log("d", false) // behind c
+		log("d", false) // after c
 		w.goOn <- nil
 		w.goOn <- nil
 		synctest.Wait()

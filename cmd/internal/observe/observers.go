@@ -28,7 +28,7 @@ type Observers struct {
 	log     *slog.Logger
 }
 
-// New gives a watch where the configuration has a listener that shows it, and else nil.
+// New returns a watch where the configuration has a listener that shows it, and else nil.
 func New(c *config.Config) *Observers {
 	if c.Admin.Socket.Network == "" {
 		return nil

@@ -55,7 +55,7 @@ func StartBrowser(tb testing.TB) *Browser {
 	return b
 }
 
-// call gives a command of which nothing but an error comes back.
+// call returns a command of which nothing but an error comes back.
 func call[P any](ctx context.Context, command cdp.Command[P, cdp.Empty], params P) error {
 	_, err := chromedp.Call(ctx, command, params)
 	return err

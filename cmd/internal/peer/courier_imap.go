@@ -47,7 +47,7 @@ func DialCourier(tb testing.TB, maildir string) *IMAP {
 	return c
 }
 
-// socketPair gives both ends of a connection, the second as a file for a program.
+// socketPair returns both ends of a connection, the second as a file for a program.
 func socketPair(tb testing.TB) (ours net.Conn, theirs *os.File) {
 	tb.Helper()
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)

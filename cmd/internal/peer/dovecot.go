@@ -132,7 +132,7 @@ func (d *Dovecot) imap(port string) []string {
 	}
 }
 
-// listener gives a protocol a port, without TLS.
+// listener returns a protocol a port, without TLS.
 func listener(protocol, port string) string {
 	return strings.NewReplacer("PROTOCOL", protocol, "PORT", port).Replace(
 		"service PROTOCOL-login {\n inet_listener PROTOCOL {\n  port = PORT\n }\n inet_listener PROTOCOLs {\n  port = 0\n " +
@@ -147,8 +147,8 @@ func (d *Dovecot) lmtp() []string {
 	}
 }
 
-// users gives the password file: name:password:uid:gid:gecos:home. A home may have spaces in
-// it, which the extra fields behind could not.
+// users returns the password file: name:password:uid:gid:gecos:home. A home may have spaces in
+// it, which the extra fields after could not.
 func (d *Dovecot) users(c DovecotConfig) []string {
 	var lines []string
 	for _, u := range c.Users {

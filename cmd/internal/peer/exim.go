@@ -53,7 +53,7 @@ func StartExim(tb testing.TB, c EximConfig) *Exim {
 
 func (e *Exim) path(name string) string { return filepath.Join(e.dir, name) }
 
-// config gives the configuration file: everybody's mail is taken, and has one way out.
+// config returns the configuration file: everybody's mail is taken, and has one way out.
 func (e *Exim) config(port string, c EximConfig) []string {
 	lines := []string{
 		"primary_hostname = mx.example",
@@ -102,8 +102,8 @@ func (e *Exim) Log() string {
 // eximDelivery is a line of the log: "DATE TIME QUEUE => a <a@b.example> R=out T=out H=… K C="250 …"".
 var eximDelivery = regexp.MustCompile(`(?m)^\S+ \S+ (\S+) (=>|->|\*\*|==) (?:\S+ <)?([^\s>]+)>? R=out T=out(.*)$`)
 
-// Deliveries gives the attempts so far, with Postfix's words for how they ended. Text is what the
-// log says behind the names of router and transport: "K" for BDAT, "PRDR", what the server said.
+// Deliveries returns the attempts so far, with Postfix's words for how they ended. Text is what the
+// log says after the names of router and transport: "K" for BDAT, "PRDR", what the server said.
 func (e *Exim) Deliveries() (list []Delivery) {
 	e.tb.Helper()
 	status := map[string]string{"=>": "sent", "->": "sent", "**": "bounced", "==": "deferred"}

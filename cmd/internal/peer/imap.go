@@ -79,13 +79,13 @@ func (c *IMAP) Unsubscribe(mailbox string) error {
 	return err
 }
 
-// Mailboxes gives the names of all mailboxes that can be opened, sorted.
+// Mailboxes returns the names of all mailboxes that can be opened, sorted.
 func (c *IMAP) Mailboxes() (names []string, err error) { return c.list("LIST") }
 
-// Subscriptions gives the names of the mailboxes that clients show, sorted.
+// Subscriptions returns the names of the mailboxes that clients show, sorted.
 func (c *IMAP) Subscriptions() (names []string, err error) { return c.list("LSUB") }
 
-// list gives the names that LIST or LSUB tells of, but for those that only have others below them.
+// list returns the names that LIST or LSUB tells of, but for those that only have others below them.
 func (c *IMAP) list(verb string) (names []string, err error) {
 	_, err = c.do(verb+` "" *`, func(line string, literal []byte) error {
 		m := listed.FindStringSubmatch(line)
@@ -107,7 +107,7 @@ var listed = regexp.MustCompile(`^\* (LIST|LSUB) \(([^)]*)\) "." ([^{]*)`)
 
 var sizeItem = regexp.MustCompile(`RFC822\.SIZE ([0-9]+)`)
 
-// Fetch gives one message of the opened mailbox, counted from 1, with its size as the server
+// Fetch returns one message of the opened mailbox, counted from 1, with its size as the server
 // claims it.
 func (c *IMAP) Fetch(n int) (size int, content []byte, err error) {
 	size = -1
@@ -170,7 +170,7 @@ func (c *IMAP) Move(n int, mailbox string) error {
 
 var quotaItems = regexp.MustCompile(`STORAGE ([0-9]+) [0-9]+ MESSAGE ([0-9]+) [0-9]+`)
 
-// Quota gives what the server says is used of its quota, in units of 1024 octets and in messages
+// Quota returns what the server says is used of its quota, in units of 1024 octets and in messages
 // (RFC 9208).
 func (c *IMAP) Quota() (kib, messages int64, err error) {
 	kib = -1

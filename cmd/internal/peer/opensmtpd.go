@@ -80,7 +80,7 @@ func (o *OpenSMTPD) install() {
 
 func (o *OpenSMTPD) path(name string) string { return filepath.Join(o.dir, name) }
 
-// config gives the configuration file: everybody's mail is taken, and has one way out.
+// config returns the configuration file: everybody's mail is taken, and has one way out.
 func (o *OpenSMTPD) config(port string, c OpenSMTPDConfig) []string {
 	return []string{
 		"listen on 127.0.0.1 port " + port + " hostname mx.example",
@@ -92,7 +92,7 @@ func (o *OpenSMTPD) config(port string, c OpenSMTPDConfig) []string {
 	}
 }
 
-// action gives the way out.
+// action returns the way out.
 func (c OpenSMTPDConfig) action() string {
 	if strings.HasPrefix(c.Deliver, "lmtp:") {
 		return `relay host "` + c.Deliver + `"`
@@ -105,7 +105,7 @@ func (c OpenSMTPDConfig) action() string {
 // attemptLine is what it logs of an attempt: by mail.lmtp, and by its own client.
 var attemptLine = regexp.MustCompile(`(?m)^\S+ m[dt]a delivery evpid=\S+ from=<\S*> to=<(\S+)> .* result="?(\w+)"? stat=(.*)$`)
 
-// Deliveries gives the attempts so far, with Postfix's words for how they ended. Text is what the
+// Deliveries returns the attempts so far, with Postfix's words for how they ended. Text is what the
 // server said; DSN is not logged.
 func (o *OpenSMTPD) Deliveries() (list []Delivery) {
 	o.tb.Helper()

@@ -49,7 +49,7 @@ func write(tb testing.TB, path string, lines ...string) {
 	}
 }
 
-// read gives a file's content, "" where there is none yet.
+// read returns a file's content, "" where there is none yet.
 func read(tb testing.TB, path string) string {
 	tb.Helper()
 	b, err := os.ReadFile(path)
@@ -59,7 +59,7 @@ func read(tb testing.TB, path string) string {
 	return string(b)
 }
 
-// tail gives the end of a long log.
+// tail returns the end of a long log.
 func tail(log string) string {
 	const most = 8 << 10
 	if len(log) <= most {

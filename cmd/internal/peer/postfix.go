@@ -57,7 +57,7 @@ func StartPostfix(tb testing.TB, c PostfixConfig) *Postfix {
 
 func (p *Postfix) path(name string) string { return filepath.Join(p.dir, name) }
 
-// own gives a directory to Postfix's user, who alone writes there.
+// own returns a directory to Postfix's user, who alone writes there.
 func (p *Postfix) own(name string) {
 	p.tb.Helper()
 	u, err := user.Lookup("postfix")

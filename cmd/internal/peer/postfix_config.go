@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// main gives main.cf. Compared with an ordinary installation nothing touches the content:
+// main returns main.cf. Compared with an ordinary installation nothing touches the content:
 // what goes in is what comes out, below one Received field.
 func (p *Postfix) main(c PostfixConfig) []string {
 	return override([]string{
@@ -65,7 +65,7 @@ func override(lines, by []string) []string {
 	return append(kept, by...)
 }
 
-// services gives master.cf: all in the queue directory without chroot, as sockets of tests
+// services returns master.cf: all in the queue directory without chroot, as sockets of tests
 // lie elsewhere.
 func (p *Postfix) services() []string {
 	return []string{

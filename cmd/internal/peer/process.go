@@ -19,7 +19,7 @@ type Process struct {
 	cmd    *exec.Cmd
 	output string        // the file that takes its standard output and error
 	exited chan struct{} // closed when the program has ended
-	err    error         // how it ended; read it behind exited
+	err    error         // how it ended; read it after exited
 }
 
 // Start runs cmd in a session of its own and stops it, with SIGTERM, when the test ends. Should

@@ -187,7 +187,7 @@ func (s *Sendmail) Log() string {
 // dsn=2.0.0, reply=…, stat=Sent".
 var sendmailDelivery = regexp.MustCompile(`(?m): (\w+): to=(\S+), (?:\[more\], )?(?:ctladdr=.*?, )?delay=.*, mailer=doorstep, .*dsn=([\d.]+), (.*stat=(.*))$`)
 
-// Deliveries gives the attempts so far, with Postfix's words for how they ended. Text is what the
+// Deliveries returns the attempts so far, with Postfix's words for how they ended. Text is what the
 // log says at the end: "reply=550 …, stat=User unknown".
 func (s *Sendmail) Deliveries() (list []Delivery) {
 	s.tb.Helper()

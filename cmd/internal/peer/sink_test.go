@@ -115,7 +115,7 @@ func (s *sink) note(line string) {
 	s.commands = append(s.commands, line)
 }
 
-// got gives what came so far.
+// got returns what came so far.
 func (s *sink) got() (commands, contents []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -98,7 +98,7 @@ func TestPositionCountsCharacters(t *testing.T) {
 	}
 }
 
-// seed gives a fuzz target the configurations of the tests.
+// seed returns a fuzz target the configurations of the tests.
 func seed(f *testing.F) {
 	for _, pattern := range []string{"good/*.toml", "bad/*.toml", "*/*/conf.d/*.toml"} {
 		paths, err := filepath.Glob(filepath.Join("../../../testdata/config", pattern))

@@ -34,7 +34,7 @@ type Options struct {
 	// Base is the entry below which all is.
 	Base   string
 	Schema Schema
-	// Key gives the key of an address in the directory.
+	// Key returns the key of an address in the directory.
 	Key directory.Keyer
 	// Timeout bounds one question, with all that it takes. [5s]
 	Timeout time.Duration
@@ -154,7 +154,7 @@ func (d *Directory) Domain(ctx context.Context, key string) (directory.Domain, e
 	return directory.Domain{}, directory.ErrNotFound
 }
 
-// search gives the entries that a filter finds for a key; ErrNotFound where there is no filter.
+// search returns the entries that a filter finds for a key; ErrNotFound where there is no filter.
 func (d *Directory) search(ctx context.Context, filter string, key directory.Key) ([]*client.Entry, error) {
 	if filter == "" {
 		return nil, directory.ErrNotFound
@@ -171,7 +171,7 @@ func (d *Directory) search(ctx context.Context, filter string, key directory.Key
 	return result.Entries, nil
 }
 
-// matching gives the entries with an address that has the key.
+// matching returns the entries with an address that has the key.
 func (d *Directory) matching(entries []*client.Entry, key directory.Key) []*client.Entry {
 	var found []*client.Entry
 	for _, e := range entries {

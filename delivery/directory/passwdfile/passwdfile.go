@@ -1,5 +1,5 @@
 // Package passwdfile is a directory in a file of Dovecot's passwd-file format: lines as in
-// /etc/passwd, with extra fields behind. It is read again when it has changed.
+// /etc/passwd, with extra fields after. It is read again when it has changed.
 package passwdfile
 
 import (
@@ -29,7 +29,7 @@ const (
 // Options say how a file is read.
 type Options struct {
 	Path string
-	// Key gives the key of a name in the file.
+	// Key returns the key of a name in the file.
 	Key directory.Keyer
 	// DefaultDomain is the domain of names without one; "" refuses these.
 	DefaultDomain string
@@ -92,7 +92,7 @@ func (d *Directory) Lookup(_ context.Context, key directory.Key) (directory.Entr
 	return directory.Entry{}, directory.ErrNotFound
 }
 
-// now gives the accounts as the file has them.
+// now returns the accounts as the file has them.
 func (d *Directory) now() (*accounts, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

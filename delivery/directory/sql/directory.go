@@ -25,7 +25,7 @@ type Options struct {
 	Dialect Dialect
 	// Queries are those of a preset, or the administrator's own.
 	Queries Queries
-	// Key gives the key of an address in the database.
+	// Key returns the key of an address in the database.
 	Key directory.Keyer
 	// Timeout bounds one lookup. [5s]
 	Timeout time.Duration

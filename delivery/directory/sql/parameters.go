@@ -7,7 +7,7 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
 
-// Parameters are the names that can stand in a query, each behind a colon.
+// Parameters are the names that can stand in a query, each after a colon.
 //
 //	address           local@domain, the domain in A-labels; @domain for a catch-all
 //	address_unicode   the same, the domain in U-labels
@@ -23,7 +23,7 @@ type parameters [5]string
 
 func (p parameters) named(name string) string { return p[slices.Index(Parameters, name)] }
 
-// aboutAddress gives the parameters for a key, and false for one that no database has.
+// aboutAddress returns the parameters for a key, and false for one that no database has.
 func aboutAddress(key directory.Key) (parameters, bool) {
 	if !isText(key.Local) || !isText(key.Domain) || key.Domain == "" {
 		return parameters{}, false
@@ -38,7 +38,7 @@ func aboutAddress(key directory.Key) (parameters, bool) {
 	return parameters{of(key.Domain), of(unicode), key.Local, key.Domain, unicode}, true
 }
 
-// aboutDomain gives the parameters for a domain.
+// aboutDomain returns the parameters for a domain.
 func aboutDomain(key string) (parameters, bool) { return aboutAddress(directory.Key{Domain: key}) }
 
 // inALabels has the domain in A-labels throughout.

@@ -33,7 +33,7 @@ func (d Dialect) compile(query string) (text string, names []string, err error) 
 	return b.String(), names, nil
 }
 
-// skip gives the length of what rest begins with where no parameter can be in it, or 0.
+// skip returns the length of what rest begins with where no parameter can be in it, or 0.
 func (d Dialect) skip(rest string) int {
 	switch {
 	case strings.HasPrefix(rest, "::"):
@@ -48,7 +48,7 @@ func (d Dialect) skip(rest string) int {
 	return 0
 }
 
-// quoted gives the length of the string or quoted name that rest begins with. A doubled quote
+// quoted returns the length of the string or quoted name that rest begins with. A doubled quote
 // begins the next one, which comes to the same.
 func (d Dialect) quoted(rest string) int {
 	for i := 1; i < len(rest); i++ {
@@ -62,7 +62,7 @@ func (d Dialect) quoted(rest string) int {
 	return len(rest)
 }
 
-// until gives the length of rest up to and with end, all of it where that is missing.
+// until returns the length of rest up to and with end, all of it where that is missing.
 func until(rest string, from int, end string) int {
 	if i := strings.Index(rest[from:], end); i >= 0 {
 		return from + i + len(end)

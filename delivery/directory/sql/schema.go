@@ -3,19 +3,19 @@ package sql
 // Queries find what a directory is asked for. Named parameters are those of Parameters; columns
 // are found by their names.
 type Queries struct {
-	// User gives the account with an address: address; and, each as far as it is known, home,
+	// User returns the account with an address: address; and, each as far as it is known, home,
 	// mailbox, prefix (directory.Account.Prefix), format (of the mailbox: only a Maildir can be written), quota
 	// (octets), messages, uid, gid, active, disabled, owner_since, eai.
 	User string
-	// Alias gives the targets of an alias: address, target; active. "" for none.
+	// Alias returns the targets of an alias: address, target; active. "" for none.
 	Alias string
 	// CatchAll does the same for the address @domain. "" where Alias does.
 	CatchAll string
-	// Domain gives a domain: name; alias_of, active, backupmx. "" for none.
+	// Domain returns a domain: name; alias_of, active, backupmx. "" for none.
 	Domain string
 }
 
-// Preset gives the queries for the tables of a project, and whether it is known.
+// Preset returns the queries for the tables of a project, and whether it is known.
 func Preset(schema string) (Queries, bool) {
 	q, ok := presets[schema]
 	return q, ok

@@ -23,7 +23,7 @@ type Options struct {
 	// Domains are those whose local parts are names of accounts. Account.Address has the one that
 	// was asked for.
 	Domains []string
-	// Key gives the key of an address.
+	// Key returns the key of an address.
 	Key directory.Keyer
 	// File is a file of passwd(5) to read; "" asks getent.
 	File string

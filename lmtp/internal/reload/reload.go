@@ -34,7 +34,7 @@ func New[T any](log *slog.Logger, load func() (T, error), files ...string) (*Val
 	return v, nil
 }
 
-// Get gives the value, made anew if a file has changed.
+// Get returns the value, made anew if a file has changed.
 func (v *Value[T]) Get() T {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -44,7 +44,7 @@ func BenchmarkReadLine(b *testing.B) {
 	}
 }
 
-// endless gives the same line again and again.
+// endless returns the same line again and again.
 type endless []byte
 
 func (e endless) Read(p []byte) (int, error) {

@@ -11,7 +11,7 @@ type DotDecoder struct {
 	// GiveUp ends reading; Emit sets it when there has been too much.
 	GiveUp error
 	// Normalize makes CRLF of a bare LF. It does not make the LF a line end in the sense of
-	// the standard: a dot behind it neither ends the content nor is removed.
+	// the standard: a dot after it neither ends the content nor is removed.
 	Normalize bool
 
 	state  dotState
@@ -23,11 +23,11 @@ type DotDecoder struct {
 type dotState int
 
 const (
-	lineStart dotState = iota // behind CRLF, or at the very start; must be zero
-	lineDot                   // behind the dot that a line began with; it was dropped
-	lineDotCR                 // behind that dot and a CR, which was held back
+	lineStart dotState = iota // after CRLF, or at the very start; must be zero
+	lineDot                   // after the dot that a line began with; it was dropped
+	lineDotCR                 // after that dot and a CR, which was held back
 	inLine                    // anywhere else
-	inLineCR                  // anywhere else, behind a CR
+	inLineCR                  // anywhere else, after a CR
 )
 
 var (
@@ -101,7 +101,7 @@ func (d *DotDecoder) Decode(p []byte) (n int, done bool) {
 }
 
 // noteCR looks for a CR that no LF follows: in part of a line, or at the end of the block
-// before, which first, the octet behind it, then decides.
+// before, which first, the octet after it, then decides.
 func (d *DotDecoder) noteCR(part []byte, first byte) {
 	if !d.BareCR {
 		d.BareCR = d.state == inLineCR && first != '\n' || bytes.IndexByte(part, '\r') >= 0

@@ -8,7 +8,7 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 )
 
-// decodeBlocks runs a DotDecoder over blocks; what stands behind the end is left alone.
+// decodeBlocks runs a DotDecoder over blocks; what stands after the end is left alone.
 func decodeBlocks(blocks [][]byte, normalize bool) lmtptest.Decoded {
 	var content bytes.Buffer
 	d := &DotDecoder{Normalize: normalize, Emit: func(p []byte) { content.Write(p) }}

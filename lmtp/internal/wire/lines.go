@@ -45,7 +45,7 @@ func (s *LineScanner) Scan(p []byte) {
 func (s *LineScanner) End() { s.BareCR = s.BareCR || s.afterCR }
 
 // noteCR looks for a CR that no LF follows: in part of a line, or before it, which first,
-// the octet behind it, then decides.
+// the octet after it, then decides.
 func (s *LineScanner) noteCR(part []byte, first byte) {
 	if !s.BareCR {
 		s.BareCR = s.afterCR && first != '\n' || bytes.IndexByte(part, '\r') >= 0

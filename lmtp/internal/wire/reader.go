@@ -109,7 +109,7 @@ func (r *Reader) ReadAuthLine() ([]byte, error) {
 	return bytes.Clone(line), err
 }
 
-// Peek gives the next n octets, at most MaxLine, and leaves them unread.
+// Peek returns the next n octets, at most MaxLine, and leaves them unread.
 func (r *Reader) Peek(n int) ([]byte, error) {
 	for r.w-r.r < n {
 		if err := r.fill(); err != nil {
@@ -216,7 +216,7 @@ func (r *Reader) grow() {
 	}
 }
 
-// shrink makes it small again, unless more than a small buffer holds was pipelined behind
+// shrink makes it small again, unless more than a small buffer holds was pipelined after
 // the content; then the next line tries again.
 func (r *Reader) shrink() {
 	if r.large != nil && r.w-r.r <= MaxLine {
@@ -232,7 +232,7 @@ func (r *Reader) swap(buf []byte) {
 	r.buf = buf
 }
 
-// Release gives a large buffer back when the session ends.
+// Release returns a large buffer back when the session ends.
 func (r *Reader) Release() {
 	r.r, r.w = 0, 0
 	r.shrink()

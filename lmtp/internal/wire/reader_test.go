@@ -91,7 +91,7 @@ func clone(blocks [][]byte) [][]byte {
 	return append([][]byte(nil), blocks...)
 }
 
-// What is pipelined behind content is neither eaten nor lost when the buffer changes, be it
+// What is pipelined after content is neither eaten nor lost when the buffer changes, be it
 // more than a small buffer holds or less.
 func TestBufferKeepsPipelined(t *testing.T) {
 	for _, size := range []int{0, 1, 4095, 4096, 4097, 65535, 65536, 65537, 200000} {
@@ -135,7 +135,7 @@ func mustReadLine(t *testing.T, r *Reader, want string) {
 	}
 }
 
-// However much was pipelined behind content: when it has been read and the session waits, it
+// However much was pipelined after content: when it has been read and the session waits, it
 // holds a small buffer. So does one that has ended, wherever it did.
 func TestIdleBufferIsSmall(t *testing.T) {
 	const commands = 3000

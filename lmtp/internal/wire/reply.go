@@ -89,7 +89,7 @@ func (w *ReplyWriter) Flush() error {
 	return w.err
 }
 
-// SameClass gives the enhanced code with the class of the basic code: a client reads the
+// SameClass returns the enhanced code with the class of the basic code: a client reads the
 // class from either, and a contradiction would let it choose. What is no enhanced code at all
 // becomes the least that can be said.
 func SameClass(enhanced, basic string) string {

@@ -49,7 +49,7 @@ func (fs FS) Belongs(o Owner, fds ...int) error {
 	return nil
 }
 
-// OpenRoot opens the mail root as the administrator wrote it: it may be, or lie behind, a
+// OpenRoot opens the mail root as the administrator wrote it: it may be, or lie after, a
 // symbolic link.
 func (fs FS) OpenRoot(root string, flags int) (int, error) {
 	fd, err := fs.Open(unix.AT_FDCWD, root, flags)

@@ -74,12 +74,12 @@ func load(offset uint32) unix.SockFilter {
 	return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: offset}
 }
 
-// when gives the verdict if a comparison with what was loaded holds.
+// when returns the verdict if a comparison with what was loaded holds.
 func when(compare uint16, with uint32, verdict unix.SockFilter) []unix.SockFilter {
 	return []unix.SockFilter{{Code: unix.BPF_JMP | compare | unix.BPF_K, Jf: 1, K: with}, verdict}
 }
 
-// unless gives the verdict if it does not.
+// unless returns the verdict if it does not.
 func unless(compare uint16, with uint32, verdict unix.SockFilter) []unix.SockFilter {
 	return []unix.SockFilter{{Code: unix.BPF_JMP | compare | unix.BPF_K, Jt: 1, K: with}, verdict}
 }

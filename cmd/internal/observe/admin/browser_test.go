@@ -85,13 +85,13 @@ func TestPageInBrowser(t *testing.T) {
 	}
 }
 
-// color gives a color of an element as numbers.
+// color returns a color of an element as numbers.
 func color(selector, property string) string {
 	return `getComputedStyle(document.querySelector("` + selector + `")).` + property +
 		`.match(/[\d.]+/g).slice(0, 3).map(Number)`
 }
 
-// ground gives the color behind an element: the first that is not transparent, going outwards.
+// ground returns the color after an element: the first that is not transparent, going outwards.
 func ground(selector string) string {
 	return `(e => {
 		for (; e; e = e.parentElement) {
@@ -118,7 +118,7 @@ func contrast(a, b []float64) float64 {
 	return max(la, lb) / min(la, lb)
 }
 
-// busy is a server with an hour behind it that never was: waves of mail, a disk that was slow for
+// busy is a server with an hour after it that never was: waves of mail, a disk that was slow for
 // some minutes, and a database that failed once.
 func busy() *Server {
 	now := time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)

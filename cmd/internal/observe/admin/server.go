@@ -31,7 +31,7 @@ type Server struct {
 	Metrics http.Handler
 	// Status is what the page shows.
 	Status func(ctx context.Context) *status.Snapshot
-	// Ready gives the reasons why no mail can be taken now; none where all is well.
+	// Ready returns the reasons why no mail can be taken now; none where all is well.
 	Ready func(ctx context.Context) []string
 	// Trace is what can be watched.
 	Trace *trace.Hub

@@ -37,7 +37,7 @@ type Board struct {
 	reload      Reload
 }
 
-// New gives an empty board. now is the clock, time.Now where it is nil.
+// New returns an empty board. now is the clock, time.Now where it is nil.
 func New(now func() time.Time) *Board {
 	if now == nil {
 		now = time.Now
@@ -53,7 +53,7 @@ type point struct {
 	latency  histogram
 }
 
-// at gives the point of a time, emptied where it was last used in another hour.
+// at returns the point of a time, emptied where it was last used in another hour.
 func (b *Board) at(t time.Time) *point {
 	number := t.UnixNano() / int64(Interval)
 	p := &b.points[number%Points]

@@ -61,5 +61,5 @@ func (f *failures) add(x Failure) {
 	f.n++
 }
 
-// all gives those that are kept, in no order.
+// all returns those that are kept, in no order.
 func (f *failures) all() []Failure { return f.kept[:min(f.n, failuresKept)] }

@@ -31,7 +31,7 @@ func (h *histogram) merge(other *histogram) {
 	}
 }
 
-// quantile gives the time that a share q of all stay within, 0 where there are none.
+// quantile returns the time that a share q of all stay within, 0 where there are none.
 func (h *histogram) quantile(q float64) time.Duration {
 	var total uint64
 	for _, n := range h {

@@ -56,7 +56,7 @@ func (s *Snapshot) PanicNotice() string {
 	return fmt.Sprintf("%d panics since the start: a bug of doorstep, please report their stacks from the log", s.Panics)
 }
 
-// String gives the counts in words.
+// String returns the counts in words.
 func (c Counts) String() string {
 	return fmt.Sprintf("%d delivered (%s), %d deferred, %d refused", c.Delivered, Size(c.Octets), c.Deferred, c.Refused)
 }

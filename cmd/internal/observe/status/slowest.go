@@ -72,7 +72,7 @@ func (m *SlowMailbox) note(took time.Duration, now time.Time) {
 	}
 }
 
-// top gives the slowest, the slowest first.
+// top returns the slowest, the slowest first.
 func (s *slowest) top(now time.Time) []SlowMailbox {
 	list := slices.DeleteFunc(slices.Clone(s.kept), func(m SlowMailbox) bool { return now.Sub(m.At) > Span })
 	slices.SortFunc(list, func(a, b SlowMailbox) int { return cmp.Compare(b.Worst, a.Worst) })

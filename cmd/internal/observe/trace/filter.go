@@ -18,7 +18,7 @@ type Filter struct {
 }
 
 // Parse reads what to show: an address, @domain, an IP address or prefix, or "unix". Addresses are
-// compared without regard to case, spelling of the domain and what stands behind a plus.
+// compared without regard to case, spelling of the domain and what stands after a plus.
 func Parse(s string) (Filter, error) {
 	s = address.Unescape(s)
 	if local, domain, ok := cutLast(s, "@"); ok {

@@ -15,7 +15,7 @@ func session(id, ip string) *lmtp.Session {
 	return &lmtp.Session{ID: id, Remote: &net.TCPAddr{IP: net.ParseIP(ip), Port: 1}}
 }
 
-// read gives the lines that are there.
+// read returns the lines that are there.
 func read(w *Watcher) (texts []string) {
 	for {
 		select {

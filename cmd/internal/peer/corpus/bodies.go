@@ -39,7 +39,7 @@ func bodies() []Message {
 	}
 }
 
-// source gives random numbers that are the same in every run.
+// source returns random numbers that are the same in every run.
 func source(seed uint64) *rand.ChaCha8 {
 	var key [32]byte
 	key[0] = byte(seed)
@@ -61,7 +61,7 @@ func base64Lines(n, width int) string {
 }
 
 // everyOctet has each octet but CR and LF, which are line ends here, at a line's beginning and
-// behind it.
+// after it.
 func everyOctet() string {
 	var b strings.Builder
 	for c := range 256 {

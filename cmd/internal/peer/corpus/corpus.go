@@ -22,7 +22,7 @@ func (m Message) Stored() string {
 	return m.Content + "\n"
 }
 
-// Messages gives the whole corpus. It passes every MTA unchanged: a header that begins with a
+// Messages returns the whole corpus. It passes every MTA unchanged: a header that begins with a
 // field, and no space before a colon; no Return-Path field and no mbox separator at the top,
 // which are the MTA's own; no line over 998 octets, no CR within a line.
 func Messages() []Message {

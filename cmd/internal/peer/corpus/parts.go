@@ -39,7 +39,7 @@ func multipart(name, subtype string, parts ...string) Message {
 	return Message{Name: name, Content: b.String()}
 }
 
-// nested gives parts within parts.
+// nested returns parts within parts.
 func nested(depth int) string {
 	if depth == 0 {
 		return "Content-Type: text/plain\n\ninnermost\n"

@@ -39,7 +39,7 @@ func dots() []Message {
 }
 
 // stairs has lines of growing length that end and begin with a dot, so that in whatever blocks
-// it is sent and read some border falls before and behind one.
+// it is sent and read some border falls before and after one.
 func stairs() string {
 	var b strings.Builder
 	for n := range 600 {

@@ -35,7 +35,7 @@ func escapeDN(value string) string {
 	return b.String()
 }
 
-// IRedMail gives a world as iRedMail would have it.
+// IRedMail returns a world as iRedMail would have it.
 func IRedMail(w directorytest.World) string {
 	var b strings.Builder
 	for _, name := range w.Domains {

@@ -74,7 +74,7 @@ func (s *Store) DeleteAccount(ctx context.Context, address string) error {
 	})
 }
 
-// Accounts gives all accounts, or those of one domain, by their keys.
+// Accounts returns all accounts, or those of one domain, by their keys.
 func (s *Store) Accounts(ctx context.Context, domain string) iter.Seq2[directory.Account, error] {
 	return func(yield func(directory.Account, error) bool) {
 		query, args, err := s.ofDomain(ctx, selectAccounts, domain)

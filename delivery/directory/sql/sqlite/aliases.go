@@ -94,7 +94,7 @@ func missing(err error, what string) error {
 	return err
 }
 
-// Aliases gives all aliases, or those of one domain, by their keys.
+// Aliases returns all aliases, or those of one domain, by their keys.
 func (s *Store) Aliases(ctx context.Context, domain string) iter.Seq2[Alias, error] {
 	return func(yield func(Alias, error) bool) {
 		query, args, err := s.ofDomain(ctx, "SELECT domain_key, local_key, address, target FROM alias", domain)

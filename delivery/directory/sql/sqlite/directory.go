@@ -84,7 +84,7 @@ func ask[T any](ctx context.Context, d *Directory, question func(*pool) (T, erro
 // maxChanges is how often a file may be replaced during one question.
 const maxChanges = 3
 
-// take gives the pool of the file that is there now, for one question.
+// take returns the pool of the file that is there now, for one question.
 func (d *Directory) take(ctx context.Context) (*pool, error) {
 	for {
 		now, resolved, err := d.look()

@@ -50,7 +50,7 @@ func (f files) same(g files) bool {
 	return os.SameFile(f.wal, g.wal) && f.main.Size() == g.main.Size() && f.main.ModTime().Equal(g.main.ModTime())
 }
 
-// orphan gives the log of a database in whose place f has come, where it is there still; else nil.
+// orphan returns the log of a database in whose place f has come, where it is there still; else nil.
 func (f files) orphan(before files) os.FileInfo {
 	if f.wal == nil || before.wal == nil || os.SameFile(f.main, before.main) || !os.SameFile(f.wal, before.wal) {
 		return nil

@@ -81,7 +81,7 @@ type querier interface {
 	ExecContext(ctx context.Context, query string, args ...any) (db.Result, error)
 }
 
-// version gives the version of the tables in a database of ours that this program can read.
+// version returns the version of the tables in a database of ours that this program can read.
 func version(ctx context.Context, q querier, path string) (int, error) {
 	var n, app int
 	if err := q.QueryRowContext(ctx, "PRAGMA user_version").Scan(&n); err != nil {

@@ -39,7 +39,7 @@ type Store struct {
 type StoreOptions struct {
 	// Path is the file. Its directory must be there.
 	Path string
-	// Key gives the key of an address in the database.
+	// Key returns the key of an address in the database.
 	Key directory.Keyer
 	// Known reports whether the configuration names a domain, by its key, so that the database
 	// need not. It may be nil.
