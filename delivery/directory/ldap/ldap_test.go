@@ -190,7 +190,7 @@ func TestConnections(t *testing.T) {
 		"no socket":      {func(o *ldap.Options) { o.URLs = []string{"ldapi:///nowhere"} }, "no such file"},
 		"plain to a TLS port": {func(o *ldap.Options) { o.URLs = []string{strings.Replace(s.TLSURL, "ldaps:", "ldap:", 1)} },
 			"ldap://"},
-		"a base that is none":  {func(o *ldap.Options) { o.Base = "nonsense" }, "nonsense"},
+		"a base that is none": {func(o *ldap.Options) { o.Base = "nonsense" }, "nonsense"},
 		"an unknown attribute": {func(o *ldap.Options) {
 			o.Schema = own
 			o.Schema.UserFilter = "(&(nonsense=x)(mail={address}))"
