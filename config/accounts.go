@@ -205,22 +205,41 @@ func (n *names) refuseForeign(v *table.Value, domain, suggestion string) {
 	v.Add(hint.Quote(domain)+" is not one of the domains", suggestion)
 }
 
-// checkExists checks that a is the address of an account.
+// checkExists checks that a is the address of an account or an alias, with or without a detail.
 func (n *names) checkExists(v *table.Value, a address.Address) {
 	if a.IsNull() {
 		return // a problem already
 	}
-	key, ours, err := n.account(a)
+	_, ours, err := n.account(a)
 	switch {
 	case err != nil:
 		v.Add(hint.Quote(a.Raw)+" cannot be an account: "+cause(err), "")
 	case !ours:
 		n.refuseForeign(v, a.Domain, notOurs)
 	default:
-		if _, exists := n.owners[key]; !exists && !n.in.Suspect("user") && !n.hasDirectories() {
+		if _, exists := n.owner(a); !exists && !n.in.Suspect("user") && !n.hasDirectories() {
 			v.Add(hint.Quote(a.Raw)+" is not the address of a [[user]] or an [[alias]]", "")
 		}
 	}
+}
+
+// owner returns the name of the account or alias that mail for a comes to: that of the whole address, or else of the
+// address without its detail.
+func (n *names) owner(a address.Address) (account, bool) {
+	key, ours, err := n.account(a)
+	if err != nil || !ours {
+		return account{}, false
+	}
+	if _, exists := n.owners[key]; exists {
+		return key, true
+	}
+	user, _, split := address.SplitDetail(a.Local, n.accounts.Domains[n.domains[key.domain]].Subaddress)
+	if !split {
+		return account{}, false
+	}
+	key, _, err = n.account(address.Address{Local: user, Domain: a.Domain})
+	_, exists := n.owners[key]
+	return key, exists && err == nil
 }
 
 // checkSystemDomains checks that each domain of system accounts is one of ours.

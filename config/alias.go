@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/doorstep-mail/doorstep/config/internal/hint"
 	"github.com/doorstep-mail/doorstep/config/internal/table"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
@@ -27,7 +28,7 @@ var aliasSection = table.Section[Alias]{
 			parseAddress, func(a *Alias) *[]address.Address { return &a.To }),
 			Example: `["alice@example.org", "bob@example.org"]`, Required: true,
 			Doc: "The recipients it expands to. They must be in local domains; mail is never forwarded. Mail for the alias " +
-				"with a detail goes to each with that detail."},
+				"with a detail goes to each with that detail, unless the target has one of its own."},
 	},
 	Sample: []string{`address = "team@example.org"`, `to = ["postmaster@example.org"]`},
 }
@@ -41,8 +42,8 @@ func (n *names) checkAliases() {
 			continue // a problem already
 		}
 		for j, v := range n.in.Element("alias", i).Elements("to") {
-			n.checkExists(v, a.To[j])
-			if target, ours, err := n.account(a.To[j]); err == nil && ours {
+			n.checkTarget(v, a.To[j])
+			if target, exists := n.owner(a.To[j]); exists {
 				leads[from] = append(leads[from], target)
 			}
 		}
@@ -56,6 +57,26 @@ func (n *names) checkAliases() {
 			v := n.in.Element("alias", i).Value("address")
 			v.Add("leads in a circle: "+strings.Join(circle, ", "), "")
 		}
+	}
+}
+
+// checkTarget is checkExists for a target of an alias, which the postmaster or a catch-all may take.
+func (n *names) checkTarget(v *table.Value, a address.Address) {
+	_, exists := n.owner(a)
+	key, ours, err := n.account(a)
+	if exists || err != nil || !ours || n.hasDirectories() {
+		n.checkExists(v, a)
+		return
+	}
+	domain := n.accounts.Domains[n.domains[key.domain]]
+	const none = " is not the address of a [[user]] or an [[alias]]: its mail goes to "
+	switch {
+	case strings.EqualFold(a.Local, "postmaster") && n.in.Value("postmaster") != nil:
+		v.Warn(hint.Quote(a.Raw)+none+"the postmaster", "")
+	case !domain.CatchAll.IsNull():
+		v.Warn(hint.Quote(a.Raw)+none+"the catch-all "+hint.Quote(domain.CatchAll.Raw), "")
+	default:
+		n.checkExists(v, a)
 	}
 }
 

@@ -48,7 +48,8 @@ var domainSection = table.Section[Domain]{
 			Doc:  "Other names of the same domain."},
 		{Name: "catch_all", Example: `"postmaster@example.org"`,
 			Kind: table.Parsed("an address", parseAddress, func(d *Domain) *address.Address { return &d.CatchAll }),
-			Doc:  "The account that takes what no other does. Default: unknown recipients are refused."},
+			Doc: "The account or alias that takes what no other does, with a detail if you like. Default: unknown recipients " +
+				"are refused."},
 	}, domainRules),
 }
 

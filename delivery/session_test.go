@@ -111,9 +111,9 @@ func newResolver(t *testing.T) *route.Resolver {
 	must(t, domains.Add(&route.Domain{Name: "dst.example", Key: "dst.example", Policy: fold, Subaddress: "+"},
 		"xn--bcher-kva.example"))
 	must(t, domains.Add(&route.Domain{Name: "fass.example", Key: "fass.example", Policy: fold,
-		CatchAll: directory.Key{Local: "u2", Domain: "dst.example"}}))
+		CatchAll: route.Named{Key: directory.Key{Local: "u2", Domain: "dst.example"}}}))
 	must(t, domains.Add(&route.Domain{Name: "catch.example", Key: "catch.example", Policy: fold,
-		CatchAll: directory.Key{Local: "u2", Domain: "dst.example"}}))
+		CatchAll: route.Named{Key: directory.Key{Local: "u2", Domain: "dst.example"}}}))
 	accounts := static.New()
 	for _, local := range []string{"u1", "u2", "u3", "kate", "broken", "josé", "off", "busy", "full", "small", "legacy",
 		"straße", "σοφος", strings.Repeat("ü", 32)} {
@@ -133,7 +133,7 @@ func newResolver(t *testing.T) *route.Resolver {
 	return &route.Resolver{
 		Domains:    domains,
 		Directory:  moody{accounts},
-		Postmaster: directory.Key{Local: "u3", Domain: "dst.example"},
+		Postmaster: route.Named{Key: directory.Key{Local: "u3", Domain: "dst.example"}},
 	}
 }
 

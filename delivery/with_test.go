@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"github.com/doorstep-mail/doorstep/delivery/directory"
+	"github.com/doorstep-mail/doorstep/delivery/route"
 )
 
 // fixtureOptions are what a session can ask for by "with:".
 var fixtureOptions = map[string]func(*fixture){
 	"over-quota-reject": func(f *fixture) { f.router.RejectFull = true },
 	"full-postmaster": func(f *fixture) {
-		f.router.Resolver.Postmaster = directory.Key{Local: "full", Domain: "dst.example"}
+		f.router.Resolver.Postmaster = route.Named{Key: directory.Key{Local: "full", Domain: "dst.example"}}
 	},
 	"trusted":   func(f *fixture) { f.server.Trusted = func(net.Conn) bool { return true } },
 	"untrusted": func(f *fixture) { f.server.Trusted = func(net.Conn) bool { return false } },

@@ -88,7 +88,7 @@ func aliasResolver(t *testing.T) *route.Resolver {
 			"x1.example":    {Name: "x1.example", AliasOf: "x2.example"},
 			"x2.example":    {Name: "x2.example", AliasOf: "x1.example"},
 		}},
-		Postmaster: directory.Key{Local: "all", Domain: "dst.example"},
+		Postmaster: route.Named{Key: directory.Key{Local: "all", Domain: "dst.example"}},
 	}
 }
 

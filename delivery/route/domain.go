@@ -22,8 +22,38 @@ type Domain struct {
 	Subaddress string
 	// Details says what becomes of mail with a subaddress's detail.
 	Details Details
-	// CatchAll is the account for addresses that no other matches; the zero Key for none.
-	CatchAll directory.Key
+	// CatchAll takes the mail for addresses that no other matches; the zero Named for none.
+	CatchAll Named
+}
+
+// A Named is an address that the configuration names as the one that takes mail for others.
+type Named struct {
+	// Key is that of the whole address. The zero Key is that of no address.
+	directory.Key
+	// WithoutDetail is the key without the subaddress, of a domain with these rules; zero where there is none.
+	WithoutDetail directory.Key
+	Domain        *Domain
+	Detail        string
+}
+
+// Named finds the keys of an address that the configuration names.
+func (r *Resolver) Named(a address.Address) (Named, error) {
+	key, err := r.Key(a)
+	if err != nil {
+		return Named{}, err
+	}
+	n := Named{Key: key, Domain: r.rules(a.Domain)}
+	if user, detail, ok := address.SplitDetail(a.Local, n.Domain.Subaddress); ok {
+		n.Detail = detail
+		n.WithoutDetail, err = n.Domain.key(user, key.Domain)
+	}
+	return n, err
+}
+
+// appendTo appends the accounts and aliases that it may be.
+func (n Named) appendTo(candidates []candidate, rule string) []candidate {
+	return append(candidates, candidate{rule: rule, key: n.Key},
+		candidate{rule: rule, key: n.WithoutDetail, in: n.Domain, detail: n.Detail})
 }
 
 // Domains finds a Domain by the key of any of its names.

@@ -65,9 +65,9 @@ func checkWayOut(t *testing.T, to address.Address, policy address.LocalPolicy, d
 	}
 	domains := route.Domains{}
 	must(t, domains.Add(&route.Domain{Name: "x", Key: key, Policy: policy, Subaddress: delimiters,
-		CatchAll: directory.Key{Local: "catch", Domain: key}}))
+		CatchAll: route.Named{Key: directory.Key{Local: "catch", Domain: key}}}))
 	r := &route.Resolver{Domains: domains, Directory: everybody{},
-		Postmaster: directory.Key{Local: "postmaster", Domain: key}}
+		Postmaster: route.Named{Key: directory.Key{Local: "postmaster", Domain: key}}}
 	found, err := r.Resolve(context.Background(), to)
 	if err != nil {
 		return

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,8 +31,8 @@ type Resolver struct {
 	Unlisted  *Domain
 	Directory directory.Directory
 	// Postmaster takes <Postmaster>, and postmaster in domains that have no such account;
-	// the zero Key for none.
-	Postmaster directory.Key
+	// the zero Named for none.
+	Postmaster Named
 }
 
 // A Step is one thing that a decision went by, for people who ask why.
@@ -65,25 +66,25 @@ func (r *Resolver) resolve(ctx context.Context, to address.Address, steps *[]Ste
 // resolve takes the steps for one address.
 func (x *expansion) resolve(ctx context.Context, to address.Address) error {
 	if to.Domain == "" { // <Postmaster>: no other path lacks a domain (RFC 5321 §4.1.1.3)
-		return x.first(ctx, nil, candidate{rule: "postmaster", key: x.resolver.Postmaster})
+		return x.first(ctx, nil, x.resolver.Postmaster.appendTo(nil, "postmaster")...)
 	}
 	domain, err := x.domain(ctx, to)
 	if err != nil {
 		return err
 	}
-	candidates := make([]candidate, 0, 4)
+	candidates := make([]candidate, 0, 6)
 	candidates = append(candidates, candidate{rule: "account", local: to.Local})
 	if user, detail, ok := address.SplitDetail(to.Local, domain.Subaddress); ok {
 		candidates = append(candidates, candidate{rule: "subaddress", local: user, detail: detail})
 	}
 	if isPostmaster(to.Local) {
-		candidates = append(candidates, candidate{rule: "postmaster", key: x.resolver.Postmaster})
+		candidates = x.resolver.Postmaster.appendTo(candidates, "postmaster")
 	}
 	catchAll := domain.CatchAll
-	if catchAll == (directory.Key{}) {
-		catchAll.Domain = domain.Key // the directory may have one
+	if catchAll.Key == (directory.Key{}) {
+		catchAll.Key.Domain = domain.Key // the directory may have one
 	}
-	candidates = append(candidates, candidate{rule: "catch-all", key: catchAll})
+	candidates = catchAll.appendTo(candidates, "catch-all")
 	return x.first(ctx, domain, candidates...)
 }
 
@@ -94,6 +95,7 @@ type candidate struct {
 	local  string
 	detail string
 	key    directory.Key
+	in     *Domain // of the key, where that is another than that of the address
 }
 
 // first takes the first candidate that exists. A directory that cannot answer ends the
@@ -111,7 +113,7 @@ func (x *expansion) first(ctx context.Context, domain *Domain, candidates ...can
 		entry, err := x.resolver.Directory.Lookup(ctx, key)
 		switch {
 		case err == nil:
-			return x.take(ctx, entry, key, Resolution{Domain: domain, Detail: c.detail}, c.rule)
+			return x.take(ctx, entry, key, Resolution{Domain: cmp.Or(c.in, domain), Detail: c.detail}, c.rule)
 		case !errors.Is(err, directory.ErrNotFound):
 			x.noteKey(c.rule, key, err.Error())
 			return notNow(fmt.Errorf("look up %s: %w", key, err))

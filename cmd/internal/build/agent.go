@@ -46,18 +46,18 @@ func Resolver(c *config.Config, w *observe.Observers, log *slog.Logger) (*route.
 		if d.CatchAll.IsNull() {
 			continue
 		}
-		key, err := r.Key(d.CatchAll)
+		named, err := r.Named(d.CatchAll)
 		if err != nil {
 			return nil, fmt.Errorf("catch-all of %s: %w", d.Name, err)
 		}
-		r.Domains[d.Keys[0]].CatchAll = key
+		r.Domains[d.Keys[0]].CatchAll = named
 	}
 	accounts, err := Accounts(c, r)
 	if err != nil {
 		return nil, err
 	}
 	if !c.Postmaster.IsNull() {
-		if r.Postmaster, err = r.Key(c.Postmaster); err != nil {
+		if r.Postmaster, err = r.Named(c.Postmaster); err != nil {
 			return nil, fmt.Errorf("postmaster: %w", err)
 		}
 	}
