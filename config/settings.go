@@ -72,6 +72,10 @@ func literal(data any, quote func(string) string) string {
 // Where returns the file and line that set a key, named as Settings does; "" for a default.
 func (c *Config) Where(key string) string { return c.origin.where[key] }
 
+// Place returns a Problem that has no text yet, of the value at a key of the tables that CheckSystem looks at, such as
+// "listen[0].address".
+func (c *Config) Place(key string) Problem { return c.origin.places[key] }
+
 // Files returns the files that the configuration was read from and those that it names, for what a server must be able
 // to read.
 func (c *Config) Files() []string {

@@ -82,21 +82,31 @@ func (c *conn) hello(args string, extended bool) Reply {
 	if !extended {
 		return Reply{Code: 250, Text: c.session.Hostname}
 	}
-	return Reply{Code: 250, Text: c.helloText()}
+	return Reply{Code: 250, Text: c.offer().helloText()}
+}
+
+// HelloReply returns the lines of the answer to LHLO or EHLO in a session, CRLF included: what it is offered. It does
+// not wait for a client that would ask.
+func (s *Server) HelloReply(session *Session) string {
+	s.init()
+	var lines strings.Builder
+	w := wire.NewReplyWriter(&lines)
+	w.Write(250, "", offer{s, session}.helloText())
+	_ = w.Flush() // to memory
+	return lines.String()
 }
 
 // helloText is the text of the hello reply.
-func (c *conn) helloText() string {
-	offer := c.offer()
+func (o offer) helloText() string {
 	var text strings.Builder
-	text.WriteString(c.session.Hostname)
+	text.WriteString(o.server.Hostname)
 	for _, e := range extensions {
-		if e.offered != nil && !e.offered(offer) {
+		if e.offered != nil && !e.offered(o) {
 			continue
 		}
 		text.WriteString("\n" + e.keyword)
 		if e.args != nil {
-			text.WriteString(" " + e.args(offer))
+			text.WriteString(" " + e.args(o))
 		}
 	}
 	return text.String()

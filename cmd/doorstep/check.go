@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/build"
 	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
@@ -30,6 +32,7 @@ func checkCommand() *cobra.Command {
 		if !config.HasErrors(problems) {
 			problems = append(problems, c.CheckSystem()...)
 			problems = append(problems, checkBuilds(*path, c)...)
+			problems = append(problems, checkHellos(c)...)
 		}
 		if *asJSON {
 			if err := cli.PrintJSON(cmd.OutOrStdout(), problems); err != nil {
@@ -62,4 +65,44 @@ func checkBuilds(path string, c *config.Config) []config.Problem {
 		return []config.Problem{{File: path, Text: err.Error()}}
 	}
 	return nil
+}
+
+// eximRoom is the room that Exim's lmtp transport has for the answer to LHLO: each line takes its octets and one more
+// (src/transports/lmtp.c reads them into a buffer of 256).
+const eximRoom = 255
+
+// checkHellos warns of sockets whose answer to LHLO is too long for Exim's lmtp transport, which then defers all mail.
+// It does not connect over TCP.
+func checkHellos(c *config.Config) (problems []config.Problem) {
+	for i, l := range c.Listen {
+		if l.Protocol != config.LMTP || l.Network == "tcp" || l.Peers != nil && !mayBeExim(l.Peers) {
+			continue
+		}
+		trusted := mayBeExim(l.TrustedUsers)
+		reply, err := build.HelloReply(c, l, trusted)
+		if err != nil {
+			continue // a user that does not exist, of which CheckSystem tells
+		}
+		lines := strings.Count(reply, "\r\n")
+		excess := len(reply) + lines - eximRoom
+		if excess <= 0 {
+			continue
+		}
+		p := c.Place(fmt.Sprintf("listen[%d].address", i))
+		p.Text = fmt.Sprintf("the answer to LHLO has %d octets in %d lines, %d more than Exim's lmtp transport has room "+
+			"for: if that speaks to it, all its mail is deferred with \"Malformed LMTP response\"", len(reply), lines, excess)
+		p.Hint = "shorten hostname, or offer less"
+		if trusted {
+			p.Hint = "leave Exim out of trusted"
+		}
+		p.Hint += "; or have Exim's smtp transport speak LMTP over TCP, see smtputf8.md"
+		p.Warning = true
+		problems = append(problems, p)
+	}
+	return problems
+}
+
+// mayBeExim reports whether Exim may be one of the users: it delivers as whom its transport names.
+func mayBeExim(users []string) bool {
+	return slices.ContainsFunc(users, func(user string) bool { return user != "postfix" })
 }

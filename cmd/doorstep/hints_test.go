@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -138,5 +139,50 @@ func TestMissingHome(t *testing.T) {
 	if said := s.log.String(); strings.Contains(said, "store is not available") ||
 		!strings.Contains(said, "its home directory does not exist") {
 		t.Error(said)
+	}
+}
+
+// TestCheckKnowsEximsRoom: check warns of an answer to LHLO that is too long for Exim's lmtp transport, where that may
+// be the peer. The length of a name, and of what more is offered, are those of docs/smtputf8.md.
+func TestCheckKnowsEximsRoom(t *testing.T) {
+	fits := strings.Repeat("x.", 48) + "example"
+	if len(fits) != 103 {
+		t.Fatal(len(fits))
+	}
+	for _, tt := range []struct{ name, hostname, listen, more, want string }{
+		{name: "a name that fits", hostname: fits},
+		{name: "one that does not", hostname: fits + "s", want: ", 1 more than Exim's lmtp transport"},
+		{name: "BINARYMIME", hostname: fits, more: "store.newline = \"crlf\"", want: ", 17 more than"},
+		{name: "RRVS", hostname: fits, more: "user = [{ address = \"c@example.org\", owner_since = 2014-04-03 }]",
+			want: ", 11 more than"},
+		{name: "MT-PRIORITY", hostname: fits, listen: "mt_priority = true", want: ", 18 more than"},
+		{name: "MAILMAX", hostname: fits, more: "limits.transactions = 5", want: ", 10 more than"},
+		{name: "EXTERNAL", hostname: fits, listen: "auth = [\"EXTERNAL\"]", want: ", 20 more than"},
+		{name: "trusted", hostname: "h.example", listen: "trusted = [\"mail\"]", want: "leave Exim out of trusted"},
+		{name: "trusted Postfix", hostname: "h.example", listen: "trusted = [\"postfix\"]"},
+		{name: "for Postfix alone", hostname: fits + "s", listen: "peers = [\"postfix\"]"},
+		{name: "ESMTP", hostname: fits + "s", listen: "protocol = \"esmtp\""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := place(t)
+			text := strings.NewReplacer("mail.example.org", tt.hostname, `"unix:lmtp"`, "\"unix:lmtp\"\n"+tt.listen).
+				Replace(plainConfig(""))
+			rewrite(t, dir, text)
+			if tt.more != "" {
+				part := filepath.Join(dir, "conf.d")
+				if err := errors.Join(os.Mkdir(part, 0o700),
+					os.WriteFile(filepath.Join(part, "more.toml"), []byte(tt.more+"\n"), 0o600)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, errs, code := doorstep(t, dir, "check", "-c", "doorstep.toml")
+			warned := strings.Contains(errs, "Exim")
+			if code != 0 || warned != (tt.want != "") || !strings.Contains(errs, tt.want) {
+				t.Errorf("exit %d, want %q in\n%s", code, tt.want, errs)
+			}
+			if warned && !strings.HasPrefix(errs, "doorstep.toml:4:") {
+				t.Errorf("not at the address: %s", errs)
+			}
+		})
 	}
 }

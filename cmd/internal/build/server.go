@@ -2,10 +2,12 @@ package build
 
 import (
 	"log/slog"
+	"net"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/observe"
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/lmtp"
+	"github.com/doorstep-mail/doorstep/lmtp/auth"
 )
 
 // Server is the server of one listener.
@@ -43,4 +45,21 @@ func Server(c *config.Config, l config.Listen, handler lmtp.Handler, w *observe.
 		s.Protocol = lmtp.ESMTP
 	}
 	return s, nil
+}
+
+// HelloReply is the answer to the hello of a peer on the Unix socket of a listener; trusted says whether it may speak
+// for others.
+func HelloReply(c *config.Config, l config.Listen, trusted bool) (string, error) {
+	s, err := Server(c, l, nil, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return "", err
+	}
+	if len(l.Auth) > 0 {
+		if s.Auth, err = auth.New(l.Auth, &auth.File{}); err != nil { // which mechanisms there are is no matter of users
+			return "", err
+		}
+	}
+	return s.HelloReply(&lmtp.Session{
+		Protocol: s.Protocol, Unix: true, Remote: &net.UnixAddr{Net: "unix"}, Peer: "mail", Trusted: trusted,
+	}), nil
 }

@@ -91,9 +91,8 @@ func TestEximAllRefused(t *testing.T) {
 	}
 }
 
-// TestEximIgnoresQuota: a trusted Exim that asks for it gets a message into a full mailbox (EXT-16). Its
-// lmtp transport cannot: it takes no more than 255 octets for the answer to LHLO, and what trusted
-// peers are offered is more.
+// TestEximIgnoresQuota: a trusted Exim that asks for it gets a message into a full mailbox (EXT-16), by its
+// smtp transport: the answer to LHLO of trusted peers is too long for the other.
 func TestEximIgnoresQuota(t *testing.T) {
 	peer.Need(t, "exim4")
 	addr := "127.0.0.1:" + peer.FreePort(t)
