@@ -29,7 +29,8 @@ const (
 	exTempFail    = 75 // to be tried again, which is also right for every mistake of ours
 )
 
-// sysexits marks a verb whose failures are all temporary unless they say otherwise.
+// sysexits marks a verb whose failures are all temporary unless they say otherwise. Before it runs, what fails in
+// Go's runtime ends it by a signal: see daemon.FailBySignal.
 const sysexits = "sysexits"
 
 // deliverCommand delivers a message without a server, for pipes, getmail and cron.
@@ -42,7 +43,9 @@ func deliverCommand() *cobra.Command {
 			"whoever starts it: that must be the user who may write to the mailboxes.\n\n" +
 			"It exits with the codes of sysexits(3): 0 when every recipient has the message, 75 when it\n" +
 			"should be tried again, 67 when there is no such recipient, 69 when it was refused otherwise.\n" +
-			"Of several outcomes 75 wins, so that nothing is lost; who got the message then gets it twice.\n\n" +
+			"Of several outcomes 75 wins, so that nothing is lost; who got the message then gets it twice.\n" +
+			"A fault of the program itself ends it by a signal. Where there is neither a thread nor memory to\n" +
+			"start it, it ends with 2: pipes use /usr/lib/doorstep/deliver, which makes that 75.\n\n" +
 			"With --dry-run it touches no mail, and prints for each recipient the reply and where the copies\n" +
 			"would go. Without a message only the addresses count.",
 		Example: "  doorstep deliver -f bob@example.com alice@example.org <message.eml\n" +

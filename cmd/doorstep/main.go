@@ -13,6 +13,7 @@ import (
 	"os"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
+	"github.com/doorstep-mail/doorstep/cmd/internal/daemon"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/spf13/cobra"
 )
@@ -23,6 +24,9 @@ func main() {
 
 // run is the program as a function: what it is given and what it prints are arguments.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == "deliver" {
+		daemon.FailBySignal()
+	}
 	root := rootCommand()
 	root.SetArgs(args)
 	root.SetIn(stdin)

@@ -89,6 +89,9 @@ func heritage(s config.Store) *syscall.SysProcAttr {
 // SettleToDeliver is settle for who delivers one message. With store.owners anybody may do that to
 // a mailbox of their own, and to no other.
 func SettleToDeliver(s config.Store) error {
+	if err := forbidCores(); err != nil {
+		return cli.Failed(err, "")
+	}
 	if s.Owners && os.Geteuid() != 0 {
 		if can, err := privilege.Borrows(); err == nil && !can {
 			return nil

@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/doorstep-mail/doorstep/config"
@@ -18,9 +17,7 @@ func Serve(ctx context.Context, path string, c *config.Config, stderr io.Writer,
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 
-	// The runtime ends a program that has panicked, or that a watchdog gave up, with exit status 2. That
-	// says "configuration" here, and a service manager would not start it anew; a signal says what it is.
-	debug.SetTraceback("crash")
+	FailBySignal()
 
 	// The kernel would end the program when the reader of its log has gone (os/signal,
 	// SIGPIPE); mail is worth more than the line.

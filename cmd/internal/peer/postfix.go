@@ -21,6 +21,8 @@ type PostfixConfig struct {
 	Domains []string
 	// Params are further lines "name = value" of main.cf.
 	Params []string
+	// Services are further entries of master.cf.
+	Services []string
 }
 
 // A Postfix is a running instance.
@@ -41,7 +43,7 @@ func StartPostfix(tb testing.TB, c PostfixConfig) *Postfix {
 	makeDirs(tb, p.dir, "etc", "queue", "data", "log")
 	p.own("data")
 	write(tb, p.path("etc/main.cf"), p.main(c)...)
-	write(tb, p.path("etc/master.cf"), p.services()...)
+	write(tb, p.path("etc/master.cf"), append(p.services(), c.Services...)...)
 	p.tool("postfix", "check") // makes what is in the queue directory
 
 	daemons := strings.TrimSpace(p.tool("postconf", "-xh", "daemon_directory"))
