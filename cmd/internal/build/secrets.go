@@ -49,7 +49,7 @@ func NewSecrets(c *config.Config, log *slog.Logger) (*Secrets, error) {
 	return s, nil
 }
 
-// Secure returns the server of a listener TLS and AUTH.
+// Secure sets the TLS and AUTH of the server of a listener.
 func (s *Secrets) Secure(server *lmtp.Server, l config.Listen) error {
 	if l.TLS != config.TLSOff {
 		server.TLS = s.tls

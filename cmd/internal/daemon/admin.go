@@ -14,7 +14,6 @@ import (
 	"github.com/doorstep-mail/doorstep/cmd/internal/observe/admin"
 	"github.com/doorstep-mail/doorstep/cmd/internal/observe/status"
 	"github.com/doorstep-mail/doorstep/config"
-	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
@@ -51,14 +50,14 @@ func (a *adminListener) begin(d *daemon) {
 	if a == nil {
 		return
 	}
-	h := &health{inForce: d.inForce, log: d.log}
-	watchHealth(d.watch, h)
-	d.watch.Value("tls_certificate_expiry_timestamp_seconds",
+	h := &health{inForce: d.instances.inForce, log: d.log}
+	watchHealth(d.observers, h)
+	d.observers.Value("tls_certificate_expiry_timestamp_seconds",
 		"When the certificate that clients are presented now ceases to be valid; 0 without TLS.", d.certificateEnds)
-	a.server.Metrics = promhttp.HandlerFor(d.watch.Metrics.Registry(),
+	a.server.Metrics = promhttp.HandlerFor(d.observers.Metrics.Registry(),
 		promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelError)})
-	a.server.Status = func(ctx context.Context) *status.Snapshot { return snapshot(ctx, d.watch, h) }
-	a.server.Ready, a.server.Trace = h.problems, d.watch.Trace
+	a.server.Status = func(ctx context.Context) *status.Snapshot { return snapshot(ctx, d.observers, h) }
+	a.server.Ready, a.server.Trace = h.problems, d.observers.Trace
 	d.log.Info("admin listener", "address", a.socket.Addr().Network()+":"+a.socket.Addr().String(), "token",
 		a.server.Token != "")
 	go guard.Run(d.log, "admin listener", func() {
@@ -94,31 +93,10 @@ func (a *adminListener) close() {
 	}
 }
 
-// leave ends it where another process has the socket too: its file stays.
-func (a *adminListener) leave() {
-	if a == nil {
-		return
-	}
-	if file, ok := a.socket.(*net.UnixListener); ok {
-		file.SetUnlinkOnClose(false)
-	}
-	a.close()
-}
-
-// inForce returns the configuration and the agent in force, and whether mail is taken.
-func (d *daemon) inForce() (*config.Config, *delivery.Agent, bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.now.config, d.now.agent, !d.leaving
-}
-
 // certificateEnds is when the certificate that listeners present now ends, in seconds since the
 // epoch; 0 where none do. They all have the same.
 func (d *daemon) certificateEnds() float64 {
-	d.mu.Lock()
-	servers := d.now.servers
-	d.mu.Unlock()
-	for _, s := range servers {
+	for _, s := range d.instances.present().servers {
 		if s == nil || s.TLS == nil || s.TLS.GetCertificate == nil {
 			continue
 		}

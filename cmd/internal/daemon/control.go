@@ -105,13 +105,10 @@ func (c *control) take(conn net.Conn) error {
 
 // close removes the socket.
 func (c *control) close() {
+	if c == nil {
+		return
+	}
 	if err := c.socket.Close(); err != nil {
 		c.log.Error("close the control socket", "error", err)
 	}
-}
-
-// leave closes the socket, which another process has too.
-func (c *control) leave() {
-	c.socket.(*net.UnixListener).SetUnlinkOnClose(false)
-	c.close()
 }

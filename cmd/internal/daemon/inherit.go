@@ -162,9 +162,9 @@ func (in *inherited) String() string {
 	return strings.Join(slices.Sorted(maps.Keys(in.sockets)), ", ")
 }
 
-// suits reports what a listener cannot be on a socket that somebody else opened; what can be told
+// compatible reports what a listener cannot be on a socket that somebody else opened; what can be told
 // by the address package config has refused before.
-func suits(l config.Listen, socket net.Listener) error {
+func compatible(l config.Listen, socket net.Listener) error {
 	tcp, isTCP := socket.Addr().(*net.TCPAddr)
 	switch {
 	case l.Network != "systemd":

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"slices"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/build"
 	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
-	"github.com/doorstep-mail/doorstep/cmd/internal/observe"
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/lmtp"
@@ -23,31 +23,29 @@ type instance struct {
 	config  *config.Config
 	agent   *delivery.Agent
 	secrets *build.Secrets
-	servers []*lmtp.Server // one for each door; nil where the configuration has no such listener any more
+	servers []*lmtp.Server // one for each listener; nil where the configuration has no such listener any more
 }
 
-// newInstance builds what c says, for these doors. The store of the generation before is used
-// further where nothing about it has changed: it knows which directories are durable, and who waits
-// for a sync.
-func newInstance(c *config.Config, doors []*listener, before *instance, secrets *build.Secrets, gate *Admission,
-	w *observe.Observers, log *slog.Logger) (*instance, error) {
-	g := &instance{config: c, secrets: secrets}
+// newInstance builds what c says, for the listeners of the daemon. The store of the instance in force is used further
+// where nothing about it has changed: it knows which directories are durable, and who waits for a sync.
+func (d *daemon) newInstance(c *config.Config, secrets *build.Secrets) (*instance, error) {
+	g, before := &instance{config: c, secrets: secrets}, d.instances.present()
 	var err error
 	if before != nil && sameStore(before.config, c) {
-		g.agent, err = build.AgentOn(before.agent.Store, c, w, log)
+		g.agent, err = build.AgentOn(before.agent.Store, c, d.observers, d.log)
 	} else {
-		g.agent, err = build.Agent(c, w, log)
+		g.agent, err = build.Agent(c, d.observers, d.log)
 		if err == nil {
 			store := g.agent.Store
 			// until the store is closed
-			go guard.Run(log, "sweeper", func() { store.SweepBehind(context.Background(), OnSwept(log)) })
+			go guard.Run(d.log, "sweeper", func() { store.SweepBehind(context.Background(), OnSwept(d.log)) })
 		}
 	}
 	if err != nil {
 		return nil, cli.Failed(err, "doorstep check tells what is wrong with the configuration")
 	}
-	for _, d := range doors {
-		server, err := g.serverFor(d, gate, w, log)
+	for _, l := range d.sockets.listeners {
+		server, err := d.serverFor(g, l)
 		if err != nil {
 			return nil, errors.Join(err, g.close(context.Background(), before))
 		}
@@ -62,27 +60,31 @@ func sameStore(a, b *config.Config) bool {
 		a.Limits.DeliveriesPerMailbox == b.Limits.DeliveriesPerMailbox
 }
 
-// serverFor is the server of a door.
-func (g *instance) serverFor(d *listener, gate *Admission, w *observe.Observers,
-	log *slog.Logger) (*lmtp.Server, error) {
+// serverFor is the server of g for a listener; nil where the configuration does not have the listener.
+func (d *daemon) serverFor(g *instance, at *listener) (*lmtp.Server, error) {
 	for _, l := range g.config.Listen {
-		if l.Network != d.listen.Network || l.Address != d.listen.Address {
+		if l.Network != at.listen.Network || l.Address != at.listen.Address {
 			continue
 		}
-		if err := suits(l, d.socket); err != nil {
+		if err := compatible(l, at.socket); err != nil {
 			return nil, err
 		}
-		server, err := build.Server(g.config, l, g.agent, w, log)
+		server, err := build.Server(g.config, l, g.agent, d.observers, d.log)
 		if err != nil {
 			return nil, err
 		}
-		if server.Admit, err = gate.admit(l); err != nil {
+		if server.Admit, err = d.admission.admit(l); err != nil {
 			return nil, err
 		}
-		server.Scarce = gate.scarce
+		server.Scarce = d.admission.scarce
 		return server, g.secrets.Secure(server, l)
 	}
 	return nil, nil
+}
+
+// hasAny reports whether one of these servers is of g.
+func (g *instance) hasAny(servers []*lmtp.Server) bool {
+	return slices.ContainsFunc(g.servers, func(s *lmtp.Server) bool { return s != nil && slices.Contains(servers, s) })
 }
 
 // wait returns when the sessions of g have ended.

@@ -19,65 +19,68 @@ type listener struct {
 	socket net.Listener
 	// handedAs is the name by which an upgrade hands the socket over: what systemd opened stays systemd's.
 	handedAs string
-	shift    *shift // the present one
-	failed   chan<- error
+	serving  *serving // the present server
 }
 
-// A shift is the time for which a door's connections go to one server.
-type shift struct {
+// A serving is the time for which a listener's connections go to one server.
+type serving struct {
 	net.Listener
 	server *lmtp.Server
 	over   atomic.Bool
 	ended  chan struct{}
 }
 
-// name is the door's address as the configuration has it.
-func (d *listener) name() string { return d.listen.Network + ":" + d.listen.Address }
+// name is the address as the configuration has it.
+func (l *listener) name() string { return l.listen.Network + ":" + l.listen.Address }
 
-// begin returns the connections from now on to server. An error of the socket is reported to d.failed.
-func (d *listener) begin(server *lmtp.Server) {
-	s := &shift{Listener: d.socket, server: server, ended: make(chan struct{})}
-	d.shift = s
+// handOver gives the connections from now on to server. An error of the socket is sent to failed.
+func (l *listener) handOver(server *lmtp.Server, failed chan<- error) error {
+	if err := l.end(); err != nil {
+		return err
+	}
+	s := &serving{Listener: l.socket, server: server, ended: make(chan struct{})}
+	l.serving = s
 	go func() {
 		defer close(s.ended)
 		err := guard.Call(func() error { return server.Serve(s) })
 		guard.Report(server.Log, "listener", err)
 		if err != nil && !s.over.Load() && !errors.Is(err, lmtp.ErrServerClosed) {
-			d.failed <- fmt.Errorf("serve %s: %w", d.name(), err)
+			failed <- fmt.Errorf("serve %s: %w", l.name(), err)
 		}
 	}()
+	return nil
 }
 
 // server is the present one.
-func (d *listener) server() *lmtp.Server {
-	if d.shift == nil {
+func (l *listener) server() *lmtp.Server {
+	if l.serving == nil {
 		return nil
 	}
-	return d.shift.server
+	return l.serving.server
 }
 
-// end takes no more connections; those that come wait in the kernel for the next shift. The
-// server's sessions go on.
-func (d *listener) end() error {
-	if d.shift == nil {
+// end takes no more connections; those that come wait in the kernel for the next server. The
+// sessions go on.
+func (l *listener) end() error {
+	if l.serving == nil {
 		return nil
 	}
-	socket, ok := d.socket.(interface{ SetDeadline(time.Time) error })
+	socket, ok := l.socket.(interface{ SetDeadline(time.Time) error })
 	if !ok {
-		return fmt.Errorf("%s cannot be handed over", d.name())
+		return fmt.Errorf("%s cannot be handed over", l.name())
 	}
-	d.shift.over.Store(true)
+	l.serving.over.Store(true)
 	// Accept that waits ends, and Serve with it.
 	if err := socket.SetDeadline(time.Unix(1, 0)); err != nil {
-		return fmt.Errorf("hand over %s: %w", d.name(), err)
+		return fmt.Errorf("hand over %s: %w", l.name(), err)
 	}
-	<-d.shift.ended
-	d.shift = nil
+	<-l.serving.ended
+	l.serving = nil
 	return socket.SetDeadline(time.Time{})
 }
 
-// Accept returns the next connection while the shift lasts.
-func (s *shift) Accept() (net.Conn, error) {
+// Accept returns the next connection while the serving lasts.
+func (s *serving) Accept() (net.Conn, error) {
 	nc, err := s.Listener.Accept()
 	if err != nil && s.over.Load() {
 		return nil, net.ErrClosed
@@ -85,8 +88,8 @@ func (s *shift) Accept() (net.Conn, error) {
 	return nc, err
 }
 
-// Close closes the socket, unless it goes on to another shift.
-func (s *shift) Close() error {
+// Close closes the socket, unless it goes on to another server.
+func (s *serving) Close() error {
 	if s.over.Load() {
 		return nil
 	}

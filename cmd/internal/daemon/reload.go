@@ -1,11 +1,14 @@
 package daemon
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/build"
 	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
@@ -40,19 +43,33 @@ func (r ReloadReport) String() string {
 	return b.String()
 }
 
+// orderPatience is how long a reload or an upgrade waits for the one before it: what that has to read may be on a file
+// system that hangs.
+const orderPatience = 5 * time.Second
+
+// takeOrder begins a reload or an upgrade, which releases d.orders in the end.
+func (d *daemon) takeOrder() error {
+	ctx, cancel := context.WithTimeout(context.Background(), orderPatience)
+	defer cancel()
+	if d.orders.Acquire(ctx, 1) != nil {
+		return fmt.Errorf("another reload or upgrade is under way, and did not end within %s", orderPatience)
+	}
+	return nil
+}
+
 // reload puts the file in force as it is now: all of it or, where anything is wrong, nothing. It
 // tells the log too.
 func (d *daemon) reload() ReloadReport {
 	r := ReloadReport{Changed: []string{}, Restart: []string{}, Problems: []string{}} // [] for programs, not null
-	err := d.orders.take()
+	err := d.takeOrder()
 	if err == nil {
-		defer d.orders.give()
-		d.manager.reloading()
-		defer d.manager.ready("taking mail") // with one configuration or the other
+		defer d.orders.Release(1)
+		d.notifier.reloading()
+		defer d.notifier.ready("taking mail") // with one configuration or the other
 		err = guard.Call(func() error { return d.tryReload(&r) })
 		guard.Report(d.log, "reload", err)
 	}
-	d.watch.Reloaded(err)
+	d.observers.Reloaded(err)
 	for _, p := range r.Problems {
 		d.log.Warn("problem of the configuration", "problem", p)
 	}
@@ -61,8 +78,8 @@ func (d *daemon) reload() ReloadReport {
 		d.log.Error("configuration not reloaded, the old one stays in force", "error", err)
 		return r
 	}
-	d.log.Info("configuration reloaded", "domains", len(d.now.config.Domains), "users", len(d.now.config.Users), "changed",
-		r.Changed)
+	c := d.instances.present().config
+	d.log.Info("configuration reloaded", "domains", len(c.Domains), "users", len(c.Users), "changed", r.Changed)
 	if len(r.Restart) > 0 {
 		d.log.Warn("what else has changed counts after a restart", "keys", r.Restart)
 	}
@@ -90,11 +107,11 @@ func (d *daemon) tryReload(r *ReloadReport) error {
 	if err != nil {
 		return err
 	}
-	g, err := newInstance(c, d.doors, d.now, secrets, d.gate, d.watch, d.log)
+	g, err := d.newInstance(c, secrets)
 	if err != nil {
 		return err
 	}
-	for _, change := range d.now.config.Changes(c) {
+	for _, change := range d.instances.present().config.Changes(c) {
 		if !change.Restart {
 			r.Changed = append(r.Changed, change.What)
 		}
@@ -111,10 +128,11 @@ func (d *daemon) tryReload(r *ReloadReport) error {
 // runs the server now may not, those stay.
 func (d *daemon) secretsFor(c *config.Config) (*build.Secrets, error) {
 	s, err := build.NewSecrets(c, d.log)
-	now := d.now.config
-	if errors.Is(err, fs.ErrPermission) && reflect.DeepEqual(c.TLS, now.TLS) && reflect.DeepEqual(c.Auth, now.Auth) {
+	now := d.instances.present()
+	if errors.Is(err, fs.ErrPermission) && reflect.DeepEqual(c.TLS, now.config.TLS) &&
+		reflect.DeepEqual(c.Auth, now.config.Auth) {
 		d.log.Warn("keys or passwords can no longer be read, those read before stay in force", "error", err)
-		return d.now.secrets, nil
+		return now.secrets, nil
 	}
 	return s, err
 }

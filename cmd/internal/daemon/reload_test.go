@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"golang.org/x/sync/semaphore"
 )
 
 // A reload that panics leaves the old configuration in force, and says so.
@@ -18,7 +20,8 @@ func TestPanicInReload(t *testing.T) {
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	d := &daemon{path: path, log: log, manager: &notifier{log: log}, orders: newTurn()} // without a configuration before
+	d := &daemon{path: path, log: log, notifier: &notifier{log: log}, orders: semaphore.NewWeighted(1),
+		instances: newInstances(log)} // without a configuration before
 	r := d.reload()
 	if !strings.Contains(r.Error, "the old configuration stays in force") ||
 		!strings.Contains(text.String(), "panic in a reload") {

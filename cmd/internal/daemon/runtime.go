@@ -15,7 +15,7 @@ import (
 // (docs/performance.md). More than that brings nothing and costs memory.
 const turnsPerProcessor = 4
 
-// useProcessors returns the program turns enough for threads that wait in the kernel, unless the
+// useProcessors sets turns enough for the program with threads that wait in the kernel, unless the
 // administrator set GOMAXPROCS.
 func useProcessors() {
 	if os.Getenv("GOMAXPROCS") == "" {

@@ -4,13 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
@@ -37,17 +35,14 @@ const startPatience = time.Minute
 // upgrade starts the program anew and leaves it the sockets. It tells the log too.
 func (d *daemon) upgrade() UpgradeReport {
 	r := UpgradeReport{Old: os.Getpid()}
-	if err := d.orders.take(); err != nil {
+	if err := d.takeOrder(); err != nil {
 		r.Error = err.Error()
 		d.log.Error("not upgraded, this process goes on", "error", err)
 		return r
 	}
-	defer d.orders.give()
-	d.mu.Lock()
-	leaving := d.leaving
-	d.mu.Unlock()
-	if leaving {
-		r.Error = "the server is stopping"
+	defer d.orders.Release(1)
+	if _, _, taking := d.instances.inForce(); !taking {
+		r.Error = errLeaving.Error()
 		return r
 	}
 	var pid int
@@ -63,11 +58,12 @@ func (d *daemon) upgrade() UpgradeReport {
 	}
 	r.New = pid
 	d.log.Info("upgraded", "new", pid)
-	d.manager.successor(pid)
-	d.mu.Lock()
-	d.leaving = true // no reload from now on
-	d.mu.Unlock()
-	d.leave()
+	d.notifier.successor(pid)
+	d.instances.leave()
+	if err := d.sockets.leave(); err != nil {
+		d.log.Error("upgrade", "error", err)
+	}
+	close(d.replaced)
 	return r
 }
 
@@ -86,8 +82,8 @@ func (d *daemon) startSuccessor() (pid int, err error) {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.ExtraFiles = []*os.File{say}
 	cmd.SysProcAttr = heritage(d.started.Store)
-	d.manager.adopt(cmd)
-	names, err := d.handOver(cmd)
+	d.notifier.adopt(cmd)
+	names, err := d.sockets.handOver(cmd)
 	if err == nil {
 		// WATCHDOG_PID names this process; what is meant for the service has to reach the new one.
 		env := slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "WATCHDOG_PID=") })
@@ -129,55 +125,6 @@ func ownProgram() (string, error) {
 		return "", fmt.Errorf("find the program: %w", err)
 	}
 	return program, nil
-}
-
-// handOver adds copies of all sockets to the new process's files, and gives their names.
-func (d *daemon) handOver(cmd *exec.Cmd) (names []string, err error) {
-	add := func(name string, socket net.Listener) error {
-		file, err := Duplicate(socket)
-		if err != nil {
-			return fmt.Errorf("hand over %s: %w", name, err)
-		}
-		cmd.ExtraFiles, names = append(cmd.ExtraFiles, file), append(names, name)
-		return nil
-	}
-	for _, door := range d.doors {
-		if err := add(door.handedAs, door.socket); err != nil {
-			return nil, err
-		}
-	}
-	if d.control != nil {
-		err = add(controlName, d.control.socket)
-	}
-	if d.admin != nil {
-		err = errors.Join(err, add(d.admin.name, d.admin.socket))
-	}
-	return names, err
-}
-
-// Duplicate returns another descriptor of a socket. That of its File method would not do: what starts
-// the process makes such a file blocking, and with it the socket itself, whose Accept could then not
-// be interrupted any more, should the new process fail.
-func Duplicate(socket net.Listener) (*os.File, error) {
-	s, ok := socket.(syscall.Conn)
-	if !ok {
-		return nil, errors.New("it has no descriptor")
-	}
-	raw, err := s.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	var copied int
-	var dupErr error
-	if err := raw.Control(func(fd uintptr) {
-		copied, dupErr = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
-	}); err != nil {
-		return nil, err
-	}
-	if dupErr != nil {
-		return nil, dupErr
-	}
-	return os.NewFile(uintptr(copied), "socket"), nil
 }
 
 const readyWord = "ready"

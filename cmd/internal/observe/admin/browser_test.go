@@ -91,7 +91,7 @@ func color(selector, property string) string {
 		`.match(/[\d.]+/g).slice(0, 3).map(Number)`
 }
 
-// ground returns the color after an element: the first that is not transparent, going outwards.
+// ground returns the color behind an element: the first that is not transparent, going outwards.
 func ground(selector string) string {
 	return `(e => {
 		for (; e; e = e.parentElement) {
@@ -118,7 +118,7 @@ func contrast(a, b []float64) float64 {
 	return max(la, lb) / min(la, lb)
 }
 
-// busy is a server with an hour after it that never was: waves of mail, a disk that was slow for
+// busy is a server whose last hour is made up: waves of mail, a disk that was slow for
 // some minutes, and a database that failed once.
 func busy() *Server {
 	now := time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)

@@ -3,7 +3,7 @@ package trace
 import "sync"
 
 const (
-	// ahead is how many lines a watcher may be after.
+	// ahead is how many lines a watcher may lag.
 	ahead = 1024
 	// A session whose address is not known yet is kept from its last so many lines, for at most so
 	// many sessions.
