@@ -150,7 +150,7 @@ func explained(cmd *cobra.Command, err error) error {
 		{sqlite.ErrDomainName, "write it as example.org"},
 		{directory.ErrBroken, cmd.CommandPath() + " --help tells what each flag takes"},
 	} {
-		if errors.Is(err, known.err) {
+		if errors.Is(err, known.err) && cli.HintOf(err) == "" {
 			return cli.Failed(err, known.hint)
 		}
 	}

@@ -51,12 +51,26 @@ func aliasDelCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "del ADDRESS [TARGET…]",
 		Short: "Delete an alias, or some of its targets",
-		Args:  cli.AtLeast(1, "ADDRESS"),
+		Long: "Del deletes an alias, or some of its targets. One that another alias, a catch-all or the postmaster leads\n" +
+			"to stays, unless --force deletes it all the same.",
+		Args: cli.AtLeast(1, "ADDRESS"),
 	}
 	m := managementFlags(cmd)
+	force := forceFlag(cmd, "also an alias that others lead to")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		args = unescaped(args)
-		return m.do(cmd, sqlite.Edit, func(s managed) error { return s.DeleteAlias(cmd.Context(), args[0], args[1:]...) })
+		return m.do(cmd, sqlite.Edit, func(s managed) error {
+			if len(args) == 1 {
+				d, err := s.deletionOf(cmd.Context(), "alias", args[0])
+				if err == nil {
+					err = s.checkUnused(cmd, d, *force)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return s.DeleteAlias(cmd.Context(), args[0], args[1:]...)
+		})
 	}
 	return cmd
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/delivery/directory/sql/sqlite"
+	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/spf13/cobra"
 )
 
@@ -46,16 +47,49 @@ func domainDelCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "del NAME",
 		Short: "Delete a domain",
-		Long: "Del deletes a domain. One with accounts, aliases or other names stays, unless --force deletes\nall of " +
-			"these with it. Mail stays where it is.",
+		Long: "Del deletes a domain. One with accounts, aliases or other names, or to which aliases of other domains,\n" +
+			"a catch-all or the postmaster lead, stays, unless --force deletes it with all that is in it. Mail stays\n" +
+			"where it is.",
 		Args: cli.OneArgument("NAME"),
 	}
 	m := managementFlags(cmd)
-	force := cmd.Flags().Bool("force", false, "also its accounts, aliases and other names")
+	force := forceFlag(cmd, "also its accounts, aliases and other names, and if others lead there")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return m.do(cmd, sqlite.Edit, func(s managed) error { return s.DeleteDomain(cmd.Context(), args[0], *force) })
+		return m.do(cmd, sqlite.Edit, func(s managed) error {
+			d, err := s.deletionOfDomain(cmd.Context(), args[0])
+			if err == nil {
+				err = s.checkUnused(cmd, d, *force)
+			}
+			if err == nil {
+				err = s.DeleteDomain(cmd.Context(), args[0], *force)
+			}
+			return err
+		})
 	}
 	return cmd
+}
+
+// deletionOfDomain deletes a domain with what is in it, or one of its names.
+func (m managed) deletionOfDomain(ctx context.Context, name string) (deletion, error) {
+	d := deletion{what: "domain " + name, hint: "take it out of there first; --force deletes the domain with all that " +
+		"is in it, and mail stays where it is"}
+	key, err := address.DomainKey(name)
+	if err != nil {
+		key = name // which is none: the store says so
+	}
+	d.gone = func(r mention) bool { return (r.to.Domain == key || r.domain == key) && r.from.Domain != key }
+	domains, err := m.Domains(ctx)
+	for _, has := range domains {
+		if other, _ := address.DomainKey(has.Name); other == key && has.Accounts+has.Aliases > 0 {
+			d.what += " (" + countsOf(has.Accounts, has.Aliases) + ")"
+		}
+	}
+	return d, err
+}
+
+// countsOf is how many accounts and aliases a domain has.
+func countsOf(accounts, aliases int) string {
+	return cli.Count(accounts, "account") + ", " + cli.Plural(aliases, "alias", "aliases")
 }
 
 // A listedDomain is a domain in the JSON of domain list.
@@ -72,7 +106,7 @@ func domainListCommand() *cobra.Command {
 		if d.AliasOf != "" {
 			return d.Name + "\t→ " + d.AliasOf
 		}
-		return d.Name + "\t" + cli.Count(d.Accounts, "account") + ", " + cli.Plural(d.Aliases, "alias", "aliases")
+		return d.Name + "\t" + countsOf(d.Accounts, d.Aliases)
 	})
 }
 

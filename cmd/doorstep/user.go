@@ -198,13 +198,23 @@ func userDelCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "del ADDRESS…",
 		Short: "Delete accounts, and leave their mail where it is",
-		Args:  cli.AtLeast(1, "ADDRESS"),
+		Long: "Del deletes accounts. One that an alias, a catch-all or the postmaster leads to stays, unless --force\n" +
+			"deletes it all the same. Mail stays where it is.",
+		Args: cli.AtLeast(1, "ADDRESS"),
 	}
 	m := managementFlags(cmd)
+	force := forceFlag(cmd, "also accounts that others lead to")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return m.do(cmd, sqlite.Edit, func(s managed) error {
-			for _, name := range args {
-				if err := s.DeleteAccount(cmd.Context(), address.Unescape(name)); err != nil {
+			for _, name := range unescaped(args) {
+				d, err := s.deletionOf(cmd.Context(), "account", name)
+				if err == nil {
+					err = s.checkUnused(cmd, d, *force)
+				}
+				if err == nil {
+					err = s.DeleteAccount(cmd.Context(), name)
+				}
+				if err != nil {
 					return err
 				}
 			}

@@ -118,6 +118,13 @@ func isThere(ctx context.Context, tx *db.Tx, query string, args ...any) (bool, e
 	return err == nil, err
 }
 
+// Has reports whether an account or an alias has the address of a key.
+func (s *Store) Has(ctx context.Context, key directory.Key) (there bool, err error) {
+	err = s.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM account WHERE domain_key = ?1 AND local_key = ?2)
+		OR EXISTS (SELECT 1 FROM alias WHERE domain_key = ?1 AND local_key = ?2)`, key.Domain, key.Local).Scan(&there)
+	return there, err
+}
+
 // free wants that nobody has the address of a key, neither an account nor an alias.
 func free(ctx context.Context, tx *db.Tx, address string, key directory.Key) error {
 	for _, table := range []string{"account", "alias"} {

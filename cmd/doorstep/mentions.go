@@ -1,0 +1,158 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
+	"github.com/doorstep-mail/doorstep/delivery/directory"
+	"github.com/doorstep-mail/doorstep/delivery/directory/sql/sqlite"
+	"github.com/doorstep-mail/doorstep/lmtp/address"
+	"github.com/spf13/cobra"
+)
+
+// A mention is an address that takes mail for another: the target of an alias or catch-all, or the postmaster.
+type mention struct {
+	who    string // "alias team@example.org"
+	from   directory.Key
+	target address.Address
+	to     directory.Key // with the first name of its domain, and without a detail unless that is an address itself
+	domain string        // of the target as it is written
+}
+
+// mentions returns every mention in the configuration and the database. Targets whose domain only another directory
+// knows are left out.
+func (m managed) mentions(ctx context.Context) ([]mention, error) {
+	list := m.configuredMentions()
+	for a, err := range m.Aliases(ctx, "") {
+		if err != nil {
+			return nil, err
+		}
+		key, err := m.Key(a.Address)
+		if err != nil {
+			continue // of a domain that is in the configuration no longer
+		}
+		for _, text := range a.Targets {
+			if target, err := address.Parse(text); err == nil {
+				list = append(list, mention{who: "alias " + address.Shown(a.Address), from: key, target: target})
+			}
+		}
+	}
+	domains, err := m.Domains(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]string{}
+	for _, d := range domains {
+		key, _ := address.DomainKey(d.Name)
+		names[key], _ = address.DomainKey(d.AliasOf)
+	}
+	own := map[directory.Key]bool{}
+	for _, r := range list {
+		own[r.from] = true
+	}
+	found := list[:0]
+	for _, r := range list {
+		named, err := m.domains.Named(r.target)
+		if err != nil {
+			continue
+		}
+		r.domain, _ = address.DomainKey(r.target.Domain)
+		r.to = named.Key
+		r.to.Domain = cmp.Or(names[r.to.Domain], r.to.Domain)
+		if !own[r.to] && named.WithoutDetail.Local != "" {
+			r.to.Local = named.WithoutDetail.Local
+		}
+		found = append(found, r)
+	}
+	return found, nil
+}
+
+// configuredMentions are those in the configuration, without the keys of what they lead to.
+func (m managed) configuredMentions() (list []mention) {
+	c := m.config
+	if !c.Postmaster.IsNull() {
+		list = append(list, mention{who: "the postmaster", target: c.Postmaster})
+	}
+	for _, d := range c.Domains {
+		if !d.CatchAll.IsNull() {
+			from := directory.Key{Domain: d.Keys[0]}
+			list = append(list, mention{who: "catch_all of " + d.Name, from: from, target: d.CatchAll})
+		}
+	}
+	for _, a := range c.Aliases {
+		key, err := m.domains.Key(a.Address)
+		if err != nil {
+			continue
+		}
+		for _, target := range a.To {
+			list = append(list, mention{who: "[[alias]] " + address.Shown(a.Address.Raw), from: key, target: target})
+		}
+	}
+	return list
+}
+
+// A deletion is what a verb is about to delete.
+type deletion struct {
+	what string             // "account alice@example.org"
+	gone func(mention) bool // reports whether a mention that stays leads to it
+	hint string
+}
+
+// deletionOf deletes one account or alias.
+func (m managed) deletionOf(ctx context.Context, kind, text string) (deletion, error) {
+	key, err := m.Key(text)
+	there := false
+	if err == nil {
+		there, err = m.Has(ctx, key)
+	}
+	return deletion{
+		what: kind + " " + text, gone: func(r mention) bool { return there && r.to == key && r.from != key },
+		hint: "take it out of there first, or delete it all the same by --force",
+	}, err
+}
+
+// checkUnused refuses to delete what others lead to: their mail would be refused, or wait. With force it is only
+// warned of.
+func (m managed) checkUnused(cmd *cobra.Command, d deletion, force bool) error {
+	mentions, err := m.mentions(cmd.Context())
+	if err != nil {
+		return err
+	}
+	var who []string
+	for _, r := range mentions {
+		if d.gone(r) && !slices.Contains(who, r.who) {
+			who = append(who, r.who)
+		}
+	}
+	switch {
+	case len(who) == 0:
+		return nil
+	case !force:
+		return cli.Failed(fmt.Errorf("%s %w by %s", d.what, sqlite.ErrInUse, atMost(who)), d.hint)
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "doorstep: warning: %s is deleted, and still there is what leads to it: %s\n",
+		d.what, atMost(who))
+	return nil
+}
+
+// forceFlag adds --force to a verb that deletes.
+func forceFlag(cmd *cobra.Command, usage string) *bool {
+	return cmd.Flags().Bool("force", false, usage)
+}
+
+// manyNames is how many names an error has.
+const manyNames = 10
+
+// atMost lists names, and only counts those beyond manyNames.
+func atMost(names []string) string {
+	more := ""
+	if len(names) > manyNames {
+		more = fmt.Sprintf(" and %d more", len(names)-manyNames)
+		names = names[:manyNames]
+	}
+	return strings.Join(names, ", ") + more
+}
