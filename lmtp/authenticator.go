@@ -14,7 +14,7 @@ type Authenticator interface {
 
 // An Exchange is the server's side of one authentication.
 type Exchange interface {
-	// Next takes a response, nil where the client sent no initial one, and gives the next
+	// Next takes a response, nil where the client sent no initial one, and returns the next
 	// challenge, or says that the client is who it claims to be. An *Error is the answer to the
 	// client, 535 5.7.8 for wrong credentials; any other error is temporary.
 	Next(response []byte) (challenge []byte, done bool, err error)

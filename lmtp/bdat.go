@@ -10,7 +10,7 @@ import (
 // maxEmptyChunks is how many chunks without an octet may follow one another.
 const maxEmptyChunks = 100
 
-// minSkipped is how much is read for nobody however small a message may be, in octets.
+// minSkipped is how much is read and dropped however small a message may be, in octets.
 const minSkipped = 64 << 10
 
 // A chunk is one BDAT command (RFC 3030 §2).
@@ -29,7 +29,7 @@ func (c *conn) bdat(args string) Reply {
 	size, marker, marked := strings.Cut(args, " ")
 	n, err := strconv.ParseInt(size, 10, 64)
 	if err != nil || !wire.IsDigits(size) {
-		// Where the octets end and commands begin again, nobody can tell.
+		// Where the octets end and commands begin again cannot be known.
 		return Reply{Code: 501, Enhanced: "5.5.4", Text: "BDAT takes a number of octets", then: hangUp}
 	}
 	if n/abuseFactor > c.server.MaxMessageSize {
@@ -113,7 +113,7 @@ func (t *content) endChunks() {
 	}
 }
 
-// mayNotSkip ends a session that sends more for nobody than a client can have sent before it saw a refusal:
+// mayNotSkip ends a session that sends more to be dropped than a client can have sent before it saw a refusal:
 // outside of a transaction one message, and in one the most that is read of any.
 func (b chunk) mayNotSkip() bool {
 	most := max(b.c.server.MaxMessageSize, minSkipped)
@@ -165,7 +165,7 @@ func (b chunk) afterFailure() error {
 	return nil
 }
 
-// refuse reads a chunk and gives one reply. A refused chunk fails its transaction.
+// refuse reads a chunk and returns one reply. A refused chunk fails its transaction.
 func (b chunk) refuse(r Reply) error {
 	if err := b.skip(); err != nil {
 		return err
@@ -181,7 +181,7 @@ func (b chunk) refuse(r Reply) error {
 	return nil
 }
 
-// skip reads the octets of a chunk for nobody. They must have come within a time that is set once: an
+// skip reads the octets of a chunk and drops them. They must have come within a time that is set once: an
 // octet now and then would keep the session for ever, before it has said who it is.
 func (b chunk) skip() error {
 	if b.mayNotSkip() {

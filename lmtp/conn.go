@@ -156,7 +156,7 @@ func (c *conn) timedOut() Reply {
 }
 
 // abort drops the open transaction, if there is one, and makes the session ready for the
-// next; why is what the recipients are told.
+// next; why is the reply to the recipients.
 func (c *conn) abort(why error) {
 	c.drop(why)
 	c.endTransaction()
@@ -194,7 +194,7 @@ func isGone(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe)
 }
 
-// replies tells of a reply, unless the client is gone.
+// replies reports a reply, unless the client is gone.
 func (c *conn) replies(r Reply) {
 	if hook := c.server.Hooks.Reply; hook != nil && c.out.Err() == nil {
 		hook(c.session, c.verb, r)

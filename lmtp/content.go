@@ -82,7 +82,7 @@ func (c *conn) fail(why error) {
 	c.state = stateFailed
 }
 
-// noRecipient answers content for which there is nobody to answer: 503 by RFC 2033 §4.2,
+// noRecipient answers content without a recipient to answer for: 503 by RFC 2033 §4.2,
 // and 554 over ESMTP by RFC 5321 §3.3.
 func (c *conn) noRecipient() Reply {
 	if c.session.Protocol == ESMTP {

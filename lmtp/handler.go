@@ -17,8 +17,8 @@ type Handler interface {
 // A Transaction is one message on its way to its recipients. The Server calls its methods
 // from one goroutine, in the order Rcpt…, Write…, and then exactly one of Commit and Abort.
 //
-// An error that is, or wraps, an *Error says what the client is told. Any other error is
-// temporary: the client is told 451 4.3.0, and the text goes to the log only.
+// An error that is, or wraps, an *Error says what the client reads. Any other error is
+// temporary: the client gets 451 4.3.0, and the text goes to the log only.
 type Transaction interface {
 	// Rcpt decides on one forward-path. After nil the recipient has been accepted: it
 	// gets exactly one outcome, by Commit. It must not keep to.
@@ -33,7 +33,7 @@ type Transaction interface {
 	// kept waiting is counted from there. The channel yields one value for each accepted
 	// recipient, in the order of their Rcpt calls, each as soon as it is true: nil when the
 	// copy is durable, else why it is not. The channel must have room for them all, so that
-	// nobody waits for a client that has gone, and is closed after the last. When ctx ends,
+	// no one waits for a client that has gone, and is closed after the last. When ctx ends,
 	// those that are not known by then are to be answered for at once.
 	Commit(ctx context.Context) <-chan error
 

@@ -1,6 +1,6 @@
 package lmtp
 
-// Hooks are told what sessions do, for those who count or watch. One that is nil costs nothing.
+// Hooks are called with what sessions do, for those who count or watch. One that is nil costs nothing.
 // The others are called from many sessions at once, and the session waits for them: they must
 // return at once, and keep nothing that they are given but strings.
 type Hooks struct {
@@ -13,7 +13,7 @@ type Hooks struct {
 	// Reply is called with each reply; verb is what it answers. Content that has come is answered
 	// by replies to DATA or BDAT, one for each recipient over LMTP.
 	Reply func(s *Session, verb string, r Reply)
-	// Content is called when a whole message has come, of so many octets.
+	// Content is called when a whole message has come, of that many octets.
 	Content func(s *Session, octets int64)
 }
 

@@ -96,7 +96,7 @@ type pending struct {
 	recipients int    // how many outcomes there will be
 	id         string // the transaction's
 	success    string // the text of a reply for a recipient who has the message
-	// late is why nobody waits any more. It is the outcome of every further recipient: what
+	// late is why no one waits any more. It is the outcome of every further recipient: what
 	// still comes belongs to one that was answered, and would be told to the next.
 	late error
 }
@@ -169,7 +169,7 @@ func sameOutcome(err error, n int) <-chan error {
 	return outcomes
 }
 
-// received tells of a message that has come.
+// received reports a message that has come.
 func (c *conn) received() {
 	if hook := c.server.Hooks.Content; hook != nil {
 		hook(c.session, c.tx.content.size)

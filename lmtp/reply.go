@@ -75,7 +75,7 @@ func badArgument(text string) Reply {
 	return Reply{Code: 501, Enhanced: "5.5.4", Text: text}
 }
 
-// errInternal is what a client is told of an error that says nothing about itself: the
+// errInternal is what a client reads of an error that says nothing about itself: the
 // default is temporary, so that no defect of ours bounces mail.
 var errInternal = Error{Code: 451, Enhanced: "4.3.0", Text: "local error, try again later"}
 

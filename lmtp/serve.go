@@ -107,8 +107,8 @@ func (s *Server) serveConn(nc net.Conn) {
 }
 
 // Shutdown stops the server without cutting a delivery: listeners are closed, idle sessions
-// are told 421, and sessions in the middle of a message may finish it. When ctx ends first,
-// recipients that still have no outcome are told 451, and the connections are closed.
+// get 421, and sessions in the middle of a message may finish it. When ctx ends first,
+// recipients that still have no outcome get 451, and the connections are closed.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.init()
 	s.mu.Lock()

@@ -34,14 +34,14 @@ type Server struct {
 	// MaxRecipients is the most recipients of one transaction, those that were refused
 	// included, as LIMITS says; at least 100 (RFC 5321 §4.5.3.1.8). [1000]
 	MaxRecipients int
-	// MaxConnections is the most sessions at once; more are told 421 4.3.2. [1000]
+	// MaxConnections is the most sessions at once; more get 421 4.3.2. [1000]
 	MaxConnections int
 	// IdleTimeout is how long a client may take for a command line. [5m]
 	IdleTimeout time.Duration
 	// DataTimeout is how long it may take for a block of content. [5m]
 	DataTimeout time.Duration
 	// TransactionTimeout bounds the work after the final dot; recipients that have no
-	// outcome by then are told 451. It must stay below the client's patience, which
+	// outcome by then get 451. It must stay below the client's patience, which
 	// RFC 5321 §4.5.3.2.6 sets to 10 minutes. [8m]
 	TransactionTimeout time.Duration
 	// NormalizeBareLF makes CRLF of a bare LF in content, where the default is to refuse the
@@ -100,13 +100,13 @@ type Server struct {
 	RequireAuth bool
 	// AuthDelay is how long the answer to wrong credentials takes. [1s]
 	AuthDelay time.Duration
-	// Peer, if not nil, names the user at the other end of a connection, as the kernel tells of
+	// Peer, if not nil, names the user at the other end of a connection, as the kernel reports of
 	// Unix sockets; "" where it does not.
 	Peer func(net.Conn) string
 	// Admit, if not nil, is asked about each new connection. An *Error is sent in place of
 	// the greeting; release, if not nil, is called when an admitted connection has ended.
 	Admit func(net.Conn) (release func(), err error)
-	// Hooks are told what sessions do. [nobody is]
+	// Hooks are called with what sessions do. [nobody is]
 	Hooks Hooks
 	// Log gets what sessions have to say. [discarded]
 	Log *slog.Logger

@@ -49,7 +49,7 @@ type Session struct {
 	Origin *Origin
 	// Unix is set where the connection itself is a Unix socket, whatever a PROXY header says.
 	Unix bool
-	// Peer is the user at the other end of a Unix socket, as the kernel tells; "" where there
+	// Peer is the user at the other end of a Unix socket, as the kernel reports; "" where there
 	// is none, or nobody asked (Server.Peer).
 	Peer string
 	// TLS is the state of TLS, nil without. VerifiedChains is set only for a client
@@ -101,7 +101,7 @@ func (s *Session) PeerName() string {
 	}
 }
 
-// nextID names the next transaction of the session, and gives the text of its success, of which
+// nextID names the next transaction of the session, and returns the text of its success, of which
 // the name is a part: one string for both.
 func (s *Session) nextID() (id, success string) {
 	s.transactions++

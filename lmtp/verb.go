@@ -61,7 +61,7 @@ var verbs = [...]verb{
 	{name: "AUTH", states: in(stateReady), args: oneArgument, run: (*conn).auth, before: needAuth,
 		offered: offer.knowsAuth, listed: offer.offersAuth},
 
-	// would list members to whoever asks
+	// would list members to any client
 	{name: "EXPN", states: always, args: anyArgument, run: notOffered, listed: never},
 	// RFC 1985: there is no queue to run
 	{name: "ETRN", states: always, args: anyArgument, run: notOffered, listed: never},
@@ -144,7 +144,7 @@ func (o offer) speaksLMTP() bool { return o.session.Protocol == LMTP }
 
 func (o offer) speaksESMTP() bool { return o.session.Protocol == ESMTP }
 
-// begins tells of a command that has come; v is nil for what is none.
+// begins reports a command that has come; v is nil for what is none.
 func (c *conn) begins(v *verb, line []byte, args string) {
 	c.verb = VerbUnknown
 	if v != nil {

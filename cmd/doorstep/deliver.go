@@ -147,7 +147,7 @@ type dryAnswer struct {
 	Maildirs  []string `json:"maildirs,omitempty"` // or the folders in them
 }
 
-// dryRun tells what deliver would do, and touches no mail.
+// dryRun prints what deliver would do, and touches no mail.
 func dryRun(ctx context.Context, l *localmail.Mail, asJSON bool, stdout io.Writer) error {
 	answers, code := make([]dryAnswer, len(l.Outcomes)), cli.ExitOK
 	previews, err := l.Agent.Preview(ctx, l.Envelope, l.Recipients(), l.Content)

@@ -77,10 +77,10 @@ type lookupMailbox struct {
 	Quota   int64  `json:"quota,omitempty"`
 
 	QuotaMessages int64          `json:"quota_messages,omitempty"`
-	Used          *mailbox.Usage `json:"used,omitempty"` // with a quota, where it can be told
+	Used          *mailbox.Usage `json:"used,omitempty"` // with a quota, where it is known
 }
 
-// used is how much of a quota is used, as far as that can be told: "5 of ".
+// used is how much of a quota is used, as far as that is known: "5 of ".
 func (m lookupMailbox) used(of func(mailbox.Usage) int64) string {
 	if m.Used == nil {
 		return ""

@@ -37,7 +37,7 @@ type accountMailbox struct {
 
 // eachMailbox calls do with the mailboxes that addresses lead to, each once, or where there are none
 // with all that the configuration itself knows: of each [[user]], and of the database that doorstep
-// user manages. What goes wrong with one is told, and the others follow.
+// user manages. What goes wrong with one is printed, and the others follow.
 func eachMailbox(cmd *cobra.Command, file string, addresses []string,
 	do func(*mailbox.Store, accountMailbox) error) error {
 	c, err := cli.LoadConfig(file, cmd.ErrOrStderr())

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// progressEvery is how often long work tells how far it is.
+// progressEvery is how often long work prints how far it is.
 const progressEvery = time.Second
 
 func mailboxQuotaCommand() *cobra.Command {
@@ -38,7 +38,7 @@ func mailboxQuotaCommand() *cobra.Command {
 	return cmd
 }
 
-// progress tells how far a count is, once it takes long.
+// progress prints how far a count is, once it takes long.
 func progress(w io.Writer, account string) func(mailbox.Usage) {
 	last := time.Now()
 	return func(u mailbox.Usage) {

@@ -18,7 +18,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// devServer is where send sends to when it is not told: the LMTP socket of serve --dev.
+// devServer is where send sends to when no server is named: the LMTP socket of serve --dev.
 const devServer = "tcp:127.0.0.1:2424"
 
 // A sendRequest is what the flags of send say.

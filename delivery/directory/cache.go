@@ -18,7 +18,7 @@ type CacheOptions struct {
 	Size int
 	// Timeout bounds one question to the backend. [5s]
 	Timeout time.Duration
-	// Epoch, where it is set, tells states of the backend apart: an answer of another epoch does not count,
+	// Epoch, where it is set, distinguishes states of the backend: an answer of another epoch does not count,
 	// other than as a stale one. It must return at once.
 	Epoch func() uint64
 	// Now is the clock. [time.Now]

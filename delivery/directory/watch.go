@@ -9,7 +9,7 @@ import (
 
 // Watch returns d, and has told called with the time and the outcome of each question: an error
 // that is not ErrNotFound is trouble. told is called from many goroutines, and must return at
-// once. In front of a cache it tells of the lookups, behind one of those the backend sees.
+// once. In front of a cache it reports the lookups, behind one of those the backend sees.
 func Watch(d Directory, told func(took time.Duration, err error)) Directory {
 	w := watched{d, told}
 	if knower, ok := d.(DomainDirectory); ok {

@@ -41,7 +41,7 @@ func aboveHome(a *directory.Account) string {
 	above, name := path.Split(a.Home)
 	above = path.Clean(above)
 	if name == "" {
-		return "" // the root directory is nobody's home
+		return "" // the root directory is no home
 	}
 	if domain := path.Base(above); domain == a.Key.Domain || domain == address.DomainUnicode(a.Key.Domain) {
 		above = path.Dir(above)

@@ -32,7 +32,7 @@ var identifier = precis.NewIdentifier()
 // spelling. An ASCII domain in lower case is its own key and costs no allocation.
 //
 // The error wraps ErrSyntax: no domain with labels over 63 octets or over 255 octets in
-// all, and none outside the grammar, has a key; it is nobody's.
+// all, and none outside the grammar, has a key; it belongs to no account.
 func DomainKey(domain string) (string, error) {
 	if isLiteral(domain) {
 		key, ok := literalKey(domain[1 : len(domain)-1])
@@ -128,7 +128,7 @@ func isSafeLabel(label string) bool {
 // fullStops are ideographic, full-width and half-width.
 const fullStops = "\u3002\uff0e\uff61"
 
-// aLabel maps a label that is not ASCII to NFC and lower case and gives its A-label (RFC
+// aLabel maps a label that is not ASCII to NFC and lower case and returns its A-label (RFC
 // 5891 §4), provided that the result is a valid U-label: code points of RFC 5892 with
 // their context rules, no leading combining mark, no hyphen in the wrong place, and the
 // Bidi rule (RFC 5893).

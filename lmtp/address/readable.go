@@ -191,7 +191,7 @@ func Unescape(text string) string {
 	return b.String()
 }
 
-// unescapeOne reads the escape that s begins with, and gives its length, 0 where it begins with none.
+// unescapeOne reads the escape that s begins with, and returns its length, 0 where it begins with none.
 func unescapeOne(s string) (octets string, length int) {
 	digits, found := strings.CutPrefix(s, `\x`)
 	if !found {

@@ -66,7 +66,7 @@ func Load(path string) (users *Users, problems []Problem, err error) {
 	return users, problems, nil
 }
 
-// login checks a name and a password, and gives the name as it is in the file.
+// login checks a name and a password, and returns the name as it is in the file.
 func (f *File) login(ctx context.Context, name, password string) (string, error) {
 	password, err := preparePassword(password)
 	if err != nil {

@@ -76,7 +76,7 @@ func (c *Client) mailCommand(m Message) (string, error) {
 	return command, nil
 }
 
-// needsUTF8 tells why SMTPUTF8 is to be asked for, or "".
+// needsUTF8 says why SMTPUTF8 is to be asked for, or "".
 func (m Message) needsUTF8() string {
 	if m.UTF8 == UTF8Never {
 		return ""

@@ -1,6 +1,6 @@
 package client
 
-// A Result tells what became of one message.
+// A Result says what became of one message.
 type Result struct {
 	Mail       Reply     // to MAIL
 	Data       Reply     // to DATA: 354, or why not; the zero Reply where DATA was not sent
@@ -8,7 +8,7 @@ type Result struct {
 	Recipients []Outcome // one for each of Message.To, in that order
 }
 
-// An Outcome tells what became of one recipient.
+// An Outcome says what became of one recipient.
 type Outcome struct {
 	To string
 

@@ -27,7 +27,7 @@ type wire struct {
 	secure  *tls.Conn // on conn, once TLS has begun
 	in      *bufio.Reader
 	options Options
-	last    Reply // the last one read: tells why a server closed the connection
+	last    Reply // the last one read: says why a server closed the connection
 
 	mu  sync.Mutex
 	err error // why the connection is of no more use
@@ -49,7 +49,7 @@ func (w *wire) watch(ctx context.Context) (stop func()) {
 	done := make(chan struct{})
 	cancel := context.AfterFunc(ctx, func() {
 		defer close(done)
-		// It fails only on a closed connection, on which nobody waits.
+		// It fails only on a closed connection, on which no one waits.
 		_ = w.conn.SetDeadline(time.Unix(1, 0))
 	})
 	return func() {
@@ -156,7 +156,7 @@ func (w *wire) fail(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	// The cause is what matters: what Close says of a broken connection tells nothing more.
+	// The cause is what matters: what Close says of a broken connection says nothing more.
 	_ = w.close(err)
 	return w.broken()
 }

@@ -53,7 +53,7 @@ func ReadReply(r *bufio.Reader) (Reply, error) {
 }
 
 // checkEnhanced: the greeting, replies to a hello and 3xx have no enhanced code; every other
-// reply has one (RFC 2034 §4). A refused hello is told apart by its text, which names it.
+// reply has one (RFC 2034 §4). A refused hello is distinguished by its text, which names it.
 func (r Reply) checkEnhanced() error {
 	bare := r.Enhanced == ""
 	switch {

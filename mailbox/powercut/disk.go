@@ -33,7 +33,7 @@ type Disk struct {
 	flushTime time.Duration
 }
 
-// NewDisk returns an empty disk of so many octets.
+// NewDisk returns an empty disk of that many octets.
 func NewDisk(size int64) *Disk {
 	return &Disk{size: size, durable: map[int64]*unit{}, cache: map[int64]*unit{}, dead: make(chan struct{})}
 }

@@ -173,7 +173,7 @@ func unmount(dir string) error {
 	return errors.Join(errors.New("busy for too long"), unix.Unmount(dir, unix.MNT_DETACH))
 }
 
-// run runs a program and gives what it writes.
+// run runs a program and returns what it writes.
 func run(tb testing.TB, name string, args ...string) string {
 	tb.Helper()
 	path, err := look(name)

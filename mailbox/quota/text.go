@@ -27,7 +27,7 @@ func exceeded(of Mailbox, u Usage, octets int64) error {
 	return fullError(text)
 }
 
-// A fullError is ErrExceeded, and says of which mailbox.
+// A fullError is ErrExceeded, and say of which mailbox.
 type fullError string
 
 func (e fullError) Error() string { return string(e) }

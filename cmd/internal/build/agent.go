@@ -134,7 +134,7 @@ func buildStore(c *config.Config, w *observe.Observers) (*mailbox.Store, error) 
 	})
 }
 
-// Agent is all of a delivery, from the recipient to the disk. w is told of it.
+// Agent is all of a delivery, from the recipient to the disk. w observes it.
 func Agent(c *config.Config, w *observe.Observers, log *slog.Logger) (*delivery.Agent, error) {
 	store, err := buildStore(c, w)
 	if err != nil {

@@ -80,7 +80,7 @@ func Directory(
 	return chain, nil
 }
 
-// logOverlap tells of an address that several directories have.
+// logOverlap reports an address that several directories have.
 func logOverlap(log *slog.Logger, o directory.Overlap) {
 	who := log.With("address", o.Key.String(), "directories", o.Backends)
 	if o.Deferred {

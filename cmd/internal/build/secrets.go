@@ -71,7 +71,7 @@ func (s *Secrets) Secure(server *lmtp.Server, l config.Listen) error {
 	return nil
 }
 
-// peerName is the user at the other end of a Unix socket, as the kernel tells; "" where it does
+// peerName is the user at the other end of a Unix socket, as the kernel reports; "" where it does
 // not, or the machine knows no such user.
 func peerName(nc net.Conn) string {
 	uid, err := PeerUID(nc)

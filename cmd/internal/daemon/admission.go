@@ -12,7 +12,7 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp"
 )
 
-// An Admission decides who may connect: at most so many over all listeners and from one address,
+// An Admission decides who may connect: within limits over all listeners and for one address,
 // and on a Unix socket with peers only those users. It answers with temporary refusals: a mistake in the
 // configuration must not bounce mail.
 type Admission struct {

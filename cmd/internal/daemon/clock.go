@@ -15,7 +15,7 @@ const (
 	clockStep = 10 * time.Second
 )
 
-// A clockWatch tells the log when somebody sets the clock. Mail does not need it; who reads the log does,
+// A clockWatch informs the log when somebody sets the clock. Mail does not need it; who reads the log does,
 // and whoever wonders about the time in a trace field.
 type clockWatch struct {
 	log *slog.Logger

@@ -42,7 +42,7 @@ type opened struct {
 	socket net.Listener
 }
 
-// inherit takes the sockets that the environment tells of, and their mention out of it: programs
+// inherit takes the sockets that the environment names, and their mention out of it: programs
 // that are started later are not meant.
 func inherit() (*inherited, error) {
 	names := strings.Split(os.Getenv(handedOver), "\n")
@@ -162,7 +162,7 @@ func (in *inherited) String() string {
 	return strings.Join(slices.Sorted(maps.Keys(in.sockets)), ", ")
 }
 
-// compatible reports what a listener cannot be on a socket that somebody else opened; what can be told
+// compatible reports what a listener cannot be on a socket that somebody else opened; what is known
 // by the address package config has refused before.
 func compatible(l config.Listen, socket net.Listener) error {
 	tcp, isTCP := socket.Addr().(*net.TCPAddr)

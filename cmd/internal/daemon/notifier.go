@@ -43,7 +43,7 @@ func (m *notifier) ready(status string) {
 	m.tell("READY=1\nSTATUS=" + status)
 }
 
-// reloading is told before a reload; ready follows. The time tells the manager which of its orders
+// reloading is told before a reload; ready follows. The time informs the manager which of its orders
 // is meant (Type=notify-reload).
 func (m *notifier) reloading() {
 	var now unix.Timespec
@@ -71,7 +71,7 @@ func (m *notifier) adopt(cmd *exec.Cmd) {
 // successor says that another process is the service from now on.
 func (m *notifier) successor(pid int) { m.tell("MAINPID=" + strconv.Itoa(pid)) }
 
-// watch tells the watchdog that the program lives, until ctx ends.
+// watch informs the watchdog that the program lives, until ctx ends.
 func (m *notifier) watch(ctx context.Context) {
 	if m.watchdog == 0 {
 		return

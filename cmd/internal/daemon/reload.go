@@ -25,7 +25,7 @@ type ReloadReport struct {
 	Hint     string   `json:"hint,omitempty"`
 }
 
-// String is what people are told; the error is told apart.
+// String is what people read; the error is apart.
 func (r ReloadReport) String() string {
 	var b strings.Builder
 	b.WriteString(strings.ReplaceAll(cli.Items(r.Problems), "  ", ""))
@@ -58,7 +58,7 @@ func (d *daemon) takeOrder() error {
 }
 
 // reload puts the file in force as it is now: all of it or, where anything is wrong, nothing. It
-// tells the log too.
+// informs the log too.
 func (d *daemon) reload() ReloadReport {
 	r := ReloadReport{Changed: []string{}, Restart: []string{}, Problems: []string{}} // [] for programs, not null
 	err := d.takeOrder()

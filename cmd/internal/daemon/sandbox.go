@@ -24,7 +24,7 @@ type sandbox struct{ write, read []string }
 const sandboxedBy = "DOORSTEP_SANDBOX"
 
 // enterSandbox gives up what the configuration does not need, for good. It is called when sockets are
-// open and before any connection is taken. tell tells the log how far it went.
+// open and before any connection is taken. tell informs the log how far it went.
 func enterSandbox(c *config.Config, log *slog.Logger) (s *sandbox, tell func(), err error) {
 	before := inheritedSandbox()
 	wanted, why := sandboxFor(c)
@@ -64,7 +64,7 @@ func enterSandbox(c *config.Config, log *slog.Logger) (s *sandbox, tell func(), 
 	}, nil
 }
 
-// sandboxFor is what a server with this configuration needs; where nobody can tell, it says why.
+// sandboxFor is what a server with this configuration needs; where that cannot be known, it says why.
 func sandboxFor(c *config.Config) (s *sandbox, why string) {
 	root := c.Store.Root()
 	switch {

@@ -38,7 +38,7 @@ func Serve(ctx context.Context, path string, c *config.Config, stderr io.Writer,
 	if c.Store.Durability == mailbox.None {
 		d.log.Warn("durability is \"none\": a power cut loses mail that was acknowledged")
 	}
-	problems := c.CheckSystem() // as whoever starts it: root sees more than who runs it
+	problems := c.CheckSystem() // as the user who starts it: root sees more than who runs it
 	if err := d.start(ctx); err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func (r UpgradeReport) String() string {
 // startPatience is how long a new process may take to become ready.
 const startPatience = time.Minute
 
-// upgrade starts the program anew and leaves it the sockets. It tells the log too.
+// upgrade starts the program anew and leaves it the sockets. It informs the log too.
 func (d *daemon) upgrade() UpgradeReport {
 	r := UpgradeReport{Old: os.Getpid()}
 	if err := d.takeOrder(); err != nil {

@@ -70,7 +70,7 @@ type loadRun struct {
 	mu     sync.Mutex
 	times  latencies
 	failed int
-	errors map[string]int // what those were told, bounded
+	errors map[string]int // their replies, bounded
 }
 
 // A Target is the server of a load, with the session that is open already, and the message for it.
@@ -188,7 +188,7 @@ func (run *loadRun) due(ctx context.Context, n int64) bool {
 	}
 }
 
-// maxErrors bounds how many different answers are told apart.
+// maxErrors bounds how many different answers are distinguished.
 const maxErrors = 20
 
 func (run *loadRun) note(took time.Duration, err error) {

@@ -12,17 +12,17 @@ import (
 const (
 	// maxQueued bounds the octets that wait for a reader of the log: some thousand lines.
 	maxQueued = 1 << 20
-	// stalledAfter is how long a line may take before nobody waits for lines any more.
+	// stalledAfter is how long a line may take before no one waits for lines any more.
 	stalledAfter = time.Second
 )
 
 // A queue stands between those who log and a writer that may wait: a pipe whose reader has stalled, a
 // terminal that was stopped. As long as lines are written in time, who logs waits for the line, which is
-// therefore there before the reply that it tells of. When one takes too long nobody waits until all that
+// therefore there before the reply that it reports. When one takes too long no one waits until all that
 // were taken are written; what does not fit meanwhile is lost, and so is what cannot be written.
 type queue struct {
 	w io.Writer
-	// lost is told of each line that is lost, and found of how many there were when one is written again.
+	// lost is called with each line that is lost, and found of how many there were when one is written again.
 	lost  func()
 	found func(lines int)
 
@@ -32,7 +32,7 @@ type queue struct {
 	octets  int
 	taken   int  // lines ever
 	done    int  // of them, those written or lost
-	behind  bool // nobody waits
+	behind  bool // no one waits
 	missing int  // lines lost since one was written
 	closed  bool
 	ended   chan struct{}
@@ -114,7 +114,7 @@ func (q *queue) next() (line []byte, ok bool) {
 	return line, true
 }
 
-// wrote counts a line out, and gives how many were lost before it.
+// wrote counts a line out, and returns how many were lost before it.
 func (q *queue) wrote(octets int, err error) (missing int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

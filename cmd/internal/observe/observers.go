@@ -1,4 +1,4 @@
-// Package observe joins those that are told what the server does: metrics, the status board, live traces.
+// Package observe joins the observers of what the server does: metrics, the status board, live traces.
 package observe
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/doorstep-mail/doorstep/mailbox"
 )
 
-// A Observers is everything that is told of what the server does. A nil one is told nothing, and
+// A Observers is the observers of what the server does. A nil one is no observer, and
 // costs nothing.
 type Observers struct {
 	Metrics *metrics.Metrics
@@ -94,7 +94,7 @@ func (w *Observers) Store() mailbox.Hooks {
 	return h
 }
 
-// Lookups is told of what directories answer; nil where nobody wants to know.
+// Lookups is called with what directories answer; nil where none is on.
 func (w *Observers) Lookups() Lookups {
 	if w == nil {
 		return nil
@@ -112,7 +112,7 @@ func (w *Observers) Serves(backends []string) {
 	}
 }
 
-// Reloaded is told what came of reading the configuration again.
+// Reloaded is called with the outcome of reading the configuration again.
 func (w *Observers) Reloaded(err error) {
 	if w == nil {
 		return

@@ -37,7 +37,7 @@ func StartDoorstep(tb testing.TB, dir, configuration string) *Process {
 	return Start(tb, cmd)
 }
 
-// BuildDoorstep builds doorstep in dir, with the race detector where the test has it, and gives its
+// BuildDoorstep builds doorstep in dir, with the race detector where the test has it, and returns its
 // path.
 func BuildDoorstep(tb testing.TB, dir string) string {
 	tb.Helper()
@@ -65,7 +65,7 @@ func dependOnSource(tb testing.TB) {
 	}
 }
 
-// goTool runs the go command and gives its output.
+// goTool runs the go command and returns its output.
 func goTool(tb testing.TB, args ...string) string {
 	tb.Helper()
 	cmd := exec.Command("go", args...)

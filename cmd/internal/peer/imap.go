@@ -44,7 +44,7 @@ func DialIMAP(addr, user, password string) (*IMAP, error) {
 	return c, nil
 }
 
-// Examine opens a mailbox for reading and gives the number of its messages.
+// Examine opens a mailbox for reading and returns the number of its messages.
 func (c *IMAP) Examine(mailbox string) (exists int, err error) {
 	_, err = c.do("EXAMINE "+quoted(mailbox), func(line string, _ []byte) error {
 		if n, ok := strings.CutSuffix(line, " EXISTS"); ok {
@@ -85,7 +85,7 @@ func (c *IMAP) Mailboxes() (names []string, err error) { return c.list("LIST") }
 // Subscriptions returns the names of the mailboxes that clients show, sorted.
 func (c *IMAP) Subscriptions() (names []string, err error) { return c.list("LSUB") }
 
-// list returns the names that LIST or LSUB tells of, but for those that only have others below them.
+// list returns the names that LIST or LSUB reports, but for those that only have others below them.
 func (c *IMAP) list(verb string) (names []string, err error) {
 	_, err = c.do(verb+` "" *`, func(line string, literal []byte) error {
 		m := listed.FindStringSubmatch(line)
@@ -124,7 +124,7 @@ func (c *IMAP) Fetch(n int) (size int, content []byte, err error) {
 	return size, content, err
 }
 
-// Select opens a mailbox for changes and gives the number of its messages.
+// Select opens a mailbox for changes and returns the number of its messages.
 func (c *IMAP) Select(mailbox string) (exists int, err error) {
 	_, err = c.do("SELECT "+quoted(mailbox), func(line string, _ []byte) error {
 		if n, ok := strings.CutSuffix(line, " EXISTS"); ok {

@@ -72,7 +72,7 @@ func (p *Postfix) own(name string) {
 	}
 }
 
-// tool runs one of Postfix's commands on this instance and gives its output.
+// tool runs one of Postfix's commands on this instance and returns its output.
 func (p *Postfix) tool(name string, args ...string) string {
 	p.tb.Helper()
 	program, err := look(name)

@@ -87,7 +87,7 @@ func (p *Process) Signal(sig os.Signal) error { return p.cmd.Process.Signal(sig)
 // Exited is closed when the program has ended; Err then says how.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 
-// Err waits for the end of the program and gives its error, nil for exit status 0.
+// Err waits for the end of the program and returns its error, nil for exit status 0.
 func (p *Process) Err() error {
 	<-p.exited
 	return p.err

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Promtool runs Prometheus' own tool and gives what it says.
+// Promtool runs Prometheus' own tool and returns what it says.
 func Promtool(tb testing.TB, args ...string) (said string, err error) {
 	tb.Helper()
 	Need(tb, "promtool")

@@ -132,7 +132,7 @@ func (s *Sendmail) mc(port string) []string {
 	}
 }
 
-// run runs one of the tools, which has nothing to complain about, and gives its output.
+// run runs one of the tools, which has nothing to complain about, and returns its output.
 func (s *Sendmail) run(stdin, program string, args ...string) string {
 	s.tb.Helper()
 	cmd := exec.Command(program, args...)

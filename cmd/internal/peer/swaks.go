@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Swaks runs swaks, the SMTP transaction tester, and gives its transcript. The error is that
+// Swaks runs swaks, the SMTP transaction tester, and returns its transcript. The error is that
 // of its exit status: 0 only when the server took the message for every recipient.
 func Swaks(tb testing.TB, args ...string) (transcript string, err error) {
 	tb.Helper()

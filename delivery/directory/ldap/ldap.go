@@ -68,7 +68,7 @@ func Open(o Options) (*Directory, error) {
 	return &Directory{options: o, pool: newPool(o, servers)}, nil
 }
 
-// Close closes the connections that nobody uses, and the others when they have answered.
+// Close closes idle connections, and the others when they have answered.
 func (d *Directory) Close() error { return d.pool.close() }
 
 // maxEntries bounds the entries of one answer. One is usual.

@@ -83,7 +83,7 @@ func isLost(err error) bool {
 	return false
 }
 
-// take returns a connection that nobody uses, nil for none.
+// take returns an idle connection, nil for none.
 func (p *pool) take() (*client.Conn, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

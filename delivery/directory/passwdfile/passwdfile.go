@@ -33,7 +33,7 @@ type Options struct {
 	Key directory.Keyer
 	// DefaultDomain is the domain of names without one; "" refuses these.
 	DefaultDomain string
-	// Complain is told, each time the file was read, what is wrong in it. It may be nil.
+	// Complain is called, each time the file was read, what is wrong in it. It may be nil.
 	Complain func(error)
 	// Now is the clock. [time.Now]
 	Now func() time.Time

@@ -53,7 +53,7 @@ func newStatement(database *db.DB, d Dialect, query string) (*statement, error) 
 	return &statement{db: database, prepare: d.Prepare, text: text, names: names}, nil
 }
 
-// query runs the statement and gives all its rows.
+// query runs the statement and returns all its rows.
 func (s *statement) query(ctx context.Context, about parameters) (list []row, err error) {
 	args := make([]any, len(s.names))
 	for i, name := range s.names {
@@ -108,7 +108,7 @@ func isLost(err error) bool {
 		errors.As(err, &network) && network.Op != "dial" // a database that is down is not asked twice
 }
 
-// once does something until it has succeeded. Many at once may do it: nobody waits for another.
+// once does something until it has succeeded. Many at once may do it: no one waits for another.
 type once struct{ done atomic.Bool }
 
 func (o *once) do(f func() error) error {

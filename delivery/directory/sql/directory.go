@@ -192,7 +192,7 @@ func (d *Directory) ask(ctx context.Context, s *statement, about parameters) ([]
 	return nil, nil
 }
 
-// about leaves the rows whose address has the key. A row whose key cannot be told may be the
+// about leaves the rows whose address has the key. A row whose key is not known may be the
 // one: it is an error.
 func (d *Directory) about(rows []row, key directory.Key) ([]row, error) {
 	var found []row

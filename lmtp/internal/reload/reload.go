@@ -71,7 +71,7 @@ const settling = 2 * time.Second
 func (v *Value[T]) look() []stamp {
 	stamps := make([]stamp, len(v.files))
 	for i, name := range v.files {
-		// A file that cannot be looked at cannot be read either, and load tells why.
+		// A file that cannot be looked at cannot be read either, and load says why.
 		if info, err := os.Stat(name); err == nil {
 			stamps[i] = stamp{info, time.Since(info.ModTime()) > settling}
 		}

@@ -125,7 +125,7 @@ func (r *Reader) Discard(n int) { r.r += n }
 // Buffered is how many octets have come that nobody has read.
 func (r *Reader) Buffered() int { return r.w - r.r }
 
-// Restart goes on with another source, and gives what of the old one is unread.
+// Restart goes on with another source, and returns what of the old one is unread.
 func (r *Reader) Restart(src io.Reader) (unread []byte) {
 	unread = bytes.Clone(r.buf[r.r:r.w])
 	r.r, r.w = 0, 0

@@ -102,7 +102,7 @@ func (fs FS) Create(dir int, name string) (int, error) {
 	return Uninterrupted(func() (int, error) { return fs.Openat(dir, name, flags, 0o600) })
 }
 
-// Shut closes a descriptor that was only read or synced: its error tells nothing about mail. It ignores -1.
+// Shut closes a descriptor that was only read or synced: its error says nothing about mail. It ignores -1.
 func (fs FS) Shut(fd int) {
 	if fd >= 0 {
 		_ = fs.Close(fd)

@@ -33,7 +33,7 @@ type System interface {
 	ReadNames(dir int, take func(name string) (more bool)) error
 }
 
-// A FileState is what stat tells of a file.
+// A FileState is what stat reports a file.
 type FileState struct {
 	Regular  bool
 	Type     uint32 // S_IFREG, S_IFDIR, S_IFLNK and so on

@@ -71,7 +71,7 @@ func (s *Server) shown(r *http.Request) bool {
 	if !ok {
 		_, token, ok = r.BasicAuth()
 	}
-	// Of equal length, so that the time it takes tells nothing.
+	// Of equal length, so that the time it takes says nothing.
 	got, want := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(s.Token))
 	return ok && subtle.ConstantTimeCompare(got[:], want[:]) == 1
 }

@@ -58,7 +58,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Security-Policy",
 		"default-src 'none'; style-src 'nonce-"+v.Nonce+"'; script-src 'nonce-"+v.Nonce+"'; "+
 			"connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	_, _ = page.WriteTo(w) // whoever asked may have gone
+	_, _ = page.WriteTo(w) // the client may have gone
 }
 
 // statusJSON is the page for programs.

@@ -97,7 +97,7 @@ func say(w http.ResponseWriter, code int, lines ...string) {
 	w.WriteHeader(code)
 	for _, line := range lines {
 		if _, err := w.Write([]byte(line + "\n")); err != nil {
-			return // whoever asked has gone
+			return // the client has gone
 		}
 	}
 }

@@ -36,7 +36,7 @@ func (b *Board) Serve(backends []string) {
 	b.directories = now
 }
 
-// LookedUp is told of a question to a backend.
+// LookedUp is called with a question to a backend.
 func (b *Board) LookedUp(backend string, took time.Duration, err error) {
 	now := b.now()
 	b.mu.Lock()

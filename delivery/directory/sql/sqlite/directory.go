@@ -240,7 +240,7 @@ func (d *Directory) Close() error {
 	return p.err
 }
 
-// Epoch tells states of the file apart: answers of another epoch are those of a file that has been replaced
+// Epoch distinguishes states of the file: answers of another epoch are those of a file that has been replaced
 // or removed. It looks once a second, and does not wait for a file system that hangs.
 func (d *Directory) Epoch() uint64 {
 	d.mu.Lock()

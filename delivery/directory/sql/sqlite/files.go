@@ -39,7 +39,7 @@ func find(path, resolved string) (f files, err error) {
 // with files that others have taken the place of, or that were removed.
 //
 // With a log, who changes the database writes to the log. A database that was written itself is one that
-// something has been copied over, or that the log was moved into: which of them cannot be told from outside.
+// something has been copied over, or that the log was moved into: which of them is not known from outside.
 func (f files) same(g files) bool {
 	if !os.SameFile(f.main, g.main) || (f.wal == nil) != (g.wal == nil) {
 		return false
