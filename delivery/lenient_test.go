@@ -56,6 +56,10 @@ C> RCPT TO:<jos\xe9@dst.example>\r\n
 S: 550 5.1.1
 C> RCPT TO:<jos\xc3@dst.example>\r\n
 S: 550 5.1.1
+C> RCPT TO:<u1+\x85@dst.example>\r\n
+S: 550 5.1.1
+C> RCPT TO:<u1+\x9b31m@dst.example>\r\n
+S: 550 5.1.1
 `,
 		"UTF8-03 domains stay strict": `
 P0
@@ -70,6 +74,10 @@ S: 250 2.1.5
 `,
 		"UTF8-03 controls stay out": `
 P0
+C> MAIL FROM:<a\x85b@src.example>\r\n
+S: 501 5.1.7
+C> MAIL FROM:<a\x9bb@src.example>\r\n
+S: 501 5.1.7
 C> MAIL FROM:<a\xc2\x85@src.example>\r\n
 S: 501 5.1.7
 C> MAIL FROM:<\xc3\xa9\x08@src.example>\r\n

@@ -29,7 +29,8 @@ func traceFields(s *lmtp.Session, env *lmtp.Envelope, to address.Address, now ti
 
 	add("Received: from ", helloAtom(s.Hello), peerInfo(s), forwardInfo(env.Origin), "\r\n")
 	add("\tby ", s.Hostname, " with ", s.With(env.SMTPUTF8), " id ", env.ID)
-	if path, ok := to.Header(env.SMTPUTF8); ok && named {
+	// A-labels may be three times as long in U-labels, and a line has at most 998 octets (RFC 5322 §2.1.1).
+	if path, ok := to.Header(env.SMTPUTF8); ok && named && len(path) < maxForPath {
 		add("\r\n\tfor <", path, ">")
 	}
 	if s.TLS != nil { // tls-cipher, a clause that RFC 8314 §4.3 registers
@@ -40,6 +41,9 @@ func traceFields(s *lmtp.Session, env *lmtp.Envelope, to address.Address, now ti
 	add("\r\n")
 	return b
 }
+
+// maxForPath is the longest path that has its clause, in octets.
+const maxForPath = 900
 
 // helloAtom makes the client's name for itself fit for a trace field: what is not part of a
 // domain or address literal becomes "?", so that it can neither open a comment nor end the

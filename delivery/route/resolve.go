@@ -72,6 +72,10 @@ func (x *expansion) resolve(ctx context.Context, to address.Address) error {
 	if err != nil {
 		return err
 	}
+	if why := isNobodys(to, domain); why != "" && len(x.within) == 0 { // what an alias stands for is not the client's
+		x.note("account", to.Log(), why)
+		return errNoMailbox
+	}
 	candidates := make([]candidate, 0, 6)
 	candidates = append(candidates, candidate{rule: "account", local: to.Local})
 	if user, detail, ok := address.SplitDetail(to.Local, domain.Subaddress); ok {
@@ -86,6 +90,29 @@ func (x *expansion) resolve(ctx context.Context, to address.Address) error {
 	}
 	candidates = catchAll.appendTo(candidates, "catch-all")
 	return x.first(ctx, domain, candidates...)
+}
+
+const (
+	// maxPath is the longest forward-path, in octets: twice what everybody must take (RFC 5321 §4.5.3.1.3). It stands
+	// in Delivered-To and Received, whose lines have at most 998 octets, and in memory for each recipient.
+	maxPath = 512
+	// maxDetail is the longest subaddress, in octets. No folder's name is longer.
+	maxDetail = 255
+)
+
+// isNobodys says why an address can have no mailbox, whatever a catch-all takes and whatever stands before its detail;
+// "" where it can.
+func isNobodys(to address.Address, domain *Domain) string {
+	_, detail, _ := address.SplitDetail(to.Local, domain.Subaddress)
+	switch {
+	case len(to.Local)+len("@")+len(to.Domain) > maxPath:
+		return fmt.Sprintf("more than %d octets", maxPath)
+	case len(detail) > maxDetail:
+		return fmt.Sprintf("a detail of more than %d octets", maxDetail)
+	case address.HasControl(to.Local):
+		return "a control, or what turns the direction of a text: no line of a header may have it"
+	}
+	return ""
 }
 
 // A candidate is an address that may be the one: by the local part that was asked for, or, where

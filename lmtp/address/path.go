@@ -86,13 +86,3 @@ func ScanPath(s string) (path, rest string, err error) {
 	}
 	return "", "", fmt.Errorf("%w: path is not closed", ErrSyntax)
 }
-
-// hasC1 reports whether s contains U+0080 to U+009F, encoded in UTF-8.
-func hasC1(s string) bool {
-	for i := 1; i < len(s); i++ {
-		if s[i-1] == 0xC2 && s[i] < 0xA0 {
-			return true
-		}
-	}
-	return false
-}

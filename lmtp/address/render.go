@@ -2,6 +2,7 @@ package address
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -25,7 +26,7 @@ func (a Address) Header(utf8ok bool) (text string, ok bool) {
 		return "", true
 	}
 	local := quoteLocal(a.Local)
-	if !utf8ok && !isASCII(local) || !utf8.ValidString(local) || hasControl(local) {
+	if !utf8ok && !isASCII(local) || !utf8.ValidString(local) || HasControl(local) {
 		return "", false
 	}
 	convert := toALabel
@@ -33,7 +34,7 @@ func (a Address) Header(utf8ok bool) (text string, ok bool) {
 		convert = shownLabel
 	}
 	domain, err := a.domainIn(convert)
-	if err != nil || hasControl(domain) {
+	if err != nil || HasControl(domain) {
 		return "", false
 	}
 	if !bidiDomain(domain) {
@@ -90,9 +91,18 @@ func isDotString(local string) bool {
 	return previous != '.'
 }
 
-// hasControl reports whether s has a character that ends or hides a header line.
-func hasControl(s string) bool {
-	return hasC1(s) || strings.ContainsFunc(s, func(r rune) bool {
-		return r < ' ' || r == 0x7f || r == 0x2028 || r == 0x2029
-	})
+// HasControl reports whether a local part or a domain has what ends or hides a header line, or turns what stands
+// behind it: C0, DEL, C1 (in UTF-8, or as octets that are no UTF-8, of which 0x85 and 0x9B are a new line and the
+// beginning of an escape sequence), line and paragraph separators, bidi controls. No name of a mailbox has any
+// (RFC 6530 §10.1, RFC 8264 §9).
+func HasControl(s string) bool {
+	for i, r := range s {
+		switch {
+		case r < ' ', 0x7f <= r && r < 0xa0, r == 0x2028, r == 0x2029, unicode.Is(unicode.Bidi_Control, r):
+			return true
+		case r == utf8.RuneError && s[i] < 0xa0: // an octet from 0x80 that begins no character
+			return true
+		}
+	}
+	return false
 }

@@ -39,7 +39,7 @@ func (p Parser) ReversePath(path string) (Address, error) {
 		return Address{}, err
 	case len(a.Raw)+len(`""`) > maxSender && len(a.String()) > maxSender:
 		return Address{}, c.fail("longer than a line of a header")
-	case hasControl(a.Local):
+	case HasControl(a.Local):
 		return Address{}, c.fail("control character")
 	}
 	return a, nil
