@@ -28,7 +28,7 @@ func openLDAP(d config.Directory, key directory.Keyer, _ *slog.Logger) (director
 
 // ldapSchema is the one that the configuration names, with what else it says in place of its parts.
 func ldapSchema(d config.Directory) ldap.Schema {
-	s := ldap.Schema{Address: "mail"}
+	s := ldap.Schema{Attributes: ldap.Attributes{Address: "mail"}}
 	if d.Database.Schema == "iredmail" {
 		s = ldap.IRedMail
 	}

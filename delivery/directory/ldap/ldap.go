@@ -56,7 +56,7 @@ func Open(o Options) (*Directory, error) {
 	if o.Connections <= 0 {
 		o.Connections = 8
 	}
-	for what, filter := range o.Schema.filters() {
+	for what, filter := range o.Schema.Filters.all() {
 		if err := CheckFilter(filter); err != nil {
 			return nil, fmt.Errorf("%s: %w", what, err)
 		}
@@ -162,7 +162,7 @@ func (d *Directory) search(ctx context.Context, filter string, key directory.Key
 	request := &client.SearchRequest{
 		BaseDN: d.options.Base, Scope: client.ScopeWholeSubtree, DerefAliases: client.NeverDerefAliases,
 		SizeLimit: maxEntries, TimeLimit: int(d.options.Timeout/time.Second) + 1, EnforceSizeLimit: true,
-		Filter: fill(filter, key), Attributes: d.options.Schema.attributes(),
+		Filter: fill(filter, key), Attributes: d.options.Schema.Attributes.all(),
 	}
 	result, err := d.pool.search(ctx, request)
 	if err != nil {
@@ -175,7 +175,7 @@ func (d *Directory) search(ctx context.Context, filter string, key directory.Key
 func (d *Directory) matching(entries []*client.Entry, key directory.Key) []*client.Entry {
 	var found []*client.Entry
 	for _, e := range entries {
-		for _, name := range d.options.Schema.addresses() {
+		for _, name := range []string{d.options.Schema.Address, d.options.Schema.OtherAddresses} {
 			if d.hasKey(e.GetEqualFoldAttributeValues(name), key) {
 				found = append(found, e)
 				break

@@ -20,11 +20,15 @@ import (
 
 // own is a schema as an administrator would write it for a directory of their own.
 var own = ldap.Schema{
-	UserFilter:  "(&(objectClass=mailUser)(!(mail=@*))(mail={local}@{domain}))",
-	AliasFilter: "(&(objectClass=mailAlias)(mail={address}))",
-	Address:     "MAIL", Target: "mailForwardingAddress", Home: "homeDirectory", Mailbox: "mailMessageStore",
-	MailboxSuffix: "Maildir", Quota: "mailQuota",
-	UID: "ownerUid", GID: "ownerGid", Status: "accountStatus", Active: "active",
+	Filters: ldap.Filters{
+		UserFilter:  "(&(objectClass=mailUser)(!(mail=@*))(mail={local}@{domain}))",
+		AliasFilter: "(&(objectClass=mailAlias)(mail={address}))",
+	},
+	Attributes: ldap.Attributes{
+		Address: "MAIL", Target: "mailForwardingAddress", Home: "homeDirectory", Mailbox: "mailMessageStore",
+		Quota: "mailQuota", UID: "ownerUid", GID: "ownerGid", Status: "accountStatus",
+	},
+	MailboxSuffix: "Maildir", Active: "active",
 }
 
 func options(s *ldaptest.Server, schema ldap.Schema) ldap.Options {
