@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
+	"github.com/doorstep-mail/doorstep/cmd/internal/histogram"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/lmtp/client"
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
@@ -68,7 +70,7 @@ type loadRun struct {
 	next  atomic.Int64 // the number of the next message
 
 	mu     sync.Mutex
-	times  latencies
+	times  histogram.Histogram
 	failed int
 	errors map[string]int // their replies, bounded
 }
@@ -194,7 +196,7 @@ const maxErrors = 20
 func (run *loadRun) note(took time.Duration, err error) {
 	run.mu.Lock()
 	defer run.mu.Unlock()
-	run.times.add(took)
+	run.times.Add(took)
 	if err == nil {
 		return
 	}
@@ -223,7 +225,7 @@ func (run *loadRun) progress(done <-chan struct{}, w io.Writer) {
 				continue
 			}
 			run.mu.Lock()
-			sent, lost := run.times.n, run.failed
+			sent, lost := run.times.Count, run.failed
 			run.mu.Unlock()
 			share := 20 * sent / run.load.Count
 			fmt.Fprintf(w, "\r\x1b[K[%s%s] %d of %d, %d failed, %.0f/s", strings.Repeat("#", share),
@@ -245,14 +247,25 @@ type Report struct {
 	Errors   map[string]int     `json:"errors,omitempty"`
 }
 
+// A bar of a histogram: how many took no longer than Below, and longer than the bar before.
+type bar struct {
+	Below float64 `json:"within_ms"`
+	Count int     `json:"count"`
+}
+
+func ms(d time.Duration) float64 { return math.Round(float64(d)/float64(time.Microsecond)) / 1000 }
+
 func (run *loadRun) report(took time.Duration, w io.Writer) error {
 	r := Report{
-		Messages: run.times.n, Failed: run.failed, Sessions: run.load.sessions, Seconds: took.Seconds(),
-		Rate: float64(run.times.n-run.failed) / took.Seconds(), Bars: run.times.bars(), Errors: run.errors,
-		Latency: map[string]float64{"max": ms(run.times.most)},
+		Messages: run.times.Count, Failed: run.failed, Sessions: run.load.sessions, Seconds: took.Seconds(),
+		Rate: float64(run.times.Count-run.failed) / took.Seconds(), Bars: []bar{}, Errors: run.errors,
+		Latency: map[string]float64{"max": ms(run.times.Longest)},
 	}
 	for _, p := range []int{50, 95, 99} {
-		r.Latency[fmt.Sprintf("p%d", p)] = ms(run.times.percentile(p))
+		r.Latency[fmt.Sprintf("p%d", p)] = ms(run.times.Quantile(float64(p) / 100))
+	}
+	for _, b := range run.times.Bars() {
+		r.Bars = append(r.Bars, bar{ms(b.Within), b.Count})
 	}
 	var err error
 	if run.load.json {

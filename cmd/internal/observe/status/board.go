@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/doorstep-mail/doorstep/cmd/internal/histogram"
 	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/lmtp"
 )
@@ -50,7 +51,7 @@ type point struct {
 	number int64 // of the interval since the epoch; a point of another hour is empty
 	Counts
 	sessions int64
-	latency  histogram
+	latency  histogram.Histogram
 }
 
 // at returns the point of a time, emptied where it was last used in another hour.
@@ -97,7 +98,7 @@ func (b *Board) Outcome(o delivery.Outcome) {
 	p.add(o)
 	b.total.add(o)
 	if o.Took > 0 {
-		p.latency.add(o.Took)
+		p.latency.Add(o.Took)
 		b.slow.note(o.Mailbox, o.Took, now)
 	}
 	switch {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/doorstep-mail/doorstep/cmd/internal/histogram"
 	"github.com/doorstep-mail/doorstep/delivery"
 )
 
@@ -128,7 +129,7 @@ func (b *Board) Snapshot() *Snapshot {
 // held.
 func (b *Board) traffic(now time.Time) Traffic {
 	t := Traffic{Sessions: b.open, InFlight: b.inFlight, Total: b.total, Interval: Interval, Points: []Point{}}
-	var latency histogram
+	var latency histogram.Histogram
 	last := now.UnixNano() / int64(Interval)
 	for number := last - Points + 1; number <= last; number++ {
 		p := &b.points[number%Points]
@@ -136,15 +137,15 @@ func (b *Board) traffic(now time.Time) Traffic {
 			p = &point{number: number}
 		}
 		t.Hour.merge(p.Counts)
-		latency.merge(&p.latency)
+		latency.Merge(&p.latency)
 		if number < last {
 			t.Points = append(t.Points, Point{
 				At: time.Unix(0, number*int64(Interval)), Sessions: p.sessions, Counts: p.Counts,
-				P50: p.latency.quantile(.5), P99: p.latency.quantile(.99),
+				P50: p.latency.Quantile(.5), P99: p.latency.Quantile(.99),
 			})
 		}
 	}
-	t.P50, t.P99 = latency.quantile(.5), latency.quantile(.99)
+	t.P50, t.P99 = latency.Quantile(.5), latency.Quantile(.99)
 	return t
 }
 
