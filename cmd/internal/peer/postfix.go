@@ -72,7 +72,7 @@ func (p *Postfix) own(name string) {
 	}
 }
 
-// tool runs one of Postfix's commands on this instance and returns its output.
+// tool runs one of Postfix's commands on this instance and returns its output. What it warns of fails the test.
 func (p *Postfix) tool(name string, args ...string) string {
 	p.tb.Helper()
 	program, err := look(name)
@@ -86,7 +86,21 @@ func (p *Postfix) tool(name string, args ...string) string {
 	if err != nil {
 		p.tb.Fatalf("%s %s: %v\n%s%s", name, strings.Join(args, " "), err, complaints.String(), p.Log())
 	}
+	if strings.Contains(complaints.String(), "warning:") {
+		p.tb.Errorf("%s %s: %s", name, strings.Join(args, " "), complaints.String())
+	}
 	return string(out)
+}
+
+// Run runs a line of a shell on this instance, as it stands in our pages: "postconf -F …". What it warns of fails the
+// test.
+func (p *Postfix) Run(line string) {
+	p.tb.Helper()
+	cmd := exec.Command("sh", "-c", line)
+	cmd.Env = append(os.Environ(), "MAIL_CONFIG="+p.path("etc"), "PATH=/usr/sbin:/sbin:"+os.Getenv("PATH"))
+	if out, err := cmd.CombinedOutput(); err != nil || strings.Contains(string(out), "warning:") {
+		p.tb.Errorf("%s: %v: %s", line, err, out)
+	}
 }
 
 // Submit hands over a message as programs on the same machine do, by Postfix' sendmail.

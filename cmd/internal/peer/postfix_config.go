@@ -83,6 +83,8 @@ func (p *Postfix) services() []string {
 		"showq    unix n - n -   - showq",
 		"error    unix - - n -   - error",
 		"retry    unix - - n -   - error",
+		"discard  unix - - n -   - discard",
+		"smtp     unix - - n -   - smtp",
 		"lmtp     unix - - n -   - lmtp",
 		"anvil    unix - - n -   1 anvil",
 		"scache   unix - - n -   1 scache",
