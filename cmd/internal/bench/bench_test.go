@@ -22,26 +22,6 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func TestParseStat(t *testing.T) {
-	line := "4242 (a) b (c) S 1 4200 4199 0 -1 4194560 1 2 3 4 150 50 30 20 20 0 9 0 1 2 3"
-	got, err := parseStat(line)
-	if want := (procStat{session: 4199, cpu: 2500 * time.Millisecond}); err != nil || got != want {
-		t.Errorf("%+v, %v; want %+v", got, err, want)
-	}
-	for _, bad := range []string{"", "1 (x) S 1", "1 (x) S 1 2 x 0 0 0 0 0 0 0 1 1 1 1 0"} {
-		if _, err := parseStat(bad); err == nil {
-			t.Errorf("%q is taken", bad)
-		}
-	}
-}
-
-func TestPss(t *testing.T) {
-	rollup := "55d0-7ffc ---p 00000000 00:00 0  [rollup]\nRss:   9000 kB\nPss:    1234 kB\nPss_Anon:  1 kB\n"
-	if got := parsePss(rollup); got != 1234*kib {
-		t.Errorf("%d", got)
-	}
-}
-
 func TestMedianAndPercentile(t *testing.T) {
 	for _, tt := range []struct {
 		values []float64
@@ -60,16 +40,15 @@ func TestMedianAndPercentile(t *testing.T) {
 	}
 }
 
-// TestAliases: every address that smtp-source counts up to leads to one mailbox, and all
-// mailboxes have as many, within one.
+// TestAliases: every address that smtp-source counts up to leads to one mailbox, and all mailboxes have as many,
+// within one.
 func TestAliases(t *testing.T) {
 	seen := map[string]int{}
-	for i := range mailboxes {
-		list := aliasesOf(i)
-		if len(list) < aliases {
-			t.Fatalf("mailbox %d has %d addresses", i, len(list))
+	for _, b := range boxes()[:mailboxes] {
+		if len(b.aliases) < aliases {
+			t.Fatalf("%s has %d addresses", b.name, len(b.aliases))
 		}
-		for _, a := range list {
+		for _, a := range b.aliases {
 			seen[a]++
 		}
 	}
@@ -80,26 +59,96 @@ func TestAliases(t *testing.T) {
 	}
 }
 
-func TestBetween(t *testing.T) {
-	page := "a\n" + pageBegin + "old\n" + pageEnd + "z\n"
-	got, err := between(page, pageBegin, pageEnd, "new\n")
-	if want := "a\n" + pageBegin + "new\n" + pageEnd + "z\n"; err != nil || got != want {
-		t.Errorf("%q, %v", got, err)
+// TestPage: the page about performance gets its table between the marks, and nothing else of it changes. A page
+// without marks is left alone.
+func TestPage(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "performance")
+	if err := os.Mkdir(out, 0o755); err != nil {
+		t.Fatal(err)
 	}
-	if _, err := between("a\n"+pageEnd+pageBegin, pageBegin, pageEnd, ""); err == nil {
-		t.Error("a page with its marks the wrong way round is taken")
+	r := &Report{Date: "2026-01-02", Cases: []CaseReport{{cases[0], []Result{{Contender: "group", Rate: 12}}}}}
+	page := out + ".md"
+	for _, tt := range []struct{ old, begin, end string }{
+		{"a\n" + pageBegin + "old\n" + pageEnd + "z\n", "a\n" + pageBegin + "![", " |\n" + pageEnd + "z\n"},
+		{"a\n" + pageEnd + pageBegin, "a\n" + pageEnd + pageBegin, ""},
+	} {
+		if err := os.WriteFile(page, []byte(tt.old), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		err := r.writePage(out)
+		got, _ := os.ReadFile(page)
+		if (err == nil) != (tt.end != "") || !strings.HasPrefix(string(got), tt.begin) ||
+			!strings.HasSuffix(string(got), tt.end) {
+			t.Errorf("%q became %q, %v", tt.old, got, err)
+		}
+	}
+}
+
+// TestDocsAreMadeOfTheFigures: the table and the chart of docs/performance.md are those of docs/performance/bench.json.
+func TestDocsAreMadeOfTheFigures(t *testing.T) {
+	const docs = "../../../docs/performance"
+	r, err := readReport(docs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(docs + ".md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	chart, err := os.ReadFile(filepath.Join(docs, "chart.svg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(docs, "bench.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(page), pageBegin)
+	table, _, _ := strings.Cut(after, pageEnd)
+	for name, got := range map[string]string{"page.md.tmpl": table, "chart.svg.tmpl": string(chart)} {
+		if want, err := r.fill(name); err != nil || got != want {
+			t.Errorf("%s of the figures is not what docs have, %v: run make bench BENCH=-render", name, err)
+		}
+	}
+	if string(text) != r.benchstat() {
+		t.Error("bench.txt is not of the figures: run make bench BENCH=-render")
+	}
+}
+
+// TestBenchstat: each round is a line that benchstat reads: a name, iterations, and pairs of a value and its unit.
+func TestBenchstat(t *testing.T) {
+	r := &Report{Versions: map[string]string{"Go": "1.26"}, Machine: Machine{Cores: 2}, Cases: []CaseReport{
+		{cases[0], []Result{{Contender: "group", Messages: 100, Rates: []float64{1000, 1100}, CPUs: []float64{70, 71},
+			P50: 1, P99: 2.5, Memory: 4096}, {Contender: "dovecot", Missing: "not here"}}}}}
+	lines := []string{}
+	for text := range strings.Lines(r.benchstat()) {
+		if strings.HasPrefix(text, "Benchmark") {
+			lines = append(lines, strings.TrimSpace(text))
+		}
+	}
+	want := []string{
+		"Benchmark/case=many-1/by=group-2 100 1000000 ns/op 1000.0 deliveries/s 70.0 cpu-µs/op",
+		"Benchmark/case=many-1/by=group-2 100 909091 ns/op 1100.0 deliveries/s 71.0 cpu-µs/op",
+		"Benchmark/case=many-1/by=group-2 100 1.000 p50-ms 2.500 p99-ms",
+		"Benchmark/case=many-1/by=group-2 1 4096 peak-B",
+	}
+	if !slices.Equal(lines, want) {
+		t.Errorf("%s", strings.Join(lines, "\n"))
 	}
 }
 
 // TestRender: whatever a report holds, the chart is XML and the table has a row for each result.
 func TestRender(t *testing.T) {
 	r := &Report{Machine: Machine{CPU: "A & B <C>", Cores: 2, FileSystem: "ext4 (rw)"}, Settings: Settings{Rounds: 3}}
-	for _, c := range plan(options{million: true}) {
+	for _, c := range cases {
 		missing := Result{Contender: "dovecot", Title: "Dovecot LMTP", Missing: "needs dovecot | root\nmore"}
 		r.Cases = append(r.Cases, CaseReport{c,
 			[]Result{{Contender: "group", Title: "Doorstep", Rate: 1234, CPU: 12}, missing}})
 	}
-	drawn := chart(r)
+	drawn, err := r.fill("chart.svg.tmpl")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for d := xml.NewDecoder(strings.NewReader(drawn)); ; {
 		if _, err := d.Token(); errors.Is(err, io.EOF) {
 			break
@@ -110,21 +159,9 @@ func TestRender(t *testing.T) {
 	if !strings.Contains(drawn, "not measured") || !strings.Contains(drawn, "prefers-color-scheme: dark") {
 		t.Error("the chart lacks what is missing, or its dark colors")
 	}
-	if got := strings.Count(table(r), "\n| Dovecot LMTP | – needs dovecot"); got != len(r.Cases) {
-		t.Errorf("%d rows of %d", got, len(r.Cases))
-	}
-}
-
-func TestPeriods(t *testing.T) {
-	text := ""
-	for _, tt := range []struct {
-		add  time.Duration
-		want string
-	}{{4 * time.Second, "4s"}, {4 * time.Second, "4s"}, {310 * time.Millisecond, "300ms to 4s"},
-		{time.Second, "300ms to 4s"}} {
-		if text = periods(text, tt.add); text != tt.want {
-			t.Errorf("%q, want %q", text, tt.want)
-		}
+	table, err := r.fill("page.md.tmpl")
+	if got := strings.Count(table, "\n| Dovecot LMTP | – needs dovecot"); err != nil || got != len(r.Cases) {
+		t.Errorf("%d rows of %d, %v", got, len(r.Cases), err)
 	}
 }
 
@@ -156,21 +193,23 @@ func TestBudget(t *testing.T) {
 
 // TestTargets: what meets a target, what misses it, and what was not measured.
 func TestTargets(t *testing.T) {
-	r := &Report{Allocations: 8, Cases: []CaseReport{
+	r := &Report{Cases: []CaseReport{
 		{Case{Name: "many-1"}, []Result{{Contender: "group", Rate: 2900}, {Contender: "dovecot", Rate: 1000},
 			{Contender: "floor", Rate: 4000}, {Contender: "none", Rate: 8000}}},
 		{Case{Name: "bulk-16"}, []Result{{Contender: "group", Rate: 1, Memory: 60 * mib}}},
 		{Case{Name: "grown-1000"}, []Result{{Contender: "group", Rate: 100}}},
 		{Case{Name: "grown-1000000"}, []Result{{Contender: "group", Rate: 95}}},
 	}}
-	got := table(r)
+	got, err := r.fill("page.md.tmpl")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, want := range []string{
 		"| 1 session, rate of Dovecot's | ≥ 3.00 × | 2.90 × | **no** | 8.00 × |",
 		"| 1 session, rate of the floor's | ≥ 0.60 × | 0.72 × | yes |  |",
 		"| 16 sessions, rate of Dovecot's | ≥ 5.00 × | – | not measured | – |",
-		"| 16 sessions × 25 MiB, memory | ≤ 64.0 MiB | 60.0 MiB | yes |  |",
+		"| 16 sessions × 25 MiB, memory | ≤ 64 MiB | 60 MiB | yes |  |",
 		"| mailbox of 1,000,000 files, rate of that with 1,000 | ≥ 0.90 × | 0.95 × | yes |  |",
-		"| 4 KB message through `lmtp`, heap allocations | ≤ 9 | 8 | yes |  |",
 	} {
 		if !strings.Contains(got, want+"\n") {
 			t.Errorf("no %s in\n%s", want, got)
@@ -208,21 +247,15 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// TestParts runs the two contenders that are part of the program, with a load of our own, and by smtp-source.
+// TestParts runs the two contenders that are part of the program, with "doorstep send" and with smtp-source.
 func TestParts(t *testing.T) {
 	peer.Need(t, "smtp-source")
+	client := peer.BuildDoorstep(t, t.TempDir())
 	for _, who := range []contender{{"floor", "", startFloor}, {"go", "", goSMTP(false)},
 		{"go-synced", "", goSMTP(true)}} {
 		t.Run(who.name, func(t *testing.T) {
-			h := new(host)
-			defer h.end()
-			dir := t.TempDir()
-			for d := dir; d != "/" && d != os.TempDir(); d = filepath.Dir(d) { // where others may go
-				if err := os.Chmod(d, 0o755); err != nil {
-					t.Fatal(err)
-				}
-			}
-			s, err := makeSite(h, dir)
+			s, err := makeSite(peer.Dir(t), client)
+			defer s.end()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -237,13 +270,15 @@ func TestParts(t *testing.T) {
 					t.Fatalf("%+v, %v", d, err)
 				}
 			}
-			several := Load{Sessions: 3, Recipients: 1, Size: 200 * kib, Box: "one", Sources: 2}
-			got, err := running.run(t.Context(), several, 7)
-			if err != nil || got.took <= 0 || (got.load > 0) != (who.name != "floor") {
-				t.Errorf("%+v, %v", got, err)
+			for _, l := range []Load{{Sessions: 3, Recipients: 1, Size: 200 * kib, Box: "one"},
+				{Sessions: 2, Recipients: 1, Size: 2 * mib}} {
+				got, err := running.run(t.Context(), l, 7)
+				if err != nil || got.took <= 0 || got.cpu <= 0 || (got.load > 0) != (who.name != "floor") {
+					t.Errorf("%+v, %v", got, err)
+				}
 			}
 			files, err := filepath.Glob(s.mail() + "/*/new/*")
-			if err != nil || len(files) != 6*4+6+7 {
+			if err != nil || len(files) != 6*4+6+7+7 {
 				t.Errorf("%d files, %v", len(files), err)
 			}
 		})

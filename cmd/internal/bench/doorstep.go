@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	db "database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -10,17 +12,19 @@ import (
 	"syscall"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
+	"github.com/doorstep-mail/doorstep/delivery/directory"
+	"github.com/doorstep-mail/doorstep/delivery/directory/sql/sqlite"
 )
 
 // A setup is how Doorstep is configured, where that is not by its defaults.
 type setup struct {
 	store  string // keys of [store]
 	quotas bool   // each mailbox has one, and room
-	owners bool   // each mailbox belongs to one of so many users; takes root
+	owners bool   // the mailboxes belong to several users; takes root
 	sqlite bool   // the accounts are in a database
 }
 
-// owners is how many users the mailboxes belong to, with numbers that nobody has.
+// owners is how many users the mailboxes belong to, with numbers that no user has.
 const (
 	owners     = 16
 	firstOwner = 20_001
@@ -29,28 +33,32 @@ const (
 // start starts the program.
 func (u setup) start(program string) func(site) (subject, error) {
 	return func(s site) (subject, error) {
-		socket, config := filepath.Join(peer.MailDir(s), "lmtp"), filepath.Join(peer.Dir(s), "doorstep.toml")
-		if err := os.WriteFile(config, []byte(u.config(s, socket)), 0o644); err != nil {
-			return nil, err
-		}
+		dir := peer.MailDir(s)
+		socket, config, accounts := filepath.Join(dir, "lmtp"), filepath.Join(dir, "doorstep.toml"),
+			filepath.Join(dir, "accounts.db")
 		cmd := exec.Command(program, "serve", "-c", config)
+		cmd.SysProcAttr = asMailUser()
 		if u.owners {
-			if err := u.giveAway(s); err != nil {
+			if err := giveAway(s); err != nil {
 				return nil, err
 			}
-			cmd.SysProcAttr = new(syscall.SysProcAttr) // root, and by itself the mail user
+			cmd.SysProcAttr = new(syscall.SysProcAttr) // root, which becomes the mail user by itself
 		}
 		if u.sqlite {
-			if err := fillSQLite(u.database(socket)); err != nil {
+			if err := fillSQLite(accounts); err != nil {
 				return nil, err
 			}
+		}
+		text := u.config(s, socket, accounts)
+		if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
+			return nil, err
 		}
 		return startServer(s, socket, cmd)
 	}
 }
 
 // config raises the bound of connections and leaves all else as it is.
-func (u setup) config(s site, socket string) string {
+func (u setup) config(s site, socket, accounts string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `hostname = "mx.%s"
 [[listen]]
@@ -67,10 +75,10 @@ path = "%s/{local}"
 	}
 	fmt.Fprintf(&b, "[[domain]]\nname = %q\n", domain)
 	if u.sqlite {
-		fmt.Fprintf(&b, "[[directory]]\ndriver = \"sqlite\"\nfile = %q\n", u.database(socket))
+		fmt.Fprintf(&b, "[[directory]]\ndriver = \"sqlite\"\nfile = %q\n", accounts)
 		return b.String()
 	}
-	for i, box := range allBoxes() {
+	for i, box := range boxes() {
 		fmt.Fprintf(&b, "[[user]]\naddress = %q\naliases = [", box.name+"@"+domain)
 		for _, a := range box.aliases {
 			fmt.Fprintf(&b, "%q, ", a+"@"+domain)
@@ -86,38 +94,49 @@ path = "%s/{local}"
 	return b.String()
 }
 
-// A box is a mailbox, and what else leads to it.
-type box struct {
-	name    string
-	aliases []string
-}
-
-// allBoxes lists those for a Load without Box and those that a Load can name.
-func allBoxes() (all []box) {
-	for i, name := range boxes() {
-		all = append(all, box{name, aliasesOf(i)})
-	}
-	for _, name := range namedBoxes() {
-		all = append(all, box{name: name})
-	}
-	return all
-}
-
 // giveAway makes a directory for each mailbox that its owner may fill.
-func (u setup) giveAway(s site) error {
+func giveAway(s site) error {
 	if os.Geteuid() != 0 {
 		return errors.New("needs root, to deliver as several users")
 	}
-	for i, box := range allBoxes() {
+	for i, box := range boxes() {
 		dir, id := s.maildir(box.name), firstOwner+i%owners
-		if err := errors.Join(os.MkdirAll(dir, 0o700), os.Chown(dir, id, id)); err != nil { // of a case before
+		if err := errors.Join(os.MkdirAll(dir, 0o700), os.Chown(dir, id, id)); err != nil { // of an earlier case
 			return err
 		}
 	}
 	return nil
 }
 
-// database is where the accounts are, for a server at a socket.
-func (u setup) database(socket string) string {
-	return filepath.Join(filepath.Dir(socket), "accounts.db")
+// fillSQLite makes a database of all accounts and aliases, as "doorstep user" and "doorstep alias" do, in one
+// transaction.
+func fillSQLite(path string) error {
+	ctx := context.Background()
+	keyer := func(string) (directory.Key, error) {
+		return directory.Key{}, errors.New("no address is looked up here")
+	}
+	empty, err := sqlite.Create(ctx, sqlite.StoreOptions{Path: path, Key: keyer})
+	if err != nil {
+		return err
+	}
+	if err := empty.Close(); err != nil {
+		return err
+	}
+	var b strings.Builder
+	b.WriteString("BEGIN;")
+	for _, box := range boxes() {
+		fmt.Fprintf(&b, "INSERT INTO account (domain_key, local_key, address) VALUES ('%[1]s', '%[2]s', '%[2]s@%[1]s');\n",
+			domain, box.name)
+		for _, alias := range box.aliases {
+			fmt.Fprintf(&b, "INSERT INTO alias (domain_key, local_key, address, target) "+
+				"VALUES ('%[1]s', '%[2]s', '%[2]s@%[1]s', '%[3]s@%[1]s');\n", domain, alias, box.name)
+		}
+	}
+	b.WriteString("COMMIT;")
+	raw, err := db.Open("sqlite", path)
+	if err != nil {
+		return err
+	}
+	_, err = raw.ExecContext(ctx, b.String())
+	return errors.Join(err, raw.Close(), own(path))
 }

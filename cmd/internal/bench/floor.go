@@ -4,26 +4,27 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 )
 
-// The floor is the least that makes the promise: write a file in tmp/, sync it, rename it into
-// new/, sync that directory; by as many at once as the load has sessions and recipients. There
-// is no protocol, no address, and no load generator that takes its share of the processors.
+// The floor is the least that makes the promise: write a file in tmp/, sync it, rename it into new/, sync that
+// directory; by as many at once as the load has sessions and recipients. There is no protocol, no address, and no load
+// generator that takes its share of the processors.
 
 const floorProgram = "bench-floor"
 
-// floorJob is what the program is told, and floorResult what it answers, both as JSON.
+// A floorJob is what the program does, and a floorResult what it prints, both as JSON.
 type floorJob struct {
 	Load
 	Mail     string
@@ -38,51 +39,36 @@ type floorResult struct {
 // A floor is a subject that has a process for each run.
 type floor struct{ mail string }
 
-func startFloor(s site) (subject, error) {
-	for _, box := range append(boxes(), namedBoxes()...) {
-		if err := makeMaildir(s, box); err != nil {
-			return nil, err
-		}
-	}
-	return &floor{s.mail()}, nil
-}
+func startFloor(s site) (subject, error) { return &floor{s.mail()}, s.makeMaildirs() }
 
 func (f *floor) run(ctx context.Context, l Load, messages int) (sample, error) {
 	r, usage, err := f.work(ctx, l, messages)
-	if err != nil {
-		return sample{}, err
-	}
-	return sample{took: r.Took, cpu: time.Duration(usage.Utime.Nano() + usage.Stime.Nano())}, nil
+	return sample{took: r.Took, cpu: time.Duration(usage.Utime.Nano() + usage.Stime.Nano())}, err
 }
 
 func (f *floor) look(ctx context.Context, l Load, messages int) (detail, error) {
 	r, _, err := f.work(ctx, l, messages)
-	return detail{p50: r.P50, p99: r.P99, memory: r.Memory}, err
+	return detail{p50: milliseconds(r.P50), p99: milliseconds(r.P99), memory: r.Memory}, err
 }
 
 // work runs the program.
-func (f *floor) work(ctx context.Context, l Load, messages int) (r floorResult, usage *syscall.Rusage, err error) {
+func (f *floor) work(ctx context.Context, l Load, messages int) (r floorResult, usage syscall.Rusage, err error) {
 	job, err := json.Marshal(floorJob{l, f.mail, messages})
 	if err != nil {
-		return r, nil, err
+		return r, usage, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	part := asPart(floorProgram, string(job))
-	cmd := exec.CommandContext(ctx, part.Path, part.Args[1:]...)
-	cmd.Args[0] = floorProgram
+	cmd := asPart(ctx, floorProgram, string(job))
 	cmd.Stderr = os.Stderr
-	if os.Geteuid() == 0 {
-		cmd.SysProcAttr = asMailUser()
-	}
 	out, err := cmd.Output()
 	if err == nil {
 		err = json.Unmarshal(out, &r)
 	}
 	if err != nil {
-		return r, nil, fmt.Errorf("floor: %w", err)
+		return r, usage, fmt.Errorf("floor: %w", err)
 	}
-	return r, cmd.ProcessState.SysUsage().(*syscall.Rusage), nil
+	return r, *cmd.ProcessState.SysUsage().(*syscall.Rusage), nil
 }
 
 // floorMain is the program.
@@ -96,14 +82,27 @@ func floorMain(args []string) error {
 	}
 	content := append(bytes.Repeat([]byte("Header: some fields of trace\n"), 16),
 		bytes.Repeat([]byte(strings.Repeat("X", 79)+"\n"), job.Size/80)...)
+	times := make([]time.Duration, job.Messages)
+	sessions, ctx := errgroup.WithContext(context.Background())
+	var next atomic.Int64
 	begin := time.Now()
-	times, err := inSessions(job.Sessions, job.Messages, func(message int) error {
-		return job.deliver(message, content)
-	})
-	if err != nil {
+	for range job.Sessions {
+		sessions.Go(func() error {
+			for n := int(next.Add(1)) - 1; n < job.Messages && ctx.Err() == nil; n = int(next.Add(1)) - 1 {
+				began := time.Now()
+				if err := job.deliver(n, content); err != nil {
+					return err
+				}
+				times[n] = time.Since(began)
+			}
+			return nil
+		})
+	}
+	if err := sessions.Wait(); err != nil {
 		return err
 	}
 	r := floorResult{Took: time.Since(begin), P50: percentile(times, 50), P99: percentile(times, 99)}
+	var err error
 	if r.Memory, err = ownPeak(); err != nil {
 		return err
 	}
@@ -112,7 +111,7 @@ func floorMain(args []string) error {
 
 // deliver stores one message for all its recipients, at the same time.
 func (j floorJob) deliver(message int, content []byte) error {
-	errs := make(chan error, j.Recipients)
+	var copies errgroup.Group
 	for i := range j.Recipients {
 		n := message*j.Recipients + i
 		box := j.Box
@@ -123,15 +122,9 @@ func (j floorJob) deliver(message int, content []byte) error {
 		if j.Recipients == 1 {
 			return bareLoop(dir, n, content)
 		}
-		go func() { errs <- bareLoop(dir, n, content) }()
+		copies.Go(func() error { return bareLoop(dir, n, content) })
 	}
-	var err error
-	for range j.Recipients {
-		if e := <-errs; e != nil {
-			err = e
-		}
-	}
-	return err
+	return copies.Wait()
 }
 
 // bareLoop stores one copy.
@@ -150,39 +143,20 @@ func bareLoop(dir string, n int, content []byte) error {
 	if err == nil {
 		err = unix.Fsync(fd)
 	}
-	if closed := unix.Close(fd); err == nil {
-		err = closed
+	if err = errors.Join(err, unix.Close(fd)); err != nil {
+		return err
 	}
-	if err == nil {
-		err = unix.Renameat2(unix.AT_FDCWD, tmp, unix.AT_FDCWD, published, unix.RENAME_NOREPLACE)
-	}
-	if err != nil {
+	if err := unix.Renameat2(unix.AT_FDCWD, tmp, unix.AT_FDCWD, published, unix.RENAME_NOREPLACE); err != nil {
 		return err
 	}
 	return syncDir(filepath.Join(dir, "new"))
 }
 
-// inSessions does the messages by so many at once, and tells how long each took. It begins no
-// more of them after an error.
-func inSessions(sessions, messages int, do func(message int) error) ([]time.Duration, error) {
-	times := make([]time.Duration, messages)
-	errs := make(chan error, sessions)
-	var next atomic.Int64
-	var workers sync.WaitGroup
-	for range sessions {
-		workers.Go(func() {
-			for n := int(next.Add(1)) - 1; n < messages; n = int(next.Add(1)) - 1 {
-				begin := time.Now()
-				if err := do(n); err != nil {
-					errs <- err
-					next.Store(int64(messages))
-					return
-				}
-				times[n] = time.Since(begin)
-			}
-		})
+// percentile is the value that p in a hundred are not above.
+func percentile(times []time.Duration, p int) time.Duration {
+	if len(times) == 0 {
+		return 0
 	}
-	workers.Wait()
-	close(errs)
-	return times, <-errs
+	sorted := slices.Sorted(slices.Values(times))
+	return sorted[(len(sorted)-1)*p/100]
 }

@@ -2,15 +2,15 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/emersion/go-maildir"
 	"github.com/emersion/go-smtp"
@@ -18,44 +18,21 @@ import (
 	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
 )
 
-// A server such as one writes in an afternoon: the protocol by go-smtp, the mailboxes by
-// go-maildir. As shipped, go-maildir syncs nothing; a variant has the two syncs added that
-// make it durable.
+// A server such as one writes in an afternoon: the protocol by go-smtp, the mailboxes by go-maildir. As shipped,
+// go-maildir syncs nothing; a variant has the two syncs added that make it durable.
 
 const goSMTPProgram = "bench-gosmtp"
 
 // goSMTP starts it.
 func goSMTP(synced bool) func(site) (subject, error) {
 	return func(s site) (subject, error) {
-		for _, box := range append(boxes(), namedBoxes()...) {
-			if err := makeMaildir(s, box); err != nil {
-				return nil, err
-			}
+		if err := s.makeMaildirs(); err != nil {
+			return nil, err
 		}
 		socket := filepath.Join(peer.MailDir(s), "lmtp")
-		return startServer(s, socket, asPart(goSMTPProgram, socket, s.mail(), strconv.FormatBool(synced)))
+		part := asPart(context.Background(), goSMTPProgram, socket, s.mail(), strconv.FormatBool(synced))
+		return startServer(s, socket, part)
 	}
-}
-
-// asPart is the command that runs this program as one of its parts.
-func asPart(name string, args ...string) *exec.Cmd {
-	cmd := exec.Command("/proc/self/exe", args...)
-	cmd.Args[0] = name
-	return cmd
-}
-
-// makeMaildir makes a Maildir, unless it is there.
-func makeMaildir(s site, box string) error {
-	for _, dir := range []string{"", "tmp", "new", "cur"} {
-		path := filepath.Join(s.maildir(box), dir)
-		if err := os.Mkdir(path, 0o700); err != nil && !os.IsExist(err) {
-			return err
-		}
-		if err := s.own(path); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // goSMTPMain is the program: SOCKET MAILDIRS SYNCED.
@@ -141,8 +118,7 @@ func (s *session) store(dir string, content io.Reader) error {
 	return d.Close()
 }
 
-// storeSynced does what go-maildir's Delivery does, and syncs: its file cannot be reached
-// from outside.
+// storeSynced does what go-maildir's Delivery does, and syncs: its file cannot be reached from outside.
 func storeSynced(dir string, content io.Reader) error {
 	file, err := os.CreateTemp(filepath.Join(dir, "tmp"), "synced.*")
 	if err != nil {
@@ -152,10 +128,7 @@ func storeSynced(dir string, content io.Reader) error {
 	if err == nil {
 		err = file.Sync()
 	}
-	if closed := file.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
+	if err = errors.Join(err, file.Close()); err != nil {
 		return err
 	}
 	to := filepath.Join(dir, "new")
@@ -163,13 +136,4 @@ func storeSynced(dir string, content io.Reader) error {
 		return err
 	}
 	return syncDir(to)
-}
-
-func syncDir(dir string) error {
-	fd, err := syscall.Open(dir, syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer syscall.Close(fd)
-	return syscall.Fsync(fd)
 }

@@ -1,17 +1,17 @@
 package main
 
 import (
-	"bufio"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
-	"runtime/debug"
-	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
+	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -24,76 +24,41 @@ type Machine struct {
 	FileSystem string  `json:"file_system"` // and its mount options
 	Device     string  `json:"device"`
 	FlushMS    float64 `json:"flush_ms"`
-	CreateUS   float64 `json:"create_us"`
 	LoadBefore float64 `json:"load_before"`
 	LoadAfter  float64 `json:"load_after"`
 }
 
 // describeMachine looks at the machine and at the disk below dir.
-func describeMachine(dir string) (Machine, error) {
-	m := Machine{Cores: runtime.NumCPU(), LoadBefore: loadAverage()}
-	m.CPU = strings.TrimSpace(field("/proc/cpuinfo", "model name"))
-	total, _, _ := strings.Cut(strings.TrimSpace(field("/proc/meminfo", "MemTotal")), " ")
-	kilo, _ := strconv.ParseInt(total, 10, 64)
-	m.Memory = kilo * kib
+func describeMachine(dir string) (m Machine, err error) {
 	var name unix.Utsname
-	if err := unix.Uname(&name); err != nil {
+	var info unix.Sysinfo_t
+	if err := errors.Join(unix.Uname(&name), unix.Sysinfo(&info)); err != nil {
 		return m, err
 	}
-	m.Kernel = unix.ByteSliceToString(name.Release[:])
+	m = Machine{CPU: "unknown", Cores: runtime.NumCPU(), LoadBefore: loadAverage(),
+		Memory: int64(info.Totalram) * int64(info.Unit), Kernel: unix.ByteSliceToString(name.Release[:])}
+	if proc, err := procfs.NewDefaultFS(); err == nil {
+		if cpus, err := proc.CPUInfo(); err == nil && len(cpus) > 0 {
+			m.CPU = cpus[0].ModelName
+		}
+	}
 	m.FileSystem, m.Device = mounted(dir)
-	flush, err := flushTime(dir)
-	if err != nil {
-		return m, err
-	}
-	created, err := createTime(dir)
-	m.FlushMS, m.CreateUS = milliseconds(flush), 1000*milliseconds(created)
+	m.FlushMS, err = flushTime(dir)
 	return m, err
 }
 
-// field finds a "name : value" line.
-func field(path, name string) string {
-	f, err := os.Open(path)
-	if err != nil {
-		return "unknown"
-	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		key, value, _ := strings.Cut(lines.Text(), ":")
-		if strings.TrimSpace(key) == name {
-			return value
-		}
-	}
-	return "unknown"
-}
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 func loadAverage() float64 {
-	line, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		return 0
-	}
-	first, _, _ := strings.Cut(string(line), " ")
-	load, _ := strconv.ParseFloat(first, 64)
-	return load
+	var info unix.Sysinfo_t
+	_ = unix.Sysinfo(&info) // it fails for a bad address only (sysinfo(2))
+	return float64(info.Loads[0]) / (1 << unix.SI_LOAD_SHIFT)
 }
 
-// mounted tells what is mounted where dir is (proc(5), mountinfo): the line whose device is
-// that of dir.
+// mounted names what is mounted where dir is.
 func mounted(dir string) (fileSystem, device string) {
-	var st unix.Stat_t
-	lines, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil || unix.Stat(dir, &st) != nil {
-		return "unknown", "unknown"
-	}
-	want := fmt.Sprintf("%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev))
-	for line := range strings.Lines(string(lines)) {
-		mount, super, ok := strings.Cut(line, " - ")
-		fields, backing := strings.Fields(mount), strings.Fields(super)
-		if ok && len(fields) > 5 && len(backing) > 2 && fields[2] == want {
-			return backing[0] + " (" + fields[5] + "," + backing[2] + ")", backing[1]
-		}
-	}
-	return "unknown", want
+	return output("findmnt", "-n", "-o", "FSTYPE", "-T", dir) + " (" +
+		output("findmnt", "-n", "-o", "OPTIONS", "-T", dir) + ")", output("findmnt", "-n", "-o", "SOURCE", "-T", dir)
 }
 
 // onDisk refuses a file system that syncs nothing.
@@ -108,71 +73,41 @@ func onDisk(dir string) error {
 	return nil
 }
 
-// flushTime is the median of an fdatasync after a write of 4 KiB into a file whose blocks are
-// there: what the disk itself takes.
-func flushTime(dir string) (time.Duration, error) {
+// flushTime is the median of an fdatasync, in milliseconds, after a write of 4 KiB into a file whose blocks are there:
+// what the disk itself takes.
+func flushTime(dir string) (float64, error) {
 	f, err := os.CreateTemp(dir, "flush")
 	if err != nil {
 		return 0, err
 	}
 	defer os.Remove(f.Name())
 	defer f.Close()
-	block := make([]byte, 4*kib)
 	var took []time.Duration
-	for i := range 201 {
-		if _, err := f.WriteAt(block, 0); err != nil {
+	for range 200 {
+		if _, err := f.WriteAt(make([]byte, 4*kib), 0); err != nil {
 			return 0, err
 		}
 		begin := time.Now()
 		if err := unix.Fdatasync(int(f.Fd())); err != nil {
 			return 0, err
 		}
-		if i > 0 { // the first allocates
-			took = append(took, time.Since(begin))
-		}
-	}
-	return percentile(took, 50), nil
-}
-
-// createTime is the median time of making a file. ext4 makes files many times more slowly for
-// some minutes after many were removed near them: it looks for an inode that was not in use
-// lately (fs/ext4/ialloc.c, recently_deleted).
-func createTime(dir string) (time.Duration, error) {
-	dir, err := os.MkdirTemp(dir, "create")
-	if err != nil {
-		return 0, err
-	}
-	var took []time.Duration
-	for i := range 200 {
-		begin := time.Now()
-		fd, err := unix.Open(filepath.Join(dir, strconv.Itoa(i)), unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC,
-			0o600)
-		if err != nil {
-			return 0, err
-		}
 		took = append(took, time.Since(begin))
-		_ = unix.Close(fd) // nothing was written
 	}
-	return percentile(took, 50), nil
+	return milliseconds(percentile(took, 50)), nil
 }
 
-// programVersions are those of all who take part.
+// programVersions are those of all that take part.
 func programVersions() map[string]string {
-	v := map[string]string{
-		"Go":       strings.TrimPrefix(runtime.Version(), "go"),
-		"Doorstep": output("git", "describe", "--tags", "--always", "--dirty"),
-		"Postfix":  strings.TrimPrefix(output("/usr/sbin/postconf", "-d", "mail_version"), "mail_version = "),
+	module := func(name string) string { return output("go", "list", "-m", "-f", "{{.Version}}", name) }
+	dovecot, _, _ := strings.Cut(output("/usr/sbin/dovecot", "--version"), " ")
+	return map[string]string{
+		"Go":         strings.TrimPrefix(runtime.Version(), "go"),
+		"Doorstep":   output("git", "describe", "--tags", "--always", "--dirty"),
+		"Postfix":    strings.TrimPrefix(output("/usr/sbin/postconf", "-d", "mail_version"), "mail_version = "),
+		"Dovecot":    dovecot,
+		"go-smtp":    module("github.com/emersion/go-smtp"),
+		"go-maildir": module("github.com/emersion/go-maildir"),
 	}
-	v["Dovecot"], _, _ = strings.Cut(output("/usr/sbin/dovecot", "--version"), " ")
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, module := range info.Deps {
-			if strings.HasPrefix(module.Path, "github.com/emersion/go-smtp") ||
-				strings.HasPrefix(module.Path, "github.com/emersion/go-maildir") {
-				v[filepath.Base(module.Path)] = module.Version
-			}
-		}
-	}
-	return v
 }
 
 func output(program string, args ...string) string {
@@ -181,4 +116,82 @@ func output(program string, args ...string) string {
 		return "unknown"
 	}
 	return strings.TrimSpace(string(out))
+}
+
+// tick is the unit of the times in /proc: USER_HZ, which is 100 on every Linux there is.
+const tick = 10 * time.Millisecond
+
+// inSession calls see for each process of a session: each contender has one of its own.
+func inSession(session int, see func(p procfs.Proc, s procfs.ProcStat)) error {
+	all, err := procfs.AllProcs()
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		stat, err := p.Stat()
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+			continue // it has ended meanwhile; its time is its parent's
+		}
+		if err != nil {
+			return err
+		}
+		if stat.Session == session {
+			see(p, stat)
+		}
+	}
+	return nil
+}
+
+// sessionCPU is the processor time that all processes of a session have used, with their children that have ended.
+func sessionCPU(session int) (total time.Duration, err error) {
+	err = inSession(session, func(_ procfs.Proc, s procfs.ProcStat) {
+		total += time.Duration(int(s.UTime+s.STime)+s.CUTime+s.CSTime) * tick
+	})
+	return total, err
+}
+
+// sessionMemory is the memory of all processes of a session. What they share is counted once (Pss, proc(5)), as
+// otherwise a server of many processes would be charged its program for each.
+func sessionMemory(session int) (total int64, err error) {
+	err = inSession(session, func(p procfs.Proc, _ procfs.ProcStat) {
+		if rollup, err := p.ProcSMapsRollup(); err == nil { // else it has ended meanwhile
+			total += int64(rollup.Pss)
+		}
+	})
+	return total, err
+}
+
+// ownPeak is the most memory that this process has had. That of getrusage would be the peak of the process that forked
+// it, if that was higher.
+func ownPeak() (int64, error) {
+	self, err := procfs.Self()
+	if err != nil {
+		return 0, err
+	}
+	status, err := self.NewStatus()
+	return int64(status.VmHWM), err
+}
+
+// watchMemory looks at the memory of a session now and then, until it is asked for the peak.
+func watchMemory(session int) (peak func() int64) {
+	stop, result := make(chan struct{}), make(chan int64)
+	go func() {
+		every := time.NewTicker(200 * time.Millisecond)
+		defer every.Stop()
+		most := int64(0)
+		for stopped := false; !stopped; {
+			select {
+			case <-every.C:
+			case <-stop:
+				stopped = true
+			}
+			now, _ := sessionMemory(session) // a session that has ended has none
+			most = max(most, now)
+		}
+		result <- most
+	}()
+	return func() int64 {
+		close(stop)
+		return <-result
+	}
 }

@@ -2,17 +2,22 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"golang.org/x/sys/unix"
+
+	"github.com/doorstep-mail/doorstep/mailbox/powercut"
 )
 
-// slowCreate is how many microseconds the making of a file should stay under.
-const slowCreate = 60
+// slowFlush is how long a flush of the slow disk takes: that of a good hard disk behind a cache, or of a volume over
+// the network.
+const slowFlush = 2 * time.Millisecond
 
 // A bench is a run.
 type bench struct {
@@ -23,6 +28,40 @@ type bench struct {
 
 // measure runs all cases that are asked for.
 func measure(ctx context.Context, o options) (*Report, error) {
+	b, err := newBench(o)
+	if err != nil {
+		return nil, err
+	}
+	defer b.remove()
+	r := &Report{
+		Date: time.Now().Format(time.DateOnly), Versions: programVersions(),
+		Settings: Settings{Rounds: o.rounds, Period: "about " + o.period.String(), Dovecot: dovecotSettings},
+	}
+	if o.within > 0 {
+		r.Settings.Period = "up to " + o.period.String()
+	}
+	if r.Machine, err = describeMachine(b.dir); err != nil {
+		return nil, err
+	}
+	if r.Machine.LoadBefore > 0.5 {
+		say("the load average is %.2f: the figures will not be those of a quiet machine", r.Machine.LoadBefore)
+	}
+	cases := plan(o)
+	for i, c := range cases {
+		period := b.periodFor(c, len(cases)-i)
+		say("case %d of %d: %s, rounds of %v", i+1, len(cases), c.Title, period.Round(time.Millisecond))
+		result, err := b.measureCase(ctx, c, period)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", c.Name, err)
+		}
+		r.Cases = append(r.Cases, result)
+	}
+	r.Machine.LoadAfter = loadAverage()
+	return r, nil
+}
+
+// newBench makes the directory of a run, and builds Doorstep there as make does.
+func newBench(o options) (*bench, error) {
 	if err := os.MkdirAll(o.dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -38,58 +77,21 @@ func measure(ctx context.Context, o options) (*Report, error) {
 		return nil, err
 	}
 	b := &bench{options: o, dir: dir, deadline: time.Now().Add(o.within)}
-	defer b.remove()
-	if err := os.Chmod(dir, 0o755); err != nil {
-		return nil, err
-	}
-	if err := b.build(); err != nil {
-		return nil, err
-	}
-	r := &Report{
-		Date: time.Now().Format(time.DateOnly), Versions: programVersions(),
-		Settings: Settings{Rounds: o.rounds, Dovecot: dovecotSettings},
-	}
-	if r.Machine, err = describeMachine(dir); err != nil {
-		return nil, err
-	}
-	if r.Machine.LoadBefore > 0.5 {
-		say("the load average is %.2f: the figures will not be those of a quiet machine", r.Machine.LoadBefore)
-	}
-	if r.Machine.CreateUS > slowCreate {
-		say("making a file takes %.0f µs: ext4 is slow at it for some minutes after many were removed; wait, and begin again",
-			r.Machine.CreateUS)
-	}
-	if r.Allocations, err = allocations(); err != nil {
-		say("the allocations of a message are not known: %v", err)
-	}
-	cases := plan(o)
-	for i, c := range cases {
-		period := b.periodFor(c, len(cases)-i)
-		r.Settings.Period = periods(r.Settings.Period, period)
-		say("case %d of %d: %s, rounds of %v", i+1, len(cases), c.Title, period.Round(time.Millisecond))
-		result, err := b.measureCase(ctx, c, period)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", c.Name, err)
+	if err = os.Chmod(dir, 0o755); err == nil && b.doorstep == "" {
+		b.doorstep = filepath.Join(dir, "doorstep")
+		cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.doorstep,
+			"github.com/doorstep-mail/doorstep/cmd/doorstep")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // with cgo it cannot deliver as several users
+		var out []byte
+		if out, err = cmd.CombinedOutput(); err != nil {
+			err = fmt.Errorf("build doorstep: %w\n%s", err, out)
 		}
-		r.Cases = append(r.Cases, result)
 	}
-	r.Machine.LoadAfter = loadAverage()
-	return r, nil
-}
-
-// build builds Doorstep as make does.
-func (b *bench) build() error {
-	if b.doorstep != "" {
-		return nil
+	if err != nil {
+		b.remove()
+		return nil, err
 	}
-	b.doorstep = filepath.Join(b.dir, "doorstep")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.doorstep,
-		"github.com/doorstep-mail/doorstep/cmd/doorstep")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build doorstep: %w\n%s", err, out)
-	}
-	return nil
+	return b, nil
 }
 
 func (b *bench) remove() {
@@ -97,6 +99,28 @@ func (b *bench) remove() {
 	if err := os.RemoveAll(b.dir); err != nil {
 		say("remove: %v", err)
 	}
+}
+
+// shortestPeriod is the least that says something, and startShare the part of a case's time that is not measuring:
+// starting, growing, settling.
+const (
+	shortestPeriod = 300 * time.Millisecond
+	startShare     = 0.45
+)
+
+// periodFor is how long a round of the next case may take, when so many cases are left.
+func (b *bench) periodFor(c Case, left int) time.Duration {
+	if b.within == 0 {
+		return b.period
+	}
+	rounds := 0
+	for _, who := range contenders(b.options) {
+		if c.wants(who.name) {
+			rounds += b.options.rounds + 1 // and that of the details
+		}
+	}
+	rest := time.Until(b.deadline) / time.Duration(max(left, 1))
+	return min(max(time.Duration(float64(rest)*(1-startShare))/time.Duration(max(rounds, 1)), shortestPeriod), b.period)
 }
 
 // An entry is a contender in a case.
@@ -111,25 +135,27 @@ type entry struct {
 func (b *bench) measureCase(ctx context.Context, c Case, period time.Duration) (CaseReport, error) {
 	mounts, dir := new(host), b.dir
 	defer mounts.end()
-	if c.Slow {
-		var err error
-		if dir, err = slowDisk(mounts); err != nil {
+	if c.Slow { // that of the power cut tests: a FUSE server in this process, whose processor time is not counted
+		err := mounts.launch(func() {
+			powercut.Need(mounts, powercut.Ext4ForMany)
+			v := powercut.New(mounts, powercut.Ext4ForMany)
+			v.Disk.SlowFlush(slowFlush)
+			dir = v.Dir
+		})
+		if err != nil {
 			say("  no slow disk: %v", err)
 			return CaseReport{Case: c}, nil
 		}
 	}
-	entries := b.start(c, dir)
-	defer func() {
-		for _, e := range entries {
-			e.end()
+	var entries []*entry
+	for _, who := range contenders(b.options) {
+		if c.wants(who.name) {
+			e := b.start(c, who, filepath.Join(dir, who.name))
+			defer e.end()
+			entries = append(entries, e)
 		}
-	}()
-	var err error
-	if c.Idle > 0 {
-		err = b.idle(ctx, c, entries)
-	} else {
-		err = b.rounds(ctx, c, entries, period)
 	}
+	err := b.rounds(ctx, c, entries, period)
 	report := CaseReport{Case: c}
 	for _, e := range entries {
 		report.Results = append(report.Results, e.Result)
@@ -137,27 +163,20 @@ func (b *bench) measureCase(ctx context.Context, c Case, period time.Duration) (
 	return report, err
 }
 
-// start starts who takes part. Who cannot is missing, and says why.
-func (b *bench) start(c Case, dir string) []*entry {
-	var entries []*entry
-	for _, who := range contenders(b.options) {
-		if !c.wants(who.name) {
-			continue
-		}
-		e := &entry{contender: who, Result: Result{Contender: who.name, Title: who.title}}
-		entries = append(entries, e)
-		var err error
-		if e.site, err = makeSite(new(host), filepath.Join(dir, who.name)); err == nil {
-			e.subject, err = who.start(e.site)
-		}
-		if err == nil && c.Grown > 0 {
-			err = grow(e.site, c.Box, c.Grown)
-		}
-		if err != nil {
-			e.miss(err)
-		}
+// start starts a contender. One that cannot start is missing, and says why.
+func (b *bench) start(c Case, who contender, dir string) *entry {
+	e := &entry{contender: who, Result: Result{Contender: who.name, Title: who.title}}
+	var err error
+	if e.site, err = makeSite(dir, b.doorstep); err == nil {
+		e.subject, err = who.start(e.site)
 	}
-	return entries
+	if err == nil && c.Grown > 0 {
+		err = e.grow(c.Box, c.Grown)
+	}
+	if err != nil {
+		e.miss(err)
+	}
+	return e
 }
 
 // miss notes why a contender has no figures.
@@ -166,10 +185,14 @@ func (e *entry) miss(err error) {
 	say("  %s: %v", e.contender.name, err)
 }
 
-// rounds: first one that brings the mailboxes into being, one that finds how many messages
-// take the period, then those that count, and last the one of the details.
+// rounds: first one that makes the mailboxes, one that finds how many messages take the period, then those that
+// count, and last the one of the details. Idle connections have one round.
 func (b *bench) rounds(ctx context.Context, c Case, entries []*entry, period time.Duration) error {
-	for round := range b.options.rounds + 3 {
+	rounds := b.options.rounds + 3
+	if c.Idle > 0 {
+		rounds = 1
+	}
+	for round := range rounds {
 		for _, e := range entries {
 			if e.subject == nil {
 				continue
@@ -191,25 +214,28 @@ func (b *bench) rounds(ctx context.Context, c Case, entries []*entry, period tim
 	return nil
 }
 
-func (b *bench) round(ctx context.Context, c Case, e *entry, round int, period time.Duration) error {
-	switch round {
-	case 0:
-		_, err := e.subject.run(ctx, c.Load, c.warmUp())
-		return err
-	case 1:
-		s, err := e.subject.run(ctx, c.Load, c.warmUp())
+func (b *bench) round(ctx context.Context, c Case, e *entry, round int, period time.Duration) (err error) {
+	switch {
+	case c.Idle > 0:
+		e.Before, e.Memory, err = e.subject.(*server).idleMemory(ctx, c.Idle) // the floor has no connections
+		say("  %-10s %s, before %s", e.contender.name, octets(e.Memory), octets(e.Before))
+	case round == 0:
+		_, err = e.subject.run(ctx, c.Load, c.warmUp())
+	case round == 1:
+		var s sample
+		s, err = e.subject.run(ctx, c.Load, c.warmUp())
 		e.Messages = c.messages(c.warmUp(), s.took, period)
-		return err
-	case b.options.rounds + 2:
-		d, err := e.subject.look(ctx, c.Load, e.Messages)
-		e.addDetail(d)
-		return err
-	}
-	s, err := e.subject.run(ctx, c.Load, e.Messages)
-	if err == nil {
-		e.add(s, e.Messages*c.Recipients)
-		say("  round %d  %-10s %9s/s  %s CPU each", round-1, e.contender.name, thousands(int(e.Rates[round-2])),
-			micros(e.cpus[round-2]))
+	case round == b.options.rounds+2:
+		var d detail
+		d, err = e.subject.look(ctx, c.Load, e.Messages)
+		e.P50, e.P99, e.Memory = d.p50, d.p99, d.memory
+	default:
+		var s sample
+		if s, err = e.subject.run(ctx, c.Load, e.Messages); err == nil {
+			e.add(s, e.Messages*c.Recipients)
+			say("  round %d  %-10s %9s/s  %s CPU each", round-1, e.contender.name, humanize.Comma(int64(e.Rates[round-2])),
+				micros(e.CPUs[round-2]))
+		}
 	}
 	return err
 }
@@ -223,27 +249,21 @@ func (c Case) messages(did int, took, period time.Duration) int {
 		return c.Messages
 	}
 	n := int(float64(did) * period.Seconds() / took.Seconds())
-	n = min(n, bulkMost/(c.Size*c.Recipients))
-	return max(n, 2*c.Sessions)
+	return max(min(n, bulkMost/(c.Size*c.Recipients)), 2*c.Sessions)
 }
 
-// settle lets the disk write what others have left, so that nobody pays for it.
+// settle lets the disk write what others have left, so that no other contender pays for it.
 func (e *entry) settle() {
-	fd, err := unix.Open(e.site.dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return
+	if fd, err := unix.Open(e.site.dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err == nil {
+		_ = errors.Join(unix.Syncfs(fd), unix.Close(fd)) // if it fails, so will what is measured
 	}
-	defer unix.Close(fd)
-	_ = unix.Syncfs(fd) // if it fails, so will what is measured
 }
 
 // empty removes the mail of a contender.
 func (e *entry) empty() error {
 	files, err := filepath.Glob(filepath.Join(e.mail(), "*", "new", "*"))
 	for _, file := range files {
-		if err == nil {
-			err = os.Remove(file)
-		}
+		err = errors.Join(err, os.Remove(file))
 	}
 	return err
 }

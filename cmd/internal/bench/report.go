@@ -2,12 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 )
 
 // A Report is all that a run has found, as bench.json holds it.
@@ -17,8 +17,6 @@ type Report struct {
 	Versions map[string]string `json:"versions"`
 	Settings Settings          `json:"settings"`
 	Cases    []CaseReport      `json:"cases"`
-	// Allocations on the heap of a message through package lmtp.
-	Allocations float64 `json:"allocations,omitempty"`
 }
 
 // Settings are how it was measured.
@@ -40,8 +38,9 @@ type Result struct {
 	Title     string    `json:"title"`
 	Missing   string    `json:"missing,omitempty"` // why there is nothing more
 	Messages  int       `json:"messages,omitempty"`
-	Rates     []float64 `json:"rates,omitempty"` // deliveries a second, by round
-	Rate      float64   `json:"rate,omitempty"`  // their median
+	Rates     []float64 `json:"rates,omitempty"`   // deliveries a second, by round
+	Rate      float64   `json:"rate,omitempty"`    // their median
+	CPUs      []float64 `json:"cpus_us,omitempty"` // processor time of a delivery, by round
 	CPU       float64   `json:"cpu_us,omitempty"`
 	Load      float64   `json:"load_us,omitempty"` // processor time of the load generator
 	Memory    int64     `json:"memory,omitempty"`  // peak, octets
@@ -49,52 +48,45 @@ type Result struct {
 	P50       float64   `json:"p50_ms,omitempty"`
 	P99       float64   `json:"p99_ms,omitempty"`
 
-	cpus, loads []float64
+	loads []float64
 }
 
 // add notes a round.
 func (r *Result) add(s sample, deliveries int) {
-	r.Rates = append(r.Rates, float64(deliveries)/s.took.Seconds())
-	r.cpus = append(r.cpus, float64(s.cpu.Microseconds())/float64(deliveries))
-	r.loads = append(r.loads, float64(s.load.Microseconds())/float64(deliveries))
-	r.Rate, r.CPU, r.Load = median(r.Rates), median(r.cpus), median(r.loads)
+	n := float64(deliveries)
+	r.Rates = append(r.Rates, n/s.took.Seconds())
+	r.CPUs = append(r.CPUs, float64(s.cpu.Microseconds())/n)
+	r.loads = append(r.loads, float64(s.load.Microseconds())/n)
+	r.Rate, r.CPU, r.Load = median(r.Rates), median(r.CPUs), median(r.loads)
 }
-
-func (r *Result) addDetail(d detail) {
-	r.P50, r.P99, r.Memory = milliseconds(d.p50), milliseconds(d.p99), d.memory
-}
-
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 func median(values []float64) float64 {
-	if len(values) == 0 {
+	sorted, middle := slices.Sorted(slices.Values(values)), len(values)/2
+	switch {
+	case len(values) == 0:
 		return 0
-	}
-	sorted := slices.Sorted(slices.Values(values))
-	middle := len(sorted) / 2
-	if len(sorted)%2 == 1 {
+	case len(values)%2 == 1:
 		return sorted[middle]
 	}
 	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
-// of finds a contender's result.
-func (c CaseReport) of(contender string) *Result {
-	for i := range c.Results {
-		if c.Results[i].Contender == contender {
-			return &c.Results[i]
+// of finds the result of a contender; it is empty where nothing was measured.
+func (c CaseReport) of(contender string) Result {
+	for _, result := range c.Results {
+		if result.Contender == contender && result.Missing == "" {
+			return result
 		}
 	}
-	return nil
+	return Result{}
 }
 
-// ratio compares a result with another contender's; 0 where one of them is missing.
-func (c CaseReport) ratio(r Result, contender string) float64 {
-	other := c.of(contender)
-	if other == nil || other.Rate == 0 {
-		return 0
+// fastest is the highest rate of a case.
+func (c CaseReport) fastest() (most float64) {
+	for _, r := range c.Results {
+		most = max(most, r.Rate)
 	}
-	return r.Rate / other.Rate
+	return most
 }
 
 const reportFile = "bench.json"
@@ -108,51 +100,39 @@ func readReport(out string) (*Report, error) {
 	return r, json.Unmarshal(b, r)
 }
 
-// Where the page about it all has what the program writes.
-const (
-	pageBegin = "<!-- bench: begin -->\n"
-	pageEnd   = "<!-- bench: end -->\n"
-)
-
-// writeResults writes the figures, the chart and, where there is a page of that name, its table.
-func writeResults(r *Report, out string) error {
-	if err := os.MkdirAll(out, 0o755); err != nil {
-		return err
-	}
+// write writes the figures as JSON, and as text for benchstat.
+func (r *Report) write(out string) error {
 	figures, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(out, reportFile), append(figures, '\n'), 0o644); err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(out, chartFile), []byte(chart(r)), 0o644); err != nil {
-		return err
-	}
-	page := filepath.Clean(out) + ".md"
-	old, err := os.ReadFile(page)
-	if os.IsNotExist(err) {
-		say("results are in %s", out)
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	picture := "![Deliveries a second of each contender, case by case](" + filepath.Base(out) + "/" + chartFile + ")\n\n"
-	updated, err := between(string(old), pageBegin, pageEnd, picture+table(r))
-	if err != nil {
-		return fmt.Errorf("%s: %w", page, err)
-	}
-	say("results are in %s and %s", out, page)
-	return os.WriteFile(page, []byte(updated), 0o644)
+	return errors.Join(os.MkdirAll(out, 0o755),
+		os.WriteFile(filepath.Join(out, reportFile), append(figures, '\n'), 0o644),
+		os.WriteFile(filepath.Join(out, "bench.txt"), []byte(r.benchstat()), 0o644))
 }
 
-// between replaces what stands between two marks.
-func between(text, begin, end, middle string) (string, error) {
-	before, rest, ok := strings.Cut(text, begin)
-	_, after, found := strings.Cut(rest, end)
-	if !ok || !found {
-		return "", fmt.Errorf("no %q followed by %q", begin, end)
+// benchstat writes the rounds in the format of Go's benchmarks (https://go.dev/design/14313-benchmark-format), one
+// line each: "benchstat old/bench.txt new/bench.txt" says which difference is more than chance.
+func (r *Report) benchstat() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "pkg: doorstep/bench\ncpu: %s\n", r.Machine.CPU)
+	for _, c := range r.Cases {
+		for _, result := range c.Results {
+			name := fmt.Sprintf("Benchmark/case=%s/by=%s-%d", c.Name, result.Contender, r.Machine.Cores)
+			for i, rate := range result.Rates {
+				fmt.Fprintf(&b, "%s %d %.0f ns/op %.1f deliveries/s", name, result.Messages*c.Recipients, 1e9/rate, rate)
+				if i < len(result.CPUs) { // older reports have the median alone
+					fmt.Fprintf(&b, " %.1f cpu-µs/op", result.CPUs[i])
+				}
+				b.WriteString("\n")
+			}
+			if result.P99 > 0 {
+				fmt.Fprintf(&b, "%s %d %.3f p50-ms %.3f p99-ms\n", name, result.Messages, result.P50, result.P99)
+			}
+			if result.Memory > 0 {
+				fmt.Fprintf(&b, "%s 1 %d peak-B\n", name, result.Memory)
+			}
+		}
 	}
-	return before + begin + middle + end + after, nil
+	return b.String()
 }
