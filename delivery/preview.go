@@ -40,14 +40,14 @@ func (a *Agent) Preview(
 		if all[i].Err != nil {
 			continue
 		}
-		t.preview(&all[i], t.recipients[accepted])
+		t.preview(ctx, &all[i], t.recipients[accepted])
 		accepted++
 	}
 	return all, nil
 }
 
 // preview fills in what becomes of an accepted recipient.
-func (t *transaction) preview(p *Preview, r recipient) {
+func (t *transaction) preview(ctx context.Context, p *Preview, r recipient) {
 	p.Err = t.looped()
 	if p.Err == nil {
 		p.Err = r.refused
@@ -55,7 +55,7 @@ func (t *transaction) preview(p *Preview, r recipient) {
 	for _, part := range r.parts {
 		dest := t.copies[part.copy].dest
 		p.To = append(p.To, dest)
-		if err := t.agent.Store.Reachable(dest); err != nil && p.Err == nil {
+		if err := t.agent.Store.Reachable(ctx, dest); err != nil && p.Err == nil {
 			p.Err = t.agent.Router.ReplyFor(part.action, err)
 		}
 	}

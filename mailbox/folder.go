@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -15,14 +16,19 @@ var ErrFolderLimit = errors.New("too many folders")
 // HasFolder reports whether the folder that to names is there: a directory in the Maildir with a
 // cur/ in it, which is what IMAP servers list. A missing Maildir has no folders, and neither a
 // symbolic link nor a file is one. The error says that the question could not be answered: the mail root is
-// missing (ErrNoRoot), or may not be read.
-func (s *Store) HasFolder(to Dest) (bool, error) {
+// missing (ErrNoRoot), may not be read, or does not answer within seconds (ErrHangs).
+func (s *Store) HasFolder(ctx context.Context, to Dest) (bool, error) {
 	if err := to.Check(); err != nil {
 		return false, err
 	}
 	if to.Folder == "" {
 		return false, fmt.Errorf("look for a folder of %s: none is named", to)
 	}
+	return ask(ctx, s, to, func(context.Context) (bool, error) { return s.hasFolder(to) })
+}
+
+// hasFolder is HasFolder, for as long as it takes.
+func (s *Store) hasFolder(to Dest) (bool, error) {
 	err := s.disk.As(to.Owner, func() error {
 		root, err := s.disk.OpenRoot(to.Root, kernel.ToPass)
 		if err != nil {
@@ -46,22 +52,27 @@ func (s *Store) HasFolder(to Dest) (bool, error) {
 
 // Reachable reports why no mail could come to a place, as far as that shows without a delivery: the mail root is
 // missing (ErrNoRoot), or the way to the Maildir may not be passed by its owner.
-func (s *Store) Reachable(to Dest) error {
+func (s *Store) Reachable(ctx context.Context, to Dest) error {
 	to.Folder = ".new" // any: whether it is there does not matter
-	_, err := s.HasFolder(to)
+	_, err := s.HasFolder(ctx, to)
 	return err
 }
 
 // CanMakeFolder reports whether a delivery to the folder, which is not there (HasFolder), would
 // make it: to asks for that, nothing else has its name, and the Maildir has room for it or can be
 // made itself. The error says that the question could not be answered.
-func (s *Store) CanMakeFolder(to Dest) (bool, error) {
+func (s *Store) CanMakeFolder(ctx context.Context, to Dest) (bool, error) {
 	if err := to.Check(); err != nil {
 		return false, err
 	}
 	if to.Folder == "" || to.MakeFolder <= 0 {
 		return false, nil
 	}
+	return ask(ctx, s, to, func(context.Context) (bool, error) { return s.canMakeFolder(to) })
+}
+
+// canMakeFolder is CanMakeFolder, for as long as it takes.
+func (s *Store) canMakeFolder(to Dest) (bool, error) {
 	can := false
 	err := s.disk.As(to.Owner, func() (err error) {
 		can, err = s.maildirs.couldMake(to)

@@ -15,13 +15,13 @@ func TestFolderDelivery(t *testing.T) {
 	s := open(t, Options{Create: true}, kernel.Linux{})
 
 	t.Run("MDIR-10 a missing folder is not made", func(t *testing.T) {
-		if there, err := s.HasFolder(folder); there || err != nil {
+		if there, err := s.HasFolder(t.Context(), folder); there || err != nil {
 			t.Errorf("%t, %v", there, err)
 		}
 		if err := send(t, s, "x\r\n", inbox)[0]; err != nil {
 			t.Fatal(err)
 		}
-		if there, err := s.HasFolder(folder); there || err != nil {
+		if there, err := s.HasFolder(t.Context(), folder); there || err != nil {
 			t.Errorf("%t, %v", there, err)
 		}
 		if err := send(t, s, "x\r\n", folder)[0]; !errors.Is(err, ErrNoMailbox) {
@@ -33,7 +33,7 @@ func TestFolderDelivery(t *testing.T) {
 	})
 	t.Run("MDIR-10 delivered into the folder", func(t *testing.T) {
 		mkdir(t, folder.String(), "cur", "new", "tmp")
-		if there, err := s.HasFolder(folder); !there || err != nil {
+		if there, err := s.HasFolder(t.Context(), folder); !there || err != nil {
 			t.Errorf("%t, %v", there, err)
 		}
 		outcomes := send(t, s, "y\r\n", folder, inbox)
@@ -61,7 +61,7 @@ func TestFolderDelivery(t *testing.T) {
 		if err := os.Symlink(t.TempDir(), link.String()); err != nil {
 			t.Fatal(err)
 		}
-		if there, err := s.HasFolder(link); there || err != nil {
+		if there, err := s.HasFolder(t.Context(), link); there || err != nil {
 			t.Errorf("%t, %v", there, err)
 		}
 		if err := send(t, s, "x\r\n", link)[0]; !errors.Is(err, ErrNotMaildir) {
@@ -72,7 +72,7 @@ func TestFolderDelivery(t *testing.T) {
 		for _, name := range []string{"cur", ".", "..", ".a/b", "../.a", ".a\x00"} {
 			to := inbox
 			to.Folder = name
-			if _, err := s.HasFolder(to); err == nil {
+			if _, err := s.HasFolder(t.Context(), to); err == nil {
 				t.Errorf("looked for %q", name)
 			}
 			if err := send(t, s, "x\r\n", to)[0]; err == nil {
@@ -81,7 +81,8 @@ func TestFolderDelivery(t *testing.T) {
 		}
 	})
 	t.Run("MDIR-17 no root", func(t *testing.T) {
-		if _, err := s.HasFolder(Dest{Root: inbox.Root + "/lost", Path: "u", Folder: ".a"}); !errors.Is(err, ErrNoRoot) {
+		lost := Dest{Root: inbox.Root + "/lost", Path: "u", Folder: ".a"}
+		if _, err := s.HasFolder(t.Context(), lost); !errors.Is(err, ErrNoRoot) {
 			t.Errorf("%v, want ErrNoRoot", err)
 		}
 	})

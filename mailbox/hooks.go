@@ -22,6 +22,8 @@ type Hooks struct {
 	// when it has its outcome.
 	Begun func(copies int)
 	Ended func(took time.Duration, err error)
+	// FileSystem is called when a file system does not answer any more, and when it does again.
+	FileSystem func(FileSystemState)
 }
 
 // steps are those of single steps.

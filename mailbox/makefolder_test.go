@@ -90,7 +90,7 @@ func TestMakeFolder(t *testing.T) {
 		for i, fits := range []bool{true, false} {
 			next := to
 			next.Folder = fmt.Sprintf(".%d", i)
-			if can, err := s.CanMakeFolder(next); can != fits || err != nil {
+			if can, err := s.CanMakeFolder(t.Context(), next); can != fits || err != nil {
 				t.Errorf("folder %d: %t, %v", i, can, err)
 			}
 			if err := send(t, s, "x\r\n", next)[0]; fits != (err == nil) || !fits && !errors.Is(err, ErrFolderLimit) {
@@ -108,7 +108,7 @@ func TestMakeFolder(t *testing.T) {
 		half := to
 		half.Folder = ".half"
 		mkdir(t, half.String(), "new", "tmp")
-		if can, err := s.CanMakeFolder(half); !can || err != nil {
+		if can, err := s.CanMakeFolder(t.Context(), half); !can || err != nil {
 			t.Errorf("%t, %v", can, err)
 		}
 		if err := send(t, s, "x\r\n", half)[0]; err != nil {
@@ -128,7 +128,7 @@ func TestMakeFolder(t *testing.T) {
 			} else {
 				write(t, "x", taken.String())
 			}
-			if can, err := s.CanMakeFolder(taken); can || err != nil {
+			if can, err := s.CanMakeFolder(t.Context(), taken); can || err != nil {
 				t.Errorf("%s: %t, %v", name, can, err)
 			}
 			if err := send(t, s, "x\r\n", taken)[0]; !errors.Is(err, ErrNotMaildir) {
@@ -337,7 +337,7 @@ func TestSubscribeWaits(t *testing.T) {
 			t.Errorf("%v, want the end of the context", err)
 		}
 	})
-	if there, err := s.HasFolder(to); there || err != nil {
+	if there, err := s.HasFolder(t.Context(), to); there || err != nil {
 		t.Errorf("the folder is made without its subscription: %t, %v", there, err)
 	}
 }
@@ -370,7 +370,7 @@ func TestMakeFolderForOwner(t *testing.T) {
 	s := open(t, Options{Create: true, Courier: true}, kernel.Linux{})
 	for _, to := range []Dest{alice, bob} {
 		to.Folder, to.MakeFolder = ".a", 1
-		if can, err := s.CanMakeFolder(to); !can || err != nil {
+		if can, err := s.CanMakeFolder(t.Context(), to); !can || err != nil {
 			t.Errorf("%t, %v", can, err)
 		}
 		if err := send(t, s, "x\r\n", to)[0]; err != nil {

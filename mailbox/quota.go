@@ -22,17 +22,21 @@ func (s *Store) account(of Dest) (quota.Mailbox, error) {
 
 // Room reports whether a mailbox has room for a message of that many octets: nil, or an error that
 // is ErrOverQuota. It is for questions before there is a message, and answers nil too where that
-// would take long because deliveries are under way; Commit asks again.
+// would take long because deliveries are under way; Commit asks again. What does not answer within seconds is an
+// ErrHangs: a file system, or a mailbox that takes as long to count, which then goes on.
 func (s *Store) Room(ctx context.Context, to Dest, octets int64) error {
 	if !s.counts(to) {
 		return nil
 	}
-	box, err := s.account(to)
-	if err != nil && !errors.Is(err, ErrNoMailbox) { // one that is yet to be made has room
-		return err
-	}
-	defer s.disk.Shut(box.Home)
-	return s.ledger.Room(ctx, box, octets)
+	_, err := ask(ctx, s, to, func(ctx context.Context) (struct{}, error) {
+		box, err := s.account(to)
+		if err != nil && !errors.Is(err, ErrNoMailbox) { // one that is yet to be made has room
+			return struct{}{}, err
+		}
+		defer s.disk.Shut(box.Home)
+		return struct{}{}, s.ledger.Room(ctx, box, octets)
+	})
+	return err
 }
 
 // Usage returns what a mailbox holds, as maildirsize says, or else by counting. The Folder of of does

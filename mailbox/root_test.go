@@ -22,7 +22,7 @@ func TestMakesRoot(t *testing.T) {
 			}
 			s := open(t, Options{Create: true, Durability: Each}, book)
 			to := Dest{Root: fixed + "/x.example/u", Fixed: fixed, Path: "Maildir"}
-			if err := s.Reachable(to); err != nil {
+			if err := s.Reachable(t.Context(), to); err != nil {
 				t.Error(err)
 			}
 			if _, err := os.Stat(filepath.Join(fixed, "x.example/u")); (err == nil) != (made == "x.example/u") {
@@ -68,7 +68,7 @@ func TestMakesNoRoot(t *testing.T) {
 		if err := send(t, tt.store, "x\r\n", tt.to)[0]; !errors.Is(err, ErrNoRoot) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if err := tt.store.Reachable(tt.to); !errors.Is(err, ErrNoRoot) {
+		if err := tt.store.Reachable(t.Context(), tt.to); !errors.Is(err, ErrNoRoot) {
 			t.Errorf("%s: reachable: %v", name, err)
 		}
 	}
@@ -93,14 +93,14 @@ func TestOwnerMakesRoot(t *testing.T) {
 	}
 	s := open(t, Options{Create: true}, kernel.Linux{})
 	to := Dest{Root: mine + "/alice", Fixed: mine, Path: "Maildir", Owner: alice.Owner}
-	if err := errors.Join(s.Reachable(to), send(t, s, "x\r\n", to)[0]); err != nil {
+	if err := errors.Join(s.Reachable(t.Context(), to), send(t, s, "x\r\n", to)[0]); err != nil {
 		t.Error(err)
 	}
 	if is := tree(t, mine); len(is) == 0 {
 		t.Error("nothing was made")
 	}
 	to.Root, to.Fixed = theirs+"/alice", theirs
-	if err := s.Reachable(to); !errors.Is(err, ErrNoRoot) {
+	if err := s.Reachable(t.Context(), to); !errors.Is(err, ErrNoRoot) {
 		t.Errorf("reachable: %v", err)
 	}
 	if err := send(t, s, "x\r\n", to)[0]; !errors.Is(err, ErrNoRoot) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/doorstep-mail/doorstep/mailbox/internal/durable"
 	"github.com/doorstep-mail/doorstep/mailbox/internal/kernel"
+	"github.com/doorstep-mail/doorstep/mailbox/internal/mount"
 	"github.com/doorstep-mail/doorstep/mailbox/internal/semaphore"
 	"github.com/doorstep-mail/doorstep/mailbox/maildir"
 	"github.com/doorstep-mail/doorstep/mailbox/quota"
@@ -41,11 +42,14 @@ type Store struct {
 	maildirs  *maildirs
 	ledger    *quota.Ledger
 	busy      *semaphore.Keyed[inbox] // deliveries into a mailbox
+	asking    *semaphore.Keyed[inbox] // questions about one
 	sweeper   *sweeper
 	buffers   buffers
 	closed    atomic.Bool
 	life      context.Context // until Close
 	end       context.CancelFunc
+
+	fileSystems *mount.FileSystems
 }
 
 // New returns a Store. It touches no mail.
@@ -57,7 +61,10 @@ func newStore(o Options, sys kernel.System) (*Store, error) {
 		return nil, err
 	}
 	fs, names := kernel.FS{System: sys}, maildir.NewNamer(o.Host)
-	s := &Store{opts: o, sweeper: newSweeper(), busy: semaphore.New[inbox](o.PerMailbox)}
+	s := &Store{
+		opts: o, sweeper: newSweeper(), busy: semaphore.New[inbox](o.PerMailbox), asking: semaphore.New[inbox](askAtOnce),
+		fileSystems: mount.New(fs, o.Hooks.FileSystem),
+	}
 	s.disk = &durable.Disk{FS: fs, Names: names, Hooks: o.Hooks.steps()}
 	committer, slots, err := durable.New(s.disk, o.Durability, o.Parallel)
 	if err != nil {
@@ -75,6 +82,7 @@ func newStore(o Options, sys kernel.System) (*Store, error) {
 func (s *Store) Close() error {
 	s.closed.Store(true)
 	s.end()
+	s.fileSystems.Close()
 	return nil
 }
 

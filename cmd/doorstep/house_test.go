@@ -57,6 +57,7 @@ var arrows = []struct {
 	{"mailbox/quota", []string{"lmtp/guard", "mailbox/internal/kernel", "mailbox/maildir"}},
 	{"mailbox/internal/kernel", []string{"lmtp/guard"}},
 	{"mailbox/internal/semaphore", nil},
+	{"mailbox/internal/mount", []string{"lmtp/guard", "mailbox/internal/kernel"}},
 	{"mailbox/internal/durable", []string{"lmtp/guard", "mailbox/internal/kernel", "mailbox/internal/semaphore",
 		"mailbox/maildir"}},
 	{"mailbox", []string{"lmtp/guard", "mailbox/internal", "mailbox/maildir", "mailbox/quota"}},

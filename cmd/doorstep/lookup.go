@@ -117,19 +117,19 @@ func lookup(ctx context.Context, c *config.Config, text string) (*lookupResult, 
 	}
 	for _, action := range decision.Actions {
 		result.Mailboxes = append(result.Mailboxes, mailboxOf(ctx, agent.Store, action))
-		result.tellMissingHome(agent, action)
+		result.tellMissingHome(ctx, agent, action)
 	}
 	return result, nil
 }
 
 // tellMissingHome says of an account whose home directory neither is there nor will be made that its mail waits, which
 // RCPT does not ask.
-func (r *lookupResult) tellMissingHome(agent *delivery.Agent, action route.Action) {
+func (r *lookupResult) tellMissingHome(ctx context.Context, agent *delivery.Agent, action route.Action) {
 	dest := action.Dest()
 	if dest.Fixed == "" || !r.Accepted {
 		return
 	}
-	if err := agent.Store.Reachable(dest); err != nil {
+	if err := agent.Store.Reachable(ctx, dest); err != nil {
 		err = agent.Router.ReplyFor(action, err)
 		r.Accepted, r.Reply = false, lmtp.RcptReply(err).String()
 		r.Steps = append(r.Steps, lookupStep{"maildir", address.Shown(action.For().Account.Address), err.Error()})

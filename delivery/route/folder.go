@@ -1,6 +1,7 @@
 package route
 
 import (
+	"context"
 	"strings"
 
 	"github.com/doorstep-mail/doorstep/delivery/directory"
@@ -24,7 +25,7 @@ const (
 // it into the folder that the detail names. A detail that names no folder, or none that is there or is made, is only a
 // tag: strangers write details. The Step says so, where a folder was in question. Where that cannot be found out the
 // action is to keep it, and there is an error; with any other error there is no action.
-func (r *Router) place(found Resolution) (Action, Step, error) {
+func (r *Router) place(ctx context.Context, found Resolution) (Action, Step, error) {
 	inbox, err := r.Inbox(found.Account)
 	if err != nil {
 		return nil, Step{Rule: "maildir", Input: address.Shown(found.Account.Address), Result: err.Error()}, err
@@ -44,14 +45,14 @@ func (r *Router) place(found Resolution) (Action, Step, error) {
 		// Also for a folder that exists, so that it has one Dest.
 		file.Make = r.FolderLimit
 	}
-	there, err := r.Store.HasFolder(file.Dest())
+	there, err := r.Store.HasFolder(ctx, file.Dest())
 	if err == nil && there {
 		step.Result = dir
 		return file, step, nil
 	}
 	can := false
 	if err == nil {
-		can, err = r.Store.CanMakeFolder(file.Dest())
+		can, err = r.Store.CanMakeFolder(ctx, file.Dest())
 	}
 	switch err = missingHome(found.Account, inbox, err); {
 	case err != nil:

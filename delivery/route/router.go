@@ -96,12 +96,15 @@ func (q *question) action(ctx context.Context, f Resolution) (Action, error) {
 	if refused != nil && q.steps == nil {
 		return nil, refused
 	}
-	a, step, err := q.router.place(f)
+	a, step, err := q.router.place(ctx, f)
 	if step.Rule != "" {
 		q.note(step)
 	}
 	if err == nil {
 		err = q.refuseFull(ctx, a)
+	}
+	if err == nil {
+		err = q.refuseHanging(a)
 	}
 	if refused == nil {
 		refused = err
@@ -128,10 +131,23 @@ func (q *question) refuseFull(ctx context.Context, a Action) error {
 		return nil
 	}
 	err := q.router.Store.Room(ctx, a.Dest(), q.envelope.Size)
+	if errors.Is(err, mailbox.ErrHangs) {
+		return err
+	}
 	if !errors.Is(err, mailbox.ErrOverQuota) {
 		return nil
 	}
 	q.note(Step{"quota", address.Shown(a.For().Account.Address), err.Error()})
+	return err
+}
+
+// refuseHanging refuses a recipient while the file system of the mailbox does not answer: the message need not come,
+// and wait, to learn that.
+func (q *question) refuseHanging(a Action) error {
+	err := q.router.Store.Answers(a.Dest())
+	if err != nil {
+		q.note(Step{"store", address.Shown(a.For().Account.Address), err.Error()})
+	}
 	return err
 }
 

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"context"
 	"mime"
 	"slices"
 	"strings"
@@ -90,7 +91,8 @@ func (r *Router) File(a Action, fitting []*Rule) Action {
 		file.Make = mailbox.AnyNumber
 		return file
 	}
-	if there, err := r.Store.HasFolder(file.Dest()); err == nil && !there {
+	// The store itself bounds the wait.
+	if there, err := r.Store.HasFolder(context.Background(), file.Dest()); err == nil && !there {
 		return Keep{box}
 	}
 	return file

@@ -21,6 +21,7 @@ type status struct {
 
 // statuses holds the first match first.
 var statuses = []status{
+	{mailbox.ErrHangs, 451, "4.3.0", "mail store does not answer, try again later", "hangs"},
 	{syscall.ENOSPC, 452, "4.3.1", "mail system is full", "disk"},
 	{errNoHome, 451, "4.2.0", "mailbox is not available", "maildir"},
 	{mailbox.ErrNoRoot, 451, "4.3.0", "mail store is not available", "store"},

@@ -90,6 +90,12 @@ func (Linux) TakesChanges(fd int) error {
 	return nil
 }
 
+// Statfs asks the file system about itself, which a network file system passes on to its server.
+func (Linux) Statfs(fd int) error {
+	var fs unix.Statfs_t
+	return unix.Fstatfs(fd, &fs)
+}
+
 // Stat asks about a name, and never about what a symbolic link there points to; "" is the
 // descriptor itself.
 func (Linux) Stat(dir int, name string) (FileState, error) {

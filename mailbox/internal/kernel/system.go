@@ -22,6 +22,7 @@ type System interface {
 	Pread(fd int, p []byte, off int64) (int, error)
 	Fsync(fd int) error
 	TakesChanges(fd int) error
+	Statfs(fd int) error
 	Close(fd int) error
 	Rename(fromDir int, from string, toDir int, to string) error
 	Link(fromDir int, from string, toDir int, to string) error

@@ -26,7 +26,8 @@ func New[K comparable](size int) *Keyed[K] {
 	return &Keyed[K]{size: size, state: make(map[K]state)}
 }
 
-// Acquire waits for its turn at k, no longer than ctx lasts. After nil the caller owes a Release.
+// Acquire waits for its turn at k, no longer than ctx lasts, whose cause is the error then. After nil the caller owes a
+// Release.
 func (s *Keyed[K]) Acquire(ctx context.Context, k K) error {
 	s.mu.Lock()
 	at := s.state[k]
@@ -46,7 +47,7 @@ func (s *Keyed[K]) Acquire(ctx context.Context, k K) error {
 		return nil
 	case <-ctx.Done():
 		s.desert(k, turn)
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 }
 

@@ -1,0 +1,221 @@
+package breaker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
+)
+
+// A Pool is the operations of one kind before a Breaker, of which only so many are under way at once. One that hangs
+// keeps its place until the kernel returns, so that the threads which hang are bounded.
+type Pool struct {
+	breaker *Breaker
+	places  chan struct{}
+	shared  chan struct{} // places of all pools together; nil: any number
+}
+
+// Pool returns one of that size. shared, if not nil, bounds the operations of all pools that have it.
+func (b *Breaker) Pool(size int, shared chan struct{}) *Pool {
+	return &Pool{breaker: b, places: make(chan struct{}, size), shared: shared}
+}
+
+// A Waiter waits for the end of an operation.
+type Waiter interface {
+	// Abandon is called with an ErrHangs, at most once, when there is no use in waiting any longer: the operation may
+	// never return. It is not called after End. It must return at once.
+	Abandon(err error)
+}
+
+// An Operation is one that is under way. Its zero value is ready for Begin.
+type Operation struct {
+	pool      *Pool
+	waiter    Waiter
+	begun     time.Time
+	abandoned bool // guarded by Breaker.mu
+}
+
+// Begin waits for a place, as long as ctx lasts and the breaker is closed. After nil the caller owes an End.
+func (p *Pool) Begin(ctx context.Context, o *Operation, w Waiter) error {
+	closed := p.breaker.closed()
+	if closed.Err() != nil {
+		return context.Cause(closed)
+	}
+	if err := p.enter(ctx, closed); err != nil {
+		return err
+	}
+	p.start(o, w)
+	return nil
+}
+
+// start counts an operation in.
+func (p *Pool) start(o *Operation, w Waiter) {
+	b := p.breaker
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	*o = Operation{pool: p, waiter: w, begun: time.Now()}
+	b.running[o] = struct{}{}
+	b.watch(b.opts.Patience)
+}
+
+// enter takes a place.
+func (p *Pool) enter(ctx, closed context.Context) error {
+	if err := take(ctx, closed, p.places); err != nil {
+		return p.late(err)
+	}
+	if p.shared == nil {
+		return nil
+	}
+	if err := take(ctx, closed, p.shared); err != nil {
+		<-p.places
+		return p.late(err)
+	}
+	return nil
+}
+
+func take(ctx, closed context.Context, places chan struct{}) error {
+	select {
+	case places <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case places <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-closed.Done():
+		return context.Cause(closed)
+	}
+}
+
+// late makes the end of a deadline an ErrHangs, and has it looked into.
+func (p *Pool) late(err error) error {
+	if errors.Is(err, ErrHangs) || !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	p.breaker.Suspect()
+	return fmt.Errorf("%w: %w", p.breaker.hangs, err)
+}
+
+// End ends an operation. It reports whether its Waiter still waits: else it was answered, or is being answered.
+func (o *Operation) End() (awaited bool) {
+	b := o.pool.breaker
+	b.mu.Lock()
+	delete(b.running, o)
+	awaited = !o.abandoned
+	b.mu.Unlock()
+	if o.pool.shared != nil {
+		<-o.pool.shared
+	}
+	<-o.pool.places
+	return awaited
+}
+
+// Abandoned reports whether an operation is no longer waited for.
+func (o *Operation) Abandoned() bool {
+	b := o.pool.breaker
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return o.abandoned
+}
+
+// Later does something when there is a place, however long that takes and whatever the breaker says, in a goroutine of
+// its own: what must be done in the end, and is awaited by nobody.
+func (p *Pool) Later(do func()) {
+	go func() {
+		_ = take(context.Background(), context.Background(), p.places)
+		if p.shared != nil {
+			_ = take(context.Background(), context.Background(), p.shared)
+		}
+		var o Operation
+		p.start(&o, nobody{})
+		defer o.End()
+		_ = guard.Call(func() error { do(); return nil })
+	}()
+}
+
+type nobody struct{}
+
+func (nobody) Abandon(error) {}
+
+// A Question is an operation whose answer is waited for.
+type Question[V any] struct {
+	// Do answers, in a goroutine of its own. It goes on when nobody waits for it any more, and must touch nothing then
+	// that belongs to who has asked.
+	Do func() (V, error)
+	// Late is called behind Do, in its place, where nobody waits for the answer. [nothing]
+	Late func()
+	// Over is called when Do and Late have returned, or Do is not called at all. [nothing]
+	Over func()
+}
+
+// Ask asks, and returns the answer, or an ErrHangs when ctx ends or the breaker opens before there is one. A panic of
+// Do is raised again.
+func Ask[V any](ctx context.Context, p *Pool, q Question[V]) (V, error) {
+	a := &asked[V]{answer: make(chan struct{})}
+	if err := p.Begin(ctx, &a.Operation, a); err != nil {
+		if q.Over != nil {
+			q.Over()
+		}
+		return a.none, err
+	}
+	go a.run(q)
+	select {
+	case <-a.answer:
+	case <-ctx.Done():
+		if a.settled.CompareAndSwap(false, true) {
+			return a.none, p.late(context.Cause(ctx))
+		}
+		<-a.answer
+	}
+	if panicked, ok := a.err.(*guard.Panic); ok {
+		panic(panicked)
+	}
+	if errors.Is(a.err, context.DeadlineExceeded) {
+		p.breaker.Suspect()
+	}
+	return a.value, a.err
+}
+
+// An asked is a question on its way.
+type asked[V any] struct {
+	Operation
+	settled     atomic.Bool   // by the answer, or because nobody waits for it
+	answer      chan struct{} // closed when value and err are the answer
+	value, none V
+	err         error
+}
+
+// run answers.
+func (a *asked[V]) run(q Question[V]) {
+	value, err := a.call(q.Do)
+	awaited := a.settled.CompareAndSwap(false, true)
+	if !awaited && q.Late != nil {
+		q.Late()
+	}
+	a.End()
+	if q.Over != nil {
+		q.Over()
+	}
+	if awaited {
+		a.value, a.err = value, err
+		close(a.answer)
+	}
+}
+
+func (a *asked[V]) call(do func() (V, error)) (value V, err error) {
+	defer guard.Recover(&err)
+	return do()
+}
+
+// Abandon answers in the place of do.
+func (a *asked[V]) Abandon(err error) {
+	if a.settled.CompareAndSwap(false, true) {
+		a.err = err
+		close(a.answer)
+	}
+}
