@@ -1,24 +1,24 @@
 package lmtp
 
 import (
+	"log/slog"
 	"net"
 
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
 
-// admit asks Server.Admit about a client. A panic in it, or in what it gives to be called at
-// the end, costs this connection only.
-func (c *conn) admit(client net.Conn) (release func(), err error) {
-	var given func()
+// admit asks Server.Admit about a client. A panic in it, or in the function that it returns, costs this connection
+// only.
+func (s *Server) admit(client net.Conn, log *slog.Logger) (release func(), err error) {
+	var admitted func()
 	err = guard.Call(func() (err error) {
-		given, err = c.server.Admit(client)
+		admitted, err = s.Admit(client)
 		return err
 	})
 	return func() {
-		if given == nil {
-			return
+		if admitted != nil {
+			guard.Run(log, "listener", admitted)
 		}
-		guard.Run(c.log, "listener", given)
 	}, err
 }
 

@@ -101,7 +101,7 @@ func (a authentication) run(response []byte) Reply {
 		case !a.c.out.WriteChallenge(challenge):
 			return replyAuthLong
 		}
-		a.c.replies(Reply{Code: 334, Text: "(challenge not shown)"})
+		a.c.reportReply(Reply{Code: 334, Text: "(challenge not shown)"})
 		var refused Reply
 		if response, refused = a.readResponse(); response == nil {
 			return refused
@@ -188,10 +188,10 @@ func (o offer) mailAuth(_ *Envelope, p parameter) Reply {
 }
 
 // showAuth returns the argument of AUTH as hooks may see it: the mechanism, if it is one, without the initial response.
-func (c *conn) showAuth(args string) string {
+func (o offer) showAuth(args string) string {
 	name, _, initial := strings.Cut(args, " ")
 	switch {
-	case !slices.Contains(c.offer().mechanisms(), wire.Upper(name)):
+	case !slices.Contains(o.mechanisms(), wire.Upper(name)):
 		return "(not shown)"
 	case initial:
 		return wire.Upper(name) + " (not shown)"

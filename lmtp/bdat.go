@@ -60,7 +60,7 @@ func (b chunk) receive() error {
 // take is a chunk in sequence.
 func (b chunk) take() error {
 	if b.c.state == stateRcpt {
-		b.c.beginChunks()
+		b.begin()
 	}
 	t := &b.c.tx.content
 	if b.size > 0 {
@@ -86,14 +86,14 @@ func (b chunk) take() error {
 	return nil
 }
 
-// beginChunks begins a message that comes in chunks. Unless it is declared to be binary, it
+// begin begins a message that comes in chunks. Unless it is declared to be binary, it
 // is text, and the same rules hold for its line ends as for DATA.
-func (c *conn) beginChunks() {
-	t := c.newContent()
-	if c.tx.envelope.Body != binaryMIME {
-		t.lines = &wire.LineScanner{Emit: t.write, Normalize: c.server.NormalizeBareLF}
+func (b chunk) begin() {
+	t := b.c.newContent()
+	if b.c.tx.envelope.Body != binaryMIME {
+		t.lines = &wire.LineScanner{Emit: t.write, Normalize: b.c.server.NormalizeBareLF}
 	}
-	c.state = stateChunk
+	b.c.state = stateChunk
 }
 
 // writeChunk takes octets of a chunk.
@@ -142,7 +142,7 @@ func (b chunk) withoutRecipients() error {
 		b.c.abort(nil)
 		return err
 	}
-	return b.refuse(b.c.noRecipient())
+	return b.refuse(noRecipient(b.c.session.Protocol))
 }
 
 // afterFailure is a chunk after one that failed: it is read, and its recipients are told so

@@ -8,15 +8,14 @@ import (
 	"net"
 	"os"
 
-	"github.com/doorstep-mail/doorstep/lmtp/guard"
 	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
 )
 
 const (
-	// maxFailures is how many wrong commands a session may give. A client that sends a
+	// maxFailures is how many wrong commands a session may have. A client that sends a
 	// message after a 503 sends one with every line of it.
 	maxFailures = 20
-	// maxIdleCommands is how many commands it may give that bring no message: NOOP, RSET, hello and the like.
+	// maxIdleCommands is how many commands it may have that bring no message: NOOP, RSET, hello and the like.
 	maxIdleCommands = 100
 )
 
@@ -38,18 +37,6 @@ type conn struct {
 	// usable lists the verbs that the session could use. HELP, which needs them, is itself a row of the command
 	// table, and Go has no variable that refers to itself.
 	usable func(offer) []string
-}
-
-// A transaction is the state of one mail transaction (RFC 5321 §3.3). Its zero value is the state before MAIL.
-type transaction struct {
-	handler  Transaction // nil before MAIL, and when it has been committed or aborted
-	envelope *Envelope
-	success  string    // the text of a reply for a recipient who has the message
-	rcpt     Recipient // of the RCPT being answered
-	rcpts    int       // RCPT commands, refused ones too
-	accepted int       // those that were accepted: each gets one reply
-	content  content   // what has come by BDAT, or is coming by DATA
-	forward  *Origin   // what XFORWARD said of the next message
 }
 
 // The counters of a session are what its limits are compared with.
@@ -77,7 +64,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 	if s.Peer != nil {
 		c.session.Peer = s.Peer(nc)
 	}
-	c.log = c.logger()
+	c.log = s.logOf(c.session)
 	c.verb = VerbConnect
 	c.out = wire.NewReplyWriter(c.nc)
 	c.in = wire.NewReader(c.nc, c.beforeRead)
@@ -87,7 +74,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 // refuse answers a connection that is not served.
 func (c *conn) refuse(r Reply) {
 	if c.server.ImplicitTLS {
-		return // in the clear it would be no reply, and a handshake costs more than it tells
+		return // in the clear it would be no reply, and a handshake costs more than the reply is worth
 	}
 	c.write(r)
 	if err := c.out.Flush(); err != nil {
@@ -97,13 +84,13 @@ func (c *conn) refuse(r Reply) {
 
 // write adds a reply to those pending. It is the only way from a Reply to the client.
 func (c *conn) write(r Reply) {
-	c.replies(r)
+	c.reportReply(r)
 	c.out.Write(r.Code, r.Enhanced, r.Text)
 }
 
 // greeting opens a session (RFC 5321 §4.3.1).
-func (c *conn) greeting() Reply {
-	return Reply{Code: 220, Text: c.server.Hostname + " " + c.server.Protocol.String() + " Doorstep ready"}
+func (s *Session) greeting() Reply {
+	return Reply{Code: 220, Text: s.Hostname + " " + s.Protocol.String() + " Doorstep ready"}
 }
 
 // unreadable answers a line that could not be read, or ends the session without a word.
@@ -119,15 +106,14 @@ func (c *conn) unreadable(err error) Reply {
 		return replyTooMany
 	case errors.Is(err, wire.ErrClientHello):
 		return replyClientHello
-	case c.nc.wasInterrupted(err):
-		return replyShutdown
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return c.timedOut()
+	}
+	if r := c.timedOut(err); r.Code != 0 {
+		return r
 	}
 	return Reply{then: func(*conn) error { return err }}
 }
 
-// budget counts wrong commands, and ends a session that only gives such.
+// budget counts wrong commands, and those that bring no message, and ends a session with too many of them.
 func (c *conn) budget(r Reply) Reply {
 	if r.failed() {
 		c.count.failures++
@@ -148,28 +134,25 @@ func (c *conn) beforeRead() error {
 	return c.nc.beforeRead()
 }
 
-// timedOut ends a session whose client took too long, and logs which limit that was.
-func (c *conn) timedOut() Reply {
+// timedOut is the reply to a client that took too long, or that a shutdown interrupts; the zero Reply if err, that of a
+// read, is another. The log has the time limit.
+func (c *conn) timedOut(err error) Reply {
+	switch {
+	case !errors.Is(err, os.ErrDeadlineExceeded):
+		return Reply{}
+	case c.nc.wasInterrupted():
+		return replyShutdown
+	}
 	limit, value := c.nc.exceeded()
 	c.log.Info("session ended", "limit", limit, "value", value)
 	return replyIdle
 }
 
-// abort drops the open transaction, if there is one, and makes the session ready for the
-// next; why is the reply to the recipients.
+// abort drops the open transaction, if there is one, and makes the session ready for the next; why is the answer to
+// the accepted recipients.
 func (c *conn) abort(why error) {
-	c.drop(why)
+	c.tx.drop(c.log, why)
 	c.endTransaction()
-}
-
-// drop tells the Handler that the transaction is over, which it may only be told once.
-func (c *conn) drop(why error) {
-	if c.tx.handler == nil {
-		return
-	}
-	tx := c.tx.handler
-	c.tx.handler = nil
-	guard.Run(c.log, "handler", func() { tx.Abort(why) })
 }
 
 // endTransaction makes the session ready for the next MAIL.
@@ -181,21 +164,16 @@ func (c *conn) endTransaction() {
 	}
 }
 
-// context is that of the work for this session.
+// context is that of what the Handler does for this session.
 func (c *conn) context() context.Context { return c.server.work }
-
-// logger names the session and its peer in each line.
-func (c *conn) logger() *slog.Logger {
-	return c.server.Log.With("session", c.session.ID, "peer", c.session.PeerName())
-}
 
 // isGone reports whether err only says that the peer went away.
 func isGone(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe)
 }
 
-// replies reports a reply, unless the client is gone.
-func (c *conn) replies(r Reply) {
+// reportReply calls the hook for a reply, unless the client is gone.
+func (c *conn) reportReply(r Reply) {
 	if hook := c.server.Hooks.Reply; hook != nil && c.out.Err() == nil {
 		hook(c.session, c.verb, r)
 	}

@@ -3,7 +3,6 @@ package lmtp
 import (
 	"errors"
 	"io"
-	"os"
 
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
 	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
@@ -78,14 +77,14 @@ const binaryMIME = "BINARYMIME"
 // fail makes the transaction one that can only be ended: by the last chunk, RSET or a hello.
 func (c *conn) fail(why error) {
 	c.logRefusal(why, "command", "BDAT", "transaction", c.tx.envelope.ID)
-	c.drop(why)
+	c.tx.drop(c.log, why)
 	c.state = stateFailed
 }
 
 // noRecipient answers content without a recipient to answer for: 503 by RFC 2033 §4.2,
 // and 554 over ESMTP by RFC 5321 §3.3.
-func (c *conn) noRecipient() Reply {
-	if c.session.Protocol == ESMTP {
+func noRecipient(p Protocol) Reply {
+	if p == ESMTP {
 		return replyNoRcptSMTP
 	}
 	return replyNoRcpt
@@ -99,13 +98,10 @@ func (c *conn) lostData(err error) error {
 		log = log.With("transaction", c.tx.envelope.ID)
 	}
 	log.Info("content lost", "error", err)
-	switch {
-	case errors.Is(err, errTooMuch):
+	if errors.Is(err, errTooMuch) {
 		c.write(replyTooMuch)
-	case c.nc.wasInterrupted(err):
-		c.write(replyShutdown)
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		c.write(c.timedOut())
+	} else if r := c.timedOut(err); r.Code != 0 {
+		c.write(r)
 	}
 	return err
 }

@@ -17,7 +17,7 @@ func (c *conn) data(string) Reply {
 	case c.state == stateFailed:
 		return replySequence
 	case c.state == stateMail:
-		return c.noRecipient()
+		return noRecipient(c.session.Protocol)
 	case c.tx.envelope.Body == binaryMIME:
 		return Reply{Code: 503, Enhanced: "5.5.1", Text: "BODY=BINARYMIME needs BDAT"} // RFC 3030 §3
 	}

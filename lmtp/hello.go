@@ -36,32 +36,24 @@ var extensions = [...]extension{
 	{keyword: "HELP"}, // RFC 5321 §4.1.1.1: a verb that is not mandatory is listed
 }
 
-// wrongHello answers the hello of the other protocol, with no enhanced code, as for every
-// reply to a hello (RFC 2034 §4, RFC 2033 §4.1).
-func wrongHello(text string) Reply { return Reply{Code: 500, Text: text} }
-
-// lhlo opens an LMTP session: EHLO by another name (RFC 2033 §4.1).
-func (c *conn) lhlo(args string) Reply {
-	if c.session.Protocol != LMTP {
-		return wrongHello("this is ESMTP, say EHLO")
+// hello is the handler of LHLO, EHLO or HELO: the hello of a protocol, for a client that knows extensions or for one
+// that does not (RFC 2033 §4.1, RFC 5321 §4.1.1.1).
+func hello(p Protocol, extended bool) func(*conn, string) Reply {
+	return func(c *conn, args string) Reply {
+		if c.session.Protocol != p {
+			return wrongHello(c.session.Protocol)
+		}
+		return c.hello(args, extended)
 	}
-	return c.hello(args, true)
 }
 
-// ehlo opens an ESMTP session (RFC 5321 §4.1.1.1).
-func (c *conn) ehlo(args string) Reply {
-	if c.session.Protocol != ESMTP {
-		return wrongHello("this is LMTP, say LHLO")
+// wrongHello answers the hello of another protocol than the listener's, with no enhanced code, as every reply to a
+// hello (RFC 2034 §4, RFC 2033 §4.1).
+func wrongHello(spoken Protocol) Reply {
+	if spoken == ESMTP {
+		return Reply{Code: 500, Text: "this is ESMTP, say EHLO"}
 	}
-	return c.hello(args, true)
-}
-
-// helo opens a session without extensions (RFC 5321 §4.1.1.1).
-func (c *conn) helo(args string) Reply {
-	if c.session.Protocol != ESMTP {
-		return wrongHello("this is LMTP, say LHLO")
-	}
-	return c.hello(args, false)
+	return Reply{Code: 500, Text: "this is LMTP, say LHLO"}
 }
 
 // hello begins anew: it drops an open transaction, unless the hello itself is refused

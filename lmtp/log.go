@@ -2,6 +2,7 @@ package lmtp
 
 import (
 	"fmt"
+	"log/slog"
 	"strconv"
 
 	"github.com/doorstep-mail/doorstep/lmtp/address"
@@ -10,6 +11,11 @@ import (
 
 // maxLogged bounds what one log line quotes of a client, in octets before they are escaped.
 const maxLogged = 400
+
+// logOf names a session and its peer in each line.
+func (s *Server) logOf(session *Session) *slog.Logger {
+	return s.Log.With("session", session.ID, "peer", session.PeerName())
+}
 
 // refuseArgument logs what MAIL or RCPT said where the server refuses it by itself, without
 // asking its Handler, and gives the reply back. The octets are escaped: they may be anything, such

@@ -49,7 +49,7 @@ func (c *conn) answer() error {
 			return err
 		}
 	}
-	c.write(c.greeting())
+	c.write(c.session.greeting())
 	for {
 		if err := c.step(); err != nil {
 			return err

@@ -45,7 +45,7 @@ func (c *conn) mail(args string) Reply {
 	if refused := applyParams(c.offer(), mailParams, params, env); refused.Code != 0 {
 		return c.refuseArgument("MAIL", args, refused, nil)
 	}
-	from, err := c.parser(env).ReversePath(path)
+	from, err := c.offer().parser(env).ReversePath(path)
 	switch {
 	case errors.Is(err, address.ErrNeedsUTF8):
 		return c.refuseArgument("MAIL", args, replyMailNeedsUTF8, err)
@@ -77,8 +77,8 @@ func (c *conn) mail(args string) Reply {
 }
 
 // parser reads the paths of a transaction.
-func (c *conn) parser(env *Envelope) address.Parser {
-	return address.Parser{UTF8: env.SMTPUTF8, LenientLocal8Bit: c.server.Lenient8BitLocalPart}
+func (o offer) parser(env *Envelope) address.Parser {
+	return address.Parser{UTF8: env.SMTPUTF8, LenientLocal8Bit: o.server.Lenient8BitLocalPart}
 }
 
 // fewParams is how many parameters a command usually has at most: there is room for them on the stack.

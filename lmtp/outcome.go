@@ -4,14 +4,14 @@ import (
 	"context"
 	"errors"
 	"time"
-
-	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
 
-// finish ends a transaction whose content has been read: it is delivered, or refused for
-// the given reason, and every accepted recipient is answered.
+// finish ends a transaction whose content has been read: it delivers the message, or refuses it for the given reason,
+// and answers every accepted recipient.
 func (c *conn) finish(refused error) error {
-	c.received()
+	if hook := c.server.Hooks.Content; hook != nil {
+		hook(c.session, c.tx.content.size)
+	}
 	prdr := c.tx.envelope.PRDR
 	p := &pending{c: c, id: c.tx.envelope.ID, success: c.tx.success, recipients: c.tx.accepted}
 	ctx, cancel := context.WithTimeout(c.context(), c.server.TransactionTimeout)
@@ -20,10 +20,12 @@ func (c *conn) finish(refused error) error {
 	if refused != nil {
 		c.logRefusal(refused, "command", "DATA", "transaction", p.id)
 		c.abort(refused)
-		p.outcomes = sameOutcome(logged(refused), p.recipients)
 	} else {
-		p.outcomes = c.commit(ctx)
+		p.outcomes, refused = c.tx.commit(ctx, c.log)
 		c.endTransaction()
+	}
+	if refused != nil {
+		p.outcomes = sameOutcome(logged(refused), p.recipients)
 	}
 	c.count.idleCommands, c.count.skipped = 0, 0
 	switch {
@@ -41,30 +43,20 @@ func (c *conn) finish(refused error) error {
 	return c.out.Err()
 }
 
-// commit has the Transaction deliver.
-func (c *conn) commit(ctx context.Context) (outcomes <-chan error) {
-	err := guard.Call(func() error { outcomes = c.tx.handler.Commit(ctx); return nil })
-	if err != nil {
-		guard.Report(c.log.With("transaction", c.tx.envelope.ID), "delivery", err)
-		return sameOutcome(logged(err), c.tx.accepted)
-	}
-	return outcomes
-}
-
-// answerEach returns one reply for each recipient, each as soon as it is known
-// (RFC 2033 §4.2, §5). It is the only place that answers LMTP content.
+// answerEach writes one reply for each recipient, each as soon as it is known (RFC 2033 §4.2, §5). No other function
+// answers LMTP content.
 func (p *pending) answerEach() {
 	for range p.recipients {
 		err := p.next()
 		if p.c.out.Err() != nil {
-			return // nobody reads the rest; what has not begun is abandoned with the context
+			return // the client is gone; what has not begun is abandoned with the context
 		}
 		p.c.write(p.reply(err))
 	}
 }
 
-// answerOnce returns the one reply of ESMTP (RFC 5321 §4.4). A temporary refusal of one
-// recipient wins: the client then tries again for all, and nobody is bounced for another.
+// answerOnce writes the one reply of ESMTP (RFC 5321 §4.4). A temporary refusal of one recipient wins: the client then
+// tries again for all, and no recipient's copy bounces for another's.
 func (p *pending) answerOnce() {
 	answer := p.reply(nil)
 	for range p.recipients {
@@ -88,7 +80,7 @@ var (
 		Cause: context.Canceled}
 )
 
-// A pending is what a Transaction has yet to say of its recipients.
+// A pending is the outcomes of a transaction that are not known yet.
 type pending struct {
 	c          *conn
 	ctx        context.Context
@@ -96,8 +88,8 @@ type pending struct {
 	recipients int    // how many outcomes there will be
 	id         string // the transaction's
 	success    string // the text of a reply for a recipient who has the message
-	// late is why no one waits any more. It is the outcome of every further recipient: what
-	// still comes belongs to one that was answered, and would be told to the next.
+	// late, once set, is the outcome of every further recipient: a value that comes later belongs to a recipient that
+	// was answered, and would be taken for the next one's.
 	late error
 }
 
@@ -132,7 +124,7 @@ func (p *pending) next() error {
 	return p.late
 }
 
-// outcome guards against a Transaction that gives too few: the client gets its reply.
+// outcome is errNoOutcome for a Transaction that yields too few: the client still gets its reply.
 func outcome(err error, ok bool) error {
 	if !ok {
 		return errNoOutcome
@@ -140,7 +132,7 @@ func outcome(err error, ok bool) error {
 	return err
 }
 
-// reply says what became of the copy for one recipient.
+// reply returns the answer for a recipient with this outcome, and logs a refusal.
 func (p *pending) reply(err error) Reply {
 	if err == nil {
 		return Reply{Code: 250, Enhanced: "2.0.0", Text: p.success}
@@ -154,9 +146,9 @@ func logged(err error) error {
 	if known := knownError(err); known != nil {
 		return known
 	}
-	told := errInternal
-	told.Cause = err
-	return &told
+	internal := errInternal
+	internal.Cause = err
+	return &internal
 }
 
 // sameOutcome is err for each of n recipients.
@@ -167,11 +159,4 @@ func sameOutcome(err error, n int) <-chan error {
 	}
 	close(outcomes)
 	return outcomes
-}
-
-// received reports a message that has come.
-func (c *conn) received() {
-	if hook := c.server.Hooks.Content; hook != nil {
-		hook(c.session, c.tx.content.size)
-	}
 }

@@ -48,7 +48,7 @@ func (c *conn) meet() (net.Conn, error) {
 	}
 	client := proxiedConn{c.nc.net, remote}
 	c.session.Remote = remote
-	c.log = c.logger()
+	c.log = c.server.logOf(c.session)
 	c.session.Trusted = c.server.Trusted(client)
 	return client, nil
 }

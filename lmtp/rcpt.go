@@ -37,7 +37,7 @@ func (c *conn) rcpt(args string) Reply {
 	if refused := applyParams(c.offer(), rcptParams, params, rcpt); refused.Code != 0 {
 		return c.refuseArgument("RCPT", args, refused, nil)
 	}
-	to, err := c.parser(c.tx.envelope).ForwardPath(path)
+	to, err := c.offer().parser(c.tx.envelope).ForwardPath(path)
 	switch {
 	case errors.Is(err, address.ErrNeedsUTF8):
 		return c.refuseArgument("RCPT", args, replyRcptNeedsUTF8, err)

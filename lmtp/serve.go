@@ -95,7 +95,7 @@ func (s *Server) serveConn(nc net.Conn) {
 		return
 	}
 	if s.Admit != nil {
-		release, err := c.admit(client)
+		release, err := s.admit(client, c.log)
 		if err != nil {
 			c.log.Warn("connection refused", "rule", RuleOf(err), "error", err)
 			c.refuse(greetingOf(refusal(err, c.session.ID)))

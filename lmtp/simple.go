@@ -22,9 +22,7 @@ func (c *conn) noop(string) Reply {
 }
 
 // quit ends the session; a transaction that is open is dropped (RFC 5321 §4.1.1.10).
-func (c *conn) quit(string) Reply {
-	return replyQuit
-}
+func quit(*conn, string) Reply { return replyQuit }
 
 // vrfy never says whether a mailbox exists, and so need not know whether the string was
 // understood (RFC 5321 §3.5.3, §7.3). The answer holds no name, and so is the same with and

@@ -3,7 +3,6 @@ package lmtp
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -156,11 +155,11 @@ func (t *timedConn) interrupt() {
 	}
 }
 
-// wasInterrupted reports whether err is that of a read that a shutdown interrupted.
-func (t *timedConn) wasInterrupted(err error) bool {
+// wasInterrupted reports whether a shutdown has interrupted the session.
+func (t *timedConn) wasInterrupted() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.interrupted && errors.Is(err, os.ErrDeadlineExceeded)
+	return t.interrupted
 }
 
 // cut leaves the session lastWords to answer for its recipients and end.

@@ -39,15 +39,15 @@ var verbs = [...]verb{
 	{name: "BDAT", states: always, args: anyArgument, run: (*conn).bdat, before: needNothing, shown: true},
 	{name: "RSET", states: always, args: noArgument, run: (*conn).rset, before: needAuth},
 	{name: "NOOP", states: always, args: anyArgument, run: (*conn).noop, before: needTLS | needAuth},
-	{name: "QUIT", states: always, args: noArgument, run: (*conn).quit, before: needNothing},
+	{name: "QUIT", states: always, args: noArgument, run: quit, before: needNothing},
 	{name: "VRFY", states: always, args: oneArgument, run: (*conn).vrfy},
 	{name: "HELP", states: always, args: anyArgument, run: (*conn).help},
-	{name: "LHLO", states: always, args: anyArgument, run: (*conn).lhlo, listed: offer.speaksLMTP,
+	{name: "LHLO", states: always, args: anyArgument, run: hello(LMTP, true), listed: offer.speaksLMTP,
 		before: needTLS | needAuth, shown: true},
-	{name: "EHLO", states: always, args: anyArgument, run: (*conn).ehlo, listed: offer.speaksESMTP,
+	{name: "EHLO", states: always, args: anyArgument, run: hello(ESMTP, true), listed: offer.speaksESMTP,
 		before: needTLS | needAuth, shown: true},
-	{name: "HELO", states: always, args: anyArgument, run: (*conn).helo, listed: offer.speaksESMTP, before: needAuth,
-		shown: true},
+	{name: "HELO", states: always, args: anyArgument, run: hello(ESMTP, false), listed: offer.speaksESMTP,
+		before: needAuth, shown: true},
 
 	{name: "XCLIENT", states: in(stateGreeted, stateReady), args: oneArgument, run: (*conn).xclient,
 		offered: offer.speaksForOthers, listed: offer.trusted, shown: true},
@@ -81,7 +81,13 @@ const longestVerb = len("STARTTLS")
 func (c *conn) dispatch(line []byte) Reply {
 	name, args := splitVerb(line)
 	v := findVerb(name)
-	c.begins(v, line, args)
+	c.verb = VerbUnknown
+	if v != nil {
+		c.verb = v.name
+	}
+	if hook := c.server.Hooks.Command; hook != nil {
+		hook(c.session, c.verb, c.offer().shownArgument(v, line, args))
+	}
 	switch {
 	case v == nil && wire.IsHTTP(line):
 		return replyHTTP
@@ -144,25 +150,17 @@ func (o offer) speaksLMTP() bool { return o.session.Protocol == LMTP }
 
 func (o offer) speaksESMTP() bool { return o.session.Protocol == ESMTP }
 
-// begins reports a command that has come; v is nil for what is none.
-func (c *conn) begins(v *verb, line []byte, args string) {
-	c.verb = VerbUnknown
-	if v != nil {
-		c.verb = v.name
-	}
-	hook := c.server.Hooks.Command
-	if hook == nil {
-		return
-	}
+// shownArgument is the argument of a command as hooks may see it; v is nil for a line that is no command.
+func (o offer) shownArgument(v *verb, line []byte, args string) string {
 	switch {
 	case v == nil:
 		// It may be the password of a client that did not notice that AUTH was refused, or a line of
-		// a message after a refused DATA.
-		args = "(" + strconv.Itoa(len(line)) + " octets)"
+		// a message that follows a refused DATA.
+		return "(" + strconv.Itoa(len(line)) + " octets)"
 	case v.name == "AUTH":
-		args = c.showAuth(args)
+		return o.showAuth(args)
 	case !v.shown:
-		args = ""
+		return ""
 	}
-	hook(c.session, c.verb, args)
+	return args
 }

@@ -34,7 +34,7 @@ func (c *conn) xclient(args string) Reply {
 	c.state = stateGreeted
 	c.log.Debug("session speaks for another", "client", origin.Addr, "name", origin.Name, "login", origin.Login,
 		"its_session", origin.Session)
-	return c.greeting()
+	return c.session.greeting()
 }
 
 // speaksForOthers: XCLIENT and XFORWARD exist where a peer can be trusted at all.

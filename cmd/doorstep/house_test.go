@@ -146,7 +146,6 @@ func TestFilesAreShort(t *testing.T) {
 // unfinished is what still exceeds the limits of package house, as "make house" prints it with
 // figures. Nothing is added here.
 var unfinished = []string{
-	"lmtp/conn.go: conn has N methods",
 	"lmtp/server.go: Server has methods and N fields",
 }
 
