@@ -80,6 +80,7 @@ func TestVerify(t *testing.T) {
 	private(t, "", home, ".Sent", "cur", "1.x:2,S")
 	private(t, "", home, ".Sent", "new", "2.x")
 	private(t, "", home, ".B&d", "tmp", "young")
+	private(t, "", home, ".~old", "tmp", "young")
 	private(t, "", home, ".cache")
 	old := s.disk.Now().Add(-SweepAge - time.Second)
 	err := errors.Join(os.Chmod(open777, 0o646), os.Chmod(closed, 0o200),
@@ -90,7 +91,7 @@ func TestVerify(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		".B&d  missing", ".B&d  name", "Link  stranger", "Sent  missing",
+		".B&d  missing", ".B&d  name", ".~old  missing", ".~old  name", "Link  stranger", "Sent  missing",
 		"cur/2.wrong,S=6,W=6:2, size", "cur/3.wrong,S=5,W=7:2,S size", "cur/5.noflags name",
 		"cur/6.twice:2,S duplicate", "new/.hidden stranger", "new/10.\n,S=1 name", "new/7.dir stranger",
 		"new/8.open mode", "new/9.closed mode", "tmp/1.M2P3Q4R0123456789abcdef.h leftover", "tmp/other leftover",
@@ -112,7 +113,7 @@ func TestVerify(t *testing.T) {
 	if after := tree(t, home); fmt.Sprint(before) != fmt.Sprint(after) {
 		t.Errorf("it was\n%v\nand is\n%v", before, after)
 	}
-	if few, err := s.Verify(t.Context(), to, FolderUTF7, 4); err != nil || len(few.Findings) != 4 || few.More != 11 {
+	if few, err := s.Verify(t.Context(), to, FolderUTF7, 4); err != nil || len(few.Findings) != 4 || few.More != 13 {
 		t.Errorf("at most 4: %d, %d more, %v", len(few.Findings), few.More, err)
 	}
 	none := Dest{Root: to.Root, Path: "none"}

@@ -31,8 +31,8 @@ const (
 // Dir returns the directory, one component inside a Maildir, of the folder with this name in
 // UTF-8, whose levels dots separate: "Lists.Go" is in ".Lists.Go". The name is taken in
 // normalization form C (RFC 5198 §3). The error wraps ErrFolderName: for a name with an empty
-// level, "/", a control character, an octet that is not UTF-8, or too many octets, and for INBOX,
-// which is no folder but the Maildir itself.
+// level, "/", a control character, an octet that is not UTF-8, or too many octets, for INBOX, which is no folder but
+// the Maildir itself, and for names by which Dovecot opens no folder.
 func (e FolderEncoding) Dir(name string) (string, error) {
 	if err := checkFolder(name); err != nil {
 		return "", err
@@ -93,6 +93,12 @@ func checkFolder(name string) error {
 		return folderError("slash")
 	case strings.EqualFold(name, "INBOX"):
 		return folderError("INBOX is the Maildir itself")
+	case strings.HasPrefix(name, "~"):
+		return folderError("begins with ~, which Dovecot takes for a home directory")
+	}
+	// INBOX is the same in any case (RFC 9051 §5.1). Dovecot looks for what is below it in the one that is all capitals.
+	if first, _, _ := strings.Cut(name, "."); first != "INBOX" && strings.EqualFold(first, "INBOX") {
+		return folderError("INBOX is in capitals where folders are below it")
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ func TestFolderDir(t *testing.T) {
 		{"plain", "Sent", ".Sent", ".Sent"},
 		{"levels", "Lists.Go.dev", ".Lists.Go.dev", ".Lists.Go.dev"},
 		{"case is kept", "sENT", ".sENT", ".sENT"},
-		{"MDIR-11 RFC 3501 §5.1.3", "~peter.mail.台北.日本語", ".~peter.mail.&U,BTFw-.&ZeVnLIqe-", ".~peter.mail.台北.日本語"},
+		{"MDIR-11 RFC 3501 §5.1.3", "mail.~peter.台北.日本語", ".mail.~peter.&U,BTFw-.&ZeVnLIqe-", ".mail.~peter.台北.日本語"},
 		{"MDIR-11 mixed", "Räksmörgås & Co", ".R&AOQ-ksm&APY-rg&AOU-s &- Co", ".Räksmörgås & Co"},
 		{"MDIR-11 Courier's example", "Résumé", ".R&AOk-sum&AOk-", ".Résumé"},
 		{"MDIR-11 NFD is made NFC", "Re\u0301sume\u0301", ".R&AOk-sum&AOk-", ".Résumé"},
@@ -47,6 +47,12 @@ func TestFolderDir(t *testing.T) {
 		{"MDIR-10 surrogate", "a\xed\xa0\x80", "", ""},
 		{"MDIR-10 INBOX", "InBox", "", ""},
 		{"below INBOX", "INBOX.a", ".INBOX.a", ".INBOX.a"},
+		{"below INBOX in another case", "Inbox.a", "", ""},
+		{"below inbox further down", "a.inbox.b", ".a.inbox.b", ".a.inbox.b"},
+		{"only begins as INBOX", "inboxes.a", ".inboxes.a", ".inboxes.a"},
+		{"home directory", "~", "", ""},
+		{"a user's home directory", "~root.a", "", ""},
+		{"tilde further on", "a~.~b", ".a~.~b", ".a~.~b"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -93,8 +93,8 @@ func (c *IMAP) list(verb string) (names []string, err error) {
 			return nil
 		}
 		name := string(literal)
-		if m[3] != "" {
-			name = strings.Trim(m[3], `"`)
+		if literal == nil {
+			name = unquoted(m[3])
 		}
 		names = append(names, name)
 		return nil
@@ -103,7 +103,15 @@ func (c *IMAP) list(verb string) (names []string, err error) {
 	return names, err
 }
 
-var listed = regexp.MustCompile(`^\* (LIST|LSUB) \(([^)]*)\) "." ([^{]*)`)
+var listed = regexp.MustCompile(`^\* (LIST|LSUB) \(([^)]*)\) "." (.*)`)
+
+// unquoted is the text of a quoted string (RFC 9051 §4.3), or an atom as it stands.
+func unquoted(s string) string {
+	if len(s) < 2 || s[0] != '"' {
+		return s
+	}
+	return regexp.MustCompile(`\\(.)`).ReplaceAllString(s[1:len(s)-1], "$1")
+}
 
 var sizeItem = regexp.MustCompile(`RFC822\.SIZE ([0-9]+)`)
 
