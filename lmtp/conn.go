@@ -165,7 +165,7 @@ func (c *conn) endTransaction() {
 }
 
 // context is that of what the Handler does for this session.
-func (c *conn) context() context.Context { return c.server.work }
+func (c *conn) context() context.Context { return c.server.running.work }
 
 // isGone reports whether err only says that the peer went away.
 func isGone(err error) bool {

@@ -1,7 +1,6 @@
 package lmtp
 
 import (
-	"context"
 	"errors"
 	"net"
 	"time"
@@ -19,7 +18,7 @@ func (s *Server) Serve(l net.Listener) error {
 	if s.broken != nil {
 		return errors.Join(s.broken, l.Close())
 	}
-	if !s.addListener(l) {
+	if !s.running.addListener(l) {
 		l.Close()
 		return ErrServerClosed
 	}
@@ -30,14 +29,14 @@ func (s *Server) Serve(l net.Listener) error {
 		nc, err := l.Accept()
 		if err == nil {
 			pause = 0
-			s.enter()
-			s.sessions.Go(func() {
-				defer s.leave()
+			s.running.enter()
+			s.running.sessions.Go(func() {
+				defer s.running.leave()
 				guard.Run(s.Log, "session", func() { s.serveConn(nc) })
 			})
 			continue
 		}
-		if s.closing.Load() {
+		if s.running.closing.Load() {
 			return ErrServerClosed
 		}
 		// Out of descriptors or memory: the sessions that run will give some back, so wait
@@ -49,7 +48,7 @@ func (s *Server) Serve(l net.Listener) error {
 		s.Log.Error("accept", "listener", l.Addr().String(), "error", err, "retry", pause)
 		select {
 		case <-time.After(pause):
-		case <-s.work.Done():
+		case <-s.running.work.Done():
 		}
 	}
 }
@@ -57,13 +56,13 @@ func (s *Server) Serve(l net.Listener) error {
 // Wait returns when all sessions that Serve began have ended, by themselves or by Shutdown. Call it
 // when Serve has returned. A listener that reports net.ErrClosed while its socket lives on makes
 // Serve return and leaves the sessions alone: so another Server can take the next connections.
-func (s *Server) Wait() { s.sessions.Wait() }
+func (s *Server) Wait() { s.running.sessions.Wait() }
 
 // ServeConn serves one connection and returns when its session has ended. It closes nc.
 func (s *Server) ServeConn(nc net.Conn) {
 	s.init()
-	s.enter()
-	defer s.leave()
+	s.running.enter()
+	defer s.running.leave()
 	s.serveConn(nc)
 }
 
@@ -80,11 +79,11 @@ func (s *Server) serveConn(nc net.Conn) {
 		}
 	}()
 	c = newConn(s, nc)
-	if refused, ok := s.addConn(c); !ok {
+	if refused := s.running.addConn(c, s.MaxConnections); refused.Code != 0 {
 		c.refuse(refused)
 		return
 	}
-	defer s.removeConn(c)
+	defer s.running.removeConn(c)
 	client, err := c.meet()
 	switch {
 	case isGone(err): // a proxy that only looks whether somebody is there
@@ -106,115 +105,11 @@ func (s *Server) serveConn(nc net.Conn) {
 	c.serve()
 }
 
-// Shutdown stops the server without cutting a delivery: listeners are closed, idle sessions
-// get 421, and sessions in the middle of a message may finish it. When ctx ends first,
-// recipients that still have no outcome get 451, and the connections are closed.
-func (s *Server) Shutdown(ctx context.Context) error {
-	s.init()
-	s.mu.Lock()
-	first := !s.closing.Swap(true)
-	var errs []error
-	for l := range s.listeners {
-		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-			errs = append(errs, err)
-		}
-	}
-	for c := range s.conns {
-		c.nc.interrupt()
-	}
-	if first && s.inside == 0 {
-		close(s.empty)
-	}
-	s.mu.Unlock()
-
-	select {
-	case <-s.empty: // also when ctx has ended before
-		return errors.Join(errs...)
-	default:
-	}
-	select {
-	case <-s.empty:
-	case <-ctx.Done():
-		errs = append(errs, ctx.Err())
-		s.stop()
-		s.cut()
-	}
-	return errors.Join(errs...)
-}
-
-// cut ends the sessions that outlived Shutdown's patience.
-func (s *Server) cut() {
-	s.mu.Lock()
-	for c := range s.conns {
-		c.nc.cut()
-	}
-	s.mu.Unlock()
-	select {
-	case <-s.empty:
-	case <-time.After(lastWords):
-	}
-}
-
-func (s *Server) addListener(l net.Listener) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closing.Load() {
-		return false
-	}
-	s.listeners[l] = struct{}{}
-	s.inside++
-	return true
-}
-
+// removeListener closes a listener, unless Shutdown has.
 func (s *Server) removeListener(l net.Listener) {
-	defer s.leave()
-	s.mu.Lock()
-	delete(s.listeners, l)
-	s.mu.Unlock()
+	defer s.running.leave()
+	s.running.removeListener(l)
 	if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 		s.Log.Error("close listener", "error", err)
-	}
-}
-
-// addConn counts a session in, or says why it cannot be.
-func (s *Server) addConn(c *conn) (refused Reply, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.closing.Load():
-		return replyShutdown, false
-	case len(s.conns) >= s.MaxConnections:
-		c.log.Warn("connection refused", "limit", "connections", "value", s.MaxConnections)
-		return replyBusy, false
-	}
-	s.conns[c] = struct{}{}
-	return Reply{}, true
-}
-
-func (s *Server) removeConn(c *conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.conns, c)
-}
-
-// enter counts in what Shutdown waits for: also a connection that was accepted while the server closed,
-// which is owed a reply.
-func (s *Server) enter() {
-	s.mu.Lock()
-	s.inside++
-	s.mu.Unlock()
-}
-
-func (s *Server) leave() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.inside--
-	if !s.closing.Load() || s.inside > 0 {
-		return
-	}
-	select {
-	case <-s.empty: // one that came after the end has been refused
-	default:
-		close(s.empty)
 	}
 }

@@ -1,7 +1,6 @@
 package lmtp
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -9,11 +8,9 @@ import (
 	"net"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/doorstep-mail/doorstep/lmtp/address"
-	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
 
 // ErrServerClosed is what Serve returns after Shutdown.
@@ -111,20 +108,9 @@ type Server struct {
 	// Log gets what sessions have to say. [discarded]
 	Log *slog.Logger
 
-	once   sync.Once
-	broken error // what init found wrong with the fields
-	// work is the context of all deliveries; stop ends it when Shutdown loses patience.
-	work context.Context
-	stop context.CancelFunc
-
-	closing   atomic.Bool // written with mu held
-	mu        sync.Mutex
-	listeners map[net.Listener]struct{}
-	conns     map[*conn]struct{}
-	inside    int           // calls of Serve, and connections from the moment they are accepted
-	empty     chan struct{} // closed when the last of them leaves a closing server
-
-	sessions guard.Group // of Serve
+	once    sync.Once
+	broken  error // what init found wrong with the fields
+	running registry
 }
 
 // init fills in the defaults.
@@ -142,10 +128,7 @@ func (s *Server) init() {
 		if s.Log == nil {
 			s.Log = slog.New(slog.DiscardHandler)
 		}
-		s.work, s.stop = context.WithCancel(context.Background())
-		s.listeners = make(map[net.Listener]struct{})
-		s.conns = make(map[*conn]struct{})
-		s.empty = make(chan struct{})
+		s.running.init()
 	})
 }
 

@@ -39,7 +39,7 @@ type timedConn struct {
 // await reads a line that the client owes; only there may a shutdown interrupt.
 func (t *timedConn) await(read func() ([]byte, error)) ([]byte, error) {
 	t.mu.Lock()
-	if t.server.closing.Load() {
+	if t.server.running.closing.Load() {
 		t.interrupted = true
 		t.mu.Unlock()
 		return nil, os.ErrDeadlineExceeded

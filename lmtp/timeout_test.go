@@ -241,7 +241,7 @@ func TestPipelineWithoutReading(t *testing.T) {
 		d.expect("250 2.1.0")
 		d.send(strings.Repeat("RCPT TO:<u1@dst.example>\r\n", n) + "DATA\r\nx\r\n.\r\nQUIT\r\n")
 		synctest.Wait()
-		for c := range s.conns {
+		for c := range s.running.conns {
 			if held := c.tx.accepted * len("250 2.1.5 recipient ok\r\n"); held > 32<<10 || c.tx.accepted == n {
 				t.Errorf("server holds %d octets of replies to %d commands", held, c.tx.accepted)
 			}
