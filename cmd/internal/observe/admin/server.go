@@ -10,15 +10,11 @@ import (
 	"net/http"
 	"time"
 
-	"golang.org/x/net/netutil"
-
 	"github.com/doorstep-mail/doorstep/cmd/internal/observe/status"
 	"github.com/doorstep-mail/doorstep/cmd/internal/observe/trace"
 )
 
 const (
-	// maxConnections is how many clients may be connected at once; more wait in the kernel.
-	maxConnections = 64
 	// maxHeader bounds the header of a request, in octets.
 	maxHeader = 16 << 10
 	// patience is how long any answer may take to be written, traces left aside.
@@ -41,19 +37,21 @@ type Server struct {
 	Local bool
 	Log   *slog.Logger
 
-	http http.Server
+	http  http.Server
+	crowd crowd
 }
 
 // Serve answers on l until Close, and closes it.
 func (s *Server) Serve(l net.Listener) error {
-	s.http.Handler = s.Handler()
+	s.http.Handler = s.crowd.answering(s.Handler())
+	s.http.ConnState, s.http.ConnContext = s.crowd.note, nameConn
 	s.http.ReadHeaderTimeout = 5 * time.Second
 	s.http.ReadTimeout = 10 * time.Second
 	s.http.WriteTimeout = patience
 	s.http.IdleTimeout = time.Minute
 	s.http.MaxHeaderBytes = maxHeader
 	s.http.ErrorLog = slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug)
-	err := s.http.Serve(netutil.LimitListener(l, maxConnections))
+	err := s.http.Serve(l)
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}

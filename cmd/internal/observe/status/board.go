@@ -5,6 +5,7 @@ package status
 
 import (
 	"errors"
+	"math"
 	"sync"
 	"time"
 
@@ -56,13 +57,22 @@ type point struct {
 
 // at returns the point of a time, emptied where it was last used in another hour.
 func (b *Board) at(t time.Time) *point {
-	number := t.UnixNano() / int64(Interval)
-	p := &b.points[number%Points]
+	number := intervalOf(t)
+	p := b.place(number)
 	if p.number != number {
 		*p = point{number: number}
 	}
 	return p
 }
+
+// intervalOf is the number of the interval that t is in.
+func intervalOf(t time.Time) int64 {
+	return int64(math.Floor(float64(t.UnixNano()) / float64(Interval)))
+}
+
+// place returns where the interval of a number is kept. Numbers are below 0 before 1970, where a machine without a
+// battery starts its clock, less the hour that a chart goes back.
+func (b *Board) place(number int64) *point { return &b.points[(number%Points+Points)%Points] }
 
 // SessionBegan is lmtp.Hooks.Begin.
 func (b *Board) SessionBegan(*lmtp.Session) {

@@ -168,3 +168,18 @@ func TestPrint(t *testing.T) {
 		}
 	}
 }
+
+// TestClockNearTheEpoch: a machine without a battery starts its clock in 1970, or before it where it is west of
+// Greenwich; the charts go back an hour from there.
+func TestClockNearTheEpoch(t *testing.T) {
+	for _, at := range []time.Duration{-50 * time.Hour, -Span, -time.Nanosecond, 0, Interval, Span - Interval} {
+		now := time.Unix(0, 0).Add(at)
+		b := New(func() time.Time { return now })
+		b.SessionBegan(nil)
+		now = now.Add(Interval)
+		s := b.Snapshot()
+		if len(s.Points) != Points-1 || s.Points[len(s.Points)-1].Sessions != 1 {
+			t.Errorf("%s: %d points, the last has %d sessions, want 1", at, len(s.Points), s.Points[len(s.Points)-1].Sessions)
+		}
+	}
+}

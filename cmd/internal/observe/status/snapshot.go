@@ -130,9 +130,9 @@ func (b *Board) Snapshot() *Snapshot {
 func (b *Board) traffic(now time.Time) Traffic {
 	t := Traffic{Sessions: b.open, InFlight: b.inFlight, Total: b.total, Interval: Interval, Points: []Point{}}
 	var latency histogram.Histogram
-	last := now.UnixNano() / int64(Interval)
+	last := intervalOf(now)
 	for number := last - Points + 1; number <= last; number++ {
-		p := &b.points[number%Points]
+		p := b.place(number)
 		if p.number != number {
 			p = &point{number: number}
 		}
