@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -66,6 +67,33 @@ func TestUpgrade(t *testing.T) {
 	awaitEnd(t, pid)
 	wantGone(t, filepath.Join(dir, "lmtp"))
 	wantGone(t, filepath.Join(dir, "control"))
+}
+
+// TestStopWhileUpgrading: who ends the server while a new process starts, which takes its time here to read the
+// configuration, ends that too.
+func TestStopWhileUpgrading(t *testing.T) {
+	dir := place(t)
+	s := serveConfig(t, dir, controlled(""))
+	configuration := filepath.Join(dir, "doorstep.toml")
+	if err := os.Remove(configuration); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(configuration, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.signal(t, syscall.SIGUSR2)
+	opened, err := os.OpenFile(configuration, os.O_WRONLY, 0) // when the new process has opened it
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opened.Close()
+	s.signal(t, syscall.SIGTERM)
+	if code := s.exitCode(t); code != cli.ExitOK {
+		t.Errorf("exit status %d", code)
+	}
+	if _, err := opened.WriteString("# somebody reads\n"); !errors.Is(err, syscall.EPIPE) {
+		t.Errorf("the new process reads on: %v", err)
+	}
 }
 
 // awaitEnd waits until a process that is not ours has ended.

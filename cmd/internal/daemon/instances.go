@@ -37,10 +37,11 @@ type instances struct {
 	now     *instance
 	earlier map[*instance]bool // to whether it is waited for
 	leaving bool
+	left    chan struct{} // closed when leaving is set
 }
 
 func newInstances(log *slog.Logger) *instances {
-	i := &instances{log: log, earlier: map[*instance]bool{}}
+	i := &instances{log: log, earlier: map[*instance]bool{}, left: make(chan struct{})}
 	i.patience, i.hurry = context.WithCancel(context.Background())
 	return i
 }
@@ -72,8 +73,40 @@ func (i *instances) all() []*instance {
 func (i *instances) leave() []*instance {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.leaving = true
+	if !i.leaving {
+		i.leaving = true
+		close(i.left)
+	}
 	return i.all()
+}
+
+// leaveTo is leave in favor of another process; it fails where the server is stopping already.
+func (i *instances) leaveTo() error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.leaving {
+		return errLeaving
+	}
+	i.leaving = true
+	close(i.left)
+	return nil
+}
+
+// unlessLeaving does a job that close waits for, and returns when it is done; it fails where the server is stopping.
+func (i *instances) unlessLeaving(name string, job func()) error {
+	done := make(chan struct{})
+	i.mu.Lock()
+	if i.leaving {
+		i.mu.Unlock()
+		return errLeaving
+	}
+	i.beside(name, func() {
+		defer close(done)
+		job()
+	})
+	i.mu.Unlock()
+	<-done
+	return nil
 }
 
 // replace makes g the instance in force and has takeOver hand the connections over to it. Earlier instances of which

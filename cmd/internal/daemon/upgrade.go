@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
@@ -41,15 +42,17 @@ func (d *daemon) upgrade() UpgradeReport {
 		return r
 	}
 	defer d.orders.Release(1)
-	if _, _, taking := d.instances.inForce(); !taking {
-		r.Error = errLeaving.Error()
+	var pid int
+	var err error
+	if stopping := d.instances.unlessLeaving("upgrade", func() {
+		err = guard.Call(func() (err error) {
+			pid, err = d.startSuccessor()
+			return err
+		})
+	}); stopping != nil {
+		r.Error = stopping.Error()
 		return r
 	}
-	var pid int
-	err := guard.Call(func() (err error) {
-		pid, err = d.startSuccessor()
-		return err
-	})
 	guard.Report(d.log, "upgrade", err)
 	if err != nil {
 		r.Error = "not upgraded, the old process goes on: " + err.Error()
@@ -59,7 +62,6 @@ func (d *daemon) upgrade() UpgradeReport {
 	r.New = pid
 	d.log.Info("upgraded", "new", pid)
 	d.notifier.successor(pid)
-	d.instances.leave()
 	if err := d.sockets.leave(); err != nil {
 		d.log.Error("upgrade", "error", err)
 	}
@@ -67,7 +69,8 @@ func (d *daemon) upgrade() UpgradeReport {
 	return r
 }
 
-// startSuccessor starts the new process and waits until it is ready.
+// startSuccessor starts the new process, waits until it is ready and leaves the mail to it. Where this one is asked to
+// stop meanwhile, the new one ends too: there must be none that is not known of.
 func (d *daemon) startSuccessor() (pid int, err error) {
 	program, err := ownProgram()
 	if err != nil {
@@ -99,8 +102,21 @@ func (d *daemon) startSuccessor() (pid int, err error) {
 	if err := said.SetReadDeadline(time.Now().Add(startPatience)); err != nil {
 		return 0, errors.Join(err, cmd.Process.Kill(), cmd.Wait())
 	}
+	ended := make(chan struct{})
+	defer close(ended)
+	go guard.Run(d.log, "upgrade", func() {
+		select {
+		case <-d.instances.left:
+			_ = said.SetReadDeadline(time.Now()) // it may be read to the end, and closed
+		case <-ended:
+		}
+	})
 	word, err := io.ReadAll(io.LimitReader(said, 4096))
-	if string(word) != readyWord {
+	if string(word) == readyWord {
+		if err := d.instances.leaveTo(); err != nil {
+			return 0, errors.Join(err, cmd.Process.Signal(syscall.SIGTERM)) // it may have begun a delivery
+		}
+	} else {
 		switch {
 		case len(word) > 0:
 			err = errors.New(string(word))
