@@ -3,11 +3,14 @@ package main
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
+	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
 )
 
 // TestHints: what a hint tells to do helps against what was found, and makes nothing worse.
@@ -182,6 +185,33 @@ func TestCheckKnowsEximsRoom(t *testing.T) {
 			}
 			if warned && !strings.HasPrefix(errs, "doorstep.toml:4:") {
 				t.Errorf("not at the address: %s", errs)
+			}
+		})
+	}
+}
+
+// TestWithoutProc: in a chroot without /proc the server says what is missing, with a Unix socket and with a user.
+func TestWithoutProc(t *testing.T) {
+	needRoot(t)
+	program, err := staticDoorstep()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, configuration := range map[string]string{
+		"socket": plainConfig(""),
+		"user": strings.NewReplacer("unix:lmtp", "tcp:127.0.0.1:"+peer.FreePort(t), "[store]", "[store]\nuser = \"mail\"").
+			Replace(plainConfig("[control]\nsocket = \"\"")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := place(t)
+			put("doorstep.toml", configuration, 0o644)(t, dir)
+			cmd := exec.Command("unshare", "--mount", "sh", "-c", `umount -l /proc && exec "$@"`, "sh", program, "serve")
+			cmd.Args = append(cmd.Args, "-c", "doorstep.toml")
+			cmd.Dir = dir
+			cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+			out, err := cmd.CombinedOutput()
+			if err == nil || !strings.Contains(string(out), "/proc is not mounted\nhint: mount /proc here") {
+				t.Errorf("%v: %s", err, out)
 			}
 		})
 	}

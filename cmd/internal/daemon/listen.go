@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
+	"github.com/doorstep-mail/doorstep/cmd/internal/daemon/privilege"
 	"github.com/doorstep-mail/doorstep/config"
 	"golang.org/x/sys/unix"
 )
@@ -124,7 +125,11 @@ func openTo(path string, uid, gid int, mode fs.FileMode) error {
 		return cli.Failed(fmt.Errorf("change the owner of %s: %w", path, err),
 			"only root may give a socket to another owner, or to a group it is not in")
 	}
-	if err := os.Chmod(fmt.Sprintf("/proc/self/fd/%d", fd), mode); err != nil {
+	err = os.Chmod(fmt.Sprintf("/proc/self/fd/%d", fd), mode)
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // the descriptor is there
+		return cli.Failed(fmt.Errorf("change the mode of %s: %w", path, privilege.ErrNoProc), mountProc)
+	case err != nil:
 		return cli.Failed(fmt.Errorf("change the mode of %s: %w", path, err), "")
 	}
 	return nil

@@ -11,6 +11,9 @@ import (
 	"strings"
 )
 
+// ErrNoProc says that nothing can be read of threads.
+var ErrNoProc = errors.New("/proc is not mounted")
+
 // check reads what the kernel says of every thread, and wants t.
 func (t Target) check() error {
 	threads, err := filepath.Glob("/proc/self/task/*/status")
@@ -18,7 +21,7 @@ func (t Target) check() error {
 		return err
 	}
 	if len(threads) == 0 {
-		return errors.New("/proc is not mounted")
+		return ErrNoProc
 	}
 	for _, thread := range threads {
 		status, err := os.ReadFile(thread)
