@@ -30,6 +30,7 @@ func (a *Accounts) Unlisted() (Domain, bool) {
 type names struct {
 	in       *table.Input
 	accounts *Accounts
+	limits   Limits
 	// unlisted is set if a directory may have domains that no [[domain]] names.
 	unlisted bool
 
@@ -55,9 +56,10 @@ type ownAddress struct {
 const noUser = -1
 
 // checkNames checks domains, users and aliases, and what they say of one another.
-func checkNames(in *table.Input, a *Accounts) *names {
+func checkNames(in *table.Input, a *Accounts, limits Limits) *names {
 	_, unlisted := a.Unlisted()
-	n := &names{in: in, accounts: a, unlisted: unlisted, domains: map[string]int{}, owners: map[account]ownAddress{}}
+	n := &names{in: in, accounts: a, limits: limits, unlisted: unlisted,
+		domains: map[string]int{}, owners: map[account]ownAddress{}}
 	n.checkDomains()
 	n.checkAddresses()
 	if len(a.Users) == 0 && !in.Suspect("user") && !n.hasDirectories() {

@@ -21,6 +21,9 @@ type Limits struct {
 	// Folders bounds the folders of a mailbox that may be created by details, and FolderLevels their levels.
 	Folders, FolderLevels int
 
+	// AliasTargets bounds what an alias may stand for, and AliasDepth the aliases within aliases.
+	AliasTargets, AliasDepth int
+
 	IdleTimeout        time.Duration // between commands
 	DataTimeout        time.Duration // between two reads of content
 	TransferTimeout    time.Duration // for the whole content
@@ -59,6 +62,13 @@ var limitsSection = table.Section[Limits]{
 				"number; other mail whose folder is missing goes to the inbox."},
 		{Name: "folder_levels", Kind: table.Count(1, 30, func(l *Limits) *int { return &l.FolderLevels }), Default: "2",
 			Doc: "Levels of a folder that a detail makes: alice+lists.go@example.org has two."},
+		{Name: "alias_targets", Default: "1000",
+			Kind: table.Count(1, 10_000, func(l *Limits) *int { return &l.AliasTargets }),
+			Doc: "Addresses that an alias may stand for, those of its aliases among them. One that is there twice counts " +
+				"once. Mail for an alias of more is deferred (451 4.3.5). See aliases.md."},
+		{Name: "alias_depth", Kind: table.Count(1, 100, func(l *Limits) *int { return &l.AliasDepth }), Default: "20",
+			Doc: "How many aliases deep an alias may be: one for accounts alone is 1 deep. Mail for one that is deeper is " +
+				"deferred (451 4.3.5)."},
 		{Name: "idle_timeout", Default: `"5m"`,
 			Kind: table.Duration(time.Second, 24*time.Hour, func(l *Limits) *time.Duration { return &l.IdleTimeout }),
 			Doc:  "How long a client may be silent between commands. Under 5m is against RFC 5321 §4.5.3.2.7."},

@@ -66,7 +66,7 @@ func (c *Config) check(in *table.Input) {
 	c.TLS.check(in)
 	c.Store.check(in.Table("store"))
 	checkDirectories(in, c.Directories)
-	names := checkNames(in, &c.Accounts)
+	names := checkNames(in, &c.Accounts, c.Limits)
 	names.checkSystemDomains()
 	names.checkMaildirs(c.Store)
 	c.checkPostmaster(names)

@@ -97,7 +97,7 @@ func TestEverything(t *testing.T) {
 			TransferTimeout: 10 * time.Minute, DeliveriesPerMailbox: 8,
 			IdleTimeout: 90 * time.Minute, DataTimeout: 90 * time.Second,
 			TransactionTimeout: 60*time.Second + 500*time.Millisecond,
-			Folders:            100, FolderLevels: 2,
+			Folders:            100, FolderLevels: 2, AliasTargets: 50, AliasDepth: 3,
 		},
 		Store: config.Store{
 			Path: here + "/mail/{domain}-{local}", Durability: mailbox.Each, CRLF: true, Folders: mailbox.FolderUTF8,
@@ -148,7 +148,7 @@ func TestDefaultsApply(t *testing.T) {
 		}},
 		Limits: config.Limits{
 			MessageSize: 50 << 20, Recipients: 1000, Connections: 1000, ConnectionsPerPeer: 100, MinDataRate: 500,
-			DeliveriesPerMailbox: 16, Folders: 100, FolderLevels: 2,
+			DeliveriesPerMailbox: 16, Folders: 100, FolderLevels: 2, AliasTargets: 1000, AliasDepth: 20,
 			IdleTimeout: 5 * time.Minute, DataTimeout: 5 * time.Minute,
 			TransferTimeout: time.Hour, TransactionTimeout: 8 * time.Minute,
 		},

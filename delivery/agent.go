@@ -75,8 +75,11 @@ type recipient struct {
 func (t *transaction) Rcpt(ctx context.Context, r *lmtp.Recipient) error {
 	decision := t.agent.Router.Decide(ctx, t.envelope, r)
 	if decision.Err != nil {
-		t.logRefused(r.To, decision.Err)
+		t.logRefused(r.To, decision)
 		return decision.Err
+	}
+	for _, left := range decision.Refusals {
+		t.logMember(r.To, left)
 	}
 	parts := make([]part, len(decision.Actions))
 	for i, action := range decision.Actions {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
@@ -32,10 +33,22 @@ func (t *transaction) logDone(r *recipient, p part, err error) {
 		place)
 }
 
-// logRefused logs a recipient that RCPT refused.
-func (t *transaction) logRefused(to address.Address, err error) {
-	t.observe(Outcome{To: to, Err: err})
-	t.log("refused", err, slog.String("to", to.Log()))
+// logRefused logs a recipient that RCPT refused. If that is because of a mailbox of an alias, the line names it.
+func (t *transaction) logRefused(to address.Address, d route.Decision) {
+	for _, r := range d.Refusals {
+		if r.Err == d.Err {
+			t.logMember(to, r)
+			return
+		}
+	}
+	t.observe(Outcome{To: to, Err: d.Err})
+	t.log("refused", d.Err, slog.String("to", to.Log()))
+}
+
+// logMember logs a mailbox of an alias that RCPT refused, be it that the others get the message or not.
+func (t *transaction) logMember(to address.Address, r route.Refusal) {
+	t.observe(Outcome{To: to, Mailbox: r.Mailbox, Err: r.Err})
+	t.log("refused", r.Err, slog.String("to", to.Log()), slog.String("mailbox", r.Mailbox))
 }
 
 // log writes the line, with of the recipient what only its caller knows.

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/build"
 	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
@@ -65,6 +67,7 @@ type lookupResult struct {
 	Steps     []lookupStep    `json:"steps"`
 	Mailboxes []lookupMailbox `json:"mailboxes,omitempty"`
 	Reply     string          `json:"reply"`
+	Reason    string          `json:"reason,omitempty"` // what the log has of it, and not the reply
 	Accepted  bool            `json:"accepted"`
 }
 
@@ -93,6 +96,8 @@ type lookupStep struct {
 	Rule   string `json:"rule"`
 	Input  string `json:"input"`
 	Result string `json:"result"`
+	// Path are the targets of aliases that led there.
+	Path []string `json:"path,omitempty"`
 }
 
 // lookup resolves an address as RCPT would.
@@ -109,11 +114,15 @@ func lookup(ctx context.Context, c *config.Config, text string) (*lookupResult, 
 	result := &lookupResult{
 		Address: to.Log(), Accepted: decision.Err == nil, Reply: lmtp.RcptReply(decision.Err).String(),
 	}
+	if refused := (*lmtp.Error)(nil); errors.As(decision.Err, &refused) && refused.Cause != nil {
+		result.Reason = refused.Cause.Error()
+	}
 	for _, step := range decision.Steps {
 		result.Steps = append(result.Steps, lookupStep(step))
 	}
 	if overlap := (*directory.Overlap)(nil); errors.As(decision.Err, &overlap) {
-		result.Steps = append(result.Steps, lookupStep{Rule: "twice", Input: overlap.Key.String(), Result: build.OverlapHint})
+		result.Steps = append(result.Steps,
+			lookupStep{Rule: "twice", Input: overlap.Key.String(), Result: build.OverlapHint})
 	}
 	for _, action := range decision.Actions {
 		result.Mailboxes = append(result.Mailboxes, mailboxOf(ctx, agent.Store, action))
@@ -132,7 +141,9 @@ func (r *lookupResult) tellMissingHome(ctx context.Context, agent *delivery.Agen
 	if err := agent.Store.Reachable(ctx, dest); err != nil {
 		err = agent.Router.ReplyFor(action, err)
 		r.Accepted, r.Reply = false, lmtp.RcptReply(err).String()
-		r.Steps = append(r.Steps, lookupStep{"maildir", address.Shown(action.For().Account.Address), err.Error()})
+		r.Steps = append(r.Steps, lookupStep{
+			Rule: "maildir", Input: address.Shown(action.For().Account.Address), Result: err.Error(),
+		})
 	}
 }
 
@@ -155,12 +166,59 @@ func mailboxOf(ctx context.Context, store *mailbox.Store, action route.Action) l
 	return m
 }
 
+// A lookupBranch is what came of one target of an alias, or of the address itself.
+type lookupBranch struct {
+	target string
+	steps  []lookupStep
+	under  []*lookupBranch
+}
+
+// branches are the steps as a tree.
+func (r *lookupResult) branches() *lookupBranch {
+	root := &lookupBranch{}
+	for _, s := range r.Steps {
+		at := root
+		for _, target := range s.Path {
+			i := slices.IndexFunc(at.under, func(b *lookupBranch) bool { return b.target == target })
+			if i < 0 {
+				i = len(at.under)
+				at.under = append(at.under, &lookupBranch{target: target})
+			}
+			at = at.under[i]
+		}
+		at.steps = append(at.steps, s)
+	}
+	return root
+}
+
+// print shows the steps as rows, those of several targets each under its own.
+func (b *lookupBranch) print(w io.Writer, indent string) {
+	for _, s := range b.steps {
+		fmt.Fprintf(w, "%s%s\t%s\t→ %s\n", indent, s.Rule, s.Input, s.Result)
+	}
+	for i, under := range b.under {
+		switch {
+		case len(b.under) == 1:
+			under.print(w, indent)
+		case i < len(b.under)-1:
+			fmt.Fprintf(w, "%s├ %s\n", indent, under.target)
+			under.print(w, indent+"│ ")
+		default:
+			fmt.Fprintf(w, "%s└ %s\n", indent, under.target)
+			under.print(w, indent+"  ")
+		}
+	}
+}
+
+// explained reports whether a step says why the address is refused.
+func (r *lookupResult) explained() bool {
+	return slices.ContainsFunc(r.Steps, func(s lookupStep) bool { return strings.HasSuffix(r.Reason, s.Result) })
+}
+
 // print shows the steps as a table, and what came of them.
 func (r *lookupResult) print(w io.Writer) error {
 	table := columns.New(w)
-	for _, s := range r.Steps {
-		fmt.Fprintf(table, "%s\t%s\t→ %s\n", s.Rule, s.Input, s.Result)
-	}
+	r.branches().print(table, "")
 	for _, m := range r.Mailboxes {
 		for _, row := range [][2]string{
 			{"account", m.Account}, {"detail", m.Detail}, {"maildir", m.Maildir}, {"owner", m.Owner},
@@ -178,5 +236,8 @@ func (r *lookupResult) print(w io.Writer) error {
 		}
 	}
 	fmt.Fprintf(table, "reply\t= %s\n", r.Reply)
+	if r.Reason != "" && !r.explained() {
+		fmt.Fprintf(table, "reason\t= %s\n", r.Reason)
+	}
 	return table.Flush()
 }

@@ -91,6 +91,10 @@ func namedMailboxes(ctx context.Context, r *route.Resolver, text string, one fun
 	}
 	found, err := r.Resolve(ctx, to)
 	for _, f := range found {
+		if f.Account == nil {
+			one(nil, fmt.Errorf("%s: %w", f.Target, f.Refused))
+			continue
+		}
 		one(f.Account, nil)
 	}
 	if len(found) == 0 {

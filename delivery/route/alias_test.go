@@ -66,17 +66,34 @@ func aliasResolver(t *testing.T) *route.Resolver {
 	alias("some@dst.example", "gone@dst.example", "a@dst.example")
 	alias("none@dst.example", "gone@dst.example")
 	alias("later@dst.example", "a@dst.example", "away@dst.example")
+	alias("nowhere@dst.example", "nobody@dst.example")
+	alias("mixed@dst.example", "gone@dst.example", "nobody@dst.example")
+	alias("dangling2@dst.example", "nowhere@dst.example", "none@dst.example", "b@dst.example")
+	alias("round1@dst.example", "a+x@dst.example", "round2+x@dst.example")
+	alias("round2@dst.example", "round3@dst.example", "b@dst.example")
+	alias("round3@dst.example", "a@dst.example", "round2@dst.example")
+	alias("foreigncircle@dst.example", "a@elsewhere.example", "loop@dst.example")
 	alias("@catch.example", "c@db.example")
 	alias("@round.example", "nobody@round.example")
-	for i := range 12 {
+	for i := range 22 {
 		alias(fmt.Sprintf("deep%d@dst.example", i), fmt.Sprintf("deep%d@dst.example", i+1))
 	}
-	alias("deep12@dst.example", "a@dst.example")
+	alias("deep22@dst.example", "a@dst.example")
 	var many []string
-	for range 101 {
-		many = append(many, "a@dst.example")
+	for i := range 1000 {
+		many = append(many, "a@dst.example", "A@DST.example", fmt.Sprintf("a+%d@dst.example", i))
 	}
+	alias("most@dst.example", many[:2999]...)
 	alias("many@dst.example", many...)
+	// Lists that overlap: each of ten is in each before it, so that every path would be followed 2^10 times.
+	for i := range 10 {
+		var targets []string
+		for j := i + 1; j <= 10; j++ {
+			targets = append(targets, fmt.Sprintf("over%d@dst.example", j))
+		}
+		alias(fmt.Sprintf("over%d@dst.example", i), append(targets, "a@dst.example")...)
+	}
+	alias("over10@dst.example", "b@dst.example")
 	return &route.Resolver{
 		Domains:  domains,
 		Unlisted: &route.Domain{Policy: fold, Subaddress: "-"},
@@ -103,18 +120,26 @@ func TestAliases(t *testing.T) {
 		{"one+News@dst.example", "a@dst.example+News"},
 		{"plus+other@dst.example", "a@dst.example+lists"},
 		{"all+x@dst.example", "a@dst.example+x b@dst.example+x c@db.example+x"},
-		{"loop@dst.example", "451 4.3.5 alias loop@dst.example: is part of a loop"},
-		{"self@dst.example", "451 4.3.5 alias self@dst.example: is part of a loop"},
+		{"loop@dst.example", "451 4.3.5 " +
+			"alias loop@dst.example: leads in a circle: loop@dst.example, loop2@dst.example, loop@dst.example"},
+		{"self@dst.example", "451 4.3.5 alias self@dst.example: leads in a circle"},
+		{"round1@dst.example", "451 4.3.5 " +
+			"alias round2@dst.example: leads in a circle: round2@dst.example, round3@dst.example, round2@dst.example"},
+		{"foreigncircle@dst.example", "451 4.3.5 alias loop@dst.example: leads in a circle"},
 		{"empty@dst.example", "451 4.3.5 alias empty@dst.example: stands for nothing"},
-		{"dangling@dst.example", "451 4.3.5 alias dangling@dst.example: target nobody@dst.example: no such mailbox here"},
+		{"dangling@dst.example", "a@dst.example"},
+		{"dangling2@dst.example", "b@dst.example"},
+		{"nowhere@dst.example", "451 4.3.5 alias nowhere@dst.example: target nobody@dst.example: no such mailbox here"},
+		{"mixed@dst.example", "451 4.3.5 alias mixed@dst.example: target nobody@dst.example: no such mailbox here"},
 		{"foreign@dst.example", "451 4.3.5 alias foreign@dst.example: target a@elsewhere.example: no such domain here"},
 		{"garbage@dst.example", "451 4.3.5 alias garbage@dst.example: target \"not an address\\r\\n\": "},
 		{"some@dst.example", "a@dst.example"},
 		{"none@dst.example", "550 5.2.1 "},
 		{"later@dst.example", "450 4.2.1 "},
 		{"deep3@dst.example", "a@dst.example"},
-		{"deep2@dst.example", "451 4.3.5 alias deep12@dst.example: is behind more than 10 others"},
-		{"many@dst.example", "451 4.3.5 alias many@dst.example: comes to more than 100 addresses"},
+		{"deep2@dst.example", "451 4.3.5 alias deep22@dst.example: is within too many other aliases: limits.alias_depth is 20"},
+		{"many@dst.example", "451 4.3.5 alias many@dst.example: stands for too many addresses: limits.alias_targets is 1000"},
+		{"over0@dst.example", "a@dst.example b@dst.example"},
 		{"Postmaster", "a@dst.example b@dst.example c@db.example"},
 		{"postmaster@db.example", "a@dst.example b@dst.example c@db.example"},
 		// Domains of the directory.
@@ -124,7 +149,7 @@ func TestAliases(t *testing.T) {
 		{"a@third.example", "a@dst.example"},
 		{"anybody@catch.example", "c@db.example"},
 		{"nobody@db.example", "550 5.1.1 "},
-		{"anybody@round.example", "451 4.3.5 alias @round.example: is part of a loop"},
+		{"anybody@round.example", "451 4.3.5 alias @round.example: leads in a circle"},
 		{"a@x1.example", "451 4.4.3 domain x1.example: more than 4 "},
 		{"a@down.example", "451 4.4.3 look up domain down.example: connection refused"},
 		{"a@nowhere.example", "550 5.1.2 "},
@@ -140,6 +165,15 @@ func TestAliases(t *testing.T) {
 	}
 }
 
+// TestAliasesOfManyTargets: of as many as the bound is, each counts once, however often it is there.
+func TestAliasesOfManyTargets(t *testing.T) {
+	to, err := address.Parse("most@dst.example")
+	must(t, err)
+	if found, err := aliasResolver(t).Resolve(t.Context(), to); err != nil || len(found) != 1000 {
+		t.Errorf("%d accounts, %v", len(found), err)
+	}
+}
+
 // describe returns the accounts, or the reply and its reason.
 func describe(found []route.Resolution, err error) string {
 	if e := (*lmtp.Error)(nil); errors.As(err, &e) {
@@ -147,6 +181,9 @@ func describe(found []route.Resolution, err error) string {
 	}
 	var all []string
 	for _, f := range found {
+		if f.Refused != nil {
+			continue
+		}
 		text := f.Account.Address
 		if f.Detail != "" {
 			text += "+" + f.Detail

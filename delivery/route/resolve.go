@@ -33,6 +33,9 @@ type Resolver struct {
 	// Postmaster takes <Postmaster>, and postmaster in domains that have no such account;
 	// the zero Named for none.
 	Postmaster Named
+	// AliasTargets and AliasDepth bound what an alias may stand for, all of its aliases' targets together, and how many
+	// aliases deep they may be. [DefaultAliasTargets, DefaultAliasDepth]
+	AliasTargets, AliasDepth int
 }
 
 // A Step is one thing that a decision went by, for people who ask why.
@@ -40,27 +43,46 @@ type Step struct {
 	Rule   string // "domain", "domain alias", "account", "alias", "subaddress", "postmaster", "catch-all", "folder", …
 	Input  string // what was looked for
 	Result string // what came of it
+	// Path are the targets of aliases that led there from the address that was asked for.
+	Path []string
 }
 
-// A Resolution is an account that an address leads to.
+// A Resolution is an account that an address leads to, or a target of an alias that leads to none.
 type Resolution struct {
-	Account *directory.Account
-	Domain  *Domain // of the address, or of what an alias made of it; nil for <Postmaster>
-	Detail  string  // the subaddress, "" for none
+	Account *directory.Account // nil for none
+	Domain  *Domain            // of the address, or of what an alias made of it; nil for <Postmaster>
+	Detail  string             // the subaddress, "" for none
+
+	// Refused is the reply for it alone, nil where it takes mail as far as the directory knows.
+	Refused error
+	// Target is the address where there is no account.
+	Target  string
+	nowhere error // the reply for an alias where nobody else takes the mail
+	aliased bool  // an alias led there, by
+	path    []string
+	action  Action
 }
 
-// Resolve finds the accounts for a forward-path: one or, where it is an alias for several, each
-// of them once. The error is an *lmtp.Error with the reply that RCPT gets.
+// name is the address of the account, or that for which there is none.
+func (r *Resolution) name() string {
+	if r.Account == nil {
+		return r.Target
+	}
+	return address.Shown(r.Account.Address)
+}
+
+// Resolve finds the accounts for a forward-path: one or, where it is an alias for several, each of them once. Those
+// that do not take its mail are among them. The error is an *lmtp.Error with the reply that RCPT gets.
 func (r *Resolver) Resolve(ctx context.Context, to address.Address) ([]Resolution, error) {
-	return r.resolve(ctx, to, nil)
+	found, err := r.resolve(ctx, to, nil)
+	return found, cmp.Or(err, verdict(found))
 }
 
-// resolve is Resolve, and adds each step to steps unless that is nil. Besides an error there may be the accounts
-// because of which the address is refused.
+// resolve is Resolve, but for what the accounts refuse, and adds each step to steps unless that is nil.
 func (r *Resolver) resolve(ctx context.Context, to address.Address, steps *[]Step) ([]Resolution, error) {
 	x := expansion{resolver: r, steps: steps}
 	err := x.resolve(ctx, to)
-	return x.found, err
+	return x.found, cmp.Or(err, x.wrong)
 }
 
 // resolve takes the steps for one address.

@@ -4,10 +4,10 @@
 package route
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
-	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/mailbox"
@@ -37,9 +37,19 @@ type Router struct {
 type Decision struct {
 	// Actions are those for the mailboxes that the address leads to: one, or several where it is an alias.
 	Actions []Action
+	// Refusals are those of single mailboxes, where the address is an alias. If Err is nil they are left out.
+	Refusals []Refusal
 	// Steps are how that came about. Only Explain has them.
 	Steps []Step
 	// Err is the reply to RCPT, an *lmtp.Error. nil accepts the recipient.
+	Err error
+}
+
+// A Refusal is that of one of the mailboxes of an alias.
+type Refusal struct {
+	// Mailbox is the address of the account, or the target of the alias for which there is none.
+	Mailbox string
+	// Err is the reply that the address would have for it alone, an *lmtp.Error.
 	Err error
 }
 
@@ -73,50 +83,60 @@ func (q *question) decide(ctx context.Context) Decision {
 		return Decision{Err: q.router.Reply(err)}
 	}
 	actions := make([]Action, 0, len(found))
-	for _, f := range found {
-		q.explainClaims(ctx, f.Account)
-		a, refused := q.action(ctx, f)
-		if err == nil {
-			err = refused
+	for i := range found {
+		if found[i].Account != nil {
+			q.member(ctx, &found[i])
 		}
-		if err != nil && q.steps == nil {
-			return Decision{Err: q.router.Reply(err)}
-		}
-		if a != nil {
-			actions = append(actions, a)
-			q.explainRules(f.Account)
+		if q.steps == nil && defers(found[i].Refused) {
+			break // the others do not matter any more
 		}
 	}
-	return Decision{Actions: actions, Err: q.router.Reply(err)}
+	if err == nil {
+		err = verdict(found)
+	}
+	d := Decision{Err: q.router.Reply(err)}
+	for i := range found {
+		f := &found[i]
+		if f.action != nil && (f.Refused == nil || d.Err != nil && q.steps != nil) {
+			actions = append(actions, f.action)
+			q.explainRules(f)
+		}
+		if f.Refused != nil && f.aliased {
+			d.Refusals = append(d.Refusals, Refusal{f.name(), f.Refused})
+			q.explainRefusal(f, d.Err)
+		}
+	}
+	if d.Err == nil || q.steps != nil {
+		d.Actions = actions
+	}
+	return d
 }
 
-// action returns what is to be done for an account, and why it refuses the message.
-func (q *question) action(ctx context.Context, f Resolution) (Action, error) {
-	refused := q.refuseAccount(f.Account)
-	if refused != nil && q.steps == nil {
-		return nil, refused
+// member finds out what is to be done for one of the accounts, and whether it refuses the message.
+func (q *question) member(ctx context.Context, f *Resolution) {
+	q.explainClaims(ctx, f)
+	refused := cmp.Or(f.Refused, q.refuseAccount(f))
+	if refused == nil || q.steps != nil {
+		action, step, err := q.router.place(ctx, *f)
+		if step.Rule != "" {
+			q.note(f, step)
+		}
+		if err == nil {
+			err = q.refuseFull(ctx, f, action)
+		}
+		if err == nil {
+			err = q.refuseHanging(f, action)
+		}
+		f.action, refused = action, cmp.Or(refused, err)
 	}
-	a, step, err := q.router.place(ctx, f)
-	if step.Rule != "" {
-		q.note(step)
-	}
-	if err == nil {
-		err = q.refuseFull(ctx, a)
-	}
-	if err == nil {
-		err = q.refuseHanging(a)
-	}
-	if refused == nil {
-		refused = err
-	}
-	return a, refused
+	f.Refused = q.router.Reply(refused)
 }
 
 // refuseAccount refuses what an account never takes, and mail for an earlier owner.
-func (q *question) refuseAccount(a *directory.Account) error {
-	to := q.recipient.To
+func (q *question) refuseAccount(f *Resolution) error {
+	a, to := f.Account, q.recipient.To
 	if err := refuseInternationalized(a, to); err != nil {
-		q.note(Step{"smtputf8", address.Shown(a.Address), err.Error()})
+		q.note(f, Step{Rule: "smtputf8", Input: address.Shown(a.Address), Result: err.Error()})
 		if internationalized(q.envelope, to) {
 			return err
 		}
@@ -126,7 +146,7 @@ func (q *question) refuseAccount(a *directory.Account) error {
 
 // refuseFull refuses a recipient whose mailbox has no room for what the client declared, so that the
 // message need not come first (RFC 1870 §6.4). What it cannot find out is found out when the message has come.
-func (q *question) refuseFull(ctx context.Context, a Action) error {
+func (q *question) refuseFull(ctx context.Context, f *Resolution, a Action) error {
 	if OverridesQuota(q.recipient) {
 		return nil
 	}
@@ -137,16 +157,16 @@ func (q *question) refuseFull(ctx context.Context, a Action) error {
 	if !errors.Is(err, mailbox.ErrOverQuota) {
 		return nil
 	}
-	q.note(Step{"quota", address.Shown(a.For().Account.Address), err.Error()})
+	q.note(f, Step{Rule: "quota", Input: f.name(), Result: err.Error()})
 	return err
 }
 
 // refuseHanging refuses a recipient while the file system of the mailbox does not answer: the message need not come,
 // and wait, to learn that.
-func (q *question) refuseHanging(a Action) error {
+func (q *question) refuseHanging(f *Resolution, a Action) error {
 	err := q.router.Store.Answers(a.Dest())
 	if err != nil {
-		q.note(Step{"store", address.Shown(a.For().Account.Address), err.Error()})
+		q.note(f, Step{Rule: "store", Input: f.name(), Result: err.Error()})
 	}
 	return err
 }

@@ -22,7 +22,7 @@ import (
 // Domains returns the domains with their rules, and no accounts.
 func Domains(c *config.Config) (*route.Resolver, error) {
 	domains := route.Domains{}
-	r := &route.Resolver{Domains: domains}
+	r := &route.Resolver{Domains: domains, AliasTargets: c.Limits.AliasTargets, AliasDepth: c.Limits.AliasDepth}
 	for _, d := range c.Domains {
 		domain := buildDomain(d)
 		domain.Key = d.Keys[0]

@@ -95,6 +95,10 @@ func TestFolderExamples(t *testing.T) {
 	runLookups(t, "folders.md", t.TempDir())
 }
 
+func TestAliasExamples(t *testing.T) {
+	runLookups(t, "aliases.md", t.TempDir())
+}
+
 func TestLDAPExamples(t *testing.T) {
 	s := ldaptest.Start(t, ldaptest.IRedMail(directorytest.Standard))
 	dir := t.TempDir()

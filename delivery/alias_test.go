@@ -1,0 +1,137 @@
+package delivery_test
+
+import (
+	"context"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/doorstep-mail/doorstep/delivery/directory"
+	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
+)
+
+// lists is a directory with more aliases in dst.example.
+type lists struct {
+	directory.Directory
+	targets map[string]string
+}
+
+func (l lists) Lookup(ctx context.Context, key directory.Key) (directory.Entry, error) {
+	if text, ok := l.targets[key.Local]; ok {
+		entry := directory.Entry{}
+		for local := range strings.FieldsSeq(text) {
+			entry.Targets = append(entry.Targets, local+"@dst.example")
+		}
+		return entry, nil
+	}
+	return l.Directory.Lookup(ctx, key)
+}
+
+// TestAliasMembers: what becomes of an alias for several because of one of them.
+func TestAliasMembers(t *testing.T) {
+	for _, tt := range []struct {
+		name, members string
+		script        string
+		log           []string // expressions
+	}{
+		{"a mailbox that is disabled for good is left out", "u1 off", `
+			P1
+			C: RCPT TO:<list@dst.example>
+			S: 250 2.1.5
+			C: DATA
+			S: 354
+			C: b
+			C: .
+			S: 250 2.0.0
+			in u1: 1`,
+			[]string{`msg=refused .*to=list@dst.example mailbox=off@dst.example rule=disabled .*code="550 5.2.1"`}},
+		{"and one that is not there", "u1 nobody", `
+			P1
+			C: RCPT TO:<list@dst.example>
+			S: 250 2.1.5
+			C: DATA
+			S: 354
+			C: b
+			C: .
+			S: 250 2.0.0
+			in u1: 1`,
+			[]string{`msg=refused .*to=list@dst.example mailbox=nobody@dst.example rule=account .*code="550 5.1.1"`}},
+		{"and one that is full for good", "u1 full", `
+			with: over-quota-reject
+			P1
+			C: RCPT TO:<list@dst.example>
+			S: 250 2.1.5
+			C: DATA
+			S: 354
+			C: b
+			C: .
+			S: 250 2.0.0
+			in u1: 1
+			in full: 0`,
+			[]string{`msg=refused .*to=list@dst.example mailbox=full@dst.example rule=quota .*code="552 5.2.2"`}},
+		{"and one that takes no internationalized mail", "legacy u1", `
+			U1
+			C: RCPT TO:<list@dst.example>
+			S: 250 2.1.5
+			C: DATA
+			S: 354
+			C: b
+			C: .
+			S: 250 2.0.0
+			in u1: 1
+			in legacy: 0`,
+			[]string{`msg=refused .*to=list@dst.example mailbox=legacy@dst.example rule=eai .*code="550 5.6.9"`}},
+		{"and one that had another owner", "u2 u1", `
+			with: rrvs
+			P1
+			C: RCPT TO:<list@dst.example> RRVS=2014-04-03T23:01:00Z
+			S: 250 2.1.5
+			C: DATA
+			S: 354
+			C: b
+			C: .
+			S: 250 2.0.0
+			in u1: 1
+			in u2: 0`,
+			[]string{`msg=refused .*to=list@dst.example mailbox=u2@dst.example rule=owner_since .*code="550 5.7.17"`}},
+		{"who refuse all", "off full", `
+			with: over-quota-reject
+			P1
+			C: RCPT TO:<list@dst.example>
+			S: 550 5.2.1`,
+			[]string{`msg=refused .*to=list@dst.example mailbox=off@dst.example rule=disabled`}},
+		{"one that is disabled for now defers all", "u1 busy off", `
+			P1
+			C: RCPT TO:<list@dst.example>
+			S: 450 4.2.1
+			in u1: 0`,
+			[]string{`msg=refused .*to=list@dst.example mailbox=busy@dst.example rule=disabled .*code="450 4.2.1"`}},
+		{"and one that is full for now", "off u1 full", `
+			P1
+			C: RCPT TO:<list@dst.example>
+			S: 452 4.2.2
+			in u1: 0`,
+			[]string{`msg=refused .*to=list@dst.example mailbox=full@dst.example rule=quota .*code="452 4.2.2"`}},
+	} {
+		for _, protocol := range []string{"lmtp", "esmtp"} {
+			t.Run(tt.name+"/"+protocol, func(t *testing.T) {
+				text := "only: " + protocol + strings.ReplaceAll(tt.script, "\n\t\t\t", "\n")
+				script, err := lmtptest.Parse(tt.name, text)
+				must(t, err)
+				f := newFixture(t, protocol)
+				f.with(t, script.With)
+				f.router.Resolver.Directory = lists{f.router.Resolver.Directory, map[string]string{"list": tt.members}}
+				if err := script.Play(f.connect(t, "pipe"), lmtptest.LockStep); err != nil {
+					t.Fatalf("%v\nlog:\n%s", err, f.log.String())
+				}
+				f.shutdown(t)
+				f.check(t, script.Checks)
+				for _, want := range tt.log {
+					if n := len(regexp.MustCompile(want).FindAllString(f.log.String(), -1)); n != 1 {
+						t.Errorf("%d lines of the log match %s:\n%s", n, want, f.log)
+					}
+				}
+			})
+		}
+	}
+}
