@@ -24,66 +24,59 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What user, domain and alias have in common: they look after the SQLite database of the
-// configuration.
+// What user, domain and alias have in common: they look after the SQLite database of the configuration.
 
-// A management is the flags that say which database.
-type management struct{ config, directory *string }
-
-// managementFlags adds them to a verb.
-func managementFlags(cmd *cobra.Command) management {
-	return management{cli.ConfigFlag(cmd),
-		cmd.Flags().String("directory", "", "the `name` of the [[directory]], where there are several in SQLite")}
+// databaseVerb makes cmd a verb that opens the database, by sqlite.Create or sqlite.Edit, and calls do.
+func databaseVerb(cmd *cobra.Command, open storeOpener,
+	do func(ctx context.Context, s managed, args []string) error) *cobra.Command {
+	file := cli.ConfigFlag(cmd)
+	name := cmd.Flags().String("directory", "", "the `name` of the [[directory]], where there are several in SQLite")
+	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
+		c, err := cli.LoadConfig(*file, cmd.ErrOrStderr())
+		if err != nil {
+			return err
+		}
+		d, err := pickDirectory(cmd, c.Directories, *name)
+		if err != nil {
+			return err
+		}
+		domains, err := build.Domains(c)
+		if err != nil {
+			return cli.Failed(err, "doorstep check tells what is wrong with the configuration")
+		}
+		known := func(key string) bool { _, ok := domains.Domains[key]; return ok }
+		s, err := open(cmd.Context(), sqlite.StoreOptions{Path: d.File, Key: build.Keyer(domains), Known: known})
+		if err != nil {
+			return cli.Failed(err, whyNotOpen(err, d.File))
+		}
+		defer func() { err = errors.Join(err, s.Close()) }()
+		return explained(cmd, do(cmd.Context(), managed{s, d.Name, c, domains, cmd.ErrOrStderr()}, args))
+	}
+	return cmd
 }
 
 // listVerb makes cmd a verb that lists what read finds in the database, as JSON or as a row each.
 func listVerb[T any](cmd *cobra.Command, read func(ctx context.Context, s managed, args []string) ([]T, error),
 	row func(T) string) *cobra.Command {
-	m, asJSON := managementFlags(cmd), cmd.Flags().Bool("json", false, "print JSON")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return m.do(cmd, sqlite.Edit, func(s managed) error {
-			list, err := read(cmd.Context(), s, args)
-			if err != nil {
-				return err
-			}
-			if *asJSON {
-				return cli.PrintJSON(cmd.OutOrStdout(), list)
-			}
-			table := columns.New(cmd.OutOrStdout())
-			for _, item := range list {
-				fmt.Fprintln(table, row(item))
-			}
-			return table.Flush()
-		})
-	}
-	return cmd
+	asJSON := cmd.Flags().Bool("json", false, "print JSON")
+	return databaseVerb(cmd, sqlite.Edit, func(ctx context.Context, s managed, args []string) error {
+		list, err := read(ctx, s, args)
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			return cli.PrintJSON(cmd.OutOrStdout(), list)
+		}
+		table := columns.New(cmd.OutOrStdout())
+		for _, item := range list {
+			fmt.Fprintln(table, row(item))
+		}
+		return table.Flush()
+	})
 }
 
 // A storeOpener is sqlite.Create or sqlite.Edit.
 type storeOpener func(context.Context, sqlite.StoreOptions) (*sqlite.Store, error)
-
-// do opens the database, and closes it after f.
-func (m management) do(cmd *cobra.Command, open storeOpener, f func(s managed) error) (err error) {
-	c, err := cli.LoadConfig(*m.config, cmd.ErrOrStderr())
-	if err != nil {
-		return err
-	}
-	d, err := m.pick(cmd, c.Directories)
-	if err != nil {
-		return err
-	}
-	domains, err := build.Domains(c)
-	if err != nil {
-		return cli.Failed(err, "doorstep check tells what is wrong with the configuration")
-	}
-	known := func(key string) bool { _, ok := domains.Domains[key]; return ok }
-	s, err := open(cmd.Context(), sqlite.StoreOptions{Path: d.File, Key: build.Keyer(domains), Known: known})
-	if err != nil {
-		return cli.Failed(err, whyNotOpen(err, d.File))
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	return explained(cmd, f(managed{Store: s, name: d.Name, config: c, domains: domains}))
-}
 
 // whyNotOpen is what can be done about a database that cannot be opened.
 func whyNotOpen(err error, file string) string {
@@ -100,8 +93,8 @@ func whyNotOpen(err error, file string) string {
 	return ""
 }
 
-// pick finds the directory to look after.
-func (m management) pick(cmd *cobra.Command, all []config.Directory) (config.Directory, error) {
+// pickDirectory finds the directory to look after: the one of this name, or the only one.
+func pickDirectory(cmd *cobra.Command, all []config.Directory, name string) (config.Directory, error) {
 	var ours []config.Directory
 	var names, foreign []string
 	for _, d := range all {
@@ -110,7 +103,7 @@ func (m management) pick(cmd *cobra.Command, all []config.Directory) (config.Dir
 			foreign = append(foreign, d.Name)
 		case build.IsOurs(d):
 			names = append(names, d.Name)
-			if *m.directory == "" || *m.directory == d.Name {
+			if name == "" || name == d.Name {
 				ours = append(ours, d)
 			}
 		}
@@ -126,9 +119,10 @@ func (m management) pick(cmd *cobra.Command, all []config.Directory) (config.Dir
 	case len(names) == 0:
 		return config.Directory{}, cli.Mistake(cmd,
 			errors.New(`the configuration has no [[directory]] with driver = "sqlite"`),
-			`write a table [[directory]] with driver = "sqlite" and file = "/var/lib/doorstep/accounts.db"; what stands in [[domain]], [[user]] and [[alias]] is changed there`)
+			`write a table [[directory]] with driver = "sqlite" and file = "/var/lib/doorstep/accounts.db"; what stands in `+
+				"[[domain]], [[user]] and [[alias]] is changed there")
 	case len(ours) == 0:
-		return config.Directory{}, cli.Mistake(cmd, fmt.Errorf("no directory %q in SQLite", *m.directory),
+		return config.Directory{}, cli.Mistake(cmd, fmt.Errorf("no directory %q in SQLite", name),
 			"there is "+strings.Join(names, ", "))
 	}
 	return config.Directory{}, cli.Mistake(cmd, errors.New("there are several directories in SQLite"),
@@ -158,7 +152,7 @@ func explained(cmd *cobra.Command, err error) error {
 }
 
 // warnOfTargets tells which targets of an alias take no mail, such as those that are elsewhere.
-func (m managed) warnOfTargets(cmd *cobra.Command, alias string, targets []string) (err error) {
+func (m managed) warnOfTargets(ctx context.Context, alias string, targets []string) (err error) {
 	r, err := build.Resolver(m.config, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
@@ -170,14 +164,14 @@ func (m managed) warnOfTargets(cmd *cobra.Command, alias string, targets []strin
 		if err != nil {
 			return err
 		}
-		_, err = r.Resolve(cmd.Context(), to)
+		_, err = r.Resolve(ctx, to)
 		if refused := (*lmtp.Error)(nil); errors.As(err, &refused) && refused.Code >= 500 {
-			fmt.Fprintf(cmd.ErrOrStderr(), "doorstep: warning: target %s: %s\n", target, refused.Text)
+			fmt.Fprintf(m.warnings, "doorstep: warning: target %s: %s\n", target, refused.Text)
 			warned = true
 		}
 	}
 	if warned {
-		fmt.Fprintf(cmd.ErrOrStderr(), "hint: doorstep lookup %s tells what becomes of its mail\n", alias)
+		fmt.Fprintf(m.warnings, "hint: doorstep lookup %s tells what becomes of its mail\n", alias)
 	}
 	return nil
 }
@@ -185,15 +179,16 @@ func (m managed) warnOfTargets(cmd *cobra.Command, alias string, targets []strin
 // A managed store is one of the directories of a configuration.
 type managed struct {
 	*sqlite.Store
-	name    string
-	config  *config.Config
-	domains *route.Resolver
+	name     string
+	config   *config.Config
+	domains  *route.Resolver
+	warnings io.Writer
 }
 
 // claim asks the other directories for an address that is to be put in. Where one has it, that is an
 // error if the server would defer its mail from then on, and else a warning. So is that one cannot be
 // asked.
-func (m managed) claim(ctx context.Context, address string, warnings io.Writer) (err error) {
+func (m managed) claim(ctx context.Context, address string) (err error) {
 	key, err := m.Key(address)
 	if err != nil {
 		return err
@@ -213,9 +208,9 @@ func (m managed) claim(ctx context.Context, address string, warnings io.Writer) 
 		where := strings.Join(overlap.Backends, " and ")
 		return cli.Failed(fmt.Errorf("%s would be in %s, and its mail deferred", address, where), build.OverlapHint)
 	} else if err != nil {
-		fmt.Fprintf(warnings, "doorstep: warning: cannot tell whether another directory has %s: %v\n", address, err)
+		fmt.Fprintf(m.warnings, "doorstep: warning: cannot tell whether another directory has %s: %v\n", address, err)
 	} else if names := d.Claims(ctx, key); len(names) > 1 {
-		fmt.Fprintf(warnings, "doorstep: warning: %s is in %s, the first counts\n", address, strings.Join(names, " and "))
+		fmt.Fprintf(m.warnings, "doorstep: warning: %s is in %s, the first counts\n", address, strings.Join(names, " and "))
 	}
 	return nil
 }

@@ -19,59 +19,45 @@ func aliasCommand() *cobra.Command {
 			"accounts or for other aliases; @DOMAIN is the catch-all of a domain. Doorstep forwards no mail:\n" +
 			"targets elsewhere belong into the aliases of your MTA.",
 	}
-	cmd.AddCommand(aliasAddCommand(), aliasDelCommand(), aliasListCommand())
-	return cmd
-}
-
-func aliasAddCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	add := databaseVerb(&cobra.Command{
 		Use:   "add ADDRESS TARGET…",
 		Short: "Make an address stand for others, besides those that it stands for already",
 		Example: "  doorstep alias add sales@example.org alice@example.org bob@example.org\n  doorstep alias add " +
 			"@example.org alice@example.org",
 		Args: cli.AtLeast(2, "ADDRESS or TARGET"),
-	}
-	m := managementFlags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+	}, sqlite.Edit, func(ctx context.Context, s managed, args []string) error {
 		args = unescaped(args)
-		return m.do(cmd, sqlite.Edit, func(s managed) error {
-			if err := s.claim(cmd.Context(), args[0], cmd.ErrOrStderr()); err != nil {
-				return err
-			}
-			if err := s.AddAlias(cmd.Context(), args[0], args[1:]...); err != nil {
-				return err
-			}
-			return s.warnOfTargets(cmd, args[0], args[1:])
-		})
-	}
-	return cmd
-}
-
-func aliasDelCommand() *cobra.Command {
-	cmd := &cobra.Command{
+		if err := s.claim(ctx, args[0]); err != nil {
+			return err
+		}
+		if err := s.AddAlias(ctx, args[0], args[1:]...); err != nil {
+			return err
+		}
+		return s.warnOfTargets(ctx, args[0], args[1:])
+	})
+	var force bool
+	del := databaseVerb(&cobra.Command{
 		Use:   "del ADDRESS [TARGET…]",
 		Short: "Delete an alias, or some of its targets",
 		Long: "Del deletes an alias, or some of its targets. One that another alias, a catch-all or the postmaster leads\n" +
 			"to stays, unless --force deletes it all the same.",
 		Args: cli.AtLeast(1, "ADDRESS"),
-	}
-	m := managementFlags(cmd)
-	force := forceFlag(cmd, "also an alias that others lead to")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+	}, sqlite.Edit, func(ctx context.Context, s managed, args []string) error {
 		args = unescaped(args)
-		return m.do(cmd, sqlite.Edit, func(s managed) error {
-			if len(args) == 1 {
-				d, err := s.deletionOf(cmd.Context(), "alias", args[0])
-				if err == nil {
-					err = s.checkUnused(cmd, d, *force)
-				}
-				if err != nil {
-					return err
-				}
+		if len(args) == 1 {
+			if err := s.checkUnused(ctx, "alias", args[0], force); err != nil {
+				return err
 			}
-			return s.DeleteAlias(cmd.Context(), args[0], args[1:]...)
-		})
-	}
+		}
+		return s.DeleteAlias(ctx, args[0], args[1:]...)
+	})
+	del.Flags().BoolVar(&force, "force", false, "also an alias that others lead to")
+	list := listVerb(&cobra.Command{
+		Use:   "list [DOMAIN]",
+		Short: "List aliases, of all domains or one",
+		Args:  cli.AtMostOneArgument,
+	}, listAliases, func(a listedAlias) string { return a.Address + "\t→ " + strings.Join(a.Targets, ", ") })
+	cmd.AddCommand(add, del, list)
 	return cmd
 }
 
@@ -79,13 +65,6 @@ func aliasDelCommand() *cobra.Command {
 type listedAlias struct {
 	Address string   `json:"address"`
 	Targets []string `json:"targets"`
-}
-
-func aliasListCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "list [DOMAIN]", Short: "List aliases, of all domains or one", Args: cli.AtMostOneArgument}
-	return listVerb(cmd, listAliases, func(a listedAlias) string {
-		return a.Address + "\t→ " + strings.Join(a.Targets, ", ")
-	})
 }
 
 func listAliases(ctx context.Context, s managed, args []string) (list []listedAlias, err error) {

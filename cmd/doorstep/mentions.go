@@ -11,7 +11,6 @@ import (
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/directory/sql/sqlite"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
-	"github.com/spf13/cobra"
 )
 
 // A mention is an address that takes mail for another: the target of an alias or catch-all, or the postmaster.
@@ -95,36 +94,32 @@ func (m managed) configuredMentions() (list []mention) {
 	return list
 }
 
-// A deletion is what a verb is about to delete.
-type deletion struct {
-	what string             // "account alice@example.org"
-	gone func(mention) bool // reports whether a mention that stays leads to it
-	hint string
-}
-
-// deletionOf deletes one account or alias.
-func (m managed) deletionOf(ctx context.Context, kind, text string) (deletion, error) {
+// checkUnused refuses to delete an account or an alias that others lead to: see checkMentions.
+func (m managed) checkUnused(ctx context.Context, kind, text string, force bool) error {
 	key, err := m.Key(text)
-	there := false
-	if err == nil {
-		there, err = m.Has(ctx, key)
+	if err != nil {
+		return err
 	}
-	return deletion{
-		what: kind + " " + text, gone: func(r mention) bool { return there && r.to == key && r.from != key },
-		hint: "take it out of there first, or delete it all the same by --force",
-	}, err
+	there, err := m.Has(ctx, key)
+	if err != nil {
+		return err
+	}
+	leads := func(r mention) bool { return there && r.to == key && r.from != key }
+	return m.checkMentions(ctx, kind+" "+text, leads, force,
+		"take it out of there first, or delete it all the same by --force")
 }
 
-// checkUnused refuses to delete what others lead to: their mail would be refused, or wait. With force it is only
-// warned of.
-func (m managed) checkUnused(cmd *cobra.Command, d deletion, force bool) error {
-	mentions, err := m.mentions(cmd.Context())
+// checkMentions refuses to delete what others lead to: their mail would be refused, or wait. With force there is only
+// a warning. leads reports whether a mention leads to what is deleted, and stays.
+func (m managed) checkMentions(ctx context.Context, what string, leads func(mention) bool, force bool,
+	hint string) error {
+	mentions, err := m.mentions(ctx)
 	if err != nil {
 		return err
 	}
 	var who []string
 	for _, r := range mentions {
-		if d.gone(r) && !slices.Contains(who, r.who) {
+		if leads(r) && !slices.Contains(who, r.who) {
 			who = append(who, r.who)
 		}
 	}
@@ -132,16 +127,11 @@ func (m managed) checkUnused(cmd *cobra.Command, d deletion, force bool) error {
 	case len(who) == 0:
 		return nil
 	case !force:
-		return cli.Failed(fmt.Errorf("%s %w by %s", d.what, sqlite.ErrInUse, atMost(who)), d.hint)
+		return cli.Failed(fmt.Errorf("%s %w by %s", what, sqlite.ErrInUse, atMost(who)), hint)
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "doorstep: warning: %s is deleted, and still there is what leads to it: %s\n",
-		d.what, atMost(who))
+	fmt.Fprintf(m.warnings, "doorstep: warning: %s is deleted, and still there is what leads to it: %s\n",
+		what, atMost(who))
 	return nil
-}
-
-// forceFlag adds --force to a verb that deletes.
-func forceFlag(cmd *cobra.Command, usage string) *bool {
-	return cmd.Flags().Bool("force", false, usage)
 }
 
 // manyNames is how many names an error has.

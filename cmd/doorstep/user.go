@@ -146,27 +146,24 @@ func edit(cmd *cobra.Command, a *directory.Account) error {
 }
 
 func userAddCommand() *cobra.Command {
+	var a directory.Account
 	cmd := &cobra.Command{
 		Use:     "add ADDRESS",
 		Short:   "Add an account",
 		Example: "  doorstep user add alice@example.org --quota 2GiB\n  doorstep user add 用户@例え.example",
 		Args:    cli.OneArgument("ADDRESS"),
+		PreRunE: func(cmd *cobra.Command, args []string) error {
+			a.Address = address.Unescape(args[0])
+			return edit(cmd, &a)
+		},
 	}
-	m := managementFlags(cmd)
 	fieldFlags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		a := directory.Account{Address: address.Unescape(args[0])}
-		if err := edit(cmd, &a); err != nil {
+	return databaseVerb(cmd, sqlite.Edit, func(ctx context.Context, s managed, _ []string) error {
+		if err := s.claim(ctx, a.Address); err != nil {
 			return err
 		}
-		return m.do(cmd, sqlite.Edit, func(s managed) error {
-			if err := s.claim(cmd.Context(), a.Address, cmd.ErrOrStderr()); err != nil {
-				return err
-			}
-			return s.AddAccount(cmd.Context(), a)
-		})
-	}
-	return cmd
+		return s.AddAccount(ctx, a)
+	})
 }
 
 func userSetCommand() *cobra.Command {
@@ -175,53 +172,56 @@ func userSetCommand() *cobra.Command {
 		Short:   "Change what the flags say of an account",
 		Example: "  doorstep user set alice@example.org --quota 5GiB\n  doorstep user set alice@example.org --disabled defer",
 		Args:    cli.OneArgument("ADDRESS"),
-	}
-	m := managementFlags(cmd)
-	fieldFlags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		changed := false
-		for _, f := range userFields {
-			changed = changed || cmd.Flags().Changed(f.flag)
-		}
-		if !changed {
+		PreRunE: func(cmd *cobra.Command, _ []string) error {
+			for _, f := range userFields {
+				if cmd.Flags().Changed(f.flag) {
+					return nil
+				}
+			}
 			return cli.Mistake(cmd, errors.New("nothing to change"), "")
-		}
-		return m.do(cmd, sqlite.Edit, func(s managed) error {
-			return s.SetAccount(cmd.Context(), address.Unescape(args[0]),
-				func(a *directory.Account) error { return edit(cmd, a) })
-		})
+		},
 	}
-	return cmd
+	fieldFlags(cmd)
+	return databaseVerb(cmd, sqlite.Edit, func(ctx context.Context, s managed, args []string) error {
+		return s.SetAccount(ctx, address.Unescape(args[0]), func(a *directory.Account) error { return edit(cmd, a) })
+	})
 }
 
 func userDelCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	var force bool
+	cmd := databaseVerb(&cobra.Command{
 		Use:   "del ADDRESS…",
 		Short: "Delete accounts, and leave their mail where it is",
 		Long: "Del deletes accounts. One that an alias, a catch-all or the postmaster leads to stays, unless --force\n" +
 			"deletes it all the same. Mail stays where it is.",
 		Args: cli.AtLeast(1, "ADDRESS"),
-	}
-	m := managementFlags(cmd)
-	force := forceFlag(cmd, "also accounts that others lead to")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return m.do(cmd, sqlite.Edit, func(s managed) error {
-			for _, name := range unescaped(args) {
-				d, err := s.deletionOf(cmd.Context(), "account", name)
-				if err == nil {
-					err = s.checkUnused(cmd, d, *force)
-				}
-				if err == nil {
-					err = s.DeleteAccount(cmd.Context(), name)
-				}
-				if err != nil {
-					return err
-				}
+	}, sqlite.Edit, func(ctx context.Context, s managed, args []string) error {
+		for _, name := range unescaped(args) {
+			if err := s.checkUnused(ctx, "account", name, force); err != nil {
+				return err
 			}
-			return nil
-		})
-	}
+			if err := s.DeleteAccount(ctx, name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	cmd.Flags().BoolVar(&force, "force", false, "also accounts that others lead to")
 	return cmd
+}
+
+func userListCommand() *cobra.Command {
+	return listVerb(&cobra.Command{
+		Use:   "list [DOMAIN]",
+		Short: "List accounts, of all domains or one",
+		Args:  cli.AtMostOneArgument,
+	}, listUsers, func(u listedUser) string {
+		row := u.Address + "\t" + quotaText(u)
+		if u.Disabled != "" {
+			row += "\t" + u.Disabled
+		}
+		return row
+	})
 }
 
 // A listedUser is an account in the JSON of user list.
@@ -250,21 +250,6 @@ func listUser(a directory.Account) listedUser {
 		u.OwnerSince = &a.OwnerSince
 	}
 	return u
-}
-
-func userListCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "list [DOMAIN]",
-		Short: "List accounts, of all domains or one",
-		Args:  cli.AtMostOneArgument,
-	}
-	return listVerb(cmd, listUsers, func(u listedUser) string {
-		row := u.Address + "\t" + quotaText(u)
-		if u.Disabled != "" {
-			row += "\t" + u.Disabled
-		}
-		return row
-	})
 }
 
 func listUsers(ctx context.Context, s managed, args []string) (list []listedUser, err error) {
