@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"time"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/build"
 	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
@@ -33,6 +35,53 @@ type accountMailbox struct {
 	account *directory.Account
 	dest    mailbox.Dest
 	folders mailbox.FolderEncoding
+}
+
+// mailboxVerb makes cmd a verb that prints what look finds out about each mailbox: as JSON, or by print. A mailbox for
+// which no mail has come yet is no failure.
+func mailboxVerb[T any](cmd *cobra.Command, look func(context.Context, *mailbox.Store, accountMailbox) ([]T, error),
+	print func(io.Writer, []T) error) *cobra.Command {
+	file := cli.ConfigFlag(cmd)
+	asJSON := cmd.Flags().Bool("json", false, "print JSON")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		var list []T
+		err := eachMailbox(cmd, *file, args, func(s *mailbox.Store, m accountMailbox) error {
+			rows, err := look(cmd.Context(), s, m)
+			list = append(list, rows...)
+			if errors.Is(err, mailbox.ErrNoMailbox) {
+				return nil
+			}
+			return err
+		})
+		if *asJSON {
+			return errors.Join(cli.PrintJSON(cmd.OutOrStdout(), list), err)
+		}
+		return errors.Join(print(cmd.OutOrStdout(), list), err)
+	}
+	return cmd
+}
+
+// limitFlag adds --limit to a verb; usage says of what.
+func limitFlag(cmd *cobra.Command, limit int, usage string) *int {
+	value := cmd.Flags().Int("limit", limit, usage)
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		if *value < 1 {
+			return cli.Mistake(cmd, errors.New("--limit must be 1 or more"), "")
+		}
+		return nil
+	}
+	return value
+}
+
+// progress returns a function that prints a line to standard error, at most once a second. Short work prints none.
+func progress(cmd *cobra.Command) func(format string, args ...any) {
+	last := time.Now()
+	return func(format string, args ...any) {
+		if now := time.Now(); now.Sub(last) >= time.Second {
+			last = now
+			fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", args...)
+		}
+	}
 }
 
 // eachMailbox calls do with the mailboxes that addresses lead to, each once, or where there are none

@@ -1,12 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"strconv"
 
-	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/cmd/internal/columns"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/mailbox"
@@ -23,54 +23,53 @@ type listedMailbox struct {
 }
 
 func mailboxListCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	return mailboxVerb(&cobra.Command{
 		Use:   "list [ADDRESS…]",
 		Short: "List mailboxes, with what they hold and may hold",
 		Long: "List prints the mailboxes that addresses lead to. Without an address it prints those of every\n" +
 			"[[user]] and of the database that doorstep user manages; accounts of other directories must be\n" +
 			"named. What a mailbox holds is taken from its maildirsize, or counted where that says nothing.",
 		Example: "  doorstep mailbox list\n  doorstep mailbox list --json alice@example.org",
-	}
-	file := cli.ConfigFlag(cmd)
-	asJSON := cmd.Flags().Bool("json", false, "print JSON")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return listMailboxes(cmd, *file, args, *asJSON, func(s *mailbox.Store, m accountMailbox) (mailbox.Usage, error) {
-			return s.Usage(cmd.Context(), m.dest)
-		})
-	}
-	return cmd
+	}, func(ctx context.Context, s *mailbox.Store, m accountMailbox) ([]listedMailbox, error) {
+		used, err := s.Usage(ctx, m.dest)
+		return mailboxRow(m, used, err)
+	}, printMailboxes)
 }
 
-// listMailboxes prints mailboxes, with what they hold as used says.
-func listMailboxes(cmd *cobra.Command, file string, args []string, asJSON bool,
-	used func(*mailbox.Store, accountMailbox) (mailbox.Usage, error)) error {
-	var list []listedMailbox
-	err := eachMailbox(cmd, file, args, func(s *mailbox.Store, m accountMailbox) error {
-		holds, err := used(s, m)
-		row, err := mailboxRow(m, holds, err)
-		if err == nil {
-			list = append(list, row)
+func mailboxQuotaCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "quota [ADDRESS…]",
+		Short: "Show what is used of quotas, or count it anew",
+		Long: "Quota shows what mailboxes hold of what they may. With --recount it counts the files, and\n" +
+			"writes what it found into maildirsize, where deliveries, Dovecot and Courier look. A server may\n" +
+			"run meanwhile. Run it as the user who runs the server, or as root where accounts have owners.\n\n" +
+			"Without an address it does so for every [[user]] and the accounts that doorstep user manages.",
+		Example: "  doorstep mailbox quota alice@example.org\n  doorstep mailbox quota --recount",
+	}
+	recount := cmd.Flags().Bool("recount", false, "count the files, whatever maildirsize says")
+	return mailboxVerb(cmd, func(ctx context.Context, s *mailbox.Store, m accountMailbox) ([]listedMailbox, error) {
+		if !*recount {
+			used, err := s.Usage(ctx, m.dest)
+			return mailboxRow(m, used, err)
 		}
-		return err
-	})
-	return errors.Join(printMailboxes(cmd.OutOrStdout(), list, asJSON), err)
+		soFar := progress(cmd)
+		used, err := s.Recount(ctx, m.dest, func(u mailbox.Usage) {
+			soFar("%s: %d messages so far", address.Shown(m.account.Address), u.Messages)
+		})
+		return mailboxRow(m, used, err)
+	}, printMailboxes)
 }
 
-// mailboxRow is the row of a mailbox of which it was asked what it holds. One that is not there yet holds
-// nothing.
-func mailboxRow(m accountMailbox, used mailbox.Usage, err error) (listedMailbox, error) {
-	row := listedMailbox{Account: address.Shown(m.account.Address), Maildir: m.dest.String(), Exists: err == nil,
-		Used: used, Quota: m.dest.Quota}
-	if errors.Is(err, mailbox.ErrNoMailbox) {
-		err = nil
+// mailboxRow is the row of a mailbox of which it was asked what it holds. One that is not there yet holds nothing.
+func mailboxRow(m accountMailbox, used mailbox.Usage, err error) ([]listedMailbox, error) {
+	if err != nil && !errors.Is(err, mailbox.ErrNoMailbox) {
+		return nil, err
 	}
-	return row, err
+	return []listedMailbox{{Account: address.Shown(m.account.Address), Maildir: m.dest.String(), Exists: err == nil,
+		Used: used, Quota: m.dest.Quota}}, nil
 }
 
-func printMailboxes(w io.Writer, list []listedMailbox, asJSON bool) error {
-	if asJSON {
-		return cli.PrintJSON(w, list)
-	}
+func printMailboxes(w io.Writer, list []listedMailbox) error {
 	table := columns.New(w)
 	if len(list) > 0 {
 		fmt.Fprintln(table, "ACCOUNT\tOCTETS\tOF\tMESSAGES\tOF\tMAILDIR")

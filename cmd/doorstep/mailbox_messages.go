@@ -1,7 +1,8 @@
 package main
 
 import (
-	"errors"
+	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -41,31 +42,19 @@ func mailboxMessagesCommand() *cobra.Command {
 			"  doorstep mailbox messages --json --limit 100000 alice@example.org",
 		Args: cli.OneArgument("ADDRESS"),
 	}
-	file := cli.ConfigFlag(cmd)
-	asJSON := cmd.Flags().Bool("json", false, "print JSON")
-	limit := cmd.Flags().Int("limit", 1000, "most messages of a mailbox that are printed")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if *limit < 1 {
-			return cli.Mistake(cmd, errors.New("--limit must be 1 or more"), "")
+	limit := limitFlag(cmd, 1000, "most messages of a mailbox that are printed")
+	return mailboxVerb(cmd, func(ctx context.Context, s *mailbox.Store, m accountMailbox) (list []listedMessage, err error) {
+		account := address.Shown(m.account.Address)
+		found, more, err := s.Messages(ctx, m.dest, m.folders, *limit)
+		for _, f := range found {
+			list = append(list, messageRow(account, f))
 		}
-		list := []listedMessage{}
-		err := eachMailbox(cmd, *file, args, func(s *mailbox.Store, m accountMailbox) error {
-			found, more, err := s.Messages(cmd.Context(), m.dest, m.folders, *limit)
-			for _, f := range found {
-				list = append(list, messageRow(address.Shown(m.account.Address), f))
-			}
-			if more {
-				fmt.Fprintf(cmd.ErrOrStderr(), "doorstep: %s has more than %d messages\nhint: --limit says how many to print\n",
-					address.Shown(m.account.Address), *limit)
-			}
-			if errors.Is(err, mailbox.ErrNoMailbox) {
-				return nil // no mail has come for it yet
-			}
-			return err
-		})
-		return errors.Join(printMessages(cmd.OutOrStdout(), list, *asJSON), err)
-	}
-	return cmd
+		if more {
+			fmt.Fprintf(cmd.ErrOrStderr(), "doorstep: %s has more than %d messages\nhint: --limit says how many to print\n",
+				account, *limit)
+		}
+		return list, err
+	}, printMessages)
 }
 
 func messageRow(account string, m mailbox.StoredMessage) listedMessage {
@@ -79,26 +68,17 @@ func messageRow(account string, m mailbox.StoredMessage) listedMessage {
 	return row
 }
 
-func printMessages(w io.Writer, list []listedMessage, asJSON bool) error {
-	if asJSON {
-		return cli.PrintJSON(w, list)
-	}
+func printMessages(w io.Writer, list []listedMessage) error {
 	table := columns.New(w)
 	if len(list) > 0 {
 		fmt.Fprintln(table, "FOLDER\tDATE\tFLAGS\tOCTETS\tFROM\tSUBJECT")
 	}
 	for _, m := range list {
-		folder, flags := m.Folder, m.Flags
-		if folder == "" {
-			folder = "INBOX"
-		}
+		folder, flags := cmp.Or(m.Folder, "INBOX"), m.Flags
 		if m.New {
 			flags = "N" + flags
 		}
-		if flags == "" {
-			flags = "-"
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\n", plainText(folder, 40), orDash(m.Date), plainText(flags, 10), m.Size,
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\n", plainText(folder, 40), cmp.Or(m.Date, "-"), plainText(flags, 10), m.Size,
 			plainText(m.From, 50), plainText(m.Subject, 100))
 	}
 	return table.Flush()
@@ -119,13 +99,5 @@ func plainText(text string, most int) string {
 	if runes := []rune(text); len(runes) > most {
 		text = string(runes[:most-1]) + "…"
 	}
-	return orDash(text)
-}
-
-// orDash is "-" for nothing.
-func orDash(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
+	return cmp.Or(text, "-")
 }

@@ -1,12 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
-	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/mailbox"
 	"github.com/spf13/cobra"
@@ -31,33 +30,20 @@ func mailboxSweepCommand() *cobra.Command {
 			"Without an address it does so for every [[user]] and the accounts that doorstep user manages.",
 		Example: "  doorstep mailbox sweep\n  doorstep mailbox sweep --json alice@example.org",
 	}
-	file := cli.ConfigFlag(cmd)
-	asJSON := cmd.Flags().Bool("json", false, "print JSON")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		list, last := []sweptMailbox{}, time.Now()
-		err := eachMailbox(cmd, *file, args, func(s *mailbox.Store, m accountMailbox) error {
-			removed, err := s.Sweep(cmd.Context(), m.dest, mailbox.SweepAge)
-			if errors.Is(err, mailbox.ErrNoMailbox) {
-				return nil // no mail has come for it yet
-			}
-			list = append(list, sweptMailbox{address.Shown(m.account.Address), m.dest.String(), removed})
-			if now := time.Now(); now.Sub(last) >= progressEvery {
-				last = now
-				fmt.Fprintf(cmd.ErrOrStderr(), "%d mailboxes so far\n", len(list))
-			}
-			return err
-		})
-		return errors.Join(printSwept(cmd.OutOrStdout(), list, *asJSON), err)
-	}
-	return cmd
+	soFar, n := progress(cmd), 0
+	return mailboxVerb(cmd, func(ctx context.Context, s *mailbox.Store, m accountMailbox) ([]sweptMailbox, error) {
+		removed, err := s.Sweep(ctx, m.dest, mailbox.SweepAge)
+		if errors.Is(err, mailbox.ErrNoMailbox) {
+			return nil, err
+		}
+		n++
+		soFar("%d mailboxes so far", n)
+		return []sweptMailbox{{address.Shown(m.account.Address), m.dest.String(), removed}}, err
+	}, printSwept)
 }
 
-// printSwept prints those mailboxes from which something was removed, and how many there were; as
-// JSON all of them.
-func printSwept(w io.Writer, list []sweptMailbox, asJSON bool) error {
-	if asJSON {
-		return cli.PrintJSON(w, list)
-	}
+// printSwept prints those mailboxes from which something was removed, and how many there were.
+func printSwept(w io.Writer, list []sweptMailbox) error {
 	total := 0
 	for _, m := range list {
 		total += m.Removed

@@ -1,10 +1,11 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
@@ -43,37 +44,29 @@ func mailboxVerifyCommand() *cobra.Command {
 			"Without an address it does so for every [[user]] and the accounts that doorstep user manages.",
 		Example: "  doorstep mailbox verify\n  doorstep mailbox verify --json alice@example.org",
 	}
-	file := cli.ConfigFlag(cmd)
-	asJSON := cmd.Flags().Bool("json", false, "print JSON")
-	limit := cmd.Flags().Int("limit", 100, "most findings of a mailbox that are printed")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if *limit < 1 {
-			return cli.Mistake(cmd, errors.New("--limit must be 1 or more"), "")
+	limit := limitFlag(cmd, 100, "most findings of a mailbox that are printed")
+	wrong := 0
+	cmd.PostRunE = func(*cobra.Command, []string) error {
+		if wrong > 0 {
+			return &cli.Failure{Code: cli.ExitFailure} // everything has been said
 		}
-		list, last := []verifiedMailbox{}, time.Now()
-		err := eachMailbox(cmd, *file, args, func(s *mailbox.Store, m accountMailbox) error {
-			found, err := s.Verify(cmd.Context(), m.dest, m.folders, *limit)
-			if errors.Is(err, mailbox.ErrNoMailbox) {
-				return nil // no mail has come for it yet
-			}
-			row := verifiedRow(m, found)
-			list = append(list, row)
-			if !*asJSON {
-				err = errors.Join(err, printFindings(cmd.OutOrStdout(), row))
-			}
-			if now := time.Now(); now.Sub(last) >= progressEvery {
-				last = now
-				fmt.Fprintf(cmd.ErrOrStderr(), "%d mailboxes so far\n", len(list))
-			}
-			return err
-		})
-		found, printed := printVerified(cmd.OutOrStdout(), list, *asJSON)
-		if err == nil && found > 0 {
-			err = &cli.Failure{Code: cli.ExitFailure} // everything has been said
-		}
-		return errors.Join(printed, err)
+		return nil
 	}
-	return cmd
+	soFar, n := progress(cmd), 0
+	return mailboxVerb(cmd, func(ctx context.Context, s *mailbox.Store, m accountMailbox) ([]verifiedMailbox, error) {
+		found, err := s.Verify(ctx, m.dest, m.folders, *limit)
+		if errors.Is(err, mailbox.ErrNoMailbox) {
+			return nil, err
+		}
+		row := verifiedRow(m, found)
+		wrong += len(row.Findings) + row.More
+		if asJSON, e := cmd.Flags().GetBool("json"); e == nil && !asJSON { // each as soon as it is known
+			err = errors.Join(err, printFindings(cmd.OutOrStdout(), row))
+		}
+		n++
+		soFar("%d mailboxes so far", n)
+		return []verifiedMailbox{row}, err
+	}, printVerified)
 }
 
 // verifiedRow makes what was found fit to be shown: names of files are whatever somebody wrote.
@@ -94,10 +87,7 @@ func verifiedRow(m accountMailbox, found mailbox.Verified) verifiedMailbox {
 // printFindings prints a line for each finding.
 func printFindings(w io.Writer, m verifiedMailbox) error {
 	for _, f := range m.Findings {
-		where := f.Folder
-		if where == "" {
-			where = "INBOX"
-		}
+		where := cmp.Or(f.Folder, "INBOX")
 		if f.File != "" {
 			where += ": " + f.File
 		}
@@ -112,17 +102,14 @@ func printFindings(w io.Writer, m verifiedMailbox) error {
 	return err
 }
 
-// printVerified prints a summary, or all as JSON, and returns how much is wrong.
-func printVerified(w io.Writer, list []verifiedMailbox, asJSON bool) (found int, err error) {
-	messages := 0
+// printVerified prints a summary.
+func printVerified(w io.Writer, list []verifiedMailbox) error {
+	messages, wrong := 0, 0
 	for _, m := range list {
 		messages += m.Messages
-		found += len(m.Findings) + m.More
+		wrong += len(m.Findings) + m.More
 	}
-	if asJSON {
-		return found, cli.PrintJSON(w, list)
-	}
-	_, err = fmt.Fprintf(w, "%s verified, %s, %s\n", cli.Plural(len(list), "mailbox", "mailboxes"),
-		cli.Count(messages, "message"), cli.Count(found, "finding"))
-	return found, err
+	_, err := fmt.Fprintf(w, "%s verified, %s, %s\n", cli.Plural(len(list), "mailbox", "mailboxes"),
+		cli.Count(messages, "message"), cli.Count(wrong, "finding"))
+	return err
 }

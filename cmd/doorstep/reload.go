@@ -10,7 +10,7 @@ import (
 
 // reloadCommand makes a running server read its configuration again.
 func reloadCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	return cli.OrderVerb(&cobra.Command{
 		Use:   "reload",
 		Short: "Make the running server read its configuration again",
 		Long: "Reload makes the running server read its configuration again, and says what has changed, what\n" +
@@ -19,21 +19,10 @@ func reloadCommand() *cobra.Command {
 			"It exits with 0 when the configuration is in force, with 2 when it cannot be used, and with 1\n" +
 			"when no server answers.",
 		Example: "  doorstep reload -c /etc/doorstep/doorstep.toml",
-		Args:    cli.NoArguments,
-	}
-	request := cli.OrderFlags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		var r daemon.ReloadReport
-		if err := request.Give("reload", &r, cmd.ErrOrStderr()); err != nil {
-			return err
-		}
-		if err := request.Print(cmd.OutOrStdout(), r, r.String); err != nil {
-			return err
-		}
+	}, func(r daemon.ReloadReport) error {
 		if r.Error != "" {
 			return cli.Usage(errors.New(r.Error), r.Hint)
 		}
 		return nil
-	}
-	return cmd
+	})
 }

@@ -10,7 +10,7 @@ import (
 
 // upgradeCommand makes a running server give way to a new process.
 func upgradeCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	return cli.OrderVerb(&cobra.Command{
 		Use:   "upgrade",
 		Short: "Make the running server give way to the program that is installed now",
 		Long: "Upgrade makes the running server start the program that is installed in its place now, with the\n" +
@@ -20,22 +20,11 @@ func upgradeCommand() *cobra.Command {
 			"The configuration is read anew: this is also how listeners and other keys change that a reload\n" +
 			"leaves alone.",
 		Example: "  doorstep upgrade -c /etc/doorstep/doorstep.toml",
-		Args:    cli.NoArguments,
-	}
-	request := cli.OrderFlags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		var r daemon.UpgradeReport
-		if err := request.Give("upgrade", &r, cmd.ErrOrStderr()); err != nil {
-			return err
-		}
-		if err := request.Print(cmd.OutOrStdout(), r, r.String); err != nil {
-			return err
-		}
+	}, func(r daemon.UpgradeReport) error {
 		if r.Error != "" {
 			return cli.Failed(errors.New(r.Error),
 				"the log of the new process says more; doorstep check tells what is wrong with the configuration")
 		}
 		return nil
-	}
-	return cmd
+	})
 }

@@ -14,35 +14,55 @@ import (
 // OrderPatience is how long the two ends wait for a line, and an order for its end.
 const OrderPatience = 2 * time.Minute
 
-// An Order is what the flags of a verb say that gives an order.
-type Order struct {
-	config, socket *string
-	json           *bool
-}
-
-func OrderFlags(cmd *cobra.Command) *Order {
-	return &Order{
-		config: ConfigFlag(cmd),
-		socket: cmd.Flags().String("socket", "",
-			"the control `socket` of the server; default: control.socket of the configuration"),
-		json: cmd.Flags().Bool("json", false, "print the answer as JSON"),
-	}
-}
-
-// Give gives an order to the running server and reads its answer.
-func (o *Order) Give(order string, answer any, stderr io.Writer) error {
-	path := *o.socket
-	if path == "" {
-		c, problems, err := config.Load(*o.config)
+// OrderVerb makes cmd a verb that gives the running server the order of its name. It prints the answer, as text or as
+// JSON; failed is the failure that the answer is, if it is one.
+func OrderVerb[T fmt.Stringer](cmd *cobra.Command, failed func(T) error) *cobra.Command {
+	file := ConfigFlag(cmd)
+	socket := cmd.Flags().String("socket", "",
+		"the control `socket` of the server; default: control.socket of the configuration")
+	asJSON := cmd.Flags().Bool("json", false, "print the answer as JSON")
+	cmd.Args = NoArguments
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		path, err := controlSocket(cmd, *socket, *file)
 		if err != nil {
-			return Usage(err, "-c names the configuration of the server, --socket its control socket")
+			return err
 		}
-		if path = c.Control.Socket; path == "" {
-			PrintProblems(stderr, problems)
-			return Usage(fmt.Errorf("%s: %s does not tell the control socket", order, *o.config),
-				`write [control] and socket = "/run/doorstep/control.sock", or give --socket`)
+		var answer T
+		if err := give(cmd.Name(), path, &answer); err != nil {
+			return err
 		}
+		if *asJSON {
+			err = json.NewEncoder(cmd.OutOrStdout()).Encode(answer)
+		} else {
+			_, err = io.WriteString(cmd.OutOrStdout(), answer.String())
+		}
+		if err != nil {
+			return err
+		}
+		return failed(answer)
 	}
+	return cmd
+}
+
+// controlSocket is the one of the flag, or else that of the configuration.
+func controlSocket(cmd *cobra.Command, flag, file string) (string, error) {
+	if flag != "" {
+		return flag, nil
+	}
+	c, problems, err := config.Load(file)
+	if err != nil {
+		return "", Usage(err, "-c names the configuration of the server, --socket its control socket")
+	}
+	if c.Control.Socket == "" {
+		PrintProblems(cmd.ErrOrStderr(), problems)
+		return "", Usage(fmt.Errorf("%s: %s does not tell the control socket", cmd.Name(), file),
+			`write [control] and socket = "/run/doorstep/control.sock", or give --socket`)
+	}
+	return c.Control.Socket, nil
+}
+
+// give sends an order to a control socket and reads the answer.
+func give(order, path string, answer any) error {
 	conn, err := net.DialTimeout("unix", path, 10*time.Second)
 	if err != nil {
 		return Failed(fmt.Errorf("%s: no server answers: %w", order, err),
@@ -60,13 +80,4 @@ func (o *Order) Give(order string, answer any, stderr io.Writer) error {
 		return Failed(fmt.Errorf("%s: the server gave no answer: %w", order, err), "its log says why")
 	}
 	return nil
-}
-
-// Print prints an answer as JSON where that is wanted, and else by text.
-func (o *Order) Print(w io.Writer, answer any, text func() string) error {
-	if *o.json {
-		return json.NewEncoder(w).Encode(answer)
-	}
-	_, err := io.WriteString(w, text())
-	return err
 }
