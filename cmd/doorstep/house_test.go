@@ -149,6 +149,9 @@ var unfinished = []string{
 	"lmtp/server.go: Server has methods and N fields",
 }
 
+// maxVerbs is the most files that package main may have.
+const maxVerbs = 25
+
 // TestShape: the files of a package do not all depend on one another, a receiver has a size that one can keep in mind,
 // and lines can be read side by side. "make house" prints the figures of all packages.
 func TestShape(t *testing.T) {
@@ -163,6 +166,9 @@ func TestShape(t *testing.T) {
 		}
 		for _, line := range p.Long {
 			t.Errorf("%s has more than %d columns", line, house.MaxColumns)
+		}
+		if p.Path == "cmd/doorstep" && p.Files > maxVerbs {
+			t.Errorf("%s has %d files, more than %d: it is the verbs, and nothing else", p.Path, p.Files, maxVerbs)
 		}
 	}
 	slices.Sort(exceeds)

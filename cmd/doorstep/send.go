@@ -2,13 +2,10 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
@@ -115,13 +112,9 @@ func (r *sendRequest) send(ctx context.Context, content io.ReadSeeker, stdout, s
 	if err != nil {
 		return err
 	}
-	options, err := r.clientOptions(stderr)
+	c, _, err := r.dial(ctx, stderr)
 	if err != nil {
 		return err
-	}
-	c, err := r.dial(ctx, options, stderr)
-	if err != nil {
-		return cli.Failed(err, dialHint(err))
 	}
 	defer c.Close()
 	result, err := c.Send(ctx, m)
@@ -134,39 +127,30 @@ func (r *sendRequest) send(ctx context.Context, content io.ReadSeeker, stdout, s
 	return report(result, stdout)
 }
 
-// clientOptions are what the flags say of a session.
-func (r *sendRequest) clientOptions(stderr io.Writer) (client.Options, error) {
-	options := client.Options{Hello: r.hello, Timeout: r.timeout}
-	if r.protocol == "esmtp" {
-		options.Protocol = client.ESMTP
-	}
-	if r.verbose {
-		options.Trace = func(dir byte, line string) { fmt.Fprintf(stderr, "%c: %s\n", dir, address.Readable(line)) }
-	}
-	return options, r.security.apply(&options)
-}
+// maxLoadContent bounds the message of a load, which is kept in memory.
+const maxLoadContent = 256 << 20
 
-// dialHint guesses why there was no session.
-func dialHint(err error) string {
-	answered := (*client.ReplyError)(nil)
-	certificate := (*tls.CertificateVerificationError)(nil)
-	switch {
-	case errors.As(err, &answered) && strings.HasPrefix(answered.Command, "AUTH"):
-		return "--auth-user and the first line of --auth-password-file are what the server was told"
-	case errors.As(err, &certificate):
-		return "--ca names a file of certificates that vouch for the server; --insecure takes any"
-	case errors.Is(err, client.ErrNoMechanism):
-		return "PLAIN is used under TLS and on Unix sockets only: try --tls required"
-	case errors.As(err, &answered) && answered.Reply.Permanent():
-		return "the server may speak the other protocol: try --protocol lmtp or --protocol esmtp"
-	case errors.As(err, &answered):
-		return "the server is there, but takes no mail from here now: its log tells why"
-	case errors.Is(err, fs.ErrPermission):
-		return "the socket's owner, group and mode say who may connect"
-	case isAbsent(err):
-		return "is a server running there? doorstep serve --dev starts one"
+// sendMany sends the load and prints what was measured.
+func (r *sendRequest) sendMany(ctx context.Context, content io.ReadSeeker, stdout, stderr io.Writer) error {
+	ctx, stop := untilInterrupted(ctx)
+	defer stop()
+	m, err := r.message(content)
+	if err != nil {
+		return err
 	}
-	return ""
+	text, err := io.ReadAll(io.LimitReader(content, maxLoadContent+1))
+	switch {
+	case err != nil:
+		return cli.Failed(fmt.Errorf("read the message: %w", err), "")
+	case len(text) > maxLoadContent:
+		return cli.Usage(errors.New("send: the message of a load may have 256 MiB"), "send it once, without --count")
+	}
+	first, options, err := r.dial(ctx, stderr) // one error rather than as many as messages
+	if err != nil {
+		return err
+	}
+	return r.load.Run(ctx, loadtest.Target{Server: r.server, Options: options, First: first, Message: m, Content: text},
+		stdout, stderr)
 }
 
 // report prints an answer for each recipient.
