@@ -43,7 +43,8 @@ func mailboxMessagesCommand() *cobra.Command {
 		Args: cli.OneArgument("ADDRESS"),
 	}
 	limit := limitFlag(cmd, 1000, "most messages of a mailbox that are printed")
-	return mailboxVerb(cmd, func(ctx context.Context, s *mailbox.Store, m accountMailbox) (list []listedMessage, err error) {
+	return mailboxVerb(cmd, func(ctx context.Context, s *mailbox.Store, m accountMailbox) ([]listedMessage, error) {
+		var list []listedMessage
 		account := address.Shown(m.account.Address)
 		found, more, err := s.Messages(ctx, m.dest, m.folders, *limit)
 		for _, f := range found {
@@ -78,8 +79,8 @@ func printMessages(w io.Writer, list []listedMessage) error {
 		if m.New {
 			flags = "N" + flags
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\n", plainText(folder, 40), cmp.Or(m.Date, "-"), plainText(flags, 10), m.Size,
-			plainText(m.From, 50), plainText(m.Subject, 100))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\n", plainText(folder, 40), cmp.Or(m.Date, "-"),
+			plainText(flags, 10), m.Size, plainText(m.From, 50), plainText(m.Subject, 100))
 	}
 	return table.Flush()
 }
