@@ -41,7 +41,6 @@ func TestDefaultsAreThoseOfTheParts(t *testing.T) {
 		"limits.deliveries_per_mailbox": {c.Limits.DeliveriesPerMailbox, mailbox.DefaultPerMailbox},
 		"listen.bare_lf":                {c.Listen[0].NormalizeBareLF, s.NormalizeBareLF},
 		"listen.bare_cr":                {c.Listen[0].RefuseBareCR, s.RefuseBareCR},
-		"listen.lenient_8bit_localpart": {c.Listen[0].Lenient8BitLocalPart, s.Lenient8BitLocalPart},
 		"listen.mt_priority":            {c.Listen[0].MTPriority, s.MTPriority},
 		"listen.proxy_protocol":         {c.Listen[0].ProxyProtocol, s.ProxyProtocol},
 		"store.durability":              {c.Store.Durability, store.Durability},

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -41,8 +42,8 @@ type Listen struct {
 	NormalizeBareLF bool
 	// RefuseBareCR refuses content with a bare carriage return, which is kept otherwise.
 	RefuseBareCR bool
-	// Lenient8BitLocalPart takes local parts in UTF-8 without SMTPUTF8.
-	Lenient8BitLocalPart bool
+	// Lenient8BitLocalPart says from whom addresses in UTF-8 are taken without SMTPUTF8.
+	Lenient8BitLocalPart Leniency
 
 	// TrustedNets, on tcp, and TrustedUsers, on unix, are the peers that may speak for others.
 	TrustedNets  []netip.Prefix
@@ -60,6 +61,16 @@ type Protocol string
 const (
 	LMTP  Protocol = "lmtp"
 	ESMTP Protocol = "esmtp"
+)
+
+// A Leniency says from which peers addresses in UTF-8 are taken though they did not ask for SMTPUTF8.
+type Leniency int
+
+// The peers that a listener is lenient to.
+const (
+	LenientToKnown Leniency = iota // peers on Unix sockets, and trusted ones
+	LenientToAll
+	LenientToNone
 )
 
 var listenSection = table.Section[Listen]{
@@ -97,11 +108,11 @@ var listenSection = table.Section[Listen]{
 		{Name: "bare_cr", Default: `"keep"`,
 			Kind: table.Either(func(l *Listen) *bool { return &l.RefuseBareCR }, "keep", "reject"),
 			Doc:  "A carriage return without line feed in a message: keep it as data, or reject it with 554 5.6.0."},
-		{Name: "lenient_8bit_localpart", Default: "false",
-			Kind: table.Toggle(func(l *Listen) *bool { return &l.Lenient8BitLocalPart }),
-			Doc: "Take local parts in UTF-8 from clients that did not ask for SMTPUTF8, against RFC 6531 §3.5. Postfix " +
-				"hands on such addresses of senders that never asked; without this they are refused with 5.6.7. See " +
-				"smtputf8.md."},
+		{Name: "lenient_8bit_localpart", Example: "true",
+			Kind: table.Switch(func(l *Listen) *Leniency { return &l.Lenient8BitLocalPart }, LenientToAll, LenientToNone),
+			Doc: "Take addresses in UTF-8 from clients that did not ask for SMTPUTF8, against RFC 6531 §3.5. Postfix hands on " +
+				"such, where an alias leads to an internationalized address; where this is false they are refused with 5.6.7. " +
+				"Default: true on Unix sockets, and for trusted peers. See smtputf8.md."},
 		{Name: "trusted", Example: `["postfix"]`,
 			Kind: table.List("addresses and prefixes, or users",
 				table.NotEmpty("nobody would be trusted", "leave it out"), addTrusted),
@@ -259,5 +270,22 @@ func (l listener) checkTrusted() {
 	}
 	if header := l.Value("proxy_protocol"); header != nil && l.ProxyProtocol && v == nil {
 		header.AddKey("needs trusted: nobody else may send the header", `write trusted = ["127.0.0.1"]`)
+	}
+}
+
+// checkLeniency warns of listeners that refuse internationalized accounts of the configuration when an alias in the MTA
+// leads there: the MTA hands the account's address over, and the client that wrote to the alias asked for nothing.
+func (n *names) checkLeniency(listeners []Listen) {
+	i := slices.IndexFunc(n.addresses, func(a ownAddress) bool { return !a.address.IsASCII() })
+	if i < 0 {
+		return
+	}
+	for at, l := range listeners {
+		if l.Network != "tcp" || l.Lenient8BitLocalPart != LenientToKnown || len(l.TrustedNets) > 0 {
+			continue
+		}
+		n.in.Element("listen", at).Value("address").Warn("an alias in the MTA that leads to "+
+			hint.Quote(n.addresses[i].address.Raw)+" is refused here with 5.6.7: MTAs hand that over without SMTPUTF8",
+			"write lenient_8bit_localpart = true, or name the MTA in trusted")
 	}
 }

@@ -70,6 +70,7 @@ func (c *Config) check(in *table.Input) {
 	names.checkSystemDomains()
 	names.checkMaildirs(c.Store)
 	c.checkPostmaster(names)
+	names.checkLeniency(c.Listen)
 	checkRules(names, c.Rules, c.Store.Folders)
 	for i := range c.Domains {
 		c.Domains[i].checkDetails(in.Element("domain", i), c.Store)

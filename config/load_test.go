@@ -71,7 +71,7 @@ func TestEverything(t *testing.T) {
 				Network: "unix", Address: here + "/lmtp.sock", Protocol: config.LMTP,
 				Mode: 0o600, Owner: "doorstep", Group: "1000", Peers: []string{"postfix", "0"},
 				TLS: config.TLSOff, Connections: 64, NormalizeBareLF: true, RefuseBareCR: true,
-				TrustedUsers: []string{"postfix"}, Lenient8BitLocalPart: true,
+				TrustedUsers: []string{"postfix"}, Lenient8BitLocalPart: config.LenientToAll,
 			},
 			{
 				Network: "tcp", Address: "[::1]:2525", Protocol: config.ESMTP,
@@ -86,7 +86,7 @@ func TestEverything(t *testing.T) {
 			},
 			{
 				Network: "tcp", Address: "[::1]:2526", Protocol: config.LMTP, TLS: config.TLSImplicit,
-				Connections: 2000,
+				Connections: 2000, Lenient8BitLocalPart: config.LenientToNone,
 			},
 		},
 		TLS:  config.TLS{Certificate: here + "/cert.pem", Key: here + "/private/key.pem", ClientCA: here + "/clients.pem"},

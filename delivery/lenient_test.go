@@ -3,6 +3,7 @@ package delivery_test
 import (
 	"testing"
 
+	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 )
 
@@ -61,16 +62,30 @@ S: 550 5.1.1
 C> RCPT TO:<u1+\x9b31m@dst.example>\r\n
 S: 550 5.1.1
 `,
-		"UTF8-03 domains stay strict": `
+		"UTF8-03 a domain in U-labels": `
 P0
 C> MAIL FROM:<a@b\xc3\xbccher.example>\r\n
+S: 250 2.1.0
+C> RCPT TO:<jos\xc3\xa9@B\xc3\x9cCHER.example>\r\n
+S: 250 2.1.5
+C: DATA
+S: 354
+C: .
+S: 250 2.0.0
+header josé: ^Return-Path: <a@bücher\.example>$
+header josé: ^Delivered-To: josé@BÜCHER\.example$
+header josé: ^Received: from c\.example.* by mx\.dst\.example with LMTP id [0-9a-z]+\.1; [^<>]*$
+`,
+		"UTF8-03 a domain that is not UTF-8, or no domain": `
+P0
+C> MAIL FROM:<a@b\xfccher.example>\r\n
 S: 550 5.6.7
 C: MAIL FROM:<a@src.example>
 S: 250 2.1.0
-C> RCPT TO:<jos\xc3\xa9@b\xc3\xbccher.example>\r\n
+C> RCPT TO:<u1@b\xfccher.example>\r\n
 S: 553 5.6.7
-C> RCPT TO:<jos\xc3\xa9@xn--bcher-kva.example>\r\n
-S: 250 2.1.5
+C> RCPT TO:<u1@b\xc3\xbccher\xe3\x80\x82example>\r\n
+S: 501 5.1.3
 `,
 		"UTF8-03 controls stay out": `
 P0
@@ -119,7 +134,7 @@ S: 250 2.1.5
 			script, err := lmtptest.Parse("session", session)
 			must(t, err)
 			f := newFixture(t, "lmtp")
-			f.server.Lenient8BitLocalPart = true
+			f.server.Lenient8Bit = func(*lmtp.Session) bool { return true }
 			if err := script.Play(f.connect(t, "pipe"), lmtptest.LockStep); err != nil {
 				t.Fatalf("%v\nlog:\n%s", err, f.log.String())
 			}

@@ -78,7 +78,8 @@ func (c *conn) mail(args string) Reply {
 
 // parser reads the paths of a transaction.
 func (o offer) parser(env *Envelope) address.Parser {
-	return address.Parser{UTF8: env.SMTPUTF8, LenientLocal8Bit: o.server.Lenient8BitLocalPart}
+	lenient := o.server.Lenient8Bit
+	return address.Parser{UTF8: env.SMTPUTF8, Lenient8Bit: lenient != nil && lenient(o.session)}
 }
 
 // fewParams is how many parameters a command usually has at most: there is room for them on the stack.

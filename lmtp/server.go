@@ -47,12 +47,11 @@ type Server struct {
 	// RefuseBareCR refuses content with a CR that no LF follows, where the default is to
 	// keep it as an octet like another.
 	RefuseBareCR bool
-	// Lenient8BitLocalPart takes local parts in UTF-8 from clients that did not ask for
-	// SMTPUTF8, where the default is to refuse them (RFC 6531 §3.5). Postfix passes on such
-	// addresses of senders that never asked. The transaction stays what the client said it
-	// was: Envelope.SMTPUTF8 is false, though its addresses may have any octets from 0x80.
-	// Domains still need SMTPUTF8.
-	Lenient8BitLocalPart bool
+	// Lenient8Bit, if not nil, says of which sessions addresses in UTF-8 are taken without SMTPUTF8, where the rule is
+	// to refuse them (RFC 6531 §3.5). Postfix hands over such ones of senders and aliases. The transaction stays what
+	// the client said it was: Envelope.SMTPUTF8 is false, though a local part may have any octets from 0x80, and a
+	// domain U-labels.
+	Lenient8Bit func(*Session) bool
 	// BinaryMIME offers BINARYMIME (RFC 3030). Set it only where the Handler keeps every octet:
 	// content then has bare CR and LF, and need not end in a line end.
 	BinaryMIME bool

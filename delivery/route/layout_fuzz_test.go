@@ -42,7 +42,7 @@ func FuzzNoWayOut(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, octets, delimiters string) {
 		parser := address.Parser{UTF8: true, TrailingDot: true}
-		for _, parser.LenientLocal8Bit = range []bool{false, true} {
+		for _, parser.Lenient8Bit = range []bool{false, true} {
 			for _, parser.UTF8 = range []bool{false, true} {
 				to, err := parser.ForwardPath(octets)
 				if err != nil {

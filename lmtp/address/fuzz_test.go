@@ -31,7 +31,7 @@ func FuzzPath(f *testing.F) {
 	parsers := []func(string) (address.Address, error){
 		address.Parser{}.ReversePath, address.Parser{UTF8: true}.ReversePath,
 		address.Parser{}.ForwardPath, address.Parser{UTF8: true}.ForwardPath,
-		address.Parser{LenientLocal8Bit: true}.ReversePath,
+		address.Parser{Lenient8Bit: true}.ReversePath,
 		address.Parser{UTF8: true, TrailingDot: true}.ForwardPath,
 		address.Parse,
 	}

@@ -222,7 +222,7 @@ func (c *cursor) subDomain() error {
 	case ascii && !isLDH(label):
 		return c.fail("label of letters, digits and inner hyphens expected")
 	case ascii:
-	case !c.UTF8:
+	case !c.UTF8 && !(c.Lenient8Bit && utf8.ValidString(label)):
 		c.high = true
 	default:
 		c.uLabels = true
@@ -251,7 +251,7 @@ func (c *cursor) highLocal() bool {
 	if c.src[c.pos] < utf8.RuneSelf {
 		return false
 	}
-	if !c.UTF8 && !c.LenientLocal8Bit {
+	if !c.UTF8 && !c.Lenient8Bit {
 		c.high = true
 	}
 	return true

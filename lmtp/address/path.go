@@ -10,9 +10,9 @@ import (
 type Parser struct {
 	// UTF8 admits the grammar of RFC 6531 §3.3: the transaction asked for SMTPUTF8.
 	UTF8 bool
-	// LenientLocal8Bit admits any octet from 0x80 in a local part without SMTPUTF8, as
-	// some senders and relays produce it. The domain stays ASCII.
-	LenientLocal8Bit bool
+	// Lenient8Bit admits, without SMTPUTF8, any octet from 0x80 in a local part, and U-labels in a domain, as some
+	// senders and relays produce them.
+	Lenient8Bit bool
 	// TrailingDot admits one dot after a domain. It stays in Address.Domain; keys ignore it.
 	TrailingDot bool
 }

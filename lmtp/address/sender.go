@@ -74,7 +74,7 @@ func (p Parser) oddSender(path string) (Address, error) {
 		return Address{}, c.fail("local part or domain expected")
 	case !isSafeDomain(a.Domain):
 		return Address{}, c.fail("unsafe octet in domain")
-	case !p.UTF8 && (!isASCII(a.Domain) || !isASCII(local) && !p.LenientLocal8Bit):
+	case !p.UTF8 && !(p.Lenient8Bit && utf8.ValidString(a.Domain)) && !(isASCII(a.Domain) && isASCII(local)):
 		return Address{}, ErrNeedsUTF8
 	}
 	return a, nil

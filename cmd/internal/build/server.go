@@ -10,6 +10,12 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp/auth"
 )
 
+// leniencies say whose addresses in UTF-8 are taken without SMTPUTF8.
+var leniencies = map[config.Leniency]func(*lmtp.Session) bool{
+	config.LenientToKnown: func(s *lmtp.Session) bool { return s.Unix || s.Trusted },
+	config.LenientToAll:   func(*lmtp.Session) bool { return true },
+}
+
 // Server is the server of one listener.
 func Server(c *config.Config, l config.Listen, handler lmtp.Handler, w *observe.Observers,
 	log *slog.Logger) (*lmtp.Server, error) {
@@ -36,10 +42,9 @@ func Server(c *config.Config, l config.Listen, handler lmtp.Handler, w *observe.
 		NormalizeBareLF:    l.NormalizeBareLF,
 		RefuseBareCR:       l.RefuseBareCR,
 		BinaryMIME:         c.Store.CRLF,
+		Lenient8Bit:        leniencies[l.Lenient8BitLocalPart],
 		Hooks:              w.Sessions(),
 		Log:                log,
-
-		Lenient8BitLocalPart: l.Lenient8BitLocalPart,
 	}
 	if l.Protocol == config.ESMTP {
 		s.Protocol = lmtp.ESMTP

@@ -26,10 +26,12 @@ mode    = "0600"
 
 [[listen]]
 address = "tcp:127.0.0.1:2424"
+lenient_8bit_localpart = true # aliases of an MTA may lead to josé@example.org
 
 [[listen]]
 address  = "tcp:127.0.0.1:2525"
 protocol = "esmtp"
+lenient_8bit_localpart = true
 
 [control]
 socket = "control.sock"

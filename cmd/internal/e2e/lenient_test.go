@@ -1,6 +1,8 @@
 package e2e_test
 
 import (
+	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -8,14 +10,14 @@ import (
 	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
 )
 
-// Exim's lmtp transport knows no SMTPUTF8 and sends addresses as they are: what
-// lenient_8bit_localpart is for (UTF8-03). Domains it must have in A-labels.
+// Exim's lmtp transport knows no SMTPUTF8 and sends addresses as they are, and Postfix hands over without SMTPUTF8 what
+// an alias leads to, where the sender did not ask for it: what lenient_8bit_localpart is for (UTF8-03).
 
-// TestEximWithoutSMTPUTF8IsRefused is the default: the sender is told, once and for good.
+// TestEximWithoutSMTPUTF8IsRefused is the rule: the sender is told, once and for good.
 func TestEximWithoutSMTPUTF8IsRefused(t *testing.T) {
 	peer.Need(t, "exim4")
 	w := openWorld(t)
-	e := peer.StartExim(t, peer.EximConfig{Deliver: w.unix})
+	e := peer.StartExim(t, peer.EximConfig{Deliver: w.strict})
 	to := tongues[3]
 	post(t, e.Addr, plainSender.address, to.local+"@"+to.aLabels(t), to.attach(plainSender.address, to.address()))
 	e.AwaitIdle(time.Minute)
@@ -28,10 +30,10 @@ func TestEximWithoutSMTPUTF8IsRefused(t *testing.T) {
 	}
 }
 
-func TestEximWithoutSMTPUTF8ToLenientListener(t *testing.T) {
+func TestEximWithoutSMTPUTF8(t *testing.T) {
 	peer.Need(t, "exim4", "dovecot")
 	w := openWorld(t)
-	e := peer.StartExim(t, peer.EximConfig{Deliver: w.lenient})
+	e := peer.StartExim(t, peer.EximConfig{Deliver: w.unix})
 	want := map[string]string{}
 	for i, to := range tongues {
 		from := tongues[(i+1)%len(tongues)]
@@ -57,6 +59,54 @@ func TestEximWithoutSMTPUTF8ToLenientListener(t *testing.T) {
 		}
 	}
 	w.readByIMAP(t)
+}
+
+// TestPostfixAliasToInternationalized: an ASCII alias in Postfix leads to an internationalized mailbox, and the sender
+// knows nothing of that. On Unix sockets and from trusted peers that is delivered without a word in the configuration.
+func TestPostfixAliasToInternationalized(t *testing.T) {
+	peer.Need(t, "postfix")
+	strict, trusted := "unix:"+filepath.Join(peer.MailDir(t), "strict"), "127.0.0.1:"+peer.FreePort(t)
+	s := openSite(t, fmt.Sprintf("[[listen]]\naddress = %q\nmode = \"0666\"\nlenient_8bit_localpart = false\n", strict),
+		fmt.Sprintf("[[listen]]\naddress = \"tcp:%s\"\ntrusted = [\"127.0.0.1\"]\n", trusted))
+	p := peer.StartPostfix(t, peer.PostfixConfig{
+		Deliver: "lmtp:" + s.unix,
+		Domains: []string{"dst.example", "src.example", "例え.example", "xn--r8jz45g.example"},
+		Params: []string{"virtual_alias_maps = inline:{ { jose@dst.example = josé@dst.example }, " +
+			"{ u@dst.example = 用户@例え.example }, { a@dst.example = 用户@xn--r8jz45g.example } }"},
+	})
+	for i, tt := range []struct{ name, target, status string }{
+		{"Unix socket", s.unix, "sent"},
+		{"trusted", "inet:" + trusted, "sent"},
+		{"false", strict, "bounced"},
+		{"others over TCP", "inet:" + s.tcp, "bounced"},
+	} {
+		p.Configure("virtual_transport = lmtp:" + tt.target)
+		before := len(p.Deliveries())
+		for _, to := range []string{"jose@dst.example", "u@dst.example", "a@dst.example"} {
+			submit(t, p.Addr, fmt.Sprintf("Subject: %s\r\n\r\nHello.\r\n", tt.name), to)
+		}
+		p.AwaitIdle(time.Minute)
+		n := 0
+		for _, d := range p.Deliveries()[before:] {
+			if d.To == mixFrom {
+				continue // the report
+			}
+			n++
+			if d.Status != tt.status || d.Status == "bounced" && !strings.Contains(d.Text, "553 5.6.7") {
+				t.Errorf("%s: %+v, want %s", tt.name, d, tt.status)
+			}
+		}
+		if n != 3 {
+			t.Errorf("%s: %d deliveries", tt.name, n)
+		}
+		jose, user := s.messages(t, s.account(t, "josé@dst.example")), s.messages(t, s.account(t, "用户@例え.example"))
+		if want := min(i+1, 2); len(jose) != want || len(user) != 2*want {
+			t.Errorf("%s: %d and %d messages, want %d and %d", tt.name, len(jose), len(user), want, 2*want)
+		}
+	}
+	if c := p.Complaints(); len(c) > 0 {
+		t.Errorf("Postfix complains: %q", c)
+	}
 }
 
 // isPrintable reports whether a trace field is the ASCII that it must be without SMTPUTF8.

@@ -92,7 +92,7 @@ WORD
 // A world is a site with an account for each tongue, and plainSender.
 type world struct {
 	*site
-	lenient string // a listener that takes local parts in UTF-8 without SMTPUTF8
+	strict string // a listener that takes addresses in UTF-8 with SMTPUTF8 only
 }
 
 var plainSender = siteAccount{address: "sender@src.example", path: "src.example/sender"}
@@ -104,7 +104,7 @@ func openWorld(t *testing.T) *world {
 	w := &world{
 		site: &site{unix: "unix:" + filepath.Join(dir, "lmtp"), tcp: "127.0.0.1:" + peer.FreePort(t),
 			store: filepath.Join(dir, "mail")},
-		lenient: "unix:" + filepath.Join(dir, "lenient"),
+		strict: "unix:" + filepath.Join(dir, "strict"),
 	}
 	if err := os.Mkdir(w.store, 0o700); err != nil {
 		t.Fatal(err)
@@ -114,7 +114,7 @@ func openWorld(t *testing.T) *world {
 	}
 	p := peer.StartDoorstep(t, dir, w.configuration(t))
 	peer.AwaitListener(t, p, "unix", strings.TrimPrefix(w.unix, "unix:"))
-	peer.AwaitListener(t, p, "unix", strings.TrimPrefix(w.lenient, "unix:"))
+	peer.AwaitListener(t, p, "unix", strings.TrimPrefix(w.strict, "unix:"))
 	peer.AwaitListener(t, p, "tcp", w.tcp)
 	return w
 }
@@ -124,7 +124,7 @@ func (w *world) configuration(t *testing.T) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "hostname = %q\n", "store.example")
 	fmt.Fprintf(&b, "[[listen]]\naddress = %q\nmode = \"0666\"\n", w.unix)
-	fmt.Fprintf(&b, "[[listen]]\naddress = %q\nmode = \"0666\"\nlenient_8bit_localpart = true\n", w.lenient)
+	fmt.Fprintf(&b, "[[listen]]\naddress = %q\nmode = \"0666\"\nlenient_8bit_localpart = false\n", w.strict)
 	fmt.Fprintf(&b, "[[listen]]\naddress = %q\n", "tcp:"+w.tcp)
 	fmt.Fprintf(&b, "[store]\npath = %q\n", w.store+"/{domain}/{local}/Maildir")
 	b.WriteString("[[domain]]\nname = \"src.example\"\n[[user]]\naddress = \"sender@src.example\"\naliases = " +

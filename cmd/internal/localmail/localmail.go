@@ -50,7 +50,7 @@ func New(
 	l.Content = &crlfReader{from: bufio.NewReader(content)}
 	utf8 := traits.UTF8Header || !isASCII(from) || slices.ContainsFunc(to, func(to string) bool { return !isASCII(to) })
 	l.Envelope = &lmtp.Envelope{ID: l.session.NextID(), SMTPUTF8: utf8, Body: traits.Body(), Size: traits.Size}
-	parser := address.Parser{UTF8: utf8, LenientLocal8Bit: true}
+	parser := address.Parser{UTF8: utf8, Lenient8Bit: true}
 
 	var refused error
 	if traits.Size > c.Limits.MessageSize {

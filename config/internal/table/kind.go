@@ -149,7 +149,10 @@ func Either[T any](at func(*T) *bool, no, yes string) Kind[T] {
 }
 
 // Toggle is a boolean.
-func Toggle[T any](at func(*T) *bool) Kind[T] {
+func Toggle[T any](at func(*T) *bool) Kind[T] { return Switch(at, true, false) }
+
+// Switch is a boolean that means one of two values. What a key that is not set means may be a third.
+func Switch[T, X any](at func(*T) *X, on, off X) Kind[T] {
 	return Kind[T]{"true or false", Schema{"type": "boolean"}, func(to *T, v *Value) {
 		b, ok := v.Data.(bool)
 		if !ok {
@@ -160,7 +163,9 @@ func Toggle[T any](at func(*T) *bool) Kind[T] {
 			v.Add("must be true or false, not "+v.Type(), suggestion)
 			return
 		}
-		*at(to) = b
+		if *at(to) = off; b {
+			*at(to) = on
+		}
 	}}
 }
 
