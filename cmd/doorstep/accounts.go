@@ -14,6 +14,7 @@ import (
 	"github.com/doorstep-mail/doorstep/cmd/internal/build"
 	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/cmd/internal/columns"
+	"github.com/doorstep-mail/doorstep/cmd/internal/daemon"
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/directory/sql/sqlite"
@@ -45,11 +46,16 @@ func databaseVerb(cmd *cobra.Command, open storeOpener,
 			return cli.Failed(err, "doorstep check tells what is wrong with the configuration")
 		}
 		known := func(key string) bool { _, ok := domains.Domains[key]; return ok }
-		s, err := open(cmd.Context(), sqlite.StoreOptions{Path: d.File, Key: build.Keyer(domains), Known: known})
+		var changed []directory.Key
+		s, err := open(cmd.Context(), sqlite.StoreOptions{Path: d.File, Key: build.Keyer(domains), Known: known,
+			Changed: func(key directory.Key) { changed = append(changed, key) }})
 		if err != nil {
 			return cli.Failed(err, whyNotOpen(err, d.File))
 		}
-		defer func() { err = errors.Join(err, s.Close()) }()
+		defer func() {
+			err = errors.Join(err, s.Close())
+			announce(cmd, c.Control.Socket, d, changed)
+		}()
 		return explained(cmd, do(cmd.Context(), managed{s, d.Name, c, domains, cmd.ErrOrStderr()}, args))
 	}
 	return cmd
@@ -77,6 +83,33 @@ func listVerb[T any](cmd *cobra.Command, read func(ctx context.Context, s manage
 
 // A storeOpener is sqlite.Create or sqlite.Edit.
 type storeOpener func(context.Context, sqlite.StoreOptions) (*sqlite.Store, error)
+
+// announce lets a running server forget what it remembers of what was changed. Where none runs there is nothing to say.
+func announce(cmd *cobra.Command, socket string, d config.Directory, changed []directory.Key) {
+	if socket == "" {
+		return
+	}
+	for _, key := range changed {
+		about := "@" + key.Domain
+		if key.Local != "" {
+			about = address.Address{Local: key.Local, Domain: key.Domain}.String()
+		}
+		var r daemon.ForgetReport
+		err := cli.Order(socket, "forget "+about, &r)
+		if err == nil && r.Error != "" {
+			err = errors.New(r.Error)
+		}
+		if isAbsent(err) {
+			return
+		}
+		if err != nil {
+			fmt.Fprintf(cmd.ErrOrStderr(), "doorstep: warning: the running server may see the change of %s only after %s: %v\n"+
+				"hint: doorstep reload does the same, as root or as the user who runs the server\n", key,
+				max(d.CacheTTL, d.NegativeTTL), err)
+			return
+		}
+	}
+}
 
 // whyNotOpen is what can be done about a database that cannot be opened.
 func whyNotOpen(err error, file string) string {

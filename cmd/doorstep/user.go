@@ -21,8 +21,7 @@ func userCommand() *cobra.Command {
 		Use:   "user",
 		Short: "Add, change, delete and list accounts of the database",
 		Long: "User looks after the accounts in the SQLite database of the configuration. A running server\n" +
-			"sees a change when what it remembers has expired (cache_ttl, negative_ttl). Passwords are not\n" +
-			"kept here: those are a matter of your IMAP server.",
+			"sees a change at once. Passwords are not kept here: those are a matter of your IMAP server.",
 	}
 	cmd.AddCommand(userAddCommand(), userSetCommand(), userDelCommand(), userListCommand())
 	return cmd

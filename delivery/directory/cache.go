@@ -47,6 +47,15 @@ func NewCache(d Directory, o CacheOptions) Directory {
 // Lookup answers from memory, or asks.
 func (c *Cache) Lookup(ctx context.Context, key Key) (Entry, error) { return c.entries.get(ctx, key) }
 
+// Forget drops what is remembered of an address or, for a key without a local part, of a domain and all its addresses.
+// All that was remembered of domains goes with that: a domain may have been another's name.
+func (c *Cache) Forget(key Key) {
+	c.entries.forget(func(k Key) bool { return k == key || key.Local == "" && k.Domain == key.Domain })
+	if c.domains != nil && key.Local == "" {
+		c.domains.forget(func(string) bool { return true })
+	}
+}
+
 // A domainCache is a Cache before a DomainDirectory.
 type domainCache struct{ *Cache }
 

@@ -178,3 +178,76 @@ func TestChain(t *testing.T) {
 		t.Errorf("domain: %v", err)
 	}
 }
+
+// A domainBackend says of each domain that it is another's name.
+type domainBackend struct {
+	*backend
+	of atomic.Value
+}
+
+func (b *domainBackend) Domain(context.Context, string) (directory.Domain, error) {
+	b.asked.Add(1)
+	return directory.Domain{AliasOf: b.of.Load().(string)}, nil
+}
+
+// TestCacheForgets: what is forgotten is asked for again, and an answer to an earlier question that comes only then is
+// not remembered. What is known of others stays.
+func TestCacheForgets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &domainBackend{backend: &backend{takes: time.Second}}
+		b.of.Store("before")
+		cache := directory.NewCache(b, directory.CacheOptions{TTL: time.Hour, NegativeTTL: time.Hour})
+		chain := &directory.Chain{Backends: []directory.Backend{{Directory: b}, {Directory: cache}}}
+		quota := func(key directory.Key) int64 {
+			entry, err := cache.Lookup(t.Context(), key)
+			if err != nil {
+				t.Error(err)
+				return -1
+			}
+			return entry.Account.Quota.Bytes
+		}
+		asked := func(want int64) {
+			t.Helper()
+			if got := b.asked.Load(); got != want {
+				t.Errorf("asked %d times, want %d", got, want)
+			}
+		}
+		b.quota.Store(1)
+		quota(alice)
+		_, _ = cache.Lookup(t.Context(), nobody)
+		asked(2)
+		b.quota.Store(2)
+		chain.Forget(alice)
+		if got := quota(alice); got != 2 {
+			t.Errorf("quota %d, which was forgotten", got)
+		}
+		_, _ = cache.Lookup(t.Context(), nobody)
+		asked(3)
+
+		chain.Forget(alice)
+		early := make(chan int64)
+		go func() { early <- quota(alice) }()
+		time.Sleep(500 * time.Millisecond)
+		chain.Forget(alice) // while it is asked for
+		if got := quota(alice); got != 2 {
+			t.Errorf("quota %d", got)
+		}
+		<-early
+		asked(5) // who came later had a question of their own
+		b.quota.Store(3)
+		if got := quota(alice); got != 2 {
+			t.Errorf("quota %d: the later answer is not remembered", got)
+		}
+
+		domains := cache.(directory.DomainDirectory)
+		_, _ = domains.Domain(t.Context(), "alias.example")
+		b.of.Store("after")
+		chain.Forget(directory.Key{Domain: alice.Domain})
+		if got, err := domains.Domain(t.Context(), "alias.example"); err != nil || got.AliasOf != "after" {
+			t.Errorf("%+v, %v", got, err)
+		}
+		if got := quota(alice); got != 3 {
+			t.Errorf("quota %d of an address in the domain", got)
+		}
+	})
+}

@@ -90,6 +90,15 @@ func (c *Chain) Close() (err error) {
 	return err
 }
 
+// Forget drops what is remembered of an address, or of a domain as Cache.Forget does.
+func (c *Chain) Forget(key Key) {
+	for _, b := range c.Backends {
+		if cache, ok := b.Directory.(interface{ Forget(Key) }); ok {
+			cache.Forget(key)
+		}
+	}
+}
+
 // Domain asks those that know domains.
 func (c *Chain) Domain(ctx context.Context, key string) (Domain, error) {
 	for i := range c.Backends {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -25,6 +26,9 @@ type memo[K comparable, V any] struct {
 	ask     func(context.Context, K) (V, error)
 	answers *lru.Cache[K, answer[V]]
 	flights singleflight.Group
+
+	mu    sync.Mutex
+	round uint64 // how often something was forgotten
 }
 
 // An answer is what was said, and when.
@@ -58,8 +62,14 @@ func (m *memo[K, V]) get(ctx context.Context, key K) (V, error) {
 	if a, ok := m.answers.Get(key); ok && m.age(a) < m.lifetime(a) && a.epoch == m.options.Epoch() {
 		return a.value, a.err
 	}
-	// The question belongs to all who wait for its answer: none of them ends it for the others.
-	flight := m.flights.DoChan(fmt.Sprint(key), func() (any, error) { return m.refresh(context.WithoutCancel(ctx), key) })
+	// The question belongs to all who wait for its answer: none of them ends it for the others. Whoever asks after
+	// something was forgotten does not wait for the answer to an earlier question.
+	m.mu.Lock()
+	round := m.round
+	m.mu.Unlock()
+	flight := m.flights.DoChan(fmt.Sprint(round, " ", key), func() (any, error) {
+		return m.refresh(context.WithoutCancel(ctx), key, round)
+	})
 	select {
 	case result := <-flight:
 		value, _ := result.Val.(V)
@@ -70,8 +80,8 @@ func (m *memo[K, V]) get(ctx context.Context, key K) (V, error) {
 	}
 }
 
-// refresh asks, and remembers.
-func (m *memo[K, V]) refresh(ctx context.Context, key K) (value V, err error) {
+// refresh asks, and remembers the answer unless something was forgotten after the round in which it was asked for.
+func (m *memo[K, V]) refresh(ctx context.Context, key K, round uint64) (value V, err error) {
 	ctx, cancel := context.WithTimeout(ctx, m.options.Timeout)
 	defer cancel()
 	epoch := m.options.Epoch() // before: an answer of two epochs is one of the first
@@ -81,7 +91,11 @@ func (m *memo[K, V]) refresh(ctx context.Context, key K) (value V, err error) {
 		return err
 	})
 	if err == nil || errors.Is(err, ErrNotFound) {
-		m.answers.Add(key, answer[V]{value, err, m.options.Now(), epoch})
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.round == round {
+			m.answers.Add(key, answer[V]{value, err, m.options.Now(), epoch})
+		}
 		return value, err
 	}
 	old, ok := m.answers.Peek(key)
@@ -90,6 +104,18 @@ func (m *memo[K, V]) refresh(ctx context.Context, key K) (value V, err error) {
 		return old.value, nil
 	}
 	return value, err
+}
+
+// forget drops the answers for keys that match, and those that are on their way.
+func (m *memo[K, V]) forget(matches func(K) bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.round++
+	for _, key := range m.answers.Keys() {
+		if matches(key) {
+			m.answers.Remove(key)
+		}
+	}
 }
 
 // age is how old an answer is. A clock that was set back makes it old: nobody knows then.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/observe"
 	"github.com/doorstep-mail/doorstep/config"
@@ -102,6 +103,21 @@ func Keyer(domains *route.Resolver) directory.Keyer {
 		}
 		return domains.Key(a)
 	}
+}
+
+// Forget drops the answers that a directory remembers for an address or, for "@domain", for a domain and all that is in
+// it.
+func Forget(r *route.Resolver, text string) (err error) {
+	var key directory.Key
+	if domain, ok := strings.CutPrefix(text, "@"); ok {
+		key.Domain, err = address.DomainKey(domain)
+	} else {
+		key, err = Keyer(r)(text)
+	}
+	if chain, ok := r.Directory.(*directory.Chain); ok && err == nil {
+		chain.Forget(key)
+	}
+	return err
 }
 
 // CloseDirectory closes what buildDirectory opened.

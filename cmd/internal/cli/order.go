@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -63,21 +64,31 @@ func controlSocket(cmd *cobra.Command, flag, file string) (string, error) {
 
 // give sends an order to a control socket and reads the answer.
 func give(order, path string, answer any) error {
-	conn, err := net.DialTimeout("unix", path, 10*time.Second)
-	if err != nil {
+	err := Order(path, order, answer)
+	if network := (*net.OpError)(nil); errors.As(err, &network) && network.Op == "dial" {
 		return Failed(fmt.Errorf("%s: no server answers: %w", order, err),
 			"is it running, as another user perhaps? A server without a control socket reloads at SIGHUP and upgrades at "+
 				"SIGUSR2")
 	}
-	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(OrderPatience)); err != nil {
-		return Failed(err, "")
-	}
-	if _, err := io.WriteString(conn, order+"\n"); err != nil {
-		return Failed(fmt.Errorf("%s: %w", order, err), "")
-	}
-	if err := json.NewDecoder(conn).Decode(answer); err != nil {
+	if err != nil {
 		return Failed(fmt.Errorf("%s: the server gave no answer: %w", order, err), "its log says why")
 	}
 	return nil
+}
+
+// Order gives an order to the server that listens on a control socket, and reads its answer. It is the error of
+// net.Dial where no server does.
+func Order(socket, order string, answer any) error {
+	conn, err := net.DialTimeout("unix", socket, 10*time.Second)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(OrderPatience)); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(conn, order+"\n"); err != nil {
+		return err
+	}
+	return json.NewDecoder(conn).Decode(answer)
 }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/build"
@@ -19,12 +20,16 @@ import (
 )
 
 // A control is the socket on which a running server takes orders, one a connection: a line with the
-// order, and a JSON object in return. Orders are reload and upgrade.
+// order, and a JSON object in return. Orders are reload, upgrade, and forget with an address or @DOMAIN.
 type control struct {
 	daemon *daemon
 	socket net.Listener
 	log    *slog.Logger
 }
+
+// maxOrder bounds an order: the longest has an address, of 254 octets at most (RFC 5321 §4.5.3.1.3), or of as many
+// letters in UTF-8.
+const maxOrder = 2048
 
 // controlName is how the control socket is called when it is handed over.
 const controlName = "control"
@@ -50,8 +55,8 @@ func openControl(ctx context.Context, d *daemon, sockets *inherited) *control {
 	if err != nil {
 		var f *cli.Failure
 		errors.As(err, &f)
-		d.log.Warn("no control socket: doorstep reload and doorstep upgrade do not reach this server", "path", path, "error",
-			err, "hint", f.Hint)
+		d.log.Warn("no control socket: doorstep reload, upgrade, user, domain and alias do not reach this server",
+			"path", path, "error", err, "hint", f.Hint)
 		return nil
 	}
 	return c
@@ -87,16 +92,18 @@ func (c *control) take(conn net.Conn) error {
 	if uid != 0 && uid != os.Geteuid() {
 		return fmt.Errorf("user %d may not give orders", uid)
 	}
-	order, err := bufio.NewReader(io.LimitReader(conn, 64)).ReadString('\n')
+	order, err := bufio.NewReader(io.LimitReader(conn, maxOrder)).ReadString('\n')
 	if err != nil {
 		return fmt.Errorf("read an order: %w", err)
 	}
 	var answer any
-	switch order {
-	case "reload\n":
+	switch verb, about, _ := strings.Cut(strings.TrimSuffix(order, "\n"), " "); verb {
+	case "reload":
 		answer = c.daemon.reload()
-	case "upgrade\n":
+	case "upgrade":
 		answer = c.daemon.upgrade()
+	case "forget":
+		answer = c.daemon.instances.forget(about)
 	default:
 		return fmt.Errorf("no such order: %q", order)
 	}

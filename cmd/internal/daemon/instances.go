@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/doorstep-mail/doorstep/cmd/internal/build"
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/lmtp"
@@ -67,6 +68,24 @@ func (i *instances) all() []*instance {
 		all = append(all, g)
 	}
 	return all
+}
+
+// A ForgetReport is what came of the order to forget.
+type ForgetReport struct {
+	Error string `json:"error,omitempty"`
+}
+
+// forget drops what the directories of all instances remember of an address, or of @DOMAIN.
+func (i *instances) forget(about string) (r ForgetReport) {
+	i.mu.Lock()
+	all := i.all()
+	i.mu.Unlock()
+	for _, g := range all {
+		if err := build.Forget(g.agent.Router.Resolver, about); err != nil {
+			r.Error = err.Error()
+		}
+	}
+	return r
 }
 
 // leave refuses other configurations from now on, and returns the instances that may have sessions.

@@ -17,7 +17,7 @@ func (s *Store) AddAccount(ctx context.Context, a directory.Account) error {
 	if err := s.complete(&a); err != nil {
 		return err
 	}
-	return s.change(ctx, func(tx *db.Tx) error {
+	return s.change(ctx, a.Key, func(tx *db.Tx) error {
 		if err := s.inDomain(ctx, tx, a.Key); err != nil {
 			return err
 		}
@@ -35,7 +35,7 @@ func (s *Store) SetAccount(ctx context.Context, address string, edit func(*direc
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, func(tx *db.Tx) error {
+	return s.change(ctx, key, func(tx *db.Tx) error {
 		a, err := scanAccount(tx.QueryRowContext(ctx, selectAccounts+" WHERE domain_key = ? AND local_key = ?", key.Domain,
 			key.Local))
 		if errors.Is(err, db.ErrNoRows) {
@@ -65,7 +65,7 @@ func (s *Store) DeleteAccount(ctx context.Context, address string) error {
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, func(tx *db.Tx) error {
+	return s.change(ctx, key, func(tx *db.Tx) error {
 		err := remove(ctx, tx, key)
 		if errors.Is(err, ErrMissing) {
 			return fmt.Errorf("account %s %w", address, err)
@@ -106,7 +106,7 @@ func (s *Store) ofDomain(ctx context.Context, query, domain string) (string, []a
 	}
 	key, err := domainKey(domain)
 	if err == nil {
-		err = s.change(ctx, func(tx *db.Tx) error { return s.inDomain(ctx, tx, directory.Key{Domain: key}) })
+		err = s.transaction(ctx, func(tx *db.Tx) error { return s.inDomain(ctx, tx, directory.Key{Domain: key}) })
 	}
 	return query + " WHERE domain_key = ?", []any{key}, err
 }

@@ -41,7 +41,7 @@ func (s *Store) AddAlias(ctx context.Context, alias string, targets ...string) e
 			return fmt.Errorf("alias %s would stand for itself", alias)
 		}
 	}
-	return s.change(ctx, func(tx *db.Tx) error {
+	return s.change(ctx, key, func(tx *db.Tx) error {
 		if err := s.inDomain(ctx, tx, key); err != nil {
 			return err
 		}
@@ -71,7 +71,7 @@ func (s *Store) DeleteAlias(ctx context.Context, alias string, targets ...string
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, func(tx *db.Tx) error {
+	return s.change(ctx, key, func(tx *db.Tx) error {
 		const whole = "DELETE FROM alias WHERE domain_key = ? AND local_key = ?"
 		if len(targets) == 0 {
 			return missing(deleteRows(ctx, tx, whole, key.Domain, key.Local), "alias "+alias)

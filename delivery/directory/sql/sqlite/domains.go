@@ -35,7 +35,7 @@ func (s *Store) AddDomain(ctx context.Context, name, aliasOf string) error {
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, func(tx *db.Tx) error {
+	return s.change(ctx, directory.Key{Domain: key}, func(tx *db.Tx) error {
 		var other string
 		err := tx.QueryRowContext(ctx, "SELECT name FROM domain WHERE domain_key = ?", key).Scan(&other)
 		if err == nil {
@@ -69,7 +69,7 @@ func (s *Store) DeleteDomain(ctx context.Context, name string, all bool) error {
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, func(tx *db.Tx) error {
+	return s.change(ctx, directory.Key{Domain: key}, func(tx *db.Tx) error {
 		if there, err := isThere(ctx, tx, "SELECT 1 FROM domain WHERE domain_key = ?", key); err != nil {
 			return err
 		} else if !there {

@@ -44,6 +44,8 @@ type StoreOptions struct {
 	// Known reports whether the configuration names a domain, by its key, so that the database
 	// need not. It may be nil.
 	Known func(domainKey string) bool
+	// Changed gets the key of each address that was changed, and for a domain one without a local part. It may be nil.
+	Changed func(directory.Key)
 }
 
 // Create opens a database for changes, and makes the file where it is missing.
@@ -95,8 +97,17 @@ func notOne(text string, what, why error) error {
 // Close closes the database.
 func (s *Store) Close() error { return s.db.Close() }
 
-// change runs f in a transaction.
-func (s *Store) change(ctx context.Context, f func(tx *db.Tx) error) (err error) {
+// change changes what there is of an address, or of a domain, in a transaction.
+func (s *Store) change(ctx context.Context, key directory.Key, f func(tx *db.Tx) error) error {
+	err := s.transaction(ctx, f)
+	if err == nil && s.options.Changed != nil {
+		s.options.Changed(key)
+	}
+	return err
+}
+
+// transaction runs f in a transaction.
+func (s *Store) transaction(ctx context.Context, f func(tx *db.Tx) error) (err error) {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
