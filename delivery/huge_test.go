@@ -25,7 +25,7 @@ func TestHugeHeaders(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, "lmtp")
-			f.server.MaxMessageSize = 64 << 20
+			f.server.Limits.MessageSize = 64 << 20
 			f.router.Rules = []route.Rule{{Field: "X-Spam-Flag", Folder: ".Junk", Make: true}}
 			begun := time.Now()
 			c, err := client.New(t.Context(), f.connect(t, "pipe"), client.Options{})

@@ -134,7 +134,7 @@ S: 250 2.1.5
 			script, err := lmtptest.Parse("session", session)
 			must(t, err)
 			f := newFixture(t, "lmtp")
-			f.server.Lenient8Bit = func(*lmtp.Session) bool { return true }
+			f.server.Syntax.Lenient8Bit = func(*lmtp.Session) bool { return true }
 			if err := script.Play(f.connect(t, "pipe"), lmtptest.LockStep); err != nil {
 				t.Fatalf("%v\nlog:\n%s", err, f.log.String())
 			}

@@ -133,7 +133,7 @@ func TestRulesAndRecipients(t *testing.T) {
 // TestRulesAreBounded: a header without an end is not kept for the rules, and is delivered.
 func TestRulesAreBounded(t *testing.T) {
 	f := newFixture(t, "lmtp")
-	f.server.MaxMessageSize = 10 << 20
+	f.server.Limits.MessageSize = 10 << 20
 	f.router.Rules = []route.Rule{{Field: "X-Spam-Flag", Folder: ".Junk", Make: true}}
 	f.play(t, "", `«X-Other: `+strings.Repeat("y", 60)+`\r\n*2000»X-Spam-Flag: YES\r\n\r\n`, "u1@dst.example")
 	f.play(t, "", `«X-Spam-Flag: `+strings.Repeat("y", 60)+`\r\n*2000»\r\n`, "u2@dst.example")

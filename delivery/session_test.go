@@ -83,7 +83,8 @@ func newFixture(t *testing.T, protocol string) *fixture {
 		Store:    store,
 	}
 	f.agent = &delivery.Agent{Router: f.router, Store: store, Log: log}
-	f.server = &lmtp.Server{Handler: f.agent, Hostname: "mx.dst.example", MaxMessageSize: 10000, Log: log}
+	limits := lmtp.Limits{MessageSize: 10000}
+	f.server = &lmtp.Server{Handler: f.agent, Hostname: "mx.dst.example", Limits: limits, Log: log}
 	if protocol == "esmtp" {
 		f.server.Protocol = lmtp.ESMTP
 	}

@@ -35,7 +35,7 @@ func TestSharedCopyNamesOneWhoHasIt(t *testing.T) {
 				t.Fatal(err)
 			}
 			f := newFixture(t, script.Protocol)
-			f.server.MaxMessageSize = 1 << 20
+			f.server.Limits.MessageSize = 1 << 20
 			f.with(t, script.With)
 			if err := script.Play(f.connect(t, "pipe"), lmtptest.LockStep); err != nil {
 				t.Fatalf("%v\nlog:\n%s", err, f.log.String())

@@ -15,21 +15,21 @@ var fixtureOptions = map[string]func(*fixture){
 	"full-postmaster": func(f *fixture) {
 		f.router.Resolver.Postmaster = route.Named{Key: directory.Key{Local: "full", Domain: "dst.example"}}
 	},
-	"trusted":   func(f *fixture) { f.server.Trusted = func(net.Conn) bool { return true } },
-	"untrusted": func(f *fixture) { f.server.Trusted = func(net.Conn) bool { return false } },
+	"trusted":   func(f *fixture) { f.server.Peers.Trusted = func(net.Conn) bool { return true } },
+	"untrusted": func(f *fixture) { f.server.Peers.Trusted = func(net.Conn) bool { return false } },
 	// The proxy is trusted, who is behind it is not, but for one.
 	"proxy": func(f *fixture) {
-		f.server.ProxyProtocol = true
-		f.server.Trusted = func(nc net.Conn) bool {
+		f.server.Peers.ProxyProtocol = true
+		f.server.Peers.Trusted = func(nc net.Conn) bool {
 			tcp, ok := nc.RemoteAddr().(*net.TCPAddr)
 			return !ok || tcp.IP.String() == "192.0.2.99"
 		}
 	},
-	"priority": func(f *fixture) { f.server.MTPriority = true },
-	"rrvs":     func(f *fixture) { f.server.RRVS, f.agent.RRVS = true, true },
+	"priority": func(f *fixture) { f.server.Extensions.MTPriority = true },
+	"rrvs":     func(f *fixture) { f.server.Extensions.RRVS, f.agent.RRVS = true, true },
 	"single":   func(f *fixture) { f.agent.SingleCopy = true },
-	"mailmax":  func(f *fixture) { f.server.MaxTransactions = 2 },
-	"rcptmax":  func(f *fixture) { f.server.MaxRecipients = 100 },
+	"mailmax":  func(f *fixture) { f.server.Limits.Transactions = 2 },
+	"rcptmax":  func(f *fixture) { f.server.Limits.Recipients = 100 },
 }
 
 func (f *fixture) with(t *testing.T, options []string) {

@@ -7,12 +7,12 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
 
-// admit asks Server.Admit about a client. A panic in it, or in the function that it returns, costs this connection
+// admit asks Peers.Admit about a client. A panic in it, or in the function that it returns, costs this connection
 // only.
 func (s *Server) admit(client net.Conn, log *slog.Logger) (release func(), err error) {
 	var admitted func()
 	err = guard.Call(func() (err error) {
-		admitted, err = s.Admit(client)
+		admitted, err = s.Peers.Admit(client)
 		return err
 	})
 	return func() {

@@ -29,9 +29,9 @@ func TestAdmit(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			released := 0
-			s := &Server{Handler: nullHandler{}, Admit: func(net.Conn) (func(), error) {
+			s := &Server{Handler: nullHandler{}, Peers: Peers{Admit: func(net.Conn) (func(), error) {
 				return func() { released++ }, tt.err
-			}}
+			}}}
 			d := talk(t, s)
 			d.expect(tt.want)
 			d.expectClosed()
@@ -44,10 +44,10 @@ func TestAdmit(t *testing.T) {
 	t.Run("admitted", func(t *testing.T) {
 		var asked net.Conn
 		released := 0
-		s := &Server{Handler: nullHandler{}, Admit: func(nc net.Conn) (func(), error) {
+		s := &Server{Handler: nullHandler{}, Peers: Peers{Admit: func(nc net.Conn) (func(), error) {
 			asked = nc
 			return func() { released++ }, nil
-		}}
+		}}}
 		d := opened(t, s)
 		if asked == nil || released != 0 {
 			t.Errorf("asked about %v, released %d times in the session", asked, released)
@@ -58,14 +58,14 @@ func TestAdmit(t *testing.T) {
 		}
 	})
 	t.Run("admitted with nothing to release", func(t *testing.T) {
-		s := &Server{Handler: nullHandler{}, Admit: func(net.Conn) (func(), error) { return nil, nil }}
+		s := &Server{Handler: nullHandler{}, Peers: Peers{Admit: func(net.Conn) (func(), error) { return nil, nil }}}
 		opened(t, s).quit()
 	})
 }
 
 // The connection that is one too many is told so; when one ends there is room again.
 func TestMaxConnections(t *testing.T) {
-	s := &Server{Handler: nullHandler{}, MaxConnections: 2}
+	s := &Server{Handler: nullHandler{}, Limits: Limits{Connections: 2}}
 	first, second := opened(t, s), opened(t, s)
 	for range 3 {
 		d := talk(t, s)
@@ -81,12 +81,12 @@ func TestMaxConnections(t *testing.T) {
 // A refused connection does not wait for ever for a client that does not read.
 func TestRefusedClientDoesNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &Server{Handler: nullHandler{}, MaxConnections: 1}
+		s := &Server{Handler: nullHandler{}, Limits: Limits{Connections: 1}}
 		first := opened(t, s)
 		begun := time.Now()
 		d := talk(t, s)
 		<-d.served
-		took(t, begun, s.IdleTimeout)
+		took(t, begun, s.Timeouts.Idle)
 		first.hangUp()
 	})
 }

@@ -32,10 +32,10 @@ var (
 
 // mechanisms are those that AUTH takes in the session as it is now.
 func (o offer) mechanisms() []string {
-	if o.server.Auth == nil {
+	if o.server.Auth.Authenticator == nil {
 		return nil
 	}
-	return o.server.Auth.Mechanisms(o.session)
+	return o.server.Auth.Authenticator.Mechanisms(o.session)
 }
 
 // offersAuth reports whether the hello reply lists AUTH: not while the listener still requires TLS, because Postfix
@@ -44,7 +44,7 @@ func (o offer) offersAuth() bool { return o.lacks(needAuth).Code == 0 && len(o.m
 
 // knowsAuth reports whether this listener has AUTH at all; while TLS is still missing, dispatch answers 530, not 502.
 func (o offer) knowsAuth() bool {
-	return o.server.Auth != nil && o.lacks(needAuth).Code != 0 || o.offersAuth()
+	return o.server.Auth.Authenticator != nil && o.lacks(needAuth).Code != 0 || o.offersAuth()
 }
 
 // authArgument is the argument of the AUTH keyword.
@@ -85,7 +85,7 @@ type authentication struct {
 
 // run leads the exchange to its end.
 func (a authentication) run(response []byte) Reply {
-	x := a.c.server.Auth.Begin(a.c.context(), a.c.session, a.mechanism)
+	x := a.c.server.Auth.Authenticator.Begin(a.c.context(), a.c.session, a.mechanism)
 	for range maxAuthSteps {
 		var challenge []byte
 		var done bool
@@ -167,7 +167,7 @@ func (a authentication) refuse(err error) Reply {
 	if known.Code == 535 {
 		a.c.count.authFailures++
 		select {
-		case <-time.After(a.c.server.AuthDelay):
+		case <-time.After(a.c.server.Auth.Delay):
 		case <-a.c.context().Done():
 		}
 	}

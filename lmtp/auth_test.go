@@ -75,7 +75,7 @@ func (x *fakeExchange) Next(response []byte) (challenge []byte, done bool, err e
 }
 
 func authServer() *Server {
-	return &Server{Handler: nullHandler{}, Auth: fakeAuth{}, AuthDelay: time.Nanosecond}
+	return &Server{Handler: nullHandler{}, Auth: Auth{Authenticator: fakeAuth{}, Delay: time.Nanosecond}}
 }
 
 func encoded(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
@@ -163,7 +163,7 @@ func TestAuthNotOffered(t *testing.T) {
 	t.Run("AUTH-01 under TLS only", func(t *testing.T) {
 		a := newAuthority(t)
 		s := a.server()
-		s.Auth = fakeAuth{only: []string{"WORD"}}
+		s.Auth.Authenticator = fakeAuth{only: []string{"WORD"}}
 		d := opened(t, s)
 		d.script("AUTH WORD", "502 5.5.1")
 		d.startTLS(a.client())
@@ -176,7 +176,7 @@ func TestAuthNotOffered(t *testing.T) {
 func TestRequireAuth(t *testing.T) {
 	s := authServer()
 	h := &sessionHandler{}
-	s.Handler, s.RequireAuth = h, true
+	s.Handler, s.Auth.Required = h, true
 	d := talk(t, s)
 	d.expect("220")
 	d.script("NOOP", "250 2.0.0", "RSET", "250 2.0.0", "HELP", "530 5.7.0", "VRFY x", "530 5.7.0",
@@ -204,7 +204,7 @@ func TestAuthPipelined(t *testing.T) {
 func TestSTARTTLSForgetsIdentity(t *testing.T) {
 	a := newAuthority(t)
 	s := a.server()
-	s.Auth, s.RequireAuth = fakeAuth{}, true
+	s.Auth.Authenticator, s.Auth.Required = fakeAuth{}, true
 	d := opened(t, s)
 	d.script("AUTH WORD "+encoded(secretWord), "235 2.7.0", "MAIL FROM:<a@src.example>", "250 2.1.0", "RSET", "250 2.0.0")
 	d.startTLS(a.client())
@@ -214,7 +214,7 @@ func TestSTARTTLSForgetsIdentity(t *testing.T) {
 // Guessing takes time; waiting for a client has an end in the middle of an exchange too.
 func TestAuthTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &Server{Handler: nullHandler{}, Auth: fakeAuth{}}
+		s := &Server{Handler: nullHandler{}, Auth: Auth{Authenticator: fakeAuth{}}}
 		d := opened(t, s)
 		begun := time.Now()
 		d.script("AUTH WORD eA==", "535 5.7.8")
@@ -244,7 +244,7 @@ func TestAuthTime(t *testing.T) {
 func TestRequireTLSAndAuth(t *testing.T) {
 	a := newAuthority(t)
 	s := a.server()
-	s.Auth, s.RequireAuth, s.RequireTLS = fakeAuth{}, true, true
+	s.Auth.Authenticator, s.Auth.Required, s.TLS.Required = fakeAuth{}, true, true
 	d := opened(t, s)
 	d.script("AUTH WORD", "530 5.7.0", "MAIL FROM:<a@src.example>", "530 5.7.0")
 	d.startTLS(&tls.Config{RootCAs: a.pool, ServerName: "mx.dst.example"})
@@ -265,7 +265,7 @@ func FuzzAuth(f *testing.F) {
 		}
 		h := &sessionHandler{}
 		s := authServer()
-		s.Handler, s.RequireAuth = h, true
+		s.Handler, s.Auth.Required = h, true
 		d := opened(t, s)
 		d.send(text + "\r\n*\r\nRSET\r\nMAIL FROM:<a@src.example>\r\nQUIT\r\n")
 		for {

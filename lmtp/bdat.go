@@ -32,7 +32,7 @@ func (c *conn) bdat(args string) Reply {
 		// Where the octets end and commands begin again cannot be known.
 		return Reply{Code: 501, Enhanced: "5.5.4", Text: "BDAT takes a number of octets", then: hangUp}
 	}
-	if n/abuseFactor > c.server.MaxMessageSize {
+	if n/abuseFactor > c.server.Limits.MessageSize {
 		return replyTooMuch
 	}
 	b := chunk{c: c, size: n, last: marked && wire.EqualFold(marker, "LAST"), refused: c.offer().lacks(0)}
@@ -91,7 +91,7 @@ func (b chunk) take() error {
 func (b chunk) begin() {
 	t := b.c.newContent()
 	if b.c.tx.envelope.Body != binaryMIME {
-		t.lines = &wire.LineScanner{Emit: t.write, Normalize: b.c.server.NormalizeBareLF}
+		t.lines = &wire.LineScanner{Emit: t.write, Normalize: b.c.server.Syntax.NormalizeBareLF}
 	}
 	b.c.state = stateChunk
 }
@@ -116,7 +116,7 @@ func (t *content) endChunks() {
 // mayNotSkip ends a session that sends more to be dropped than a client can have sent before it saw a refusal:
 // outside of a transaction one message, and in one the most that is read of any.
 func (b chunk) mayNotSkip() bool {
-	most := max(b.c.server.MaxMessageSize, minSkipped)
+	most := max(b.c.server.Limits.MessageSize, minSkipped)
 	if b.c.state >= stateMail {
 		most *= abuseFactor
 	}
@@ -189,7 +189,7 @@ func (b chunk) skip() error {
 	}
 	drop := func() error { return b.read(func([]byte) {}) }
 	if b.c.state < stateMail {
-		return b.c.nc.within(b.c.server.DataTimeout, drop)
+		return b.c.nc.within(b.c.server.Timeouts.Data, drop)
 	}
 	if !b.c.nc.inContent {
 		b.c.nc.beginContent()

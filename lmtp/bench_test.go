@@ -145,7 +145,7 @@ func BenchmarkCommand(b *testing.B) {
 	for _, line := range []string{"NOOP", "MAIL FROM:<a@src.example> SIZE=4096 BODY=8BITMIME",
 		"RCPT TO:<u1@dst.example>"} {
 		b.Run(line[:4], func(b *testing.B) {
-			s := &Server{Handler: nullHandler{}, MaxRecipients: 1 << 40}
+			s := &Server{Handler: nullHandler{}, Limits: Limits{Recipients: 1 << 40}}
 			s.init()
 			c := newConn(s, &recording{})
 			c.dispatch([]byte("LHLO c.example"))

@@ -69,7 +69,8 @@ func (a *authority) issue(name string) tls.Certificate {
 
 // server is a Server with a certificate for mx.dst.example.
 func (a *authority) server() *Server {
-	return &Server{Handler: nullHandler{}, TLS: &tls.Config{Certificates: []tls.Certificate{a.issue("mx.dst.example")}}}
+	config := &tls.Config{Certificates: []tls.Certificate{a.issue("mx.dst.example")}}
+	return &Server{Handler: nullHandler{}, TLS: TLS{Config: config}}
 }
 
 // client is the configuration of a client that trusts the authority.

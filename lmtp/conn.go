@@ -58,11 +58,11 @@ func newConn(s *Server, nc net.Conn) *conn {
 			Hostname: s.Hostname,
 			Remote:   nc.RemoteAddr(),
 			Unix:     nc.RemoteAddr() != nil && nc.RemoteAddr().Network() == "unix",
-			Trusted:  s.Trusted != nil && s.Trusted(nc),
+			Trusted:  s.Peers.Trusted != nil && s.Peers.Trusted(nc),
 		},
 	}
-	if s.Peer != nil {
-		c.session.Peer = s.Peer(nc)
+	if s.Peers.User != nil {
+		c.session.Peer = s.Peers.User(nc)
 	}
 	c.log = s.logOf(c.session)
 	c.verb = VerbConnect
@@ -73,7 +73,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 
 // refuse answers a connection that is not served.
 func (c *conn) refuse(r Reply) {
-	if c.server.ImplicitTLS {
+	if c.server.TLS.Implicit {
 		return // in the clear it would be no reply, and a handshake costs more than the reply is worth
 	}
 	c.write(r)

@@ -41,13 +41,13 @@ func (c *conn) newContent() *content {
 func (t *content) write(p []byte) {
 	t.size += int64(len(p)) // RFC 1870 §5: CRLFs count, transparency dots do not
 	switch {
-	case t.size/abuseFactor > t.c.server.MaxMessageSize:
+	case t.size/abuseFactor > t.c.server.Limits.MessageSize:
 		t.tooMuch = errTooMuch
 	case t.err != nil:
-	case t.size > t.c.server.MaxMessageSize:
-		t.c.log.Info("message refused", "limit", "message_size", "value", t.c.server.MaxMessageSize, "transaction",
+	case t.size > t.c.server.Limits.MessageSize:
+		t.c.log.Info("message refused", "limit", "message_size", "value", t.c.server.Limits.MessageSize, "transaction",
 			t.c.tx.envelope.ID)
-		t.err = TooLarge(t.c.server.MaxMessageSize)
+		t.err = TooLarge(t.c.server.Limits.MessageSize)
 	default:
 		t.err = guard.Call(func() error {
 			n, err := t.c.tx.handler.Write(p)
@@ -63,9 +63,9 @@ func (t *content) write(p []byte) {
 func (t *content) checkLineEnds(bareLF, bareCR bool) {
 	switch {
 	case t.err != nil:
-	case bareLF && !t.c.server.NormalizeBareLF:
+	case bareLF && !t.c.server.Syntax.NormalizeBareLF:
 		t.err = errBareLF
-	case bareCR && t.c.server.RefuseBareCR:
+	case bareCR && t.c.server.Syntax.RefuseBareCR:
 		t.err = errBareCR
 	}
 }

@@ -35,7 +35,7 @@ func (c *conn) receiveData() error {
 		}
 	}
 	dots := &c.dots
-	*dots = wire.DotDecoder{Emit: dots.Emit, Normalize: c.server.NormalizeBareLF}
+	*dots = wire.DotDecoder{Emit: dots.Emit, Normalize: c.server.Syntax.NormalizeBareLF}
 	if err := c.in.ReadDots(dots); err != nil {
 		return c.lostData(err)
 	}

@@ -9,16 +9,17 @@ import (
 func TestHelp(t *testing.T) {
 	a := newAuthority(t)
 	trust := func(net.Conn) bool { return true }
+	distrust := func(net.Conn) bool { return false }
 	for name, tt := range map[string]struct {
 		change      func(*Server)
 		plain, over string // "": no TLS
 	}{
-		"LMTP": {func(s *Server) { s.TLS = nil }, "MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP LHLO", ""},
-		"ESMTP": {func(s *Server) { s.TLS, s.Protocol = nil, ESMTP },
+		"LMTP": {func(s *Server) { s.TLS.Config = nil }, "MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP LHLO", ""},
+		"ESMTP": {func(s *Server) { s.TLS.Config, s.Protocol = nil, ESMTP },
 			"MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP EHLO HELO", ""},
-		"trusted": {func(s *Server) { s.TLS, s.Trusted = nil, trust },
+		"trusted": {func(s *Server) { s.TLS.Config, s.Peers.Trusted = nil, trust },
 			"MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP LHLO XCLIENT XFORWARD", ""},
-		"a peer that is not trusted": {func(s *Server) { s.TLS, s.Trusted = nil, func(net.Conn) bool { return false } },
+		"a peer that is not trusted": {func(s *Server) { s.TLS.Config, s.Peers.Trusted = nil, distrust },
 			"MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP LHLO", ""},
 		"TLS": {func(s *Server) {}, "MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP LHLO STARTTLS",
 			"MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP LHLO"},

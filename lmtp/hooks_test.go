@@ -77,7 +77,7 @@ func TestHooks(t *testing.T) {
 // TestHooksSeeNoSecrets: nothing of a password is told, however a client goes on about it, and
 // nothing of a message that is taken for commands.
 func TestHooksSeeNoSecrets(t *testing.T) {
-	s := &lmtp.Server{Handler: takesAll{}, Hostname: "h", Auth: refuses{}, AuthDelay: 1}
+	s := &lmtp.Server{Handler: takesAll{}, Hostname: "h", Auth: lmtp.Auth{Authenticator: refuses{}, Delay: 1}}
 	got := talk(t, s, strings.Join([]string{
 		"LHLO me", "AUTH PLAIN c2VjcmV0", "AUTH c2VjcmV0", "AUTH PLAIN", "c2VjcmV0", "c2VjcmV0", "AUTHPLAIN c2VjcmV0",
 		"NOOP c2VjcmV0", "HELP c2VjcmV0", "VRFY c2VjcmV0", "EXPN c2VjcmV0", "STARTTLS c2VjcmV0", "QUIT c2VjcmV0", "QUIT", "",

@@ -118,7 +118,7 @@ func TestMillionCommands(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := &fakeHandler{}
-			nc, _ := overTCP(t, &Server{Handler: h, Trusted: func(net.Conn) bool { return true }})
+			nc, _ := overTCP(t, &Server{Handler: h, Peers: Peers{Trusted: func(net.Conn) bool { return true }}})
 			before := allocated()
 			go func() {
 				io.WriteString(nc, "LHLO c.example\r\n")

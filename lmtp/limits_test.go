@@ -18,16 +18,17 @@ func TestLimitsAreLogged(t *testing.T) {
 	say := func(lines ...string) []string {
 		return append([]string{"MAIL FROM:<>", "RCPT TO:<u1@dst.example>"}, lines...)
 	}
+	small := func() *Server { return &Server{Limits: Limits{MessageSize: 10}} }
 	for name, tt := range map[string]struct {
 		server *Server
 		say    []string
 		wait   time.Duration
 		limit  string
 	}{
-		"transactions": {&Server{MaxTransactions: 1}, []string{"MAIL FROM:<>", "RSET", "MAIL FROM:<>"}, 0,
+		"transactions": {&Server{Limits: Limits{Transactions: 1}}, []string{"MAIL FROM:<>", "RSET", "MAIL FROM:<>"}, 0,
 			"transactions"},
-		"message_size":       {&Server{MaxMessageSize: 10}, say("DATA", "0123456789", "0123456789", "."), 0, "message_size"},
-		"message_size, BDAT": {&Server{MaxMessageSize: 10}, say("BDAT 20", "012345678901234567"), 0, "message_size"},
+		"message_size":       {small(), say("DATA", "0123456789", "0123456789", "."), 0, "message_size"},
+		"message_size, BDAT": {small(), say("BDAT 20", "012345678901234567"), 0, "message_size"},
 		"idle_timeout":       {&Server{}, nil, 6 * time.Minute, "idle_timeout"},
 		"data_timeout":       {&Server{}, say("DATA", "x"), 6 * time.Minute, "data_timeout"},
 		"transaction_timeout": {&Server{Handler: &fakeHandler{onCommit: never}}, say("DATA", "."), 9 * time.Minute,

@@ -44,7 +44,7 @@ func (c *conn) run() error {
 
 // answer returns the greeting and then answers commands.
 func (c *conn) answer() error {
-	if c.server.ImplicitTLS {
+	if c.server.TLS.Implicit {
 		if err := c.handshake(); err != nil {
 			return err
 		}

@@ -62,8 +62,12 @@ func loseAt(t *testing.T, p Protocol, said string, loss error) {
 	h := &fakeHandler{}
 	nc := &lostConnection{recording{Blocks: lmtptest.Blocks{Left: lmtptest.Cut([]byte(said), nil)}}, loss}
 	s := &Server{
-		Handler: h, Protocol: p, Auth: anybody{}, TLS: &tls.Config{Certificates: []tls.Certificate{{}}},
-		Trusted: func(net.Conn) bool { return true }, Log: guardtest.Log(t),
+		Handler:  h,
+		Protocol: p,
+		TLS:      TLS{Config: &tls.Config{Certificates: []tls.Certificate{{}}}},
+		Auth:     Auth{Authenticator: anybody{}},
+		Peers:    Peers{Trusted: func(net.Conn) bool { return true }},
+		Log:      guardtest.Log(t),
 	}
 	s.ServeConn(nc)
 	h.check(t)

@@ -30,8 +30,8 @@ var mailParams = []param[Envelope]{
 // internationalized.
 func (c *conn) mail(args string) Reply {
 	// As LIMITS MAILMAX says, refused ones count too (RFC 9422 §3).
-	if c.count.mails++; c.server.MaxTransactions > 0 && c.count.mails > c.server.MaxTransactions {
-		c.log.Info("session ended", "limit", "transactions", "value", c.server.MaxTransactions)
+	if c.count.mails++; c.server.Limits.Transactions > 0 && c.count.mails > c.server.Limits.Transactions {
+		c.log.Info("session ended", "limit", "transactions", "value", c.server.Limits.Transactions)
 		return replyMailLimit
 	}
 	origin := c.tx.forward
@@ -78,7 +78,7 @@ func (c *conn) mail(args string) Reply {
 
 // parser reads the paths of a transaction.
 func (o offer) parser(env *Envelope) address.Parser {
-	lenient := o.server.Lenient8Bit
+	lenient := o.server.Syntax.Lenient8Bit
 	return address.Parser{UTF8: env.SMTPUTF8, Lenient8Bit: lenient != nil && lenient(o.session)}
 }
 
@@ -110,8 +110,8 @@ func (o offer) mailSize(env *Envelope, p parameter) Reply {
 		return badArgument("SIZE takes a number of octets")
 	}
 	size, err := strconv.ParseInt(p.value, 10, 64)
-	if err != nil || size > o.server.MaxMessageSize {
-		return refusal(TooLarge(o.server.MaxMessageSize), "")
+	if err != nil || size > o.server.Limits.MessageSize {
+		return refusal(TooLarge(o.server.Limits.MessageSize), "")
 	}
 	env.Size = size
 	return Reply{}
@@ -131,7 +131,7 @@ func (o offer) mailBody(env *Envelope, p parameter) Reply {
 }
 
 // offersBinary: BINARYMIME is offered where every octet is kept to the mailbox.
-func (o offer) offersBinary() bool { return o.server.BinaryMIME }
+func (o offer) offersBinary() bool { return o.server.Extensions.BinaryMIME }
 
 // mailSMTPUTF8 has no value (RFC 6531 §3.4).
 func (o offer) mailSMTPUTF8(env *Envelope, p parameter) Reply {
@@ -144,15 +144,15 @@ func (o offer) mailSMTPUTF8(env *Envelope, p parameter) Reply {
 
 // sizeArgument is the argument of the SIZE keyword.
 func (o offer) sizeArgument() string {
-	return strconv.FormatInt(o.server.MaxMessageSize, 10)
+	return strconv.FormatInt(o.server.Limits.MessageSize, 10)
 }
 
 // limitsArgument is the argument of the LIMITS keyword: only what is really enforced, and
 // counted as RFC 9422 §3 says.
 func (o offer) limitsArgument() string {
-	limits := "RCPTMAX=" + strconv.Itoa(o.server.MaxRecipients)
-	if o.server.MaxTransactions > 0 {
-		limits += " MAILMAX=" + strconv.Itoa(o.server.MaxTransactions)
+	limits := "RCPTMAX=" + strconv.Itoa(o.server.Limits.Recipients)
+	if o.server.Limits.Transactions > 0 {
+		limits += " MAILMAX=" + strconv.Itoa(o.server.Limits.Transactions)
 	}
 	return limits
 }

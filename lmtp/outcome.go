@@ -14,7 +14,7 @@ func (c *conn) finish(refused error) error {
 	}
 	prdr := c.tx.envelope.PRDR
 	p := &pending{c: c, id: c.tx.envelope.ID, success: c.tx.success, recipients: c.tx.accepted}
-	ctx, cancel := context.WithTimeout(c.context(), c.server.TransactionTimeout)
+	ctx, cancel := context.WithTimeout(c.context(), c.server.Timeouts.Transaction)
 	defer cancel()
 	p.ctx = ctx
 	if refused != nil {
@@ -37,7 +37,7 @@ func (c *conn) finish(refused error) error {
 		p.answerOnce()
 	}
 	if p.late != nil && errors.Is(p.late, context.DeadlineExceeded) {
-		c.log.Warn("recipients without an outcome", "limit", "transaction_timeout", "value", c.server.TransactionTimeout,
+		c.log.Warn("recipients without an outcome", "limit", "transaction_timeout", "value", c.server.Timeouts.Transaction,
 			"transaction", p.id)
 	}
 	return c.out.Err()

@@ -278,7 +278,7 @@ func TestLateOutcome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		results := make(chan error, 3)
 		h := &fakeHandler{onCommit: func(context.Context, *fakeTx) <-chan error { return results }}
-		d := inData(t, &Server{Handler: h, TransactionTimeout: time.Minute}, "u1", "u2", "u3")
+		d := inData(t, &Server{Handler: h, Timeouts: Timeouts{Transaction: time.Minute}}, "u1", "u2", "u3")
 		// The client reads slowly, so that the server is still writing u1's reply, which is
 		// 451, when u1's real outcome comes.
 		d.say("x", ".")

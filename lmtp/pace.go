@@ -13,7 +13,7 @@ const (
 	paceLook = 5 * time.Second
 )
 
-// A pace is how fast content comes: clients that trickle it could hold every connection for TransferTimeout each. Only
+// A pace is how fast content comes: clients that trickle it could hold every connection for Timeouts.Transfer each. Only
 // the time in which the server waits for the client counts, as a slow disk of the server is not the client's fault.
 type pace struct {
 	octets int64         // that have come since the content began
@@ -30,12 +30,12 @@ func (p *pace) credit(rate int) time.Duration {
 
 // isPaced reports whether what is being read must have a rate.
 func (t *timedConn) isPaced() bool {
-	return t.inContent && t.server.MinDataRate > 0 && t.server.Scarce != nil
+	return t.inContent && t.server.Limits.MinDataRate > 0 && t.server.Limits.Scarce != nil
 }
 
 // tooSlow reports whether the session is to end for its pace. It asks Scarce with t.mu held.
 func (t *timedConn) tooSlow() bool {
-	t.pace.slow = t.isPaced() && t.pace.credit(t.server.MinDataRate) <= 0 && t.server.Scarce()
+	t.pace.slow = t.isPaced() && t.pace.credit(t.server.Limits.MinDataRate) <= 0 && t.server.Limits.Scarce()
 	return t.pace.slow
 }
 
@@ -46,7 +46,7 @@ func (t *timedConn) lookAt(at time.Time) time.Time {
 	if !t.isPaced() {
 		return at
 	}
-	wait := t.pace.credit(t.server.MinDataRate)
+	wait := t.pace.credit(t.server.Limits.MinDataRate)
 	if wait <= 0 {
 		wait = paceLook
 	}

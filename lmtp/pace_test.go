@@ -29,9 +29,12 @@ func TestMinDataRate(t *testing.T) {
 					h := &fakeHandler{}
 					var log syncBuffer
 					var second atomic.Int64
+					limits := Limits{
+						MinDataRate: 500,
+						Scarce:      func() bool { return tt.scarce(int(second.Load())) },
+					}
 					d := opened(t, &Server{
-						Handler: h, Log: slog.New(slog.NewTextHandler(&log, nil)), MinDataRate: 500,
-						Scarce: func() bool { return tt.scarce(int(second.Load())) },
+						Handler: h, Limits: limits, Log: slog.New(slog.NewTextHandler(&log, nil)),
 					})
 					d.say("MAIL FROM:<>", "RCPT TO:<u1@dst.example>")
 					d.expect("250 2.1.0", "250 2.1.5")

@@ -16,7 +16,7 @@ import (
 // the log; the next one is served.
 func TestPanicInHooks(t *testing.T) {
 	tests := map[string]func(*Server, func()){
-		"Trusted": func(s *Server, boom func()) { s.Trusted = func(net.Conn) bool { boom(); return false } },
+		"Trusted": func(s *Server, boom func()) { s.Peers.Trusted = func(net.Conn) bool { boom(); return false } },
 		"Begin":   func(s *Server, boom func()) { s.Hooks.Begin = func(*Session) { boom() } },
 		"End":     func(s *Server, boom func()) { s.Hooks.End = func(*Session) { boom() } },
 		"Command": func(s *Server, boom func()) { s.Hooks.Command = func(*Session, string, string) { boom() } },

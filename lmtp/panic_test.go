@@ -108,7 +108,8 @@ func TestNilOutcomes(t *testing.T) {
 func TestPanicInAdmit(t *testing.T) {
 	quiet := guardtest.Expect(slog.New(slog.DiscardHandler))
 	t.Run("Admit", func(t *testing.T) {
-		s := &Server{Log: quiet, Handler: nullHandler{}, Admit: func(net.Conn) (func(), error) { panic("no such user") }}
+		admit := func(net.Conn) (func(), error) { panic("no such user") }
+		s := &Server{Log: quiet, Handler: nullHandler{}, Peers: Peers{Admit: admit}}
 		d := talk(t, s)
 		d.expect("421 4.3.0")
 		d.expectClosed()
@@ -116,7 +117,7 @@ func TestPanicInAdmit(t *testing.T) {
 	})
 	t.Run("release", func(t *testing.T) {
 		s := &Server{Log: quiet, Handler: nullHandler{},
-			Admit: func(net.Conn) (func(), error) { return func() { panic("twice") }, nil }}
+			Peers: Peers{Admit: func(net.Conn) (func(), error) { return func() { panic("twice") }, nil }}}
 		d := opened(t, s)
 		d.quit()
 		expectIdle(t, s)

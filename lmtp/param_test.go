@@ -99,7 +99,7 @@ func TestParameters(t *testing.T) {
 					want = tt.helo
 				}
 				h := &fakeHandler{}
-				d := talk(t, &Server{Handler: h, Protocol: ESMTP, MaxMessageSize: 10000})
+				d := talk(t, &Server{Handler: h, Protocol: ESMTP, Limits: Limits{MessageSize: 10000}})
 				d.say(hello+" c.example", "MAIL FROM:<a@src.example>"+tt.params)
 				d.expect("220", "250", want)
 				d.quit()

@@ -37,4 +37,4 @@ func isPriority(s string) bool {
 // first in the text (RFC 6710 §4.1).
 var replyLowered = Reply{Code: 250, Enhanced: "2.3.6", Text: "0 is the priority of the message"}
 
-func (o offer) offersPriority() bool { return o.server.MTPriority }
+func (o offer) offersPriority() bool { return o.server.Extensions.MTPriority }

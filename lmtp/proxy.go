@@ -30,7 +30,7 @@ func (c proxiedConn) NetConn() net.Conn { return c.Conn }
 // meet returns the connection with the address of its client: that of the PROXY header, if the listener demands one
 // and it names an address. A proxy is trusted to send the header; its clients are trusted with nothing for that.
 func (c *conn) meet() (net.Conn, error) {
-	if !c.server.ProxyProtocol {
+	if !c.server.Peers.ProxyProtocol {
 		return c.nc.net, nil
 	}
 	if !c.session.Trusted {
@@ -49,6 +49,6 @@ func (c *conn) meet() (net.Conn, error) {
 	client := proxiedConn{c.nc.net, remote}
 	c.session.Remote = remote
 	c.log = c.server.logOf(c.session)
-	c.session.Trusted = c.server.Trusted(client)
+	c.session.Trusted = c.server.Peers.Trusted(client)
 	return client, nil
 }

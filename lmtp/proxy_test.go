@@ -11,9 +11,9 @@ import (
 
 // behindProxy is a server that trusts its peers to send a PROXY header.
 func behindProxy(h Handler) *Server {
-	return &Server{Handler: h, ProxyProtocol: true, Trusted: func(nc net.Conn) bool {
+	return &Server{Handler: h, Peers: Peers{ProxyProtocol: true, Trusted: func(nc net.Conn) bool {
 		return nc.RemoteAddr().Network() == "pipe"
-	}}
+	}}}
 }
 
 // binaryHeader is a header of version 2 for 192.0.2.7, port 4660.
@@ -77,7 +77,7 @@ func TestProxyFromTheUntrusted(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log syncBuffer
-			d := talk(t, &Server{Handler: nullHandler{}, ProxyProtocol: true, Trusted: trusted,
+			d := talk(t, &Server{Handler: nullHandler{}, Peers: Peers{ProxyProtocol: true, Trusted: trusted},
 				Log: slog.New(slog.NewTextHandler(&log, nil))})
 			d.send(binaryHeader)
 			d.expectClosed()
@@ -92,7 +92,7 @@ func TestProxyFromTheUntrusted(t *testing.T) {
 func TestProxyAdmit(t *testing.T) {
 	var seen, below net.Addr
 	s := behindProxy(nullHandler{})
-	s.Admit = func(nc net.Conn) (func(), error) {
+	s.Peers.Admit = func(nc net.Conn) (func(), error) {
 		seen = nc.RemoteAddr()
 		below = nc.(interface{ NetConn() net.Conn }).NetConn().RemoteAddr()
 		return nil, &Error{Code: 421, Enhanced: "4.7.0", Text: "not you"}

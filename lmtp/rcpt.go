@@ -20,9 +20,9 @@ var rcptParams = []param[Recipient]{
 // A refused recipient leaves the transaction as it was (RFC 5321 §3.3).
 func (c *conn) rcpt(args string) Reply {
 	// As LIMITS RCPTMAX says, refused recipients count too (RFC 9422 §3.3).
-	if c.tx.rcpts++; c.tx.rcpts > c.server.MaxRecipients {
-		if c.tx.rcpts == c.server.MaxRecipients+1 { // once: a client may send a hundred thousand
-			c.log.Warn("recipients refused", "limit", "recipients", "value", c.server.MaxRecipients, "transaction",
+	if c.tx.rcpts++; c.tx.rcpts > c.server.Limits.Recipients {
+		if c.tx.rcpts == c.server.Limits.Recipients+1 { // once: a client may send a hundred thousand
+			c.log.Warn("recipients refused", "limit", "recipients", "value", c.server.Limits.Recipients, "transaction",
 				c.tx.envelope.ID)
 		}
 		return replyRcptLimit

@@ -24,11 +24,11 @@ var (
 func (o offer) lacks(before needs) Reply {
 	s := o.session
 	switch {
-	case o.server.RequireTLS && s.TLS == nil && before&needTLS == 0:
+	case o.server.TLS.Required && s.TLS == nil && before&needTLS == 0:
 		return replyNeedsTLS
-	case o.server.RequireCertificate && s.TLS != nil && len(s.TLS.VerifiedChains) == 0 && before&needCertificate == 0:
+	case o.server.TLS.RequireCertificate && s.TLS != nil && len(s.TLS.VerifiedChains) == 0 && before&needCertificate == 0:
 		return replyNeedsCertificate
-	case o.server.RequireAuth && s.Identity == "" && before&needAuth == 0:
+	case o.server.Auth.Required && s.Identity == "" && before&needAuth == 0:
 		return replyNeedsAuth
 	}
 	return Reply{}

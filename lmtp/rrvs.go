@@ -25,7 +25,7 @@ func (o offer) rcptRRVS(r *Recipient, p parameter) Reply {
 	return Reply{}
 }
 
-func (o offer) offersRRVS() bool { return o.server.RRVS }
+func (o offer) offersRRVS() bool { return o.server.Extensions.RRVS }
 
 // dateTime is the date-time of RFC 3339 §5.6 without a fraction of a second: the date and
 // the time to the minute, the second, the zone.

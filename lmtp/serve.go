@@ -15,8 +15,8 @@ func (s *Server) Serve(l net.Listener) error {
 	if s.Handler == nil {
 		return errors.New("lmtp: server without a Handler")
 	}
-	if s.broken != nil {
-		return errors.Join(s.broken, l.Close())
+	if s.invalid != nil {
+		return errors.Join(s.invalid, l.Close())
 	}
 	if !s.running.addListener(l) {
 		l.Close()
@@ -79,7 +79,7 @@ func (s *Server) serveConn(nc net.Conn) {
 		}
 	}()
 	c = newConn(s, nc)
-	if refused := s.running.addConn(c, s.MaxConnections); refused.Code != 0 {
+	if refused := s.running.addConn(c, s.Limits.Connections); refused.Code != 0 {
 		c.refuse(refused)
 		return
 	}
@@ -93,7 +93,7 @@ func (s *Server) serveConn(nc net.Conn) {
 		c.log.Warn("connection refused", "rule", "proxy_protocol", "error", err)
 		return
 	}
-	if s.Admit != nil {
+	if s.Peers.Admit != nil {
 		release, err := s.admit(client, c.log)
 		if err != nil {
 			c.log.Warn("connection refused", "rule", RuleOf(err), "error", err)

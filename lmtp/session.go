@@ -50,7 +50,7 @@ type Session struct {
 	// Unix is set where the connection itself is a Unix socket, whatever a PROXY header says.
 	Unix bool
 	// Peer is the user at the other end of a Unix socket, as the kernel reports; "" where there
-	// is none, or nobody asked (Server.Peer).
+	// is none, or Peers.User is not set.
 	Peer string
 	// TLS is the state of TLS, nil without. VerifiedChains is set only for a client
 	// certificate that is accepted here.

@@ -58,7 +58,9 @@ func played(t *testing.T, protocol Protocol, wire, cuts []byte) (string, *fakeHa
 		return nil
 	}}
 	nc := &recording{Blocks: lmtptest.Blocks{Left: lmtptest.Cut(wire, cuts)}}
-	s := &Server{Handler: h, Protocol: protocol, MaxMessageSize: 10000, Hostname: "mx.dst.example", Log: guardtest.Log(t)}
+	s := &Server{
+		Handler: h, Protocol: protocol, Hostname: "mx.dst.example", Limits: Limits{MessageSize: 10000}, Log: guardtest.Log(t),
+	}
 	s.ServeConn(nc)
 	return nc.said.String(), h
 }

@@ -59,7 +59,7 @@ func TestSkippedChunksAreBounded(t *testing.T) {
 	for _, p := range []Protocol{LMTP, ESMTP} {
 		for _, state := range []string{"greeted", "ready"} {
 			t.Run(fmt.Sprintf("%s/%s", p, state), func(t *testing.T) {
-				d := talk(t, &Server{Handler: &fakeHandler{}, Protocol: p, MaxMessageSize: 100_000})
+				d := talk(t, &Server{Handler: &fakeHandler{}, Protocol: p, Limits: Limits{MessageSize: 100_000}})
 				d.expect("220")
 				for _, step := range way(p, state) {
 					d.send(step[0])
@@ -76,7 +76,7 @@ func TestSkippedChunksAreBounded(t *testing.T) {
 		}
 	}
 	t.Run("failed", func(t *testing.T) {
-		d := talk(t, &Server{Handler: &fakeHandler{}, MaxMessageSize: 100_000})
+		d := talk(t, &Server{Handler: &fakeHandler{}, Limits: Limits{MessageSize: 100_000}})
 		d.expect("220")
 		for _, step := range way(LMTP, "failed") {
 			d.send(step[0])
@@ -89,7 +89,7 @@ func TestSkippedChunksAreBounded(t *testing.T) {
 		d.expectClosed()
 	})
 	t.Run("a message between", func(t *testing.T) {
-		d := opened(t, &Server{Handler: &fakeHandler{}, MaxMessageSize: 100_000})
+		d := opened(t, &Server{Handler: &fakeHandler{}, Limits: Limits{MessageSize: 100_000}})
 		for range 3 {
 			d.send("BDAT 90000\r\n" + strings.Repeat("x", 90_000))
 			d.expect("503 5.5.1")

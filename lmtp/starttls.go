@@ -16,7 +16,7 @@ var (
 )
 
 // knowsSTARTTLS: never on Unix sockets, where the kernel keeps others from listening.
-func (o offer) knowsSTARTTLS() bool { return o.server.TLS != nil && !o.session.Unix }
+func (o offer) knowsSTARTTLS() bool { return o.server.TLS.Config != nil && !o.session.Unix }
 
 // offersSTARTTLS: not again under TLS (RFC 3207 §4.2).
 func (o offer) offersSTARTTLS() bool { return o.knowsSTARTTLS() && o.session.TLS == nil }
@@ -31,7 +31,7 @@ func (c *conn) starttls(string) Reply {
 	if c.in.Buffered() > 0 {
 		return replyTLSInjected
 	}
-	if _, err := certificateFor(c.server.TLS, &tls.ClientHelloInfo{}); err != nil {
+	if _, err := certificateFor(c.server.TLS.Config, &tls.ClientHelloInfo{}); err != nil {
 		c.log.Error("STARTTLS refused", "error", err)
 		return replyTLSBroken
 	}
@@ -71,13 +71,13 @@ func (c *conn) handshake() error {
 	return nil
 }
 
-// tlsConfig is Server.TLS for one connection, made safe: TLS 1.2 at least (RFC 8996, RFC 9325
+// tlsConfig is TLS.Config for one connection, made safe: TLS 1.2 at least (RFC 8996, RFC 9325
 // §3.1.1), no resumption, because a resumed session presents no certificate that credentials
 // could be bound to, and the client's certificate wanted but not looked at: with one that is
 // wrong it must be told so by a reply (RFC 3207 §4.1), not by a broken connection. The
 // certificate of the server that was presented goes into presented.
 func (s *Server) tlsConfig(presented *[]byte) *tls.Config {
-	config := s.TLS.Clone()
+	config := s.TLS.Config.Clone()
 	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
 	config.SessionTicketsDisabled = true
 	config.ClientAuth = tls.NoClientCert
@@ -86,7 +86,7 @@ func (s *Server) tlsConfig(presented *[]byte) *tls.Config {
 	}
 	config.Certificates = nil
 	config.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-		certificate, err := certificateFor(s.TLS, hello)
+		certificate, err := certificateFor(s.TLS.Config, hello)
 		if err == nil {
 			*presented = certificate.Certificate[0]
 		}

@@ -113,7 +113,7 @@ func TestSTARTTLSNotOffered(t *testing.T) {
 			{},
 			{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, errors.New("gone") }},
 		} {
-			d := opened(t, &Server{Handler: nullHandler{}, TLS: config})
+			d := opened(t, &Server{Handler: nullHandler{}, TLS: TLS{Config: config}})
 			d.say("STARTTLS")
 			d.expect("454 4.7.0")
 			d.quit()
@@ -155,7 +155,7 @@ func TestTLSVersions(t *testing.T) {
 		tls.VersionTLS13: true} {
 		t.Run("TLS-04 "+tls.VersionName(version), func(t *testing.T) {
 			s := a.server()
-			s.TLS.MinVersion = tls.VersionTLS10 // asks for it in vain
+			s.TLS.Config.MinVersion = tls.VersionTLS10 // asks for it in vain
 			d := opened(t, s)
 			d.say("STARTTLS")
 			d.expect("220 2.0.0")
@@ -189,7 +189,7 @@ func TestTLSVersions(t *testing.T) {
 func TestRequireTLS(t *testing.T) {
 	a := newAuthority(t)
 	s := a.server()
-	s.RequireTLS = true
+	s.TLS.Required = true
 	d := talk(t, s)
 	d.expect("220")
 	d.say("MAIL FROM:<a@src.example>", "NOOP", "HELP", "VRFY x", "RSET", "XYZZY")
@@ -218,8 +218,8 @@ func TestRequireCertificate(t *testing.T) {
 	} {
 		t.Run("TLS-06 "+tt.name, func(t *testing.T) {
 			s := a.server()
-			s.TLS.ClientCAs = a.pool
-			s.RequireCertificate = true
+			s.TLS.Config.ClientCAs = a.pool
+			s.TLS.RequireCertificate = true
 			d := opened(t, s)
 			config := a.client()
 			config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
@@ -245,7 +245,7 @@ func TestImplicitTLS(t *testing.T) {
 	t.Run("TLS-07", func(t *testing.T) {
 		h := &sessionHandler{}
 		s := a.server()
-		s.Handler, s.ImplicitTLS, s.RequireTLS, s.Protocol = h, true, true, ESMTP
+		s.Handler, s.TLS.Implicit, s.TLS.Required, s.Protocol = h, true, true, ESMTP
 		d := talk(t, s)
 		close(d.queue)
 		d.secure(a.client())
@@ -262,8 +262,8 @@ func TestImplicitTLS(t *testing.T) {
 	})
 	t.Run("TLS-07 behind a PROXY header", func(t *testing.T) {
 		s := a.server()
-		s.ImplicitTLS, s.ProxyProtocol, s.Log = true, true, guardtest.Log(t)
-		s.Trusted = func(net.Conn) bool { return true }
+		s.TLS.Implicit, s.Peers.ProxyProtocol, s.Log = true, true, guardtest.Log(t)
+		s.Peers.Trusted = func(net.Conn) bool { return true }
 		client, server := net.Pipe()
 		served := make(chan struct{})
 		go func() { defer close(served); s.ServeConn(server) }()
@@ -278,13 +278,13 @@ func TestImplicitTLS(t *testing.T) {
 	})
 	t.Run("TLS-07 refused without a word", func(t *testing.T) {
 		s := a.server()
-		s.ImplicitTLS = true
-		s.Admit = func(net.Conn) (func(), error) { return nil, errGone }
+		s.TLS.Implicit = true
+		s.Peers.Admit = func(net.Conn) (func(), error) { return nil, errGone }
 		talk(t, s).expectClosed()
 	})
 	t.Run("TLS-07 in the clear", func(t *testing.T) {
 		s := a.server()
-		s.ImplicitTLS = true
+		s.TLS.Implicit = true
 		d := talk(t, s)
 		d.say("LHLO c.example")
 		rest, _ := io.ReadAll(d.replies) // an alert

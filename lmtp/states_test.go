@@ -117,9 +117,9 @@ func checkCell(t *testing.T, p Protocol, state, send, cell string) {
 		return nil
 	}}
 	d := talk(t, &Server{
-		Handler: h, Protocol: p, Auth: anybody{},
-		TLS:     &tls.Config{Certificates: []tls.Certificate{{}}}, // nobody gets as far as to see it
-		Trusted: func(net.Conn) bool { return true },
+		Handler: h, Protocol: p, Auth: Auth{Authenticator: anybody{}},
+		TLS:   TLS{Config: &tls.Config{Certificates: []tls.Certificate{{}}}}, // nobody gets as far as to see it
+		Peers: Peers{Trusted: func(net.Conn) bool { return true }},
 	})
 	d.expect("220")
 	for _, step := range way(p, state) {

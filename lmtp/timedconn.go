@@ -61,7 +61,7 @@ func (t *timedConn) await(read func() ([]byte, error)) ([]byte, error) {
 
 // beginContent starts the time and the pace of the content of a message.
 func (t *timedConn) beginContent() {
-	t.wholeBy, t.inContent, t.pace = time.Now().Add(t.server.TransferTimeout), true, pace{}
+	t.wholeBy, t.inContent, t.pace = time.Now().Add(t.server.Timeouts.Transfer), true, pace{}
 }
 
 // endContent ends them with the transaction.
@@ -89,10 +89,10 @@ func (t *timedConn) beforeRead() error {
 // on coming, and be there within a time that is set once too. t.mu is held.
 func (t *timedConn) readDeadline() time.Time {
 	if !t.waiting {
-		return t.notAfterCut(earlier(time.Now().Add(t.server.DataTimeout), t.wholeBy))
+		return t.notAfterCut(earlier(time.Now().Add(t.server.Timeouts.Data), t.wholeBy))
 	}
 	if t.commandBy.IsZero() {
-		t.commandBy = time.Now().Add(t.server.IdleTimeout)
+		t.commandBy = time.Now().Add(t.server.Timeouts.Idle)
 	}
 	return t.notAfterCut(earlier(t.commandBy, t.wholeBy)) // wholeBy: between two chunks
 }
@@ -113,7 +113,7 @@ func (t *timedConn) Read(p []byte) (int, error) {
 // Write bounds the wait for a client that does not read its replies.
 func (t *timedConn) Write(p []byte) (int, error) {
 	t.mu.Lock()
-	err := t.net.SetWriteDeadline(t.notAfterCut(time.Now().Add(t.server.IdleTimeout)))
+	err := t.net.SetWriteDeadline(t.notAfterCut(time.Now().Add(t.server.Timeouts.Idle)))
 	t.mu.Unlock()
 	if err != nil {
 		return 0, err
@@ -136,13 +136,13 @@ func earlier(t, limit time.Time) time.Time {
 func (t *timedConn) exceeded() (limit string, value any) {
 	switch {
 	case t.pace.slow:
-		return "min_data_rate", t.server.MinDataRate
+		return "min_data_rate", t.server.Limits.MinDataRate
 	case t.inContent && !time.Now().Before(t.wholeBy):
-		return "transfer_timeout", t.server.TransferTimeout
+		return "transfer_timeout", t.server.Timeouts.Transfer
 	case !t.commandBy.IsZero():
-		return "idle_timeout", t.server.IdleTimeout
+		return "idle_timeout", t.server.Timeouts.Idle
 	}
-	return "data_timeout", t.server.DataTimeout
+	return "data_timeout", t.server.Timeouts.Data
 }
 
 // interrupt ends the wait for a command; a session in the middle of a message goes on.
@@ -174,7 +174,7 @@ func (t *timedConn) cut() {
 
 // startTLS puts TLS on the connection. unread has been read of the handshake already.
 func (t *timedConn) startTLS(ctx context.Context, config *tls.Config, unread []byte) (tls.ConnectionState, error) {
-	patience := min(maxHandshake, t.server.IdleTimeout)
+	patience := min(maxHandshake, t.server.Timeouts.Idle)
 	t.mu.Lock()
 	err := t.net.SetDeadline(t.notAfterCut(time.Now().Add(patience)))
 	t.mu.Unlock()

@@ -84,7 +84,7 @@ func TestDataTimeout(t *testing.T) {
 		t.Run("CMD-15 stall", func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h := &fakeHandler{}
-				d := inData(t, &Server{Handler: h, DataTimeout: 3 * time.Minute}, "u1", "u2")
+				d := inData(t, &Server{Handler: h, Timeouts: Timeouts{Data: 3 * time.Minute}}, "u1", "u2")
 				begun := time.Now()
 				d.send(content)
 				d.expect("421 4.4.2") // once: it is about the connection, not the recipients
@@ -218,7 +218,7 @@ func TestSlowReaderGetsTheTruth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		results := make(chan error, 3)
 		h := &fakeHandler{onCommit: func(context.Context, *fakeTx) <-chan error { return results }}
-		d := inData(t, &Server{Handler: h, TransactionTimeout: time.Minute}, "u1", "u2", "u3")
+		d := inData(t, &Server{Handler: h, Timeouts: Timeouts{Transaction: time.Minute}}, "u1", "u2", "u3")
 		d.say("x", ".")
 		results <- nil
 		synctest.Wait() // the server is writing the first reply
@@ -235,7 +235,7 @@ func TestSlowReaderGetsTheTruth(t *testing.T) {
 func TestPipelineWithoutReading(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const n = 5000
-		s := &Server{Handler: nullHandler{}, MaxRecipients: n}
+		s := &Server{Handler: nullHandler{}, Limits: Limits{Recipients: n}}
 		d := opened(t, s)
 		d.say("MAIL FROM:<>")
 		d.expect("250 2.1.0")

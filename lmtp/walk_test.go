@@ -210,7 +210,7 @@ func walk(t *testing.T, p Protocol, steps int, random func(int) int) {
 	}
 	cuts := []byte{byte(random(256)), byte(random(256)), byte(random(4))}
 	nc := &recording{Blocks: lmtptest.Blocks{Left: lmtptest.Cut([]byte(w.wire.String()), cuts)}}
-	(&Server{Handler: h, Protocol: p, MaxMessageSize: walkLimit, Log: guardtest.Log(t)}).ServeConn(nc)
+	(&Server{Handler: h, Protocol: p, Limits: Limits{MessageSize: walkLimit}, Log: guardtest.Log(t)}).ServeConn(nc)
 	h.check(t)
 
 	replies := bufio.NewReader(&nc.said)

@@ -38,7 +38,7 @@ func (c *conn) xclient(args string) Reply {
 }
 
 // speaksForOthers: XCLIENT and XFORWARD exist where a peer can be trusted at all.
-func (o offer) speaksForOthers() bool { return o.server.Trusted != nil }
+func (o offer) speaksForOthers() bool { return o.server.Peers.Trusted != nil }
 
 // trusted: they are listed for the peers that may use them.
 func (o offer) trusted() bool { return o.session.Trusted }

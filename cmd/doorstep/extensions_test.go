@@ -86,9 +86,12 @@ func TestExtensionTable(t *testing.T) {
 	for _, p := range []lmtp.Protocol{lmtp.LMTP, lmtp.ESMTP} {
 		t.Run(p.String(), func(t *testing.T) {
 			everything := &lmtp.Server{
-				Handler: noMail{}, Protocol: p, Auth: plainAuth{}, BinaryMIME: true, MTPriority: true, RRVS: true,
-				TLS:     &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}},
-				Trusted: func(net.Conn) bool { return true },
+				Handler:    noMail{},
+				Protocol:   p,
+				Extensions: lmtp.Extensions{BinaryMIME: true, MTPriority: true, RRVS: true},
+				TLS:        lmtp.TLS{Config: &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}}},
+				Auth:       lmtp.Auth{Authenticator: plainAuth{}},
+				Peers:      lmtp.Peers{Trusted: func(net.Conn) bool { return true }},
 			}
 			plain, secure := offered(t, everything, true)
 			var all []string

@@ -18,8 +18,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/doorstep-mail/doorstep/cmd/internal/house"
 )
 
@@ -143,12 +141,6 @@ func TestFilesAreShort(t *testing.T) {
 	}
 }
 
-// unfinished is what still exceeds the limits of package house, as "make house" prints it with
-// figures. Nothing is added here.
-var unfinished = []string{
-	"lmtp/server.go: Server has methods and N fields",
-}
-
 // maxVerbs is the most files that package main may have.
 const maxVerbs = 25
 
@@ -159,10 +151,9 @@ func TestShape(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var exceeds []string
 	for _, p := range packages {
 		for _, over := range p.Exceeds() {
-			exceeds = append(exceeds, number.ReplaceAllString(over, "N"))
+			t.Error(over)
 		}
 		for _, line := range p.Long {
 			t.Errorf("%s has more than %d columns", line, house.MaxColumns)
@@ -170,10 +161,6 @@ func TestShape(t *testing.T) {
 		if p.Path == "cmd/doorstep" && p.Files > maxVerbs {
 			t.Errorf("%s has %d files, more than %d: it is the verbs, and nothing else", p.Path, p.Files, maxVerbs)
 		}
-	}
-	slices.Sort(exceeds)
-	if diff := cmp.Diff(unfinished, exceeds); diff != "" {
-		t.Errorf("(-known +is)\n%s", diff)
 	}
 	long, err := house.LongMarkdown(root)
 	if err != nil {

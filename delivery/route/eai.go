@@ -19,7 +19,7 @@ func refuseInternationalized(a *directory.Account, to address.Address) error {
 }
 
 // internationalized reports whether a transaction asked for SMTPUTF8, or has addresses that
-// should have (lmtp.Server.Lenient8Bit): they would end up in trace fields.
+// should have (lmtp.Syntax.Lenient8Bit): they would end up in trace fields.
 func internationalized(env *lmtp.Envelope, to address.Address) bool {
 	return env.SMTPUTF8 || !env.From.IsASCII() || !to.IsASCII()
 }

@@ -62,8 +62,8 @@ func serve(t *testing.T, s *lmtp.Server, users string,
 	}
 	pool = x509.NewCertPool()
 	pool.AddCert(certificate)
-	if s.TLS != nil {
-		s.TLS.Certificates = []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}
+	if s.TLS.Config != nil {
+		s.TLS.Config.Certificates = []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}
 	}
 	path := filepath.Join(t.TempDir(), "users")
 	if err := os.WriteFile(path, []byte(users), 0o600); err != nil {
@@ -73,11 +73,11 @@ func serve(t *testing.T, s *lmtp.Server, users string,
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Auth, err = auth.New(mechanisms, file); err != nil {
+	if s.Auth.Authenticator, err = auth.New(mechanisms, file); err != nil {
 		t.Fatal(err)
 	}
 	sessions = make(chan *lmtp.Session, 1)
-	s.Handler, s.AuthDelay, s.Log = who{sessions}, time.Nanosecond, guardtest.Watch(t, s.Log)
+	s.Handler, s.Auth.Delay, s.Log = who{sessions}, time.Nanosecond, guardtest.Watch(t, s.Log)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -98,6 +98,11 @@ func TestSecureSessions(t *testing.T) {
 	all := []string{auth.ScramPlus, auth.Scram, auth.Plain}
 	scram, plain := &client.Login{User: "scram", Password: secretPassword},
 		&client.Login{User: "plain", Password: secretPassword}
+	secure := func() *lmtp.Server { return &lmtp.Server{TLS: lmtp.TLS{Config: &tls.Config{}}} }
+	implicit, tls12, strict := secure(), secure(), secure()
+	implicit.TLS.Implicit = true
+	tls12.TLS.Config.MaxVersion = tls.VersionTLS12
+	strict.TLS.Required, strict.Auth.Required = true, true
 	for _, tt := range []struct {
 		name       string
 		server     *lmtp.Server
@@ -107,17 +112,17 @@ func TestSecureSessions(t *testing.T) {
 		with       string
 		mechanism  string
 	}{
-		{"STARTTLS", &lmtp.Server{TLS: &tls.Config{}}, "", nil, client.Options{TLS: client.TLSRequired}, "LMTPS", ""},
-		{"STARTTLS if offered", &lmtp.Server{TLS: &tls.Config{}}, "", nil, client.Options{TLS: client.TLSStart}, "LMTPS", ""},
+		{"STARTTLS", secure(), "", nil, client.Options{TLS: client.TLSRequired}, "LMTPS", ""},
+		{"STARTTLS if offered", secure(), "", nil, client.Options{TLS: client.TLSStart}, "LMTPS", ""},
 		{"STARTTLS not offered", &lmtp.Server{}, "", nil, client.Options{TLS: client.TLSStart}, "LMTP", ""},
-		{"implicit", &lmtp.Server{TLS: &tls.Config{}, ImplicitTLS: true}, "", nil, client.Options{TLS: client.TLSImplicit},
+		{"implicit", implicit, "", nil, client.Options{TLS: client.TLSImplicit},
 			"LMTPS", ""},
 		{"SCRAM in the clear", &lmtp.Server{}, scramUser, all, client.Options{Login: scram}, "LMTPA", "SCRAM-SHA-256 "},
-		{"SCRAM bound to TLS 1.3", &lmtp.Server{TLS: &tls.Config{}}, scramUser, all,
+		{"SCRAM bound to TLS 1.3", secure(), scramUser, all,
 			client.Options{TLS: client.TLSRequired, Login: scram}, "LMTPSA", "SCRAM-SHA-256-PLUS "},
-		{"SCRAM bound to TLS 1.2", &lmtp.Server{TLS: &tls.Config{MaxVersion: tls.VersionTLS12}}, scramUser, all,
+		{"SCRAM bound to TLS 1.2", tls12, scramUser, all,
 			client.Options{TLS: client.TLSRequired, Login: scram}, "LMTPSA", "SCRAM-SHA-256-PLUS "},
-		{"PLAIN", &lmtp.Server{TLS: &tls.Config{}, RequireAuth: true, RequireTLS: true}, plainUser, all,
+		{"PLAIN", strict, plainUser, all,
 			client.Options{TLS: client.TLSRequired, Login: plain}, "LMTPSA", "PLAIN "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -161,7 +166,7 @@ func TestNoSecureSession(t *testing.T) {
 		}
 	})
 	t.Run("certificate that nobody vouches for", func(t *testing.T) {
-		addr, _, _ := serve(t, &lmtp.Server{TLS: &tls.Config{}}, "")
+		addr, _, _ := serve(t, &lmtp.Server{TLS: lmtp.TLS{Config: &tls.Config{}}}, "")
 		_, err := client.Dial(t.Context(), addr,
 			client.Options{TLS: client.TLSRequired, TLSConfig: &tls.Config{RootCAs: x509.NewCertPool()}})
 		if !errors.As(err, new(*tls.CertificateVerificationError)) {

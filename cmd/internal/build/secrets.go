@@ -52,10 +52,12 @@ func NewSecrets(c *config.Config, log *slog.Logger) (*Secrets, error) {
 // Secure sets the TLS and AUTH of the server of a listener.
 func (s *Secrets) Secure(server *lmtp.Server, l config.Listen) error {
 	if l.TLS != config.TLSOff {
-		server.TLS = s.tls
-		server.ImplicitTLS = l.TLS == config.TLSImplicit
-		server.RequireTLS = l.TLS == config.TLSRequired
-		server.RequireCertificate = l.RequireCertificate
+		server.TLS = lmtp.TLS{
+			Config:             s.tls,
+			Implicit:           l.TLS == config.TLSImplicit,
+			Required:           l.TLS == config.TLSRequired,
+			RequireCertificate: l.RequireCertificate,
+		}
 	}
 	if len(l.Auth) == 0 {
 		return nil
@@ -64,9 +66,9 @@ func (s *Secrets) Secure(server *lmtp.Server, l config.Listen) error {
 	if err != nil {
 		return err
 	}
-	server.Auth, server.RequireAuth = authenticator, l.RequireAuth
+	server.Auth = lmtp.Auth{Authenticator: authenticator, Required: l.RequireAuth}
 	if l.Network != "tcp" && slices.Contains(l.Auth, auth.External) {
-		server.Peer = peerName
+		server.Peers.User = peerName
 	}
 	return nil
 }

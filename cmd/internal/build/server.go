@@ -24,27 +24,34 @@ func Server(c *config.Config, l config.Listen, handler lmtp.Handler, w *observe.
 		return nil, err
 	}
 	s := &lmtp.Server{
-		Handler:            handler,
-		Hostname:           c.Hostname,
-		MaxMessageSize:     c.Limits.MessageSize,
-		MaxRecipients:      c.Limits.Recipients,
-		MaxConnections:     l.Connections,
-		IdleTimeout:        c.Limits.IdleTimeout,
-		DataTimeout:        c.Limits.DataTimeout,
-		TransferTimeout:    c.Limits.TransferTimeout,
-		MinDataRate:        c.Limits.MinDataRate,
-		MaxTransactions:    c.Limits.Transactions,
-		Trusted:            trusted,
-		ProxyProtocol:      l.ProxyProtocol,
-		MTPriority:         l.MTPriority,
-		RRVS:               knowsOwners(c),
-		TransactionTimeout: c.Limits.TransactionTimeout,
-		NormalizeBareLF:    l.NormalizeBareLF,
-		RefuseBareCR:       l.RefuseBareCR,
-		BinaryMIME:         c.Store.CRLF,
-		Lenient8Bit:        leniencies[l.Lenient8BitLocalPart],
-		Hooks:              w.Sessions(),
-		Log:                log,
+		Handler:  handler,
+		Hostname: c.Hostname,
+		Limits: lmtp.Limits{
+			MessageSize:  c.Limits.MessageSize,
+			Recipients:   c.Limits.Recipients,
+			Connections:  l.Connections,
+			Transactions: c.Limits.Transactions,
+			MinDataRate:  c.Limits.MinDataRate,
+		},
+		Timeouts: lmtp.Timeouts{
+			Idle:        c.Limits.IdleTimeout,
+			Data:        c.Limits.DataTimeout,
+			Transfer:    c.Limits.TransferTimeout,
+			Transaction: c.Limits.TransactionTimeout,
+		},
+		Syntax: lmtp.Syntax{
+			NormalizeBareLF: l.NormalizeBareLF,
+			RefuseBareCR:    l.RefuseBareCR,
+			Lenient8Bit:     leniencies[l.Lenient8BitLocalPart],
+		},
+		Extensions: lmtp.Extensions{
+			BinaryMIME: c.Store.CRLF,
+			MTPriority: l.MTPriority,
+			RRVS:       knowsOwners(c),
+		},
+		Peers: lmtp.Peers{Trusted: trusted, ProxyProtocol: l.ProxyProtocol},
+		Hooks: w.Sessions(),
+		Log:   log,
 	}
 	if l.Protocol == config.ESMTP {
 		s.Protocol = lmtp.ESMTP
@@ -60,7 +67,8 @@ func HelloReply(c *config.Config, l config.Listen, trusted bool) (string, error)
 		return "", err
 	}
 	if len(l.Auth) > 0 {
-		if s.Auth, err = auth.New(l.Auth, &auth.File{}); err != nil { // which mechanisms there are is no matter of users
+		// Which mechanisms are offered does not depend on the users.
+		if s.Auth.Authenticator, err = auth.New(l.Auth, &auth.File{}); err != nil {
 			return "", err
 		}
 	}

@@ -97,10 +97,10 @@ func (a *adminListener) close() {
 // epoch; 0 where none do. They all have the same.
 func (d *daemon) certificateEnds() float64 {
 	for _, s := range d.instances.present().servers {
-		if s == nil || s.TLS == nil || s.TLS.GetCertificate == nil {
+		if s == nil || s.TLS.Config == nil || s.TLS.Config.GetCertificate == nil {
 			continue
 		}
-		c, err := s.TLS.GetCertificate(&tls.ClientHelloInfo{})
+		c, err := s.TLS.Config.GetCertificate(&tls.ClientHelloInfo{})
 		if err == nil && c != nil && c.Leaf != nil {
 			return float64(c.Leaf.NotAfter.Unix())
 		}

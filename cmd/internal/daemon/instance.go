@@ -73,10 +73,10 @@ func (d *daemon) serverFor(g *instance, at *listener) (*lmtp.Server, error) {
 		if err != nil {
 			return nil, err
 		}
-		if server.Admit, err = d.admission.admit(l); err != nil {
+		if server.Peers.Admit, err = d.admission.admit(l); err != nil {
 			return nil, err
 		}
-		server.Scarce = d.admission.scarce
+		server.Limits.Scarce = d.admission.scarce
 		return server, g.secrets.Secure(server, l)
 	}
 	return nil, nil
