@@ -46,7 +46,8 @@ var quotaSection = table.Section[Quota]{
 		{Name: "trash", Default: `"ignore"`,
 			Kind: table.Either(func(q *Quota) *bool { return &q.CountTrash }, "ignore", "count"),
 			Doc: "Whether what is in the folder Trash counts: ignore as Maildir++ says and Courier does, so that throwing " +
-				"away makes room at once; count as Dovecot does without the rule Trash:ignore."},
+				"away makes room at once; count as Dovecot does without the rule Trash:ignore. Mail that comes into Trash " +
+				"needs room with either."},
 		{Name: "warn_at", Kind: table.List("percentages", checkWarnLength, addWarnAt), Default: `["80%", "95%"]`,
 			Doc: "The shares of a quota at which to warn, once when a message reaches them."},
 		{Name: "warn_command", Example: `["/usr/local/bin/quota-warning"]`,

@@ -105,7 +105,7 @@ func (d *delivery) stage(ctx context.Context) error {
 // reserve gets room for the copy, if its mailbox has a quota. The copy is counted when it becomes visible.
 func (d *delivery) reserve(ctx context.Context) error {
 	s := d.store()
-	if d.room != nil || !s.counts(d.to) {
+	if d.room != nil || d.to.Quota == (Quota{}) {
 		return nil
 	}
 	box, err := s.account(d.to)

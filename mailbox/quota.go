@@ -7,12 +7,9 @@ import (
 	"github.com/doorstep-mail/doorstep/mailbox/quota"
 )
 
-// counts reports whether what goes to a Dest counts towards a quota.
-func (s *Store) counts(to Dest) bool { return to.Quota != Quota{} && s.ledger.Counts(to.Folder) }
-
 // account opens the Maildir of a mailbox, whatever folder of it is meant.
 func (s *Store) account(of Dest) (quota.Mailbox, error) {
-	box := quota.Mailbox{Key: quota.Key(of.inbox()), Owner: of.Owner, Limit: of.Quota, Home: -1}
+	box := quota.Mailbox{Key: quota.Key(of.inbox()), Owner: of.Owner, Limit: of.Quota, Home: -1, Folder: of.Folder}
 	home, err := s.maildirs.openHome(of.Inbox())
 	if err == nil {
 		box.Home = home
@@ -25,7 +22,7 @@ func (s *Store) account(of Dest) (quota.Mailbox, error) {
 // would take long because deliveries are under way; Commit asks again. What does not answer within seconds is an
 // ErrHangs: a file system, or a mailbox that takes as long to count, which then goes on.
 func (s *Store) Room(ctx context.Context, to Dest, octets int64) error {
-	if !s.counts(to) {
+	if to.Quota == (Quota{}) {
 		return nil
 	}
 	_, err := ask(ctx, s, to, func(ctx context.Context) (struct{}, error) {

@@ -261,16 +261,29 @@ func TestLongNames(t *testing.T) {
 	checkTally(t, d, "behind a delivery")
 }
 
-// Copies in Trash are not counted, and go in whatever the mailbox holds.
+// Trash does not count for mail elsewhere, and all counts for mail that comes into Trash: what strangers can put into a
+// mailbox has its bound wherever it goes.
 func TestTrashTakesMail(t *testing.T) {
-	d := Dest{Root: scratch(t), Path: "u", Folder: ".Trash", Quota: Quota{Bytes: 10}}
-	put(t, d, "cur/1.a,S=100", 100)
-	put(t, d, ".Trash/cur/2.a,S=100", 100)
-	if err := send(t, open(t, Options{}, kernel.Linux{}), "x\r\n", d)[0]; err != nil {
-		t.Error(err)
-	}
-	if err := send(t, open(t, Options{CountTrash: true}, kernel.Linux{}), "x\r\n", d)[0]; !errors.Is(err, ErrOverQuota) {
-		t.Errorf("%v, want ErrOverQuota", err)
+	for _, count := range []bool{false, true} {
+		d := Dest{Root: scratch(t), Path: "u", Folder: ".Trash", MakeFolder: AnyNumber, Quota: Quota{Bytes: 30}}
+		put(t, d, "cur/1.a,S=10", 10)
+		s := open(t, Options{Create: true, CountTrash: count}, kernel.Linux{})
+		for i, fits := range []bool{true, true, false, false} {
+			asked, err := s.Room(t.Context(), d, 8), send(t, s, "123456\r\n", d)[0]
+			if fits != (asked == nil) || fits != (err == nil) || !fits && !errors.Is(errors.Join(asked, err), ErrOverQuota) {
+				t.Errorf("%d octets in Trash: %v at RCPT, then %v", 7*i, asked, err)
+			}
+		}
+		inbox := d.Inbox()
+		if err := send(t, s, "123456\r\n", inbox)[0]; count != (err != nil) {
+			t.Errorf("the inbox, with Trash counted %t: %v", count, err)
+		}
+		if !count {
+			checkTally(t, inbox, "behind mail for Trash")
+		}
+		if err := send(t, s, "123456\r\n", d)[0]; !errors.Is(err, ErrOverQuota) {
+			t.Errorf("Trash of a full mailbox: %v, want ErrOverQuota", err)
+		}
 	}
 }
 

@@ -22,20 +22,41 @@ type stamp struct {
 // the sum so far, now and then; it may be nil.
 func (l *Ledger) count(ctx context.Context, home int, progress func(Usage)) (Usage, stamp, error) {
 	var sum Usage
-	before, err := l.walk(ctx, home, func(dir int) error {
-		return l.fs.List(ctx, dir, func(name string) error {
-			octets, err := l.messageSize(dir, name)
-			if err != nil || octets < 0 {
-				return err
-			}
-			sum = sum.Plus(Usage{octets, 1})
-			if progress != nil && sum.Messages%1000 == 0 {
-				progress(sum)
-			}
-			return nil
+	before, err := l.walk(ctx, home, func(dir int) error { return l.sum(ctx, dir, &sum, progress) })
+	return sum, before, err
+}
+
+// sum adds what is in new/ or cur/ of a Maildir or folder to a sum.
+func (l *Ledger) sum(ctx context.Context, dir int, sum *Usage, progress func(Usage)) error {
+	return l.fs.List(ctx, dir, func(name string) error {
+		octets, err := l.messageSize(dir, name)
+		if err != nil || octets < 0 {
+			return err
+		}
+		*sum = sum.Plus(Usage{octets, 1})
+		if progress != nil && sum.Messages%1000 == 0 {
+			progress(*sum)
+		}
+		return nil
+	})
+}
+
+// countTrash counts what is in the Trash of a mailbox.
+func (l *Ledger) countTrash(ctx context.Context, of Mailbox) (sum Usage, err error) {
+	err = l.fs.As(of.Owner, func() error {
+		return l.fs.Within(of.Home, trashFolder, func(trash int) error {
+			return l.halves(trash, func(dir int) error { return l.sum(ctx, dir, &sum, nil) })
 		})
 	})
-	return sum, before, err
+	return sum, err
+}
+
+// halves calls visit for new/ and cur/ of a Maildir or folder.
+func (l *Ledger) halves(dir int, visit func(dir int) error) error {
+	if err := l.fs.Within(dir, "new", visit); err != nil {
+		return err
+	}
+	return l.fs.Within(dir, "cur", visit)
 }
 
 // countOnly counts and writes nothing.
@@ -84,22 +105,17 @@ func (l *Ledger) recountHere(ctx context.Context, of Mailbox, progress func(Usag
 func (l *Ledger) walk(ctx context.Context, home int, visit func(dir int) error) (stamp, error) {
 	var seen stamp
 	one := func(dir int) error {
-		for _, name := range []string{"new", "cur"} {
-			if err := l.fs.Within(dir, name, func(dir int) error {
-				info, err := l.fs.Stat(dir, "")
-				if err != nil {
-					return err
-				}
-				seen.directories++
-				if info.Modified.After(seen.latest) {
-					seen.latest = info.Modified
-				}
-				return visit(dir)
-			}); err != nil {
+		return l.halves(dir, func(dir int) error {
+			info, err := l.fs.Stat(dir, "")
+			if err != nil {
 				return err
 			}
-		}
-		return nil
+			seen.directories++
+			if info.Modified.After(seen.latest) {
+				seen.latest = info.Modified
+			}
+			return visit(dir)
+		})
 	}
 	if err := one(home); err != nil {
 		return stamp{}, err

@@ -48,6 +48,7 @@ func (l *Ledger) readHere(home int) (Tally, error) {
 	t := Parse(content[:n])
 	age := l.fs.Now().Sub(is.Modified).Abs()
 	t.Fresh = t.Fresh && age < tallyFresh
+	t.Written = is.Modified
 	return t, nil
 }
 

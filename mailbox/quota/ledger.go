@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/doorstep-mail/doorstep/mailbox/internal/kernel"
 	"github.com/doorstep-mail/doorstep/mailbox/maildir"
@@ -29,12 +30,13 @@ type Ledger struct {
 	names    *maildir.Namer
 	opts     Options
 	mu       sync.Mutex
-	balances map[Key]*balance // of mailboxes that are in use
+	balances map[Key]*balance  // of mailboxes that are in use
+	looked   map[Key]time.Time // when full mailboxes were looked at (outdated)
 }
 
 // NewLedger returns a Ledger without reservations.
 func NewLedger(fs kernel.FS, names *maildir.Namer, o Options) *Ledger {
-	return &Ledger{fs: fs, names: names, opts: o, balances: make(map[Key]*balance)}
+	return &Ledger{fs: fs, names: names, opts: o, balances: make(map[Key]*balance), looked: make(map[Key]time.Time)}
 }
 
 // A Key tells a mailbox from others.
@@ -49,13 +51,16 @@ type Mailbox struct {
 	Owner kernel.Owner
 	Limit Limit
 	Home  int // a descriptor of the Maildir; -1 if there is none yet
+	// Folder is the directory of the folder that a message is for; "" is the Maildir itself.
+	Folder string
 }
 
 // String returns the path of the Maildir.
 func (m Mailbox) String() string { return strings.TrimSuffix(m.Root, "/") + "/" + m.Path }
 
-// Counts reports whether what goes into a folder counts; "" is the Maildir itself.
-func (l *Ledger) Counts(folder string) bool { return folder != trashFolder || l.opts.CountTrash }
+// apart reports whether a message goes where what is there does not count for other messages. It counts for those that
+// go there: else strangers could fill the disk by way of the Trash.
+func (l *Ledger) apart(m Mailbox) bool { return m.Folder == trashFolder && !l.opts.CountTrash }
 
 // A balance is what the deliveries of this process know of one mailbox, so that many at once do not
 // all take the same room.

@@ -31,6 +31,8 @@ type Tally struct {
 	Usage  Usage
 	Usable bool // it is whole, and short enough
 	Fresh  bool // it was counted a short while ago, and nothing has been added to it
+	// Written is when the file was written, by the clock of its file system.
+	Written time.Time
 }
 
 // Parse reads the content of a maildirsize. It is not usable where anything in it is not as it

@@ -25,7 +25,7 @@ func (l *Ledger) Reservation(to Mailbox, octets int64) *Reservation {
 // Reserve gets the room, even where there is none if force.
 func (r *Reservation) Reserve(ctx context.Context, force bool) error {
 	ask := request{to: r.to, balance: r.balance, octets: r.size.Bytes, force: force, reserve: r}
-	_, done, err := r.ledger.ask(ask)
+	done, err := r.ledger.askQuickly(ask)
 	if !done && err == nil {
 		r.balance.moving.Lock()
 		defer r.balance.moving.Unlock()
@@ -50,7 +50,11 @@ func (r *Reservation) Visible(err error) {
 		return
 	}
 	defer r.balance.moving.RUnlock()
-	if err == nil {
+	switch {
+	case err != nil:
+	case r.ledger.apart(r.to):
+		r.giveBack() // the next one for the Trash finds it there
+	default:
 		r.balance.write(r.size, r.add)
 		r.counted = true
 	}
@@ -63,12 +67,16 @@ func (r *Reservation) Withdraw() {
 	if r == nil || !r.granted {
 		return
 	}
-	r.granted = false
-	back := Usage{}.minus(r.size)
-	r.balance.reserve(back)
+	r.giveBack()
 	if r.counted {
-		r.balance.write(back, r.add)
+		r.balance.write(Usage{}.minus(r.size), r.add)
 	}
+}
+
+// giveBack ends the reservation of the room.
+func (r *Reservation) giveBack() {
+	r.granted = false
+	r.balance.reserve(Usage{}.minus(r.size))
 }
 
 // Close ends the use of the mailbox.
@@ -83,9 +91,10 @@ func (r *Reservation) Close() {
 }
 
 // Filled returns what the mailbox held before and after the copy: with all copies that were on their way, so that two
-// copies never share a step. Both are zero where the mailbox has no quota.
+// copies never share a step. Both are zero where the mailbox has no quota, and where the copy is in the Trash and does
+// not fill it.
 func (r *Reservation) Filled() (before, after Usage) {
-	if r == nil {
+	if r == nil || r.ledger.apart(r.to) {
 		return Usage{}, Usage{}
 	}
 	return r.before, r.before.Plus(r.size)
@@ -104,7 +113,7 @@ func (l *Ledger) Room(ctx context.Context, in Mailbox, octets int64) error {
 	b := l.take(in.Key)
 	defer l.giveBack(in.Key, b)
 	ask := request{to: in, balance: b, octets: octets}
-	if _, done, err := l.ask(ask); done || err != nil {
+	if done, err := l.askQuickly(ask); done || err != nil {
 		return err
 	}
 	if !b.moving.TryLock() {
@@ -121,6 +130,16 @@ type request struct {
 	octets  int64
 	force   bool         // it gets room in any case
 	reserve *Reservation // gets the room; nil for a mere question
+	apart   Usage        // what counts for this one besides
+}
+
+// askQuickly is ask, unless the answer takes more than maildirsize.
+func (l *Ledger) askQuickly(r request) (done bool, err error) {
+	if l.apart(r.to) {
+		return false, nil
+	}
+	_, done, err = l.ask(r)
+	return done, err
 }
 
 // ask looks whether there is room by what maildirsize says. What it does not say is that there is
@@ -140,7 +159,7 @@ func (l *Ledger) ask(r request) (t Tally, done bool, err error) {
 func (l *Ledger) grant(r request, held Usage) bool {
 	r.balance.mu.Lock()
 	defer r.balance.mu.Unlock()
-	held = held.Plus(r.balance.reserved) // no other request gets room in between
+	held = held.Plus(r.apart).Plus(r.balance.reserved) // no other request gets room in between
 	if !r.force && !r.to.Limit.takes(held, r.octets, l.opts.Grace) {
 		return false
 	}
@@ -153,12 +172,17 @@ func (l *Ledger) grant(r request, held Usage) bool {
 
 // askSurely is ask with an answer that may refuse: it counts first, unless that was just done, or the file
 // cannot be used. balance.moving is held for writing.
-func (l *Ledger) askSurely(ctx context.Context, r request) error {
+func (l *Ledger) askSurely(ctx context.Context, r request) (err error) {
+	if l.apart(r.to) {
+		if r.apart, err = l.countTrash(ctx, r.to); err != nil {
+			return err
+		}
+	}
 	t, granted, err := l.ask(r)
 	if granted || err != nil {
 		return err
 	}
-	if !t.Usable || !t.Fresh {
+	if !t.Usable || !t.Fresh || l.outdated(ctx, r.to, t.Written) {
 		if t.Usage, _, err = l.recount(ctx, r.to, nil); err != nil {
 			return err
 		}
@@ -166,7 +190,7 @@ func (l *Ledger) askSurely(ctx context.Context, r request) error {
 	r.balance.file.Lock()
 	defer r.balance.file.Unlock()
 	if !l.grant(r, t.Usage) {
-		return exceeded(r.to, r.balance.with(t.Usage), r.octets)
+		return exceeded(r.to, r.balance.with(t.Usage.Plus(r.apart)), r.octets)
 	}
 	return nil
 }
