@@ -175,7 +175,6 @@ var (
 	// A citation is "RFC 5321", also with further ones after it: "RFC 2034, 3463".
 	citation = regexp.MustCompile(`\bRFCs?\s+([0-9]{3,5}(?:(?:,\s+|\s+and\s+)[0-9]{4}\b)*)`)
 	rfc      = regexp.MustCompile(`[0-9]{3,5}`)
-	number   = regexp.MustCompile(`\b[0-9]+\b`)
 )
 
 // TestEveryStandardIsListed: what the code cites, the documentation has in a table with what is
