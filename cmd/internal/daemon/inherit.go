@@ -9,9 +9,9 @@ import (
 	"net"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/config"
 	"golang.org/x/sys/unix"
@@ -42,55 +42,38 @@ type opened struct {
 	socket net.Listener
 }
 
-// inherit takes the sockets that the environment names, and their mention out of it: programs
+// inherit takes the sockets that the environment tells of, and their mention out of it: programs
 // that are started later are not meant.
 func inherit() (*inherited, error) {
-	names := strings.Split(os.Getenv(handedOver), "\n")
-	first := firstInherited + 1 // after the pipe to say ready on
-	if os.Getenv(handedOver) == "" {
-		first = firstInherited
-		var err error
-		if names, err = fromSystemd(); err != nil {
-			return nil, err
-		}
-	}
-	for _, name := range []string{handedOver, "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"} {
-		if err := os.Unsetenv(name); err != nil {
-			return nil, err
-		}
-	}
 	in := &inherited{sockets: map[string][]net.Listener{}}
-	for i, name := range names {
-		unix.CloseOnExec(first + i)
-		file := os.NewFile(uintptr(first+i), name)
-		socket, err := net.FileListener(file) // a copy
-		if err = errors.Join(err, file.Close()); err != nil {
-			return nil, cli.Failed(fmt.Errorf("take over socket %s: %w", name, err),
-				"it must be a stream socket that listens: ListenStream in the socket unit, and Accept=no")
+	for _, file := range activation.Files(true) {
+		if err := in.add("systemd:"+file.Name(), file); err != nil {
+			return nil, err
 		}
-		in.sockets[name] = append(in.sockets[name], socket)
 	}
-	return in, nil
+	names := os.Getenv(handedOver)
+	if names == "" {
+		return in, nil
+	}
+	for i, name := range strings.Split(names, "\n") {
+		number := firstInherited + 1 + i // after the pipe to say ready on
+		unix.CloseOnExec(number)
+		if err := in.add(name, os.NewFile(uintptr(number), name)); err != nil {
+			return nil, err
+		}
+	}
+	return in, os.Unsetenv(handedOver)
 }
 
-// fromSystemd are the names of the sockets that systemd passed to this very process.
-func fromSystemd() (names []string, err error) {
-	if os.Getenv("LISTEN_PID") != strconv.Itoa(os.Getpid()) {
-		return nil, nil
+// add takes over the socket that file is.
+func (in *inherited) add(name string, file *os.File) error {
+	socket, err := net.FileListener(file) // a copy
+	if err = errors.Join(err, file.Close()); err != nil {
+		return cli.Failed(fmt.Errorf("take over socket %s: %w", name, err),
+			"it must be a stream socket that listens: ListenStream in the socket unit, and Accept=no")
 	}
-	n, err := strconv.Atoi(os.Getenv("LISTEN_FDS"))
-	if err != nil || n < 0 || n > 1000 {
-		return nil, fmt.Errorf("LISTEN_FDS is %q, no number of sockets", os.Getenv("LISTEN_FDS"))
-	}
-	said := strings.Split(os.Getenv("LISTEN_FDNAMES"), ":")
-	for i := range n {
-		name := "unknown" // as systemd itself says
-		if i < len(said) && said[i] != "" {
-			name = said[i]
-		}
-		names = append(names, "systemd:"+name)
-	}
-	return names, nil
+	in.sockets[name] = append(in.sockets[name], socket)
+	return nil
 }
 
 // open returns the sockets of a listener: those that are open already, or a new one.

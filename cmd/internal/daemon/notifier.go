@@ -2,107 +2,101 @@ package daemon
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	systemd "github.com/coreos/go-systemd/v22/daemon"
 )
 
 // A notifier is the service manager that started the program, and wants to know how it is: systemd,
 // or what does the same (sd_notify(3)). Without one nothing is sent.
 type notifier struct {
-	socket   string        // NOTIFY_SOCKET
 	watchdog time.Duration // how often it wants to hear of us; 0 for never
-	// heir says that the process before, whose place this one takes, answers for it still: the manager
-	// listens to nobody else (NotifyAccess=main).
-	heir bool
-	log  *slog.Logger
+	// successor says that the process before, whose place this one takes, answers for it still: the manager
+	// listens to no other (NotifyAccess=main).
+	successor bool
+	log       *slog.Logger
 }
 
 func newNotifier(log *slog.Logger) *notifier {
-	m := &notifier{socket: os.Getenv("NOTIFY_SOCKET"), heir: os.Getenv(handedOver) != "", log: log}
-	if pid := os.Getenv("WATCHDOG_PID"); pid == "" || pid == strconv.Itoa(os.Getpid()) {
-		if usec, err := strconv.ParseInt(os.Getenv("WATCHDOG_USEC"), 10, 64); err == nil && usec > 0 {
-			m.watchdog = time.Duration(usec) * time.Microsecond
-		}
+	watchdog, err := systemd.SdWatchdogEnabled(false)
+	if err != nil {
+		log.Warn("no watchdog", "error", err)
 	}
-	return m
+	return &notifier{watchdog: watchdog, successor: os.Getenv(handedOver) != "", log: log}
 }
 
-func (m *notifier) ready(status string) {
-	if m.heir { // the manager has heard it from the one before
-		m.heir = false
+func (n *notifier) ready(status string) {
+	if n.successor { // the manager has heard it from the one before
+		n.successor = false
 		return
 	}
-	m.tell("READY=1\nSTATUS=" + status)
+	n.tell(systemd.SdNotifyReady + "\nSTATUS=" + status)
 }
 
-// reloading is told before a reload; ready follows. The time informs the manager which of its orders
+// reloading is called before a reload; ready follows. The time tells the manager which of its orders
 // is meant (Type=notify-reload).
-func (m *notifier) reloading() {
-	var now unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
-		m.log.Warn("ask for the time", "error", err)
-	}
-	m.tell(fmt.Sprintf("RELOADING=1\nMONOTONIC_USEC=%d", now.Nano()/1000))
+func (n *notifier) reloading() {
+	n.tell(systemd.SdNotifyReloading + "\n" + strings.TrimSuffix(systemd.SdNotifyMonotonicUsec(), "\n"))
 }
 
-func (m *notifier) stopping() { m.tell("STOPPING=1") }
+func (n *notifier) stopping() { n.tell(systemd.SdNotifyStopping) }
 
-// adopt makes a process that is about to be started a child of the manager rather than of ours, as the
-// service is: systemd kills a service that is not its child at once where it should wait for it to stop.
-func (m *notifier) adopt(cmd *exec.Cmd) {
-	// The first process of a container may have no siblings (clone(2), CLONE_PARENT).
-	if m.socket == "" || os.Getpid() == 1 {
+// replacedBy says that another process is the service from now on.
+func (n *notifier) replacedBy(pid int) { n.tell("MAINPID=" + strconv.Itoa(pid)) }
+
+// watch tells the watchdog that the program lives, until ctx ends.
+func (n *notifier) watch(ctx context.Context) {
+	if n.watchdog == 0 {
 		return
 	}
-	if cmd.SysProcAttr == nil {
-		cmd.SysProcAttr = new(syscall.SysProcAttr)
-	}
-	cmd.SysProcAttr.Cloneflags |= syscall.CLONE_PARENT
-}
-
-// successor says that another process is the service from now on.
-func (m *notifier) successor(pid int) { m.tell("MAINPID=" + strconv.Itoa(pid)) }
-
-// watch informs the watchdog that the program lives, until ctx ends.
-func (m *notifier) watch(ctx context.Context) {
-	if m.watchdog == 0 {
-		return
-	}
-	tick := time.NewTicker(m.watchdog / 3)
+	tick := time.NewTicker(n.watchdog / 3)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			m.tell("WATCHDOG=1")
+			n.tell(systemd.SdNotifyWatchdog)
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-func (m *notifier) tell(state string) {
-	if m.socket == "" {
-		return
-	}
-	// A name that begins with @ is an abstract socket, for net as for systemd.
-	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: m.socket, Net: "unixgram"})
-	if err == nil {
-		// A manager that does not read must not hold up mail.
-		err = conn.SetWriteDeadline(time.Now().Add(5 * time.Second))
-		if err == nil {
-			_, err = conn.Write([]byte(state))
-		}
-		conn.Close()
+// notifyPatience is how long a manager may take to read a note: one that does not read must not hold up mail.
+const notifyPatience = 5 * time.Second
+
+func (n *notifier) tell(state string) {
+	sent := make(chan error, 1)
+	go func() {
+		_, err := systemd.SdNotify(false, state)
+		sent <- err
+	}()
+	var err error
+	select {
+	case err = <-sent:
+	case <-time.After(notifyPatience):
+		err = errors.New("it does not read")
 	}
 	if err != nil {
-		m.log.Warn("tell the service manager", "state", state, "error", err)
+		n.log.Warn("tell the service manager", "state", state, "error", err)
 	}
+}
+
+// adopt makes a process that is about to be started a child of the manager rather than of ours, as the
+// service is: systemd kills a service that is not its child at once where it should wait for it to stop.
+func (n *notifier) adopt(cmd *exec.Cmd) {
+	// The first process of a container may have no siblings (clone(2), CLONE_PARENT).
+	if os.Getenv("NOTIFY_SOCKET") == "" || os.Getpid() == 1 {
+		return
+	}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = new(syscall.SysProcAttr)
+	}
+	cmd.SysProcAttr.Cloneflags |= syscall.CLONE_PARENT
 }

@@ -61,7 +61,7 @@ func (d *daemon) upgrade() UpgradeReport {
 	}
 	r.New = pid
 	d.log.Info("upgraded", "new", pid)
-	d.notifier.successor(pid)
+	d.notifier.replacedBy(pid)
 	if err := d.sockets.leave(); err != nil {
 		d.log.Error("upgrade", "error", err)
 	}
