@@ -10,6 +10,8 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
+
+	"golang.org/x/sync/semaphore"
 )
 
 // claimTimeout bounds the question to a directory whether it has an address that another one has: mail
@@ -72,7 +74,7 @@ type Overlaps struct {
 	log   *slog.Logger
 	found func(Overlap)
 	known *lru.Cache[Key, struct{}]
-	turn  chan struct{}
+	turn  *semaphore.Weighted // to look for other claims
 }
 
 // NewOverlaps calls found for each. log gets panics of the questions that it asks in the background.
@@ -81,7 +83,7 @@ func NewOverlaps(c *Chain, log *slog.Logger, found func(Overlap)) *Overlaps {
 	if err != nil {
 		panic(err) // only for a size of 0
 	}
-	return &Overlaps{chain: c, log: log, found: found, known: known, turn: make(chan struct{}, 1)}
+	return &Overlaps{chain: c, log: log, found: found, known: known, turn: semaphore.NewWeighted(1)}
 }
 
 // Tell reports an overlap that a lookup met with.
@@ -94,17 +96,12 @@ func (o *Overlaps) Tell(overlap *Overlap) {
 // Look looks for other claims to an address that was found. It does not wait: while another
 // address is being looked at, this one is left for its next message.
 func (o *Overlaps) Look(key Key) {
-	if o.known.Contains(key) {
-		return
-	}
-	select {
-	case o.turn <- struct{}{}:
-	default:
+	if o.known.Contains(key) || !o.turn.TryAcquire(1) {
 		return
 	}
 	o.known.Add(key, struct{}{})
 	go guard.Run(o.log, "lookup", func() {
-		defer func() { <-o.turn }()
+		defer o.turn.Release(1)
 		if names := o.chain.Claims(context.Background(), key); len(names) > 1 {
 			o.found(Overlap{Key: key, Backends: names})
 		}

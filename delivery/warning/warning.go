@@ -17,6 +17,8 @@ import (
 
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
 	"github.com/doorstep-mail/doorstep/mailbox"
+
+	"golang.org/x/sync/semaphore"
 )
 
 const (
@@ -46,8 +48,8 @@ type Sender struct {
 	log     *slog.Logger
 	client  *http.Client
 
-	places chan struct{} // as many as may wait
-	turns  chan struct{} // as many as are passed on
+	places *semaphore.Weighted // of those that wait or are passed on
+	turns  *semaphore.Weighted // of those that are passed on
 	all    guard.Group
 	life   context.Context // until Close loses patience
 	end    context.CancelFunc
@@ -60,24 +62,20 @@ func New(command []string, url string, timeout time.Duration, log *slog.Logger) 
 	return &Sender{
 		command: command, url: url, timeout: timeout, log: log, life: life, end: end,
 		client: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
-		places: make(chan struct{}, waiting), turns: make(chan struct{}, atOnce),
+		places: semaphore.NewWeighted(waiting), turns: semaphore.NewWeighted(atOnce),
 	}
 }
 
 // Warn passes a warning on, and returns at once.
 func (s *Sender) Warn(w Warning) {
-	select {
-	case s.places <- struct{}{}:
-	default:
+	if !s.places.TryAcquire(1) {
 		s.log.Error("quota warning dropped", "mailbox", w.Mailbox, "percent", w.Percent, "waiting", waiting)
 		return
 	}
 	s.all.Go(func() {
-		defer func() { <-s.places }()
-		select {
-		case s.turns <- struct{}{}:
-			defer func() { <-s.turns }()
-		case <-s.life.Done(): // send logs it
+		defer s.places.Release(1)
+		if s.turns.Acquire(s.life, 1) == nil { // else send logs it
+			defer s.turns.Release(1)
 		}
 		guard.Run(s.log.With("mailbox", w.Mailbox), "quota warning", func() { s.send(w) })
 	})

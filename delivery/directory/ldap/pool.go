@@ -7,13 +7,15 @@ import (
 	"sync"
 
 	client "github.com/go-ldap/ldap/v3"
+
+	"golang.org/x/sync/semaphore"
 )
 
 // A pool holds connections that are bound, and opens them when they are needed. A connection has one
 // question at a time.
 type pool struct {
 	dialer dialer
-	turns  chan struct{} // bounds the connections
+	turns  *semaphore.Weighted // bounds the connections
 
 	mu     sync.Mutex
 	idle   []*client.Conn
@@ -23,18 +25,16 @@ type pool struct {
 var errClosed = errors.New("the directory is closed")
 
 func newPool(o Options, servers []server) *pool {
-	return &pool{dialer: dialer{options: o, servers: servers}, turns: make(chan struct{}, o.Connections)}
+	return &pool{dialer: dialer{options: o, servers: servers}, turns: semaphore.NewWeighted(int64(o.Connections))}
 }
 
 // search asks a question. That a connection was lost since its last answer, because the server
 // went or was impatient, is no error yet: it is asked again on a new one.
 func (p *pool) search(ctx context.Context, request *client.SearchRequest) (*client.SearchResult, error) {
-	select {
-	case p.turns <- struct{}{}:
-		defer func() { <-p.turns }()
-	case <-ctx.Done():
+	if p.turns.Acquire(ctx, 1) != nil {
 		return nil, fmt.Errorf("wait for a connection: %w", context.Cause(ctx))
 	}
+	defer p.turns.Release(1)
 	for {
 		conn, err := p.take()
 		if err != nil {

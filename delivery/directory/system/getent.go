@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/doorstep-mail/doorstep/delivery/directory"
+
+	"golang.org/x/sync/semaphore"
 )
 
 const (
@@ -25,16 +27,14 @@ const (
 // getent asks by the program of that name.
 type getent struct {
 	program string
-	turns   chan struct{}
+	turns   *semaphore.Weighted // bounds the processes
 }
 
 func (g getent) find(ctx context.Context, name string) (string, error) {
-	select {
-	case g.turns <- struct{}{}:
-		defer func() { <-g.turns }()
-	case <-ctx.Done():
-		return "", fmt.Errorf("wait to ask getent for %q: %w", name, ctx.Err())
+	if err := g.turns.Acquire(ctx, 1); err != nil {
+		return "", fmt.Errorf("wait to ask getent for %q: %w", name, err)
 	}
+	defer g.turns.Release(1)
 	var out, complaints bounded
 	cmd := exec.CommandContext(ctx, g.program, "passwd", "--", name)
 	cmd.Env = append(os.Environ(), "LC_ALL=C")

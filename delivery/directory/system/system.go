@@ -16,6 +16,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/doorstep-mail/doorstep/delivery/directory"
+
+	"golang.org/x/sync/semaphore"
 )
 
 // Options describe a directory.
@@ -73,7 +75,7 @@ func Open(o Options) (*Directory, error) {
 	}
 	d := &Directory{options: o, domains: map[string]string{}, source: file(o.File)}
 	if o.File == "" {
-		d.source = getent{program: o.Getent, turns: make(chan struct{}, maxProcesses)}
+		d.source = getent{program: o.Getent, turns: semaphore.NewWeighted(maxProcesses)}
 	}
 	for _, name := range o.Domains {
 		key, err := o.Key("u@" + name)
