@@ -12,7 +12,7 @@ type Control struct {
 
 var controlSection = table.Section[Control]{
 	Name: "control",
-	Doc:  "The socket on which the running server takes orders: doorstep reload, doorstep upgrade, and those of " +
+	Doc: "The socket on which the running server takes orders: doorstep reload, doorstep upgrade, and those of " +
 		"doorstep user, domain and alias to forget what they have changed.",
 	Keys: []table.Key[Control]{
 		{Name: "socket", Default: `"/run/doorstep/control.sock"`, Restart: true,
