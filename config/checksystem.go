@@ -40,6 +40,7 @@ func (c *Config) CheckSystem() []Problem {
 			s.report("user["+strconv.Itoa(i)+"].owner", err)
 		}
 	}
+	s.report("limits.connections", c.Room().check(c.Limits))
 	s.report("tls.key", w.checkReload(c.TLS.Key))
 	s.report("auth.passwd_file", w.checkReload(c.Auth.PasswdFile))
 	s.report("store.path", c.Store.checkRoot(w))
@@ -47,12 +48,13 @@ func (c *Config) CheckSystem() []Problem {
 }
 
 // checkedOnSystem are the beginnings of the keys that CheckSystem checks.
-var checkedOnSystem = []string{"quota.", "listen[", "tls.", "auth.", "store.", "user[", "directory[", "admin."}
+var checkedOnSystem = []string{"quota.", "listen[", "tls.", "auth.", "store.", "user[", "directory[", "admin.", "limits."}
 
 // systemPlaces returns where the values are that CheckSystem checks.
 func systemPlaces(in *table.Input) map[string]Problem {
 	places := map[string]Problem{}
-	for _, key := range []string{"store.path", "store.user", "store.group"} { // whether set or not
+	// whether set or not
+	for _, key := range []string{"store.path", "store.user", "store.group", "limits.connections"} {
 		places[key] = problemAt(tomlpos.Place{Document: in.Main, Offset: -1, Key: key})
 	}
 	for path, v := range in.Values() {

@@ -13,6 +13,7 @@ type Limits struct {
 	Connections int   // open at once, over all listeners
 
 	DeliveriesPerMailbox int // at the same time; others wait
+	Syncs                int // at the same time on one file system; 0 for the store's own. No key: see Room.Fit
 
 	ConnectionsPerPeer int // open at once from one IPv4 address or IPv6 /64, 0 for any number
 	MinDataRate        int // octets of content a second while connections are scarce, 0 for none

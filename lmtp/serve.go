@@ -3,6 +3,7 @@ package lmtp
 import (
 	"errors"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
@@ -24,15 +25,19 @@ func (s *Server) Serve(l net.Listener) error {
 	}
 	defer s.removeListener(l)
 
+	arriving := make(chan struct{}, maxArriving)
 	var pause time.Duration
 	for {
 		nc, err := l.Accept()
 		if err == nil {
 			pause = 0
 			s.running.enter()
+			arriving <- struct{}{}
+			arrived := sync.OnceFunc(func() { <-arriving })
 			s.running.sessions.Go(func() {
 				defer s.running.leave()
-				guard.Run(s.Log, "session", func() { s.serveConn(nc) })
+				defer arrived()
+				guard.Run(s.Log, "session", func() { s.serveConn(nc, arrived) })
 			})
 			continue
 		}
@@ -53,6 +58,10 @@ func (s *Server) Serve(l net.Listener) error {
 	}
 }
 
+// maxArriving is how many connections of a listener may be between Accept and the answer whether they are admitted: a
+// flood of those that are not would take all descriptors, and leave none to deliver with.
+const maxArriving = 8
+
 // Wait returns when all sessions that Serve began have ended, by themselves or by Shutdown. Call it
 // when Serve has returned. A listener that reports net.ErrClosed while its socket lives on makes
 // Serve return and leaves the sessions alone: so another Server can take the next connections.
@@ -63,10 +72,12 @@ func (s *Server) ServeConn(nc net.Conn) {
 	s.init()
 	s.running.enter()
 	defer s.running.leave()
-	s.serveConn(nc)
+	s.serveConn(nc, func() {})
 }
 
-func (s *Server) serveConn(nc net.Conn) {
+// serveConn calls arrived when the connection is admitted, or when it waits for a PROXY header among those that
+// MaxConnections bounds.
+func (s *Server) serveConn(nc net.Conn, arrived func()) {
 	var c *conn
 	defer func() {
 		if c == nil { // what was asked about the client panicked
@@ -84,6 +95,9 @@ func (s *Server) serveConn(nc net.Conn) {
 		return
 	}
 	defer s.running.removeConn(c)
+	if s.Peers.ProxyProtocol {
+		arrived()
+	}
 	client, err := c.meet()
 	switch {
 	case isGone(err): // a proxy that only looks whether somebody is there
@@ -102,6 +116,7 @@ func (s *Server) serveConn(nc net.Conn) {
 		}
 		defer release()
 	}
+	arrived()
 	c.serve()
 }
 

@@ -126,6 +126,7 @@ func buildStore(c *config.Config, w *observe.Observers) (*mailbox.Store, error) 
 		CRLF:       c.Store.CRLF,
 		Create:     c.Store.Create,
 		PerMailbox: c.Limits.DeliveriesPerMailbox,
+		Parallel:   c.Limits.Syncs,
 		SingleCopy: c.Store.SingleCopy,
 		Hooks:      w.Store(),
 		Courier:    c.Store.Folders == mailbox.FolderUTF8,

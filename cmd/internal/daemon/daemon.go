@@ -32,6 +32,7 @@ type daemon struct {
 	log     *slog.Logger
 	level   *slog.LevelVar // of log
 	endLog  func()         // writes the lines that wait
+	room    config.Room    // what the kernel granted at the start
 
 	notifier  *notifier
 	admission *Admission
@@ -52,7 +53,7 @@ func newDaemon(path string, c *config.Config, stderr io.Writer) *daemon {
 	output := logging.NewOutput(stderr, c.Log.Format)
 	log := logging.New(c.Log, level, output)
 	d := &daemon{
-		path: path, started: c, log: log, level: level, endLog: output.End, notifier: newNotifier(log),
+		path: path, started: c, room: c.Room(), log: log, level: level, endLog: output.End, notifier: newNotifier(log),
 		admission: &Admission{}, observers: observe.New(c), instances: newInstances(log),
 		orders: semaphore.NewWeighted(1), replaced: make(chan struct{}),
 	}

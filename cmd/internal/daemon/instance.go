@@ -30,6 +30,7 @@ type instance struct {
 // where nothing about it has changed: it knows which directories are durable, and who waits for a sync.
 func (d *daemon) newInstance(c *config.Config, secrets *build.Secrets) (*instance, error) {
 	g, before := &instance{config: c, secrets: secrets}, d.instances.present()
+	c.Limits = d.room.Fit(c.Limits) // CheckSystem has said so
 	var err error
 	if before != nil && sameStore(before.config, c) {
 		g.agent, err = build.AgentOn(before.agent.Store, c, d.observers, d.log)

@@ -23,8 +23,8 @@ func Serve(ctx context.Context, path string, c *config.Config, stderr io.Writer,
 	// SIGPIPE); mail is worth more than the line.
 	signal.Ignore(syscall.SIGPIPE)
 
-	useProcessors()
 	d := newDaemon(path, c, stderr)
+	useProcessors(d.room.Threads)
 	defer d.endLog()
 	// From here on, though they are followed when all sockets are open: until a program takes these signals, they end
 	// it, and whoever sends one goes by what the log says.
