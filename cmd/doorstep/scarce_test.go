@@ -30,8 +30,8 @@ func TestNoDescriptorsLeft(t *testing.T) {
 	}
 	const few = "ulimit -n 64; exec doorstep "
 	const says = "this process may have 64 descriptors and any number of threads: 24 connections are taken"
-	if out, err := exec.Command("sh", "-c", few+"check -c "+filepath.Join(dir, "doorstep.toml")).CombinedOutput(); err != nil ||
-		!strings.Contains(string(out), "doorstep.toml: limits.connections: warning: "+says) {
+	out, err := exec.Command("sh", "-c", few+"check -c "+filepath.Join(dir, "doorstep.toml")).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "doorstep.toml: limits.connections: warning: "+says) {
 		t.Errorf("check says %q, %v", out, err)
 	}
 	s := &server{dir: dir, cmd: exec.Command("sh", "-c", few+"serve -c doorstep.toml")}

@@ -128,7 +128,7 @@ func openTo(path string, uid, gid int, mode fs.FileMode) error {
 	err = os.Chmod(fmt.Sprintf("/proc/self/fd/%d", fd), mode)
 	switch {
 	case errors.Is(err, fs.ErrNotExist): // the descriptor is there
-		return cli.Failed(fmt.Errorf("change the mode of %s: %w", path, privilege.ErrNoProc), mountProc)
+		return cli.Failed(fmt.Errorf("change the mode of %s: %w", path, privilege.ErrNoProc), privilege.MountProc)
 	case err != nil:
 		return cli.Failed(fmt.Errorf("change the mode of %s: %w", path, err), "")
 	}

@@ -13,9 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mountProc is what to do where there is no /proc, in a chroot for one.
-const mountProc = "mount /proc here: mount -t proc proc /proc"
-
 // settle makes the process whom [store] says, for good. What comes from a client, or is a message,
 // is read only after it.
 func settle(s config.Store) error {
@@ -26,7 +23,7 @@ func settle(s config.Store) error {
 	err = privilege.Drop(*target)
 	switch {
 	case errors.Is(err, privilege.ErrNoProc):
-		return cli.Failed(err, mountProc)
+		return cli.Failed(err, privilege.MountProc)
 	case err != nil:
 		return cli.Failed(err, "docs/privileges.md says what is needed")
 	}

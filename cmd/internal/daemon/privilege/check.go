@@ -14,6 +14,9 @@ import (
 // ErrNoProc says that nothing can be read of threads.
 var ErrNoProc = errors.New("/proc is not mounted")
 
+// MountProc is what to do about it, in a chroot for one.
+const MountProc = "mount /proc here: mount -t proc proc /proc"
+
 // check reads what the kernel says of every thread, and wants t.
 func (t Target) check() error {
 	threads, err := filepath.Glob("/proc/self/task/*/status")
