@@ -35,7 +35,7 @@ func TestPreviewIsWhatHappens(t *testing.T) {
 			env := &lmtp.Envelope{ID: "x.1", Size: int64(len(content))}
 			var to []*lmtp.Recipient
 			for _, local := range locals {
-				path, err := address.ParseForwardPath(local+"@dst.example", false)
+				path, err := address.Parser{}.ForwardPath(local + "@dst.example")
 				must(t, err)
 				to = append(to, &lmtp.Recipient{To: path})
 			}

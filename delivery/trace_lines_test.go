@@ -52,7 +52,7 @@ S: 250 2.0.0
 		t.Errorf("fields %s", got)
 	}
 	path := strings.TrimSuffix(strings.TrimPrefix(strings.SplitN(head, "\n", 2)[0], "Return-Path: <"), ">")
-	from, err := address.ParseReversePath(path, true)
+	from, err := address.Parser{UTF8: true}.ReversePath(path)
 	if want := `"` + strings.Repeat("é", 100) + `\ x`; err != nil || from.Local != want ||
 		from.Domain != "bücher.example" {
 		t.Errorf("%q is read %q at %q: %v", path, from.Local, from.Domain, err)

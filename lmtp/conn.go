@@ -65,7 +65,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 		c.session.Peer = s.Peers.User(nc)
 	}
 	c.log = s.logOf(c.session)
-	c.verb = VerbConnect
+	c.verb = verbConnect
 	c.out = wire.NewReplyWriter(c.nc)
 	c.in = wire.NewReader(c.nc, c.beforeRead)
 	return c
@@ -95,7 +95,7 @@ func (s *Session) greeting() Reply {
 
 // unreadable answers a line that could not be read, or ends the session without a word.
 func (c *conn) unreadable(err error) Reply {
-	c.verb = VerbUnknown
+	c.verb = verbUnknown
 	switch {
 	case errors.Is(err, wire.ErrLineTooLong):
 		return replyLineLong

@@ -33,10 +33,10 @@ func (e *Error) Unwrap() error {
 	return e.Cause
 }
 
-// RuleInternal is the rule of errors that name none: a defect or trouble of ours.
-const RuleInternal = "internal"
+// ruleInternal is the rule of errors that name none: a defect, or trouble of this machine.
+const ruleInternal = "internal"
 
-// RuleOf returns the word for the rule by which err refuses, and "" where err is nil.
+// RuleOf returns the word for the rule by which err refuses: "internal" for an error that names none, "" for nil.
 func RuleOf(err error) string {
 	if err == nil {
 		return ""
@@ -44,7 +44,7 @@ func RuleOf(err error) string {
 	if e := knownError(err); e != nil && e.Rule != "" {
 		return e.Rule
 	}
-	return RuleInternal
+	return ruleInternal
 }
 
 // Temporary reports whether the client may try again later.

@@ -81,7 +81,7 @@ const longestVerb = len("STARTTLS")
 func (c *conn) dispatch(line []byte) Reply {
 	name, args := splitVerb(line)
 	v := findVerb(name)
-	c.verb = VerbUnknown
+	c.verb = verbUnknown
 	if v != nil {
 		c.verb = v.name
 	}

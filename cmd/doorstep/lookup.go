@@ -102,7 +102,7 @@ type lookupStep struct {
 
 // lookup resolves an address as RCPT would.
 func lookup(ctx context.Context, c *config.Config, text string) (*lookupResult, error) {
-	to, err := address.ParseForwardPath(text, true)
+	to, err := address.Parser{UTF8: true}.ForwardPath(text)
 	if err != nil {
 		return nil, cli.Usage(fmt.Errorf("address %q: %w", text, err), "write it as local@domain, without angle brackets")
 	}

@@ -133,7 +133,7 @@ func eachMailbox(cmd *cobra.Command, file string, addresses []string,
 
 // namedMailboxes finds the accounts of an address, also those that take no mail.
 func namedMailboxes(ctx context.Context, r *route.Resolver, text string, one func(*directory.Account, error)) {
-	to, err := address.ParseForwardPath(address.Unescape(text), true)
+	to, err := address.Parser{UTF8: true}.ForwardPath(address.Unescape(text))
 	if err != nil {
 		one(nil, fmt.Errorf("address %q: %w", text, err))
 		return

@@ -110,7 +110,7 @@ func (x *expansion) alias(ctx context.Context, key directory.Key, targets []stri
 	x.within = append(x.within, key)
 	defer func() { x.within = x.within[:len(x.within)-1] }()
 	for _, text := range targets {
-		to, err := address.ParseForwardPath(text, true)
+		to, err := address.Parser{UTF8: true}.ForwardPath(text)
 		if err != nil {
 			x.wrong = cmp.Or(x.wrong, x.badAlias(key, fmt.Errorf("target %q: %w", text, err)))
 			continue

@@ -154,7 +154,7 @@ func TestAliases(t *testing.T) {
 		{"a@down.example", "451 4.4.3 look up domain down.example: connection refused"},
 		{"a@nowhere.example", "550 5.1.2 "},
 	} {
-		to, err := address.ParseForwardPath(tt.to, true)
+		to, err := address.Parser{UTF8: true}.ForwardPath(tt.to)
 		if err != nil {
 			t.Fatalf("%s: %v", tt.to, err)
 		}

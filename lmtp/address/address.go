@@ -1,10 +1,11 @@
-// Package address holds mail addresses: the grammar of RFC 5321 §4.1.2 with the
-// additions of RFC 6531 §3.3, the keys by which two spellings are the same mailbox,
-// and the renderings that are safe on the wire, in headers, in logs and on disk.
+// Package address is for mail addresses. A Parser reads them by the grammar of RFC 5321 §4.1.2, with
+// the additions of RFC 6531 §3.3. DomainKey and LocalPolicy.Key return the keys by which two
+// spellings are one mailbox. Further functions render them for the wire, header fields, logs,
+// terminals and file names.
 //
-// An Address keeps the octets it was received with. Keys are computed for comparison
-// and are never stored back or emitted (RFC 5321 §2.3.11: only the final host interprets
-// a local part). The package is a leaf: it knows no protocol state and no files.
+// An Address keeps the octets it was received with. Keys are for comparison, and are never
+// emitted: only the final host interprets a local part (RFC 5321 §2.3.11). The package
+// knows no protocol state and no files.
 package address
 
 import "errors"

@@ -11,7 +11,7 @@ func BenchmarkParseForwardPath(b *testing.B) {
 		b.Run(path, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := address.ParseForwardPath(path, true); err != nil {
+				if _, err := (address.Parser{UTF8: true}).ForwardPath(path); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -48,7 +48,7 @@ func BenchmarkDomainKey(b *testing.B) {
 // TestAllocations holds what the documentation promises of ASCII in lower case.
 func TestAllocations(t *testing.T) {
 	got := testing.AllocsPerRun(100, func() {
-		a, err := address.ParseForwardPath("alice.b@dst.example", true)
+		a, err := address.Parser{UTF8: true}.ForwardPath("alice.b@dst.example")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -91,7 +91,7 @@ func oneMailbox(t *testing.T, one, other string, p address.LocalPolicy) string {
 
 // mailboxKey is what a mailbox is found by, as an administrator's address and a client's.
 func mailboxKey(s string, p address.LocalPolicy) (string, bool) {
-	a, err := address.ParseForwardPath(s, true)
+	a, err := address.Parser{UTF8: true}.ForwardPath(s)
 	if err != nil {
 		return "", false
 	}

@@ -19,7 +19,7 @@ func Example() {
 			fmt.Println(err)
 			continue
 		}
-		to, err := address.ParseForwardPath(path, true)
+		to, err := address.Parser{UTF8: true}.ForwardPath(path)
 		if err != nil {
 			fmt.Println(err)
 			continue

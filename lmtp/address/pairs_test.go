@@ -30,7 +30,7 @@ type key struct{ local, domain string }
 // keyOf parses with SMTPUTF8 and gives the key; it returns the parser's error, if any,
 // apart from the keys'.
 func keyOf(s string, p address.LocalPolicy) (k key, syntax, none error) {
-	a, err := address.ParseForwardPath(s, true)
+	a, err := address.Parser{UTF8: true}.ForwardPath(s)
 	if err != nil {
 		return key{}, err, nil
 	}
@@ -93,15 +93,15 @@ func checkRelation(t *testing.T, row pair) {
 // checkInvariants holds what is true of every text that parses at all.
 func checkInvariants(t *testing.T, s string) {
 	t.Helper()
-	a, err := address.ParseForwardPath(s, true)
+	a, err := address.Parser{UTF8: true}.ForwardPath(s)
 	if err != nil {
 		return
 	}
-	if _, err := address.ParseForwardPath(s, false); a.IsASCII() != (err == nil) ||
+	if _, err := (address.Parser{}).ForwardPath(s); a.IsASCII() != (err == nil) ||
 		err != nil && !errors.Is(err, address.ErrNeedsUTF8) {
 		t.Errorf("%q without SMTPUTF8: %v", s, err)
 	}
-	again, err := address.ParseForwardPath(a.String(), true)
+	again, err := address.Parser{UTF8: true}.ForwardPath(a.String())
 	if err != nil || again.Local != a.Local || again.Domain != a.Domain || again.String() != a.String() {
 		t.Errorf("%q: String %q parses to %+q, %v", s, a.String(), again, err)
 	}
@@ -123,7 +123,7 @@ func checkInvariants(t *testing.T, s string) {
 	checkShown(t, a.Log())
 	if h, ok := a.Header(false); ok {
 		checkPrintable(t, h)
-		if b, err := address.ParseForwardPath(h, false); err != nil || b.Local != a.Local {
+		if b, err := (address.Parser{}).ForwardPath(h); err != nil || b.Local != a.Local {
 			t.Errorf("%q: ASCII header form %q parses to %+q, %v", s, h, b, err)
 		}
 	}

@@ -17,18 +17,6 @@ type Parser struct {
 	TrailingDot bool
 }
 
-// ParseReversePath parses what stands between the angle brackets of a MAIL command. utf8
-// tells whether the command carries SMTPUTF8. See Parser.ReversePath.
-func ParseReversePath(path string, utf8 bool) (Address, error) {
-	return Parser{UTF8: utf8}.ReversePath(path)
-}
-
-// ParseForwardPath parses what stands between the angle brackets of a RCPT command. utf8
-// tells whether the transaction asked for SMTPUTF8. See Parser.ForwardPath.
-func ParseForwardPath(path string, utf8 bool) (Address, error) {
-	return Parser{UTF8: utf8}.ForwardPath(path)
-}
-
 // Parse parses an address as an administrator writes it, without brackets: local@domain,
 // strict, internationalized forms allowed. Its errors wrap ErrSyntax.
 func Parse(s string) (Address, error) {

@@ -13,11 +13,11 @@ import (
 type parseFunc func(string) (address.Address, error)
 
 func reverse(utf8 bool) parseFunc {
-	return func(s string) (address.Address, error) { return address.ParseReversePath(s, utf8) }
+	return func(s string) (address.Address, error) { return address.Parser{UTF8: utf8}.ReversePath(s) }
 }
 
 func forward(utf8 bool) parseFunc {
-	return func(s string) (address.Address, error) { return address.ParseForwardPath(s, utf8) }
+	return func(s string) (address.Address, error) { return address.Parser{UTF8: utf8}.ForwardPath(s) }
 }
 
 func TestParsePath(t *testing.T) {

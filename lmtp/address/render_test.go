@@ -96,7 +96,7 @@ func TestAddressProperties(t *testing.T) {
 		{"a@[192.0.2.1]", false, true, true},
 	}
 	for _, tt := range tests {
-		a, err := address.ParseReversePath(tt.path, true)
+		a, err := address.Parser{UTF8: true}.ReversePath(tt.path)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,8 +1,8 @@
-// Package client speaks LMTP (RFC 2033) and ESMTP (RFC 5321) as a client: it dials a server,
-// learns its extensions, and sends messages, many over one connection, telling for each
-// recipient what the server answered.
+// Package client is a client for LMTP (RFC 2033) and ESMTP (RFC 5321). Dial connects to a server and learns its
+// extensions; Send sends a message, and returns the server's answer for each recipient. A Client sends any number of
+// messages, one after the other.
 //
-// The server is not trusted: replies are bounded in length and count, and one that breaks the
-// grammar ends the connection. The caller is: content is sent as given, but for line ends and
-// transparency (see Message).
+// The server is not trusted: replies are bounded in length and count, and one outside the grammar
+// ends the connection. The caller is: content is sent as it is, but for line ends and
+// transparency dots (see Message).
 package client

@@ -53,7 +53,7 @@ var Standard = World{
 
 // Key is a directory.Keyer that folds case, as domains do by default.
 func Key(text string) (directory.Key, error) {
-	a, err := address.ParseForwardPath(text, true)
+	a, err := address.Parser{UTF8: true}.ForwardPath(text)
 	if err != nil {
 		return directory.Key{}, err
 	}
