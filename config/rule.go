@@ -12,6 +12,7 @@ import (
 type Rule struct {
 	// Header is the field's name.
 	Header string
+	Which  RuleWhich
 	Test   RuleTest
 	Value  string
 	// Folder is a name in UTF-8, with dots between levels.
@@ -21,6 +22,16 @@ type Rule struct {
 	// Domains are the keys of the domains it is for; nil for all.
 	Domains []string
 }
+
+// A RuleWhich says which of several fields of a name must fit.
+type RuleWhich string
+
+// The choices.
+const (
+	RuleAny   RuleWhich = "any"
+	RuleFirst RuleWhich = "first"
+	RuleLast  RuleWhich = "last"
+)
 
 // A RuleTest says what the value of the field must be.
 type RuleTest string
@@ -37,12 +48,18 @@ var ruleSection = table.Section[Rule]{
 	Doc: "A folder for mail with a certain header field, such as what a spam filter has marked. The first rule that " +
 		"fits counts, and goes before a detail. See folders.md.",
 	Sample:  []string{`header = "X-Spam-Flag"`, `equals = "YES"`, `folder = "Junk"`},
-	Initial: Rule{Test: RuleExists},
+	Initial: Rule{Which: RuleAny, Test: RuleExists},
 	Keys: []table.Key[Rule]{
 		{Name: "header", Example: `"X-Spam-Flag"`, Required: true,
 			Kind: table.Parsed("the name of a header field", parseHeaderName, func(r *Rule) *string { return &r.Header }),
-			Doc: "The field. Where there are several, one that fits is enough. Only the first 64 KiB of a header are " +
-				"looked at, and 8 KiB of a field."},
+			Doc:  "The field. Only the first 64 KiB of a header are looked at, and 8 KiB of a field."},
+		{Name: "which", Default: `"any"`,
+			Kind: table.Choice(func(r *Rule) *RuleWhich { return &r.Which },
+				table.Option[RuleWhich]{Word: "any", Means: RuleAny},
+				table.Option[RuleWhich]{Word: "first", Means: RuleFirst},
+				table.Option[RuleWhich]{Word: "last", Means: RuleLast}),
+			Doc: "Of several fields of that name the one that counts: any of them (of more than 100 the first 99 and the " +
+				"last); the first, for filters that put theirs above all others; the last, for those that put it below."},
 		{Name: "equals", Kind: table.Text("a text", setTest(RuleEquals)), Example: `"YES"`,
 			Doc: "What the value of the field must be, without regard to case and to spaces around it. Default: anything, " +
 				"as long as the field is there."},

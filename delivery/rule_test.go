@@ -68,6 +68,9 @@ func TestRules(t *testing.T) {
 			Domains: []string{"dst.example"}},
 		{Field: "List-Id", Folder: ".Elsewhere", Make: true, Domains: []string{"elsewhere.example"}},
 		{Field: "Subject", Test: route.RuleContains, Value: "grüße", Folder: ".Greetings", Make: true},
+		{Field: "Subject", Test: route.RuleContains, Value: "пРивет", Folder: ".Cyrillic", Make: true},
+		{Field: "X-Top", Which: route.RuleFirst, Test: route.RuleEquals, Value: "YES", Folder: ".First", Make: true},
+		{Field: "X-End", Which: route.RuleLast, Test: route.RuleEquals, Value: "YES", Folder: ".Last", Make: true},
 	}
 	long := strings.Repeat("y", 70)
 	for name, tt := range map[string]struct{ content, folder string }{
@@ -88,10 +91,22 @@ func TestRules(t *testing.T) {
 		"another domain":                  {`List-Id: <rust.example>\r\n\r\n`, ""},
 		"UTF-8":                           {`Subject: Viele Gr\xc3\xbc\xc3\x9fe\r\n\r\n`, "/.Greetings"},
 		"encoded words":                   {`Subject: =?iso-8859-1?Q?Viele_Gr=FC=DFe?=\r\n\r\n`, "/.Greetings"},
-		"broken encoded words":            {`Subject: =?x-none?Q?Viele_Gr=FC=DFe?=\r\n\r\n`, ""},
-		"broken UTF-8":                    {`Subject: \xff\xfe\r\nX-Spam-Flag: YES\r\n\r\n`, "/.Junk"},
-		"behind many lines":               {`Received: «` + long + `\r\n\t*80»\r\nX-Spam-Flag: YES\r\n\r\n`, "/.Junk"},
-		"a field too long":                {`Subject: «` + long + `*118»\r\n gr\xc3\xbc\xc3\x9fe\r\n\r\n`, ""},
+		"an unknown charset":              {`Subject: =?x-none?Q?Viele_Gr=FC=DFe?=\r\n\r\n`, ""},
+		"an unknown charset beside": {`Subject: =?x-none?Q?=FC?= =?utf-8*de?B?R3LDvMOfZQ?=\r\n\r\n`,
+			"/.Greetings"},
+		"koi8-r":                     {`Subject: =?koi8-r?B?8PLp9+X0?=\r\n\r\n`, "/.Cyrillic"},
+		"windows-1251, in parts":     {`Subject: =?cp1251?Q?=EF=F0=E8?=\r\n =?cp1251?B?4uXy?=\r\n\r\n`, "/.Cyrillic"},
+		"NFD":                        {`Subject: Gru\xcc\x88\xc3\x9fe\r\n\r\n`, "/.Greetings"},
+		"in capitals":                {`Subject: GR\xc3\x9cSSE\r\n\r\n`, "/.Greetings"},
+		"the last of many":           {`«X-Spam-Flag: NO\r\n*200»X-Spam-Flag: YES\r\n\r\n`, "/.Junk"},
+		"first is what it wants":     {`X-Top: YES\r\nX-Top: NO\r\n\r\n`, "/.First"},
+		"first is not what it wants": {`X-Top: NO\r\nX-Top: YES\r\n\r\n`, ""},
+		"last is what it wants":      {`«X-End: NO\r\n*200»X-End: YES\r\n\r\n`, "/.Last"},
+		"last is not what it wants":  {`X-End: YES\r\nX-End: NO\r\n\r\n`, ""},
+		"last of many, not that":     {`«X-End: YES\r\n*200»X-End: NO\r\n\r\n`, ""},
+		"broken UTF-8":               {`Subject: \xff\xfe\r\nX-Spam-Flag: YES\r\n\r\n`, "/.Junk"},
+		"behind many lines":          {`Received: «` + long + `\r\n\t*80»\r\nX-Spam-Flag: YES\r\n\r\n`, "/.Junk"},
+		"a field too long":           {`Subject: «` + long + `*118»\r\n gr\xc3\xbc\xc3\x9fe\r\n\r\n`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"github.com/emersion/go-message"
-	_ "github.com/emersion/go-message/charset" // for subjects in whatever charset
+	_ "github.com/emersion/go-message/charset" // for authors in whatever charset
 	"github.com/emersion/go-message/mail"
 	"github.com/emersion/go-message/textproto"
 	"golang.org/x/sys/unix"
 
 	"github.com/doorstep-mail/doorstep/mailbox/internal/kernel"
 	"github.com/doorstep-mail/doorstep/mailbox/maildir"
+	"github.com/doorstep-mail/doorstep/mailbox/words"
 )
 
 // maxHead bounds what is read of a message for its header.
@@ -176,13 +177,11 @@ func (m *StoredMessage) readHead(head []byte) {
 	fields, _ := textproto.ReadHeader(bufio.NewReader(bytes.NewReader(append(bytes.Clone(head), "\n\n"...))))
 	h := mail.Header{Header: message.Header{Header: fields}}
 	m.Date, _ = h.Date()
-	if m.Subject, _ = h.Subject(); m.Subject == "" {
-		m.Subject = h.Get("Subject")
-	}
+	m.Subject = words.Read(h.Get("Subject"))
 	from, err := h.AddressList("From")
 	switch {
 	case err != nil || len(from) == 0:
-		m.From = h.Get("From")
+		m.From = words.Read(h.Get("From"))
 	case from[0].Name != "":
 		m.From = from[0].Name + " <" + from[0].Address + ">"
 	default:

@@ -21,7 +21,7 @@ func TestMessages(t *testing.T) {
 	s := open(t, Options{Create: true}, kernel.Linux{})
 	const text = "Date: Sat, 28 Nov 2026 06:00:00 +0100\r\n" +
 		"From: =?iso-8859-1?q?J=F6rg?= <j@example.org>, b@example.org\r\n" +
-		"Subject: =?utf-8?b?0J/RgNC40LLQtdGC?=\r\n and more\r\n\r\nFrom: not@this.one\r\n"
+		"Subject: =?utf-8?b?0J/RgNC40LLQtdGC?= =?x-none?Q?x?=\r\n and more\r\n\r\nFrom: not@this.one\r\n"
 	folder := to
 	folder.Folder, folder.MakeFolder = ".R&AOQ-ksm&APY-rg&AOU-s", 1
 	if err := errors.Join(send(t, s, text, to, folder)...); err != nil {
@@ -36,9 +36,9 @@ func TestMessages(t *testing.T) {
 	}
 	date := time.Date(2026, 11, 28, 5, 0, 0, 0, time.UTC)
 	for i, want := range []StoredMessage{
-		{New: true, From: "Jörg <j@example.org>", Subject: "Привет and more", Size: disk, Date: date},
+		{New: true, From: "Jörg <j@example.org>", Subject: "Привет =?x-none?Q?x?= and more", Size: disk, Date: date},
 		{Flags: "FS", File: "1.a:2,FS", Size: 16},
-		{Folder: "Räksmörgås", New: true, From: "Jörg <j@example.org>", Subject: "Привет and more", Size: disk,
+		{Folder: "Räksmörgås", New: true, From: "Jörg <j@example.org>", Subject: "Привет =?x-none?Q?x?= and more", Size: disk,
 			Date: date},
 	} {
 		m := got[i]

@@ -52,13 +52,14 @@ var arrows = []struct {
 	{"lmtp", []string{"lmtp/guard", "lmtp/address", "lmtp/internal"}},
 	{"mailbox/powercut", nil}, // for tests
 	{"mailbox/maildir", nil},
+	{"mailbox/words", nil},
 	{"mailbox/quota", []string{"lmtp/guard", "mailbox/internal/kernel", "mailbox/maildir"}},
 	{"mailbox/internal/kernel", []string{"lmtp/guard"}},
 	{"mailbox/internal/semaphore", nil},
 	{"mailbox/internal/mount", []string{"lmtp/guard", "mailbox/internal/kernel"}},
 	{"mailbox/internal/durable", []string{"lmtp/guard", "mailbox/internal/kernel", "mailbox/internal/semaphore",
 		"mailbox/maildir"}},
-	{"mailbox", []string{"lmtp/guard", "mailbox/internal", "mailbox/maildir", "mailbox/quota"}},
+	{"mailbox", []string{"lmtp/guard", "mailbox/internal", "mailbox/maildir", "mailbox/quota", "mailbox/words"}},
 }
 
 // TestImportsRunOneWay: the protocol knows no files and no accounts, the mailboxes know no

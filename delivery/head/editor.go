@@ -4,6 +4,7 @@ package head
 import (
 	"bytes"
 	"io"
+	"slices"
 
 	"github.com/emersion/go-message/textproto"
 )
@@ -13,7 +14,8 @@ const (
 	Bound = 64 << 10
 	// maxName bounds what is looked at to recognize a header field by its name.
 	maxName = 128
-	// MaxFields and MaxField bound what is collected of a header: fields of a name, and octets of a field.
+	// MaxFields and MaxField bound what is collected of a header: fields of a name, the last one always among them, and
+	// octets of a field.
 	MaxFields = 100
 	MaxField  = 8 << 10
 )
@@ -224,16 +226,19 @@ func (e *Editor) fields(head []byte, from int) (int, error) {
 	return from, nil
 }
 
+// collect keeps a field. In the place of too many of its name there is the last: it can be the one that a filter put
+// below all that the sender wrote.
 func (e *Editor) collect(name, field []byte) {
-	n := 0
-	for _, other := range e.collected {
+	n, last := 0, 0
+	for i, other := range e.collected {
 		if bytes.EqualFold(fieldName(other), name) {
-			n++
+			n, last = n+1, i
 		}
 	}
-	if n < MaxFields {
-		e.collected = append(e.collected, bytes.Clone(field[:min(len(field), MaxField)]))
+	if n == MaxFields {
+		e.collected = slices.Delete(e.collected, last, last+1)
 	}
+	e.collected = append(e.collected, bytes.Clone(field[:min(len(field), MaxField)]))
 }
 
 // Header returns the fields that were collected so far, in order.

@@ -42,6 +42,9 @@ func (q *question) explainRules(f *Resolution) {
 			continue
 		}
 		input := rule.Field + " " + rule.Test.String()
+		if rule.Which != RuleAny {
+			input = rule.Which.String() + " " + input
+		}
 		if rule.Test != RuleExists {
 			input += " " + strconv.Quote(rule.Value)
 		}

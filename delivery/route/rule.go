@@ -2,7 +2,6 @@ package route
 
 import (
 	"context"
-	"mime"
 	"slices"
 	"strings"
 
@@ -10,6 +9,7 @@ import (
 
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/mailbox"
+	"github.com/doorstep-mail/doorstep/mailbox/words"
 )
 
 // A Rule puts mail with a certain header field into a folder, such as what a spam filter has
@@ -17,8 +17,9 @@ import (
 type Rule struct {
 	// Domains are the keys of the domains whose accounts it is for; nil for all.
 	Domains []string
-	// Field is the name of the header field, of which each one in the header counts.
+	// Field is the name of the header field, and Which the one of several that must fit. [any of them]
 	Field string
+	Which RuleWhich
 	// Test says what its value must be.
 	Test  RuleTest
 	Value string
@@ -28,8 +29,22 @@ type Rule struct {
 	Make bool
 }
 
+// A RuleWhich chooses among the fields of a name.
+type RuleWhich int
+
+// The choices. A program that puts its field above those of the sender means the first, one that puts it below them the
+// last.
+const (
+	RuleAny RuleWhich = iota
+	RuleFirst
+	RuleLast
+)
+
+// String returns the choice in a word.
+func (w RuleWhich) String() string { return [...]string{"any", "first", "last"}[w] }
+
 // A RuleTest compares a field's value: unfolded, with encoded words (RFC 2047) read, and without
-// regard to case.
+// regard to case and to the normalization form of Unicode.
 type RuleTest int
 
 // The tests.
@@ -47,11 +62,20 @@ func (r *Rule) isFor(a *directory.Account) bool {
 	return r.Domains == nil || slices.Contains(r.Domains, a.Key.Domain)
 }
 
-// fits reports whether one of the values of the rule's field is what it wants.
+// fits reports whether of the values of the rule's field, as words.Fold leaves them, the one that counts is what it
+// wants.
 func (r *Rule) fits(values []string) bool {
-	want := strings.ToLower(r.Value)
+	switch n := len(values); {
+	case n == 0:
+		return false
+	case r.Which == RuleFirst:
+		values = values[:1]
+	case r.Which == RuleLast:
+		values = values[n-1:]
+	}
+	want := words.Fold(r.Value)
 	return slices.ContainsFunc(values, func(value string) bool {
-		switch value = strings.ToLower(value); r.Test {
+		switch r.Test {
 		case RuleEquals:
 			return value == want
 		case RuleContains:
@@ -69,8 +93,16 @@ func (r *Router) Asks(name []byte) bool {
 // Fitting returns the rules that fit a header, in order.
 func (r *Router) Fitting(header textproto.Header) []*Rule {
 	var fitting []*Rule
+	read := make(map[string][]string, 1) // by the name of the field
 	for i := range r.Rules {
-		if rule := &r.Rules[i]; rule.fits(ruleValues(header, rule.Field)) {
+		rule := &r.Rules[i]
+		name := strings.ToLower(rule.Field)
+		values, known := read[name]
+		if !known {
+			values = ruleValues(header, name)
+			read[name] = values
+		}
+		if rule.fits(values) {
 			fitting = append(fitting, rule)
 		}
 	}
@@ -98,13 +130,11 @@ func (r *Router) File(a Action, fitting []*Rule) Action {
 	return file
 }
 
-// ruleValues are what the fields of a name say, with encoded words read.
+// ruleValues are what the fields of a name say, with encoded words read, as words.Fold leaves it.
 func ruleValues(header textproto.Header, name string) []string {
 	values := header.Values(name)
 	for i, text := range values {
-		if read, err := new(mime.WordDecoder).DecodeHeader(text); err == nil {
-			values[i] = read
-		}
+		values[i] = words.Fold(words.Read(text))
 	}
 	return values
 }

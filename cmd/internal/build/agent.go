@@ -172,6 +172,12 @@ var ruleTests = map[config.RuleTest]route.RuleTest{
 	config.RuleContains: route.RuleContains,
 }
 
+var ruleWhich = map[config.RuleWhich]route.RuleWhich{
+	config.RuleAny:   route.RuleAny,
+	config.RuleFirst: route.RuleFirst,
+	config.RuleLast:  route.RuleLast,
+}
+
 func buildRules(c *config.Config) ([]route.Rule, error) {
 	var rules []route.Rule
 	for _, r := range c.Rules {
@@ -180,7 +186,8 @@ func buildRules(c *config.Config) ([]route.Rule, error) {
 			return nil, fmt.Errorf("rule for %s: %w", r.Header, err)
 		}
 		rules = append(rules, route.Rule{
-			Domains: r.Domains, Field: r.Header, Test: ruleTests[r.Test], Value: r.Value, Folder: folder, Make: r.Create,
+			Domains: r.Domains, Field: r.Header, Which: ruleWhich[r.Which], Test: ruleTests[r.Test], Value: r.Value,
+			Folder: folder, Make: r.Create,
 		})
 	}
 	return rules, nil
