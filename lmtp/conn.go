@@ -88,11 +88,6 @@ func (c *conn) write(r Reply) {
 	c.out.Write(r.Code, r.Enhanced, r.Text)
 }
 
-// greeting opens a session (RFC 5321 §4.3.1).
-func (s *Session) greeting() Reply {
-	return Reply{Code: 220, Text: s.Hostname + " " + s.Protocol.String() + " Doorstep ready"}
-}
-
 // unreadable answers a line that could not be read, or ends the session without a word.
 func (c *conn) unreadable(err error) Reply {
 	c.verb = verbUnknown

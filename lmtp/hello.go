@@ -47,6 +47,11 @@ func hello(p Protocol, extended bool) func(*conn, string) Reply {
 	}
 }
 
+// greeting opens a session (RFC 5321 §4.3.1).
+func (s *Session) greeting() Reply {
+	return Reply{Code: 220, Text: s.Hostname + " " + s.Protocol.String() + " Doorstep ready"}
+}
+
 // wrongHello answers the hello of another protocol than the listener's, with no enhanced code, as every reply to a
 // hello (RFC 2034 §4, RFC 2033 §4.1).
 func wrongHello(spoken Protocol) Reply {

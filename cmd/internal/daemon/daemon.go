@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"syscall"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -163,28 +162,6 @@ func (d *daemon) run(ctx context.Context, stop, ready func()) error {
 	d.notifier.stopping()
 	d.sockets.control.close()
 	return d.stop(stop, cause)
-}
-
-// obey reloads at SIGHUP and upgrades at SIGUSR2 until ctx ends.
-func (d *daemon) obey(ctx context.Context) {
-	go guard.Run(d.log, "signals", func() {
-		for {
-			select {
-			case s := <-d.signals:
-				guard.Run(d.log, "signal", func() { d.follow(s) })
-			case <-ctx.Done():
-				return // they stay ignored: the program ends as it was asked to
-			}
-		}
-	})
-}
-
-func (d *daemon) follow(s os.Signal) {
-	if s == syscall.SIGHUP {
-		d.reload()
-	} else {
-		d.upgrade()
-	}
 }
 
 // stop ends all sessions: idle ones are told, deliveries may finish.
