@@ -72,7 +72,7 @@ func (o *outcomes) deliver(ctx context.Context) {
 			o.all(refused)
 			return
 		}
-		o.all(message.CommitAll(ctx))
+		message.CommitAll(ctx, o.all)
 		return
 	}
 	for i, why := range o.t.unwanted() {

@@ -15,6 +15,9 @@ const (
 	// askAtOnce bounds the questions about one mailbox that are under way at the same time, so that one that hangs takes
 	// no more places of its file system.
 	askAtOnce = 4
+	// pieceTimeout is how long content may take that is written while it comes, piece by piece. An MTA waits three
+	// minutes for each.
+	pieceTimeout = 30 * time.Second
 )
 
 // ErrHangs says that a file system does not answer, or did not in time. What was asked of it goes on, and may be done

@@ -26,8 +26,9 @@ var errEnded = errors.New("message has ended")
 // A panic on the way of a copy is the error of that copy, a *guard.Panic. One of done is raised again,
 // in the goroutine of the caller, when all copies have their outcome.
 //
-// When ctx ends, copies that are not in new/ yet fail. A system call that is running cannot be
-// cut short: on a file system that hangs, Commit hangs.
+// When ctx ends, copies that are not in new/ yet fail. A system call that is running cannot be cut short: when a file
+// system hangs, done is called with an ErrHangs for the copies in it, and Commit returns when the file system does.
+// Such a copy may be stored all the same.
 func (m *Message) Commit(ctx context.Context, done func(copy int, err error)) {
 	if err := m.end(); err != nil {
 		for i := range m.deliveries {
@@ -35,62 +36,83 @@ func (m *Message) Commit(ctx context.Context, done func(copy int, err error)) {
 		}
 		return
 	}
-	ended := m.store().opts.Hooks.begin(len(m.deliveries))
 	defer m.release()
+	m.observe, m.done = m.store().opts.Hooks.begin(len(m.deliveries)), done
 	if len(m.deliveries) == 1 {
-		err := m.deliveries[0].deliverWhenFree(ctx, nil)
-		ended(err)
-		done(0, err)
-		return
+		d := m.deliveries[0]
+		d.settle(d.deliverWhenFree(ctx, nil))
+	} else {
+		m.deliverEach(ctx)
 	}
-	panics := make([]error, len(m.deliveries)) // of done
-	m.deliverEach(ctx, func(i int, err error) {
-		panics[i] = guard.Call(func() error {
-			ended(err)
-			done(i, err)
-			return nil
-		})
-	})
-	for _, p := range panics {
-		if p != nil {
-			panic(p)
+	for _, d := range m.deliveries {
+		if d.raised != nil {
+			panic(d.raised)
 		}
 	}
 }
 
 // deliverEach delivers each of several copies. Those to mailboxes that are busy wait aside, and are
 // no more at once than the others when their turn comes.
-func (m *Message) deliverEach(ctx context.Context, done func(copy int, err error)) {
+func (m *Message) deliverEach(ctx context.Context) {
 	var late guard.Group
 	busy, waiting := m.store().busy, semaphore.New[struct{}](copiesAtOnce)
-	m.forEach(func(i int, d *delivery) {
-		if busy.TryAcquire(d.to.inbox()) {
-			defer busy.Release(d.to.inbox())
-			done(i, d.outcome(d.deliver(ctx)))
+	m.forEach(func(d *delivery) {
+		if d.isRefused() {
+			d.settle(d.deliverWhenFree(ctx, nil)) // which it is not
 			return
 		}
-		late.Go(func() { done(i, d.deliverWhenFree(ctx, waiting)) })
+		if !busy.TryAcquire(d.to.inbox()) {
+			d.instead = nil // this worker does not wait for the copy
+			late.Go(func() { d.settle(d.deliverWhenFree(ctx, waiting)) })
+			return
+		}
+		defer busy.Release(d.to.inbox())
+		d.settle(d.deliverInPlace(ctx))
 	})
 	late.Wait()
 }
 
 // CommitAll delivers all copies or none: it makes the content of all durable before it
-// publishes any, and after an error nothing of any stays. The error is that of the first copy
-// that failed.
-func (m *Message) CommitAll(ctx context.Context) (err error) {
+// publishes any, and after an error nothing of any stays. done is called once, as soon as the outcome is known: with
+// nil, or the error of the first copy that failed. As with Commit, it is an ErrHangs when a file system hangs, before
+// CommitAll returns, and copies that were being published by then may be stored all the same.
+func (m *Message) CommitAll(ctx context.Context, done func(err error)) {
 	if err := m.end(); err != nil {
-		return err
+		done(err)
+		return
 	}
 	defer m.release()
-	ended := m.store().opts.Hooks.begin(len(m.deliveries))
-	err = guard.Call(func() error { return m.allOrNone(ctx) })
+	m.observe, m.doneAll = m.store().opts.Hooks.begin(len(m.deliveries)), done
+	err := guard.Call(func() error { return m.allOrNone(ctx) })
 	if err != nil {
 		m.fail(err)
 	}
-	for range m.deliveries {
-		ended(err)
+	if m.settle(err); m.raised != nil {
+		panic(m.raised)
 	}
-	return err
+}
+
+// settle reports the outcome of CommitAll, once.
+func (m *Message) settle(err error) {
+	m.settled.Do(func() {
+		m.raised = guard.Call(func() error {
+			for range m.deliveries {
+				m.observe(err)
+			}
+			m.doneAll(err)
+			return nil
+		})
+	})
+}
+
+// A whole is a message whose copies stand or fall together.
+type whole Message
+
+// Abandon answers for all because one hangs.
+func (w *whole) Abandon(err error) {
+	m := (*Message)(w)
+	m.failed.Store(true)
+	m.settle(err)
 }
 
 // allOrNone is CommitAll, but for what has to be taken back after an error.
@@ -103,7 +125,7 @@ func (m *Message) allOrNone(ctx context.Context) error {
 		return err
 	}
 	defer release()
-	if err := m.together(func(d *delivery) error { return d.stage(ctx) }); err != nil {
+	if err := m.together(ctx, func(d *delivery) error { return d.stage(ctx) }); err != nil {
 		return err
 	}
 	// No way back halfway: either ctx has ended before the first is seen, or all go.
@@ -111,12 +133,16 @@ func (m *Message) allOrNone(ctx context.Context) error {
 		return err
 	}
 	through := context.WithoutCancel(ctx)
-	if err := m.together(func(d *delivery) error { return m.store().committer.Publish(through, &d.File) }); err != nil {
+	publish := func(d *delivery) error { return m.store().committer.Publish(through, &d.File) }
+	if err := m.together(through, publish); err != nil {
 		return err
 	}
-	for _, d := range m.deliveries {
+	m.settle(nil)
+	m.forEach(func(d *delivery) {
+		d.fileSystem().Copies.BeginAnyway(&d.place, (*whole)(m))
+		defer d.place.End()
 		d.leave()
-	}
+	})
 	return nil
 }
 
@@ -130,8 +156,11 @@ func (m *Message) end() error {
 	if err := guard.Call(c.finish); err != nil {
 		m.fail(err)
 	}
-	if c.spill.carrier != nil && len(m.deliveries) > 1 {
-		c.spill.openSource() // copyTo reports its failure to the copies that it concerns
+	if carrier := c.spill.carrier; carrier != nil && len(m.deliveries) > 1 {
+		c.openSource() // copyTo reports its failure to the copies that it concerns
+		if carrier.stranded {
+			carrier.err = c.spill.sourceErr
+		}
 	}
 	if m.store().opts.SingleCopy && len(m.deliveries) > 1 {
 		for _, d := range m.deliveries {
@@ -141,19 +170,31 @@ func (m *Message) end() error {
 	return nil
 }
 
-// together takes one step with all copies and begins no more of them after a failure.
-func (m *Message) together(step func(*delivery) error) error {
-	var failed atomic.Bool
-	m.forEach(func(_ int, d *delivery) {
-		if failed.Load() {
+// together takes one step with all copies, each in a place of its file system, and begins no more of them after a
+// failure.
+func (m *Message) together(ctx context.Context, step func(*delivery) error) error {
+	m.forEach(func(d *delivery) {
+		if m.failed.Load() {
 			return
 		}
+		if err := d.fileSystem().Copies.Begin(ctx, &d.place, (*whole)(m)); err != nil {
+			d.err = d.drop(err)
+			m.failed.Store(true)
+			return
+		}
+		defer d.place.End()
 		if err := guard.Call(func() error { return step(d) }); err != nil {
 			d.err = d.withdraw(err)
-			failed.Store(true)
+			m.failed.Store(true)
 		}
 	})
-	return m.firstError()
+	if err := m.firstError(); err != nil {
+		return err
+	}
+	if m.failed.Load() {
+		return ErrHangs // and it was reported
+	}
+	return nil
 }
 
 func (m *Message) firstError() error {
@@ -165,16 +206,21 @@ func (m *Message) firstError() error {
 	return nil
 }
 
-// forEach calls do for every copy, several at once, and returns when all are done.
-func (m *Message) forEach(do func(i int, d *delivery)) {
+// forEach calls do for every copy, several at once, and returns when all are done. Where one hangs, another worker goes
+// on in the place of its own.
+func (m *Message) forEach(do func(d *delivery)) {
 	var workers guard.Group
 	var next atomic.Int64
+	var work func()
+	another := func() { workers.Go(work) }
+	work = func() {
+		for i := int(next.Add(1) - 1); i < len(m.deliveries); i = int(next.Add(1) - 1) {
+			m.deliveries[i].instead = another
+			do(m.deliveries[i])
+		}
+	}
 	for range min(len(m.deliveries), copiesAtOnce) {
-		workers.Go(func() {
-			for i := int(next.Add(1) - 1); i < len(m.deliveries); i = int(next.Add(1) - 1) {
-				do(i, m.deliveries[i])
-			}
-		})
+		workers.Go(work)
 	}
 	workers.Wait()
 }
@@ -198,7 +244,10 @@ func (m *Message) acquireAll(ctx context.Context) (release func(), err error) {
 		}
 	}
 	for _, box := range inboxes {
-		if err := busy.Acquire(ctx, box); err != nil {
+		waiting, stop := m.store().fileSystems.Of(box.Root, box.Path).While(ctx)
+		err := busy.Acquire(waiting, box)
+		stop()
+		if err != nil {
 			release()
 			return nil, fmt.Errorf("wait for other deliveries to %s/%s: %w", box.Root, box.Path, err)
 		}

@@ -182,7 +182,7 @@ type fileContent Content
 
 func (c *fileContent) Memory() ([]byte, bool) { return c.buf, !(*Content)(c).spilled() }
 
-func (c *fileContent) CopyTo(f *durable.File) error { return (*Content)(c).copyTo(f) }
+func (c *fileContent) CopyTo(f *durable.File) error { return c.spill.copyTo(c.store, c.ends.crlf, f) }
 
 func (c *fileContent) Sizes() maildir.Sizes { return c.ends.sizes }
 
@@ -198,7 +198,7 @@ func (c *Content) Deliver(copies ...Copy) *Message {
 func (c *Content) Close() {
 	c.message.abort()
 	c.complete = true
-	c.spill.shut(c.store)
+	c.shutSource()
 	c.store.buffers.put(c.buf)
 	c.store.buffers.put(c.sent)
 	c.buf, c.sent = nil, nil

@@ -115,7 +115,7 @@ func TestContentStreams(t *testing.T) {
 		if _, err := c.ReaderAt(); (err == nil) == early {
 			t.Errorf("copies named first %t: read back: %v", early, err)
 		}
-		if err := c.Deliver(copies...).CommitAll(t.Context()); err != nil {
+		if err := commitAll(t.Context(), c.Deliver(copies...)); err != nil {
 			t.Error(err)
 		}
 		if _, err := c.Write([]byte("x")); err == nil {
@@ -145,7 +145,7 @@ func TestContentClosed(t *testing.T) {
 			_, _ = c.Write([]byte(wire))
 			c.Close()
 			if named {
-				if err := m.CommitAll(context.Background()); err == nil {
+				if err := commitAll(context.Background(), m); err == nil {
 					t.Error("committed after Close")
 				}
 			}

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
+	"github.com/doorstep-mail/doorstep/lmtp/guard/breaker"
 	"github.com/doorstep-mail/doorstep/mailbox/internal/durable"
+	"github.com/doorstep-mail/doorstep/mailbox/internal/mount"
 	"github.com/doorstep-mail/doorstep/mailbox/internal/semaphore"
 	"github.com/doorstep-mail/doorstep/mailbox/quota"
 )
@@ -16,63 +19,117 @@ import (
 type delivery struct {
 	durable.File
 	msg         *Message
+	number      int // of the copy
 	to          Dest
 	ignoreQuota bool
 	room        *quota.Reservation // nil without a quota, and before the copy has room
 	err         error              // why the copy failed before the commit
+	stranded    bool               // it hangs: its file belongs to the goroutine that hangs with it
+
+	place   breaker.Operation // on its file system, while it is delivered
+	settled sync.Once         // its outcome
+	raised  error             // the panic of done
+	instead func()            // begins another worker, should this one hang
 }
 
 func (d *delivery) store() *Store { return d.msg.content.store }
+
+// fileSystem is that of its mailbox.
+func (d *delivery) fileSystem() *mount.FileSystem {
+	return d.store().fileSystems.Of(d.to.Root, d.to.Path)
+}
+
+// settle reports the outcome of the copy, once.
+func (d *delivery) settle(err error) { d.settleAnd(err, nil) }
+
+// settleAnd is settle, and does something else besides if it was the first.
+func (d *delivery) settleAnd(err error, besides func()) {
+	d.settled.Do(func() {
+		d.raised = guard.Call(func() error {
+			d.msg.observe(err)
+			d.msg.done(d.number, err)
+			return nil
+		})
+		if besides != nil {
+			besides()
+		}
+	})
+}
+
+// Abandon answers in the place of a copy that hangs.
+func (d *delivery) Abandon(err error) {
+	d.settleAnd(fmt.Errorf("deliver to %s: %w", d.to, err), d.instead)
+}
+
+// isRefused reports whether the copy has failed before the commit, or is not wanted.
+func (d *delivery) isRefused() bool { return d.err != nil || d.msg.dropped[d] != nil }
 
 // deliverWhenFree waits for one of the mailbox's delivery slots, then delivers. A mailbox takes so many deliveries at
 // once (Options.PerMailbox), and the others queue: without a slot of the file system and without one of the message's
 // workers, so that a mailbox that gets a flood, or hangs, holds up no mail of others. waiting, if not nil, also bounds
 // how many copies of this message that had to wait are delivered at once.
 func (d *delivery) deliverWhenFree(ctx context.Context, waiting *semaphore.Keyed[struct{}]) error {
-	if d.err != nil || d.msg.dropped[d] != nil {
-		return d.outcome(d.deliver(ctx)) // which it is not
+	if d.err != nil {
+		return d.drop(d.err)
+	}
+	if why := d.msg.dropped[d]; why != nil {
+		return d.drop(why) // only now: another copy may be made from this one's file
 	}
 	busy := d.store().busy
-	if err := busy.Acquire(ctx, d.to.inbox()); err != nil {
-		return d.withdraw(fmt.Errorf("wait for other deliveries to %s: %w", d.to.Inbox(), err))
+	if !busy.TryAcquire(d.to.inbox()) {
+		if err := d.wait(ctx, func(ctx context.Context) error { return busy.Acquire(ctx, d.to.inbox()) }); err != nil {
+			return d.drop(fmt.Errorf("wait for other deliveries to %s: %w", d.to.Inbox(), err))
+		}
 	}
 	defer busy.Release(d.to.inbox())
 	if waiting != nil {
-		if err := waiting.Acquire(ctx, struct{}{}); err != nil {
-			return d.withdraw(fmt.Errorf("wait for other copies of the message to %s: %w", d.to.Inbox(), err))
+		err := d.wait(ctx, func(ctx context.Context) error { return waiting.Acquire(ctx, struct{}{}) })
+		if err != nil {
+			return d.drop(fmt.Errorf("wait for other copies of the message to %s: %w", d.to.Inbox(), err))
 		}
-		defer waiting.Release(struct{}{})
+		release := sync.OnceFunc(func() { waiting.Release(struct{}{}) })
+		defer release()
+		d.instead = release
 	}
-	return d.outcome(d.deliver(ctx))
+	return d.deliverInPlace(ctx)
+}
+
+// wait waits for a turn, as long as ctx lasts and the file system answers.
+func (d *delivery) wait(ctx context.Context, acquire func(context.Context) error) error {
+	ctx, stop := d.fileSystem().While(ctx)
+	defer stop()
+	return acquire(ctx)
+}
+
+// deliverInPlace delivers in a place of the file system: whatever hangs there, no more hang than there are places.
+// After an error nothing of the copy stays.
+func (d *delivery) deliverInPlace(ctx context.Context) error {
+	if err := d.fileSystem().Copies.Begin(ctx, &d.place, d); err != nil {
+		return d.drop(fmt.Errorf("deliver to %s: %w", d.to, err))
+	}
+	defer d.place.End()
+	if err := d.deliver(ctx); err != nil {
+		return d.withdraw(err)
+	}
+	return nil
 }
 
 // deliver takes the copy all the way. A panic is an error here.
 func (d *delivery) deliver(ctx context.Context) (err error) {
 	defer guard.Recover(&err)
-	if d.err != nil {
-		return d.err
-	}
-	if why := d.msg.dropped[d]; why != nil {
-		return why // only now: another copy may be made from this one's file
-	}
 	if err := d.stage(ctx); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("deliver to %s: %w", d.to, err)
 	}
+	if d.place.Abandoned() { // it was answered for, and the client will try again
+		return fmt.Errorf("deliver to %s: %w", d.to, ErrHangs)
+	}
 	if err := d.store().committer.Publish(ctx, &d.File); err != nil {
 		return err
 	}
 	d.leave()
-	return nil
-}
-
-// outcome returns that of deliver. After an error nothing of the copy stays.
-func (d *delivery) outcome(err error) error {
-	if err != nil {
-		return d.withdraw(err)
-	}
 	return nil
 }
 
@@ -117,6 +174,34 @@ func (d *delivery) reserve(ctx context.Context) error {
 	return d.room.Reserve(ctx, d.ignoreQuota)
 }
 
+// drop is withdraw for a copy without a place on its file system. It waits no longer than that answers, and what cannot
+// be taken back now is taken back when it does.
+func (d *delivery) drop(err error) error {
+	if d.stranded || !d.IsOpen() {
+		return err // there is nothing
+	}
+	if wrong := d.alone(d.giveBack, nil); wrong != nil {
+		return errors.Join(err, wrong)
+	}
+	return err
+}
+
+// alone has a step with the file taken in a place of the file system, in a goroutine of its own. When that hangs the
+// copy is stranded: what there is of it is taken back when the step has returned, after late.
+func (d *delivery) alone(step func() error, late func()) error {
+	err := guard.Call(func() error {
+		_, err := alone(d.fileSystem(), func() (int, error) { return 0, step() }, func() {
+			if late != nil {
+				late()
+			}
+			_ = guard.Call(d.giveBack)
+		})
+		return err
+	})
+	d.stranded = d.stranded || errors.Is(err, ErrHangs)
+	return err
+}
+
 // withdraw takes back whatever there is of the copy because of err, which it returns,
 // joined by what went wrong on the way. It does not panic.
 func (d *delivery) withdraw(err error) error {
@@ -132,6 +217,12 @@ func (d *delivery) takeBack() error {
 	defer d.leave()
 	defer d.room.Withdraw()
 	return d.Remove()
+}
+
+// giveBack is takeBack when no other copy is made from this one's file.
+func (d *delivery) giveBack() error {
+	defer d.Return()
+	return d.takeBack()
 }
 
 // leave ends the use of the mailbox.

@@ -30,7 +30,7 @@ func (k *framesAtRename) Rename(fromDir int, from string, toDir int, to string) 
 
 // Few steps lead from Commit to the system call that publishes a copy, so that a reader gets there.
 func TestFramesAtRename(t *testing.T) {
-	const most = 7
+	const most = 8
 	sys := &framesAtRename{}
 	s := open(t, Options{Create: true}, sys)
 	if err := send(t, s, "x\r\n", Dest{Root: scratch(t), Path: "u", Quota: Quota{Messages: 10}})[0]; err != nil {

@@ -42,9 +42,11 @@ func TestHooksAreTold(t *testing.T) {
 			mailbox.Copy{To: mailbox.Dest{Root: root + "/missing", Path: "c"}, Header: []byte("X: c\r\n")},
 		)
 		if all {
-			if err := m.CommitAll(context.Background()); err == nil {
-				t.Error("a copy without a root was stored")
-			}
+			m.CommitAll(context.Background(), func(err error) {
+				if err == nil {
+					t.Error("a copy without a root was stored")
+				}
+			})
 			continue
 		}
 		m.Commit(context.Background(), func(int, error) {})

@@ -1,6 +1,11 @@
 package mailbox
 
-import "github.com/doorstep-mail/doorstep/mailbox/internal/durable"
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/doorstep-mail/doorstep/mailbox/internal/durable"
+)
 
 // A Copy is one file that a message becomes: where it goes, and what stands before the content.
 type Copy struct {
@@ -23,6 +28,14 @@ type Message struct {
 	ended   bool
 	shares  durable.Shares
 	dropped map[*delivery]error // why these are not to be delivered
+
+	// observe is called with the outcome of each copy, done by whom it concerns; both from Commit and CommitAll on.
+	observe func(err error)
+	done    func(copy int, err error)
+	doneAll func(err error)
+	settled sync.Once   // all copies of CommitAll
+	failed  atomic.Bool // of CommitAll: no further step is begun
+	raised  error       // the panic of doneAll
 }
 
 func (m *Message) store() *Store { return m.content.store }
@@ -38,7 +51,7 @@ func (m *Message) add(copies []Copy) {
 		}
 		ends := lineEnder{crlf: m.store().opts.CRLF}
 		header := ends.finish(ends.put(make([]byte, 0, len(c.Header)+finalOctets), c.Header))
-		d.msg, d.to, d.ignoreQuota = m, c.To, c.IgnoreQuota
+		d.msg, d.number, d.to, d.ignoreQuota = m, len(m.deliveries), c.To, c.IgnoreQuota
 		d.File = m.store().disk.File(durable.Spec{
 			To: &d.to, Owner: c.To.Owner, Header: header, HeaderSizes: ends.sizes, Content: (*fileContent)(m.content),
 		})
@@ -50,7 +63,7 @@ func (m *Message) add(copies []Copy) {
 func (m *Message) fail(err error) {
 	for _, d := range m.deliveries {
 		if d.err == nil {
-			d.err = d.withdraw(err)
+			d.err = d.drop(err)
 		}
 	}
 }
@@ -87,16 +100,20 @@ func (m *Message) abort() {
 // release closes what the copies shared.
 func (m *Message) release() {
 	for _, d := range m.deliveries {
-		d.Return()
+		if !d.stranded {
+			d.Return()
+		}
 	}
 }
 
-// hasOneOwner reports whether all copies are of the same owner.
-func (m *Message) hasOneOwner() bool {
+// isTogether reports whether all copies are of the same owner, and on one file system, which answers.
+func (m *Message) isTogether() bool {
+	first := m.deliveries[0]
+	at := first.fileSystem()
 	for _, d := range m.deliveries {
-		if d.to.Owner != m.deliveries[0].to.Owner {
+		if d.to.Owner != first.to.Owner || d.fileSystem() != at {
 			return false
 		}
 	}
-	return true
+	return at.Err() == nil
 }

@@ -287,7 +287,12 @@ func (m *outgoing) Commit(ctx context.Context, done func(copy int, err error)) {
 
 func (m *outgoing) CommitAll(ctx context.Context) error {
 	defer m.Close()
-	return m.Message.CommitAll(ctx)
+	return commitAll(ctx, m.Message)
+}
+
+func commitAll(ctx context.Context, m *Message) (err error) {
+	m.CommitAll(ctx, func(outcome error) { err = outcome })
+	return err
 }
 
 // send delivers content to dests and returns the outcome of each copy.

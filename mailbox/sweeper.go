@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
+	"github.com/doorstep-mail/doorstep/lmtp/guard/breaker"
 )
 
 const (
@@ -67,7 +68,7 @@ func (w *sweeper) again() {
 // between them, and holds no delivery up. swept, if not nil, is called for each. What gets no mail is
 // not swept: Sweep does that.
 //
-// A file system that hangs holds it up, and nothing else.
+// A file system that hangs is left for the next day.
 func (s *Store) SweepBehind(ctx context.Context, swept func(to Dest, removed int, err error)) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -86,11 +87,7 @@ func (s *Store) SweepBehind(ctx context.Context, swept func(to Dest, removed int
 			}
 			continue
 		}
-		removed := 0
-		err := guard.Call(func() (err error) {
-			removed, err = s.Sweep(ctx, to, SweepAge)
-			return err
-		})
+		removed, err := s.sweepApart(ctx, to)
 		if ctx.Err() != nil {
 			return
 		}
@@ -103,6 +100,14 @@ func (s *Store) SweepBehind(ctx context.Context, swept func(to Dest, removed int
 		case <-time.After(sweepPause):
 		}
 	}
+}
+
+// sweepApart sweeps in a goroutine of its own, which is left alone when the file system hangs.
+func (s *Store) sweepApart(ctx context.Context, to Dest) (removed int, err error) {
+	defer guard.Recover(&err)
+	return breaker.Ask(ctx, s.fileSystems.Of(to.Root, to.Path).Questions, breaker.Question[int]{
+		Do: func() (int, error) { return s.Sweep(ctx, to, SweepAge) },
+	})
 }
 
 func newSweeper() *sweeper {

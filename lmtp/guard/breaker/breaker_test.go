@@ -189,7 +189,10 @@ func TestShared(t *testing.T) {
 			t.Errorf("beside it: %v, %d places taken", err, len(shared))
 		}
 		done := 0
-		hung.pool.Later(func() { done++ })
+		_, err := Ask(t.Context(), hung.pool, Question[int]{Do: func() (int, error) { done++; return 1, nil }, Always: true})
+		if !errors.Is(err, ErrHangs) {
+			t.Errorf("what is done in any case: %v", err)
+		}
 		ctx, cancel := hung.While(t.Context())
 		defer cancel()
 		<-ctx.Done()

@@ -51,6 +51,14 @@ func (p *Pool) Begin(ctx context.Context, o *Operation, w Waiter) error {
 	return nil
 }
 
+// BeginAnyway is Begin for what must be done in the end: it waits for a place however long that takes, whatever the
+// breaker says.
+func (p *Pool) BeginAnyway(o *Operation, w Waiter) {
+	if p.enter(context.Background(), context.Background()) == nil {
+		p.start(o, w)
+	}
+}
+
 // start counts an operation in.
 func (p *Pool) start(o *Operation, w Waiter) {
 	b := p.breaker
@@ -123,25 +131,6 @@ func (o *Operation) Abandoned() bool {
 	return o.abandoned
 }
 
-// Later does something when there is a place, however long that takes and whatever the breaker says, in a goroutine of
-// its own: what must be done in the end, and is awaited by nobody.
-func (p *Pool) Later(do func()) {
-	go func() {
-		_ = take(context.Background(), context.Background(), p.places)
-		if p.shared != nil {
-			_ = take(context.Background(), context.Background(), p.shared)
-		}
-		var o Operation
-		p.start(&o, nobody{})
-		defer o.End()
-		_ = guard.Call(func() error { do(); return nil })
-	}()
-}
-
-type nobody struct{}
-
-func (nobody) Abandon(error) {}
-
 // A Question is an operation whose answer is waited for.
 type Question[V any] struct {
 	// Do answers, in a goroutine of its own. It goes on when nobody waits for it any more, and must touch nothing then
@@ -149,6 +138,8 @@ type Question[V any] struct {
 	Do func() (V, error)
 	// Late is called behind Do, in its place, where nobody waits for the answer. [nothing]
 	Late func()
+	// Always has Do called in any case, when there is a place: with the breaker open, and when nobody waits any more.
+	Always bool
 	// Over is called when Do and Late have returned, or Do is not called at all. [nothing]
 	Over func()
 }
@@ -157,20 +148,25 @@ type Question[V any] struct {
 // Do is raised again.
 func Ask[V any](ctx context.Context, p *Pool, q Question[V]) (V, error) {
 	a := &asked[V]{answer: make(chan struct{})}
-	if err := p.Begin(ctx, &a.Operation, a); err != nil {
-		if q.Over != nil {
-			q.Over()
+	var closed context.Context = context.Background() // Abandon says that the breaker opens
+	if q.Always {
+		closed = p.breaker.closed() // which may be so before there is a place
+		go a.begin(p, q)
+	} else {
+		if err := p.Begin(ctx, &a.Operation, a); err != nil {
+			if q.Over != nil {
+				q.Over()
+			}
+			return a.value, err
 		}
-		return a.none, err
+		go a.run(q)
 	}
-	go a.run(q)
 	select {
 	case <-a.answer:
 	case <-ctx.Done():
-		if a.settled.CompareAndSwap(false, true) {
-			return a.none, p.late(context.Cause(ctx))
-		}
-		<-a.answer
+		a.giveUp(p.late(context.Cause(ctx)))
+	case <-closed.Done():
+		a.giveUp(context.Cause(closed))
 	}
 	if panicked, ok := a.err.(*guard.Panic); ok {
 		panic(panicked)
@@ -184,10 +180,16 @@ func Ask[V any](ctx context.Context, p *Pool, q Question[V]) (V, error) {
 // An asked is a question on its way.
 type asked[V any] struct {
 	Operation
-	settled     atomic.Bool   // by the answer, or because nobody waits for it
-	answer      chan struct{} // closed when value and err are the answer
-	value, none V
-	err         error
+	settled atomic.Bool   // by the answer, or because nobody waits for it
+	answer  chan struct{} // closed when value and err are the answer
+	value   V
+	err     error
+}
+
+// begin answers when there is a place.
+func (a *asked[V]) begin(p *Pool, q Question[V]) {
+	p.BeginAnyway(&a.Operation, a)
+	a.run(q)
 }
 
 // run answers.
@@ -212,10 +214,16 @@ func (a *asked[V]) call(do func() (V, error)) (value V, err error) {
 	return do()
 }
 
-// Abandon answers in the place of do.
+// Abandon answers in the place of Do.
 func (a *asked[V]) Abandon(err error) {
 	if a.settled.CompareAndSwap(false, true) {
 		a.err = err
 		close(a.answer)
 	}
+}
+
+// giveUp waits no longer: the answer is err, unless there is one already.
+func (a *asked[V]) giveUp(err error) {
+	a.Abandon(err)
+	<-a.answer
 }
