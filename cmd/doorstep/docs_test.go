@@ -174,3 +174,21 @@ func TestArchitectureNamesWhatIsThere(t *testing.T) {
 		t.Errorf("only %d paths are named", named)
 	}
 }
+
+// TestArchitectureNamesLines: what the page says is in a file is in it.
+func TestArchitectureNamesLines(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(root, "docs/architecture.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := regexp.MustCompile("(?m)^\\| .* \\| `([^`]+)` \\| `([^`]+)` \\|$").FindAllStringSubmatch(string(page), -1)
+	if len(rows) < 16 {
+		t.Errorf("only %d rows", len(rows))
+	}
+	for _, row := range rows {
+		text, err := os.ReadFile(filepath.Join(root, row[1]))
+		if err != nil || !strings.Contains(string(text), row[2]) {
+			t.Errorf("%s: no %s (%v)", row[1], row[2], err)
+		}
+	}
+}
