@@ -48,7 +48,9 @@ func (c *Config) CheckSystem() []Problem {
 }
 
 // checkedOnSystem are the beginnings of the keys that CheckSystem checks.
-var checkedOnSystem = []string{"quota.", "listen[", "tls.", "auth.", "store.", "user[", "directory[", "admin.", "limits."}
+var checkedOnSystem = []string{
+	"quota.", "listen[", "tls.", "auth.", "store.", "user[", "directory[", "admin.", "limits.",
+}
 
 // systemPlaces returns where the values are that CheckSystem checks.
 func systemPlaces(in *table.Input) map[string]Problem {

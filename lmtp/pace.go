@@ -13,8 +13,9 @@ const (
 	paceLook = 5 * time.Second
 )
 
-// A pace is how fast content comes: clients that trickle it could hold every connection for Timeouts.Transfer each. Only
-// the time in which the server waits for the client counts, as a slow disk of the server is not the client's fault.
+// A pace is how fast content comes: clients that trickle it could hold every connection for Timeouts.Transfer each.
+// Only the time in which the server waits for the client counts, as a slow disk of the server is not the client's
+// fault.
 type pace struct {
 	octets int64         // that have come since the content began
 	waited time.Duration // for the client, since then

@@ -15,10 +15,12 @@ import (
 // for the count to grow old. Nothing is counted anew where nothing has changed, however much mail is refused.
 func TestReaderMakesRoom(t *testing.T) {
 	for what, change := range map[string]func(home string) error{
-		"in new/":          func(home string) error { return os.Remove(filepath.Join(home, "new/1.a,S=10")) },
-		"in cur/":          func(home string) error { return os.Remove(filepath.Join(home, "cur/2.b,S=10:2,S")) },
-		"in a folder":      func(home string) error { return os.Remove(filepath.Join(home, ".Sent/cur/3.c,S=10:2,S")) },
-		"moved to Trash":   func(home string) error { return os.Rename(home+"/new/1.a,S=10", home+"/.Trash/cur/1.a,S=10:2,") },
+		"in new/":     func(home string) error { return os.Remove(filepath.Join(home, "new/1.a,S=10")) },
+		"in cur/":     func(home string) error { return os.Remove(filepath.Join(home, "cur/2.b,S=10:2,S")) },
+		"in a folder": func(home string) error { return os.Remove(filepath.Join(home, ".Sent/cur/3.c,S=10:2,S")) },
+		"moved to Trash": func(home string) error {
+			return os.Rename(home+"/new/1.a,S=10", home+"/.Trash/cur/1.a,S=10:2,")
+		},
 		"a folder removed": func(home string) error { return os.RemoveAll(filepath.Join(home, ".Sent")) },
 		"nothing":          nil,
 	} {
@@ -26,7 +28,9 @@ func TestReaderMakesRoom(t *testing.T) {
 			sys := newProbe()
 			s := open(t, Options{}, sys)
 			d := Dest{Root: scratch(t), Path: "u", Quota: Quota{Bytes: 30}}
-			for _, name := range []string{"new/1.a,S=10", "cur/2.b,S=10:2,S", ".Sent/cur/3.c,S=10:2,S", ".Trash/cur/4.d,S=10:2,S"} {
+			for _, name := range []string{
+				"new/1.a,S=10", "cur/2.b,S=10:2,S", ".Sent/cur/3.c,S=10:2,S", ".Trash/cur/4.d,S=10:2,S",
+			} {
 				put(t, d, name, 10)
 			}
 			refused := func(when string) {

@@ -57,7 +57,8 @@ func openHost(t *testing.T, name, keys, more string) *host {
 		"[store]\npath = \"%s/mail/{local}\"\n[[domain]]\nname = \"dst.example\"\n[[user]]\naddress = %q\n"+
 		"aliases = [\"postmaster@dst.example\"]\n%s", name, h.socket(), keys, h.dir, goodA, more))
 	peer.AwaitListener(t, p, "unix", h.socket())
-	out, err := exec.Command(filepath.Join(h.dir, "doorstep"), "check", "-c", filepath.Join(h.dir, "doorstep.toml")).CombinedOutput()
+	program, file := filepath.Join(h.dir, "doorstep"), filepath.Join(h.dir, "doorstep.toml")
+	out, err := exec.Command(program, "check", "-c", file).CombinedOutput()
 	if err != nil {
 		t.Fatalf("check: %v: %s", err, out)
 	}

@@ -24,13 +24,18 @@ import (
 // takes: each character of ASCII in each place, INBOX in every case, names that mean something on disk or in IMAP.
 func folderNames() []string {
 	names := []string{
-		"cur", "new", "tmp", "maildirfolder", "maildirsize", "subscriptions", "courierimapsubscribed", "dovecot", "dovecot.index",
-		"DOVECOT-TRASHED", ".DOVECOT-TRASHED", "#shared", "#shared.a", "shared.a", "shared-folders.a", "temp.x", "Trash", "Trash.x",
+		"cur", "new", "tmp", "maildirfolder", "maildirsize", "subscriptions", "courierimapsubscribed", "dovecot",
+		"dovecot.index",
+		"DOVECOT-TRASHED", ".DOVECOT-TRASHED", "#shared", "#shared.a", "shared.a", "shared-folders.a", "temp.x", "Trash",
+		"Trash.x",
 		".", "..", "...", "a..b", ".a", "a.", "a.b", "a.b.c.d.e", "../a", "a/b", "NIL", `""`, "x ", "  ", "a. b", "a .b",
 		"&-", "&&", "&AOk-", "&AOk", "a&-b", "+AOk-", "&AGE-", "a~", "a.~b", "~a.~b", "~root.x",
 		"é", "a.é.e\u0301", "\u1100\u1161\u11a8", "각", "ﬁ", "Ａ", "日本語", "אב", "क्\u200dष", "~é", "é~", "x.İ", "ı", "ß",
-		"\u00a0", "\u2028", "\u200b", "\u202e", "\ufeff", "\ufffd", "\ufffe", "\uffff", "\ue000", "\ud7ff", "\u00ad", "\u0301", "a\u0338",
-		"📬", "x📬", "\U0010ffff", "\U00020000", "\x00", "a\x00", "\x01", "a\tb", "a\r\nb", "\x7f", "\u0085", "\xff", "a\xe9", "\xed\xa0\x80",
+		"\u00a0", "\u2028", "\u200b", "\u202e", "\ufeff", "\ufffd", "\ufffe", "\uffff", "\ue000",
+		"\ud7ff", "\u00ad", "\u0301",
+		"a\u0338",
+		"📬", "x📬", "\U0010ffff", "\U00020000", "\x00", "a\x00", "\x01", "a\tb", "a\r\nb", "\x7f", "\u0085", "\xff", "a\xe9",
+		"\xed\xa0\x80",
 		strings.Repeat("a.", 29) + "z", strings.Repeat("a.", 126) + "a", strings.Repeat("é.", 29) + "é",
 	}
 	for c := ' '; c <= '~'; c++ {

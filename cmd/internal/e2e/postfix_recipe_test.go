@@ -189,8 +189,9 @@ func TestPostfixRecipeRefusesUnknown(t *testing.T) {
 	}
 }
 
-// TestPostfixParametersOfPages: each parameter of Postfix that a page names exists, and Postfix warns of none: those are
-// the names of up to 3.12 (src/postconf/postconf_unused.c, src/smtp/smtp.c). README.md has one for versions before 3.5.
+// TestPostfixParametersOfPages: each parameter of Postfix that a page names exists, and Postfix warns of none: those
+// are the names of up to 3.12 (src/postconf/postconf_unused.c, src/smtp/smtp.c). README.md has one for versions before
+// 3.5.
 func TestPostfixParametersOfPages(t *testing.T) {
 	peer.Need(t, "postfix")
 	out, err := exec.Command("postconf", "-dH").Output()
