@@ -2,9 +2,7 @@ package config
 
 import (
 	"errors"
-	"io"
 	"io/fs"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -95,10 +93,8 @@ func (a *Admin) checkExposed(t table.Table) {
 	}
 }
 
-const (
-	minToken = 16   // characters: the token is all that keeps others out
-	maxToken = 4096 // octets of the file, more than any token has
-)
+// minToken is how many characters a token has at least: it is all that keeps others out.
+const minToken = 16
 
 // ReadToken reads the token of the admin listener. It refuses a file that every user of the machine may read: whoever
 // reads the token can use it.
@@ -106,19 +102,14 @@ func ReadToken(path string) (token string, err error) {
 	if err := checkSecret(path); err != nil {
 		return "", err
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	b, err := io.ReadAll(io.LimitReader(f, maxToken+1))
+	b, err := readMost(path, maxSecret+1)
 	if err != nil {
 		return "", err
 	}
 	token = strings.TrimSpace(string(b))
 	const write = "openssl rand -hex 32 makes one"
 	switch {
-	case len(b) > maxToken || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
+	case len(b) > maxSecret || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return "", hint.New(hint.Quote(path)+" is not one word of ASCII", write)
 	case len(token) < minToken:
 		return "", hint.New(hint.Quote(path)+" has a token of less than "+strconv.Itoa(minToken)+" characters", write)

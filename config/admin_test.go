@@ -20,7 +20,7 @@ func TestReadToken(t *testing.T) {
 		{"short", "0123456789abcde\n", 0o600, false, "less than 16"},
 		{"open", "0123456789abcdef\n", 0o644, false, "open to everybody"},
 		{"two", "0123456789 abcdef\n", 0o600, false, "not one word"},
-		{"long", strings.Repeat("x", maxToken+1), 0o600, false, "not one word"},
+		{"long", strings.Repeat("x", maxSecret+1), 0o600, false, "not one word"},
 	} {
 		path := filepath.Join(dir, c.name)
 		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {

@@ -3,8 +3,11 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"strings"
+	"syscall"
 
 	"github.com/doorstep-mail/doorstep/config/internal/hint"
 )
@@ -12,7 +15,7 @@ import (
 // checkSecret checks that a file is there, and that not every user of the machine may read it. Its group may: that is
 // how several programs share a key.
 func checkSecret(path string) error {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // to open a pipe could take forever
 	if err != nil {
 		return err
 	}
@@ -28,6 +31,38 @@ func checkSecret(path string) error {
 			hint.Quote(path), info.Mode().Perm()), "chmod o= "+path)
 	}
 	return nil
+}
+
+// ReadPassword reads the password in a file, its first line; "" if path is. It refuses a file that every user of the
+// machine may read.
+func ReadPassword(path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	if err := checkSecret(path); err != nil {
+		return "", err
+	}
+	return FirstLine(path)
+}
+
+// FirstLine reads the first line of a file.
+func FirstLine(path string) (string, error) {
+	text, err := readMost(path, maxSecret)
+	line, _, _ := strings.Cut(string(text), "\n")
+	return strings.TrimSuffix(line, "\r"), err
+}
+
+// maxSecret bounds the octets that are read of a file with a password or a token, which have fewer.
+const maxSecret = 4096
+
+// readMost reads the beginning of a file.
+func readMost(path string, octets int64) (text []byte, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return io.ReadAll(io.LimitReader(f, octets))
 }
 
 // checkReadable checks that a file is there and can be read.

@@ -11,8 +11,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/doorstep-mail/doorstep/cmd/internal/build"
 	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
+	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/lmtp/client"
 	"github.com/doorstep-mail/doorstep/lmtp/keypair"
@@ -66,7 +66,7 @@ func (s *sendSecurity) apply(o *client.Options) error {
 		o.TLSConfig.RootCAs = pool
 	}
 	if s.user != "" {
-		password, err := build.ReadPassword(s.passwordFile)
+		password, err := config.FirstLine(s.passwordFile)
 		if err != nil {
 			return cli.Usage(fmt.Errorf("send: --auth-password-file: %w", err), "")
 		}

@@ -1,12 +1,14 @@
 package build
 
 import (
+	"crypto/tls"
 	"log/slog"
 
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/directory/sql"
 	"github.com/doorstep-mail/doorstep/delivery/directory/sql/sqlite"
+	"github.com/doorstep-mail/doorstep/lmtp/keypair"
 )
 
 // queries are those of the schema, or the administrator's own.
@@ -32,16 +34,28 @@ func openSQLite(d config.Directory, key directory.Keyer, _ *slog.Logger) (direct
 func openServer(open func(sql.Server, sql.Queries, directory.Keyer) (*sql.Directory, error)) opener {
 	return func(d config.Directory, key directory.Keyer, _ *slog.Logger) (directory.Directory, error) {
 		db := d.Database
+		secured, err := DatabaseTLS(db)
+		if err != nil {
+			return nil, err
+		}
 		return open(sql.Server{
-			Host: db.Host, Port: db.Port, Socket: db.Socket, Database: db.Name, User: db.User, PasswordFile: db.PasswordFile,
-			TLS: databaseTLS[db.TLS], CA: db.TLSCA, MaxConnections: db.MaxConnections, IdleConnections: db.IdleConnections,
-			Timeout: d.Timeout,
+			Host: db.Host, Port: db.Port, Socket: db.Socket, Database: db.Name, User: db.User,
+			Password: func() (string, error) { return config.ReadPassword(db.PasswordFile) }, TLS: secured,
+			MaxConnections: db.MaxConnections, IdleConnections: db.IdleConnections, Timeout: d.Timeout,
 		}, queries(db), key)
 	}
 }
 
-var databaseTLS = map[config.DatabaseTLS]sql.TLSMode{
-	config.DatabaseTLSOff:     sql.TLSOff,
-	config.DatabaseTLSRequire: sql.TLSRequire,
-	config.DatabaseTLSVerify:  sql.TLSVerify,
+// DatabaseTLS is how a database is spoken to in TLS, nil for not at all.
+func DatabaseTLS(d config.Database) (c *tls.Config, err error) {
+	c = &tls.Config{ServerName: d.Host, MinVersion: tls.VersionTLS12}
+	switch {
+	case d.TLS == config.DatabaseTLSOff:
+		return nil, nil
+	case d.TLS == config.DatabaseTLSRequire: // against those who only listen
+		c.InsecureSkipVerify = true
+	case d.TLSCA != "":
+		c.RootCAs, err = keypair.Authorities(d.TLSCA)
+	}
+	return c, err
 }

@@ -13,7 +13,7 @@ import (
 func openLDAP(d config.Directory, key directory.Keyer, _ *slog.Logger) (directory.Directory, error) {
 	o := ldap.Options{
 		URLs: d.LDAP.URLs, StartTLS: d.LDAP.StartTLS, BindDN: d.LDAP.BindDN, Base: d.LDAP.Base,
-		Password: func() (string, error) { return ReadPassword(d.Database.PasswordFile) },
+		Password: func() (string, error) { return config.ReadPassword(d.Database.PasswordFile) },
 		Schema:   ldapSchema(d), Key: key, Timeout: d.Timeout, Connections: d.Database.MaxConnections,
 	}
 	if d.Database.TLSCA != "" {

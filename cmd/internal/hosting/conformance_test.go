@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
+	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/directory/directorytest"
 	"github.com/doorstep-mail/doorstep/delivery/directory/sql"
@@ -32,7 +33,8 @@ var servers = map[string]server{
 // connect is how tests reach a database: over TCP, with the password.
 func connect(d *peer.Database, name string) sql.Server {
 	return sql.Server{
-		Host: "127.0.0.1", Port: port(d), Database: name, User: peer.DatabaseUser, PasswordFile: d.PasswordFile,
+		Host: "127.0.0.1", Port: port(d), Database: name, User: peer.DatabaseUser,
+		Password:       func() (string, error) { return config.ReadPassword(d.PasswordFile) },
 		MaxConnections: 4, IdleConnections: 2, Timeout: 10 * time.Second,
 	}
 }

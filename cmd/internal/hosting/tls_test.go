@@ -16,9 +16,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/doorstep-mail/doorstep/cmd/internal/build"
 	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
+	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
-	"github.com/doorstep-mail/doorstep/delivery/directory/sql"
 )
 
 // TestPostgresTLS and TestMariaDBTLS: verify wants the right certificate, for the right name, require any,
@@ -50,26 +51,30 @@ func secured(t *testing.T, kind string, c certificates, with, without *peer.Data
 		name string
 		db   *peer.Database
 		host string
-		mode sql.TLSMode
+		mode config.DatabaseTLS
 		ca   string
 		says string // "" where it works
 	}{
-		{"verify", with, "127.0.0.1", sql.TLSVerify, c.certificate, ""},
-		{"require", with, "127.0.0.1", sql.TLSRequire, "", ""},
-		{"require, whichever name", with, "localhost", sql.TLSRequire, "", ""},
-		{"off", with, "127.0.0.1", sql.TLSOff, "", noTLS},
-		{"verify by another authority", with, "127.0.0.1", sql.TLSVerify, c.another,
+		{"verify", with, "127.0.0.1", config.DatabaseTLSVerify, c.certificate, ""},
+		{"require", with, "127.0.0.1", config.DatabaseTLSRequire, "", ""},
+		{"require, whichever name", with, "localhost", config.DatabaseTLSRequire, "", ""},
+		{"off", with, "127.0.0.1", config.DatabaseTLSOff, "", noTLS},
+		{"verify by another authority", with, "127.0.0.1", config.DatabaseTLSVerify, c.another,
 			"certificate signed by unknown authority"},
-		{"verify by the system's authorities", with, "127.0.0.1", sql.TLSVerify, "",
+		{"verify by the system's authorities", with, "127.0.0.1", config.DatabaseTLSVerify, "",
 			"certificate signed by unknown authority"},
-		{"verify another name", with, "localhost", sql.TLSVerify, c.certificate, "certificate is valid for example.com"},
-		{"off of one without", without, "127.0.0.1", sql.TLSOff, "", ""},
-		{"require of one without", without, "127.0.0.1", sql.TLSRequire, "", "TLS"},
-		{"verify of one without", without, "127.0.0.1", sql.TLSVerify, c.certificate, "TLS"},
+		{"verify another name", with, "localhost", config.DatabaseTLSVerify, c.certificate, "certificate is valid for example.com"},
+		{"off of one without", without, "127.0.0.1", config.DatabaseTLSOff, "", ""},
+		{"require of one without", without, "127.0.0.1", config.DatabaseTLSRequire, "", "TLS"},
+		{"verify of one without", without, "127.0.0.1", config.DatabaseTLSVerify, c.certificate, "TLS"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := connect(tt.db, "mail")
-			s.Host, s.TLS, s.CA = tt.host, tt.mode, tt.ca
+			s.Host = tt.host
+			var err error
+			if s.TLS, err = build.DatabaseTLS(config.Database{Host: tt.host, TLS: tt.mode, TLSCA: tt.ca}); err != nil {
+				t.Fatal(err)
+			}
 			entry, err := openDirectory(t, kind, s, preset(t, "doorstep")).Lookup(t.Context(), key("alice@dst.example"))
 			switch {
 			case tt.says == "" && (err != nil || entry.Account == nil):
@@ -80,11 +85,9 @@ func secured(t *testing.T, kind string, c certificates, with, without *peer.Data
 			}
 		})
 	}
-	s := connect(with, "mail")
-	s.TLS, s.CA = sql.TLSVerify, c.key
-	if d, err := servers[kind].open(s, preset(t, "doorstep"), nil); err == nil ||
-		!strings.Contains(err.Error(), "has no certificate") {
-		t.Errorf("a file of authorities that has none: %v, %v", d, err)
+	_, err := build.DatabaseTLS(config.Database{TLS: config.DatabaseTLSVerify, TLSCA: c.key})
+	if err == nil || !strings.Contains(err.Error(), "no certificate in PEM") {
+		t.Errorf("a file of authorities that has none: %v", err)
 	}
 }
 

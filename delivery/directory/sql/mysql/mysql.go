@@ -51,11 +51,7 @@ func configure(s sql.Server) (*mysql.Config, error) {
 			port = defaultPort
 		}
 		c.Net, c.Addr = "tcp", net.JoinHostPort(s.Host, strconv.Itoa(port))
-		tls, err := s.TLSConfig()
-		if err != nil {
-			return nil, err
-		}
-		c.TLS = tls
+		c.TLS = s.TLS
 	}
 	c.Timeout, c.ReadTimeout, c.WriteTimeout = s.Timeout, s.Timeout, s.Timeout
 	c.Logger = &mysql.NopLogger{} // what it would log is the error of the lookup

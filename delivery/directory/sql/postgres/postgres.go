@@ -59,9 +59,7 @@ func configure(s sql.Server) (*pgx.ConnConfig, error) {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
 	if s.Socket == "" {
-		if c.TLSConfig, err = s.TLSConfig(); err != nil {
-			return nil, err
-		}
+		c.TLSConfig = s.TLS
 	}
 	c.ConnectTimeout = s.Timeout
 	c.Fallbacks = nil // from TLS to none
