@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"github.com/doorstep-mail/doorstep/lmtp/guard/breaker"
 )
 
 // A Backend is a directory in a chain.
@@ -17,6 +19,8 @@ type Backend struct {
 	Yields bool
 	// Closer closes what the backend holds, such as connections. [nothing]
 	Closer io.Closer
+	// Breaker is the one before the backend, where it may hang (Bounded). [none]
+	Breaker *breaker.Breaker
 }
 
 // A Chain asks several directories in order, and one that cannot answer ends the search: what comes
@@ -83,11 +87,24 @@ func (o only) Lookup(_ context.Context, key Key) (Entry, error) {
 // Close closes what the backends hold.
 func (c *Chain) Close() (err error) {
 	for _, b := range c.Backends {
+		if b.Breaker != nil {
+			b.Breaker.Close()
+		}
 		if b.Closer != nil {
 			err = errors.Join(err, b.Closer.Close())
 		}
 	}
 	return err
+}
+
+// States returns how the backends are that may hang.
+func (c *Chain) States() (states []breaker.State) {
+	for _, b := range c.Backends {
+		if b.Breaker != nil {
+			states = append(states, b.Breaker.State())
+		}
+	}
+	return states
 }
 
 // Forget drops what is remembered of an address, or of a domain as Cache.Forget does.

@@ -61,7 +61,7 @@ func Resolver(c *config.Config, w *observe.Observers, log *slog.Logger) (*route.
 			return nil, fmt.Errorf("postmaster: %w", err)
 		}
 	}
-	if r.Directory, err = Directory(c, accounts, r, w.Lookups(), log); err != nil {
+	if r.Directory, err = Directory(c, accounts, r, w, log); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -120,7 +120,9 @@ var details = map[config.Details]route.Details{
 	config.DetailsCreate: route.DetailsCreate,
 }
 
-func buildStore(c *config.Config, w *observe.Observers) (*mailbox.Store, error) {
+func buildStore(c *config.Config, w *observe.Observers, log *slog.Logger) (*mailbox.Store, error) {
+	hooks := w.Store()
+	hooks.FileSystem = w.Hangs(log)
 	return mailbox.New(mailbox.Options{
 		Durability: c.Store.Durability,
 		CRLF:       c.Store.CRLF,
@@ -128,7 +130,7 @@ func buildStore(c *config.Config, w *observe.Observers) (*mailbox.Store, error) 
 		PerMailbox: c.Limits.DeliveriesPerMailbox,
 		Parallel:   c.Limits.Syncs,
 		SingleCopy: c.Store.SingleCopy,
-		Hooks:      w.Store(),
+		Hooks:      hooks,
 		Courier:    c.Store.Folders == mailbox.FolderUTF8,
 		Grace:      c.Quota.Grace,
 		CountTrash: c.Quota.CountTrash,
@@ -137,7 +139,7 @@ func buildStore(c *config.Config, w *observe.Observers) (*mailbox.Store, error) 
 
 // Agent is all of a delivery, from the recipient to the disk. w observes it.
 func Agent(c *config.Config, w *observe.Observers, log *slog.Logger) (*delivery.Agent, error) {
-	store, err := buildStore(c, w)
+	store, err := buildStore(c, w, log)
 	if err != nil {
 		return nil, err
 	}

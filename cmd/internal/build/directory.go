@@ -48,8 +48,9 @@ func Backends(c *config.Config) []string {
 // Directory is the chain of all directories: the accounts of the configuration, and then each
 // [[directory]] behind its cache.
 func Directory(
-	c *config.Config, accounts *static.Directory, domains *route.Resolver, lookups observe.Lookups, log *slog.Logger,
+	c *config.Config, accounts *static.Directory, domains *route.Resolver, w *observe.Observers, log *slog.Logger,
 ) (*directory.Chain, error) {
+	lookups := w.Lookups()
 	own := directory.Backend{Name: ownBackend, Directory: lookups.Watch(ownBackend, accounts, log)}
 	chain := &directory.Chain{Backends: []directory.Backend{own}}
 	key := Keyer(domains)
@@ -67,6 +68,7 @@ func Directory(
 		if file, ok := opened.(interface{ Epoch() uint64 }); ok {
 			epoch = file.Epoch
 		}
+		opened, breaker := directory.Bounded(d.Name, opened, d.Timeout, w.Hangs(log))
 		opened = lookups.Watch(d.Name, opened, log) // behind the cache: that is how the backend is
 		if d.IsCached() {
 			opened = directory.NewCache(opened, directory.CacheOptions{
@@ -74,7 +76,7 @@ func Directory(
 			})
 		}
 		chain.Backends = append(chain.Backends, directory.Backend{
-			Name: d.Name, Directory: opened, Yields: d.FirstCounts, Closer: closer,
+			Name: d.Name, Directory: opened, Yields: d.FirstCounts, Closer: closer, Breaker: breaker,
 		})
 	}
 	chain.Overlaps = directory.NewOverlaps(chain, log, func(o directory.Overlap) { logOverlap(log, o) })

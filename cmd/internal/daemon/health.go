@@ -13,6 +13,7 @@ import (
 	"github.com/doorstep-mail/doorstep/cmd/internal/observe/status"
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery"
+	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
@@ -43,6 +44,20 @@ func (h *health) problems(ctx context.Context) []string {
 		guard.Report(h.log, "health check", err)
 		if err != nil {
 			problems = append(problems, address.Readable(err.Error()))
+		}
+	}
+	return append(problems, hanging(agent)...)
+}
+
+// hanging says which file systems and directories do not answer.
+func hanging(agent *delivery.Agent) (problems []string) {
+	states := agent.Store.FileSystems()
+	if chain, ok := agent.Router.Resolver.Directory.(*directory.Chain); ok {
+		states = append(states, chain.States()...)
+	}
+	for _, s := range states {
+		if s.Open {
+			problems = append(problems, s.String())
 		}
 	}
 	return problems

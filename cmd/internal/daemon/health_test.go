@@ -5,12 +5,16 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/observe/status"
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery"
+	"github.com/doorstep-mail/doorstep/delivery/directory"
+	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
+	"github.com/doorstep-mail/doorstep/mailbox"
 )
 
 // TestHungStore: a file system that does not answer costs one goroutine, however often it is asked,
@@ -43,4 +47,44 @@ func TestPanicInProbe(t *testing.T) {
 			t.Errorf("answer %v", err)
 		}
 	}
+}
+
+// TestHangingDirectory: a directory that hangs is named, also where the cache knows the account that is asked for.
+func TestHangingDirectory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		over := make(chan struct{})
+		d, b := directory.Bounded("sql", hungDirectory(over), time.Second, nil)
+		chain := &directory.Chain{Backends: []directory.Backend{{Name: "sql", Directory: d, Breaker: b}}}
+		store, err := mailbox.New(mailbox.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		agent := &delivery.Agent{Store: store, Router: &route.Router{Resolver: &route.Resolver{Directory: chain}}}
+		if problems := hanging(agent); problems != nil {
+			t.Errorf("problems %q", problems)
+		}
+		if _, err := chain.Lookup(t.Context(), directory.Key{Local: "alice"}); err == nil {
+			t.Error("it has answered")
+		}
+		time.Sleep(time.Minute)
+		if problems := hanging(agent); len(problems) != 1 || !strings.HasPrefix(problems[0], "directory sql does not answer") {
+			t.Errorf("problems %q", problems)
+		}
+		close(over)
+		synctest.Wait()
+		if problems := hanging(agent); problems != nil {
+			t.Errorf("afterwards problems %q", problems)
+		}
+		if err := errors.Join(chain.Close(), store.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A hungDirectory answers when it is closed.
+type hungDirectory chan struct{}
+
+func (d hungDirectory) Lookup(context.Context, directory.Key) (directory.Entry, error) {
+	<-d
+	return directory.Entry{}, directory.ErrNotFound
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/lmtp"
+	"github.com/doorstep-mail/doorstep/lmtp/guard/breaker"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
@@ -43,6 +44,34 @@ func TestPanicsAreCounted(t *testing.T) {
 		}
 		if n := output.Panics.Load(); n != 2 {
 			t.Errorf("%d panics are counted, want 2", n)
+		}
+	}
+}
+
+// TestHangs: what hangs is in the log and in the metrics, and in them only while it does.
+func TestHangs(t *testing.T) {
+	c := &config.Config{}
+	c.Admin.Socket.Network = "unix"
+	for _, w := range []*Observers{New(c), nil} {
+		var text bytes.Buffer
+		hangs := w.Hangs(slog.New(slog.NewTextHandler(&text, nil)))
+		for _, open := range []bool{true, false} {
+			text.Reset()
+			hangs(breaker.State{Name: "file system /srv/mail", Open: open, Running: 7})
+			if line := text.String(); strings.Contains(line, "does not answer") != open ||
+				!strings.Contains(line, `what="file system /srv/mail" running=7`) {
+				t.Errorf("open %t: log %q", open, line)
+			}
+			if w == nil {
+				continue
+			}
+			answer := httptest.NewRecorder()
+			promhttp.HandlerFor(w.Metrics.Registry(), promhttp.HandlerOpts{}).
+				ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+			if said := answer.Body.String(); open !=
+				strings.Contains(said, "\ndoorstep_unresponsive{what=\"file system /srv/mail\"} 1\n") {
+				t.Errorf("open %t: metrics\n%s", open, said)
+			}
 		}
 	}
 }

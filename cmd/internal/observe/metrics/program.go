@@ -12,6 +12,8 @@ type program struct {
 	reloads  *prometheus.CounterVec // by result
 	reloaded prometheus.Gauge
 	lastGood prometheus.Gauge
+
+	unresponsive *prometheus.GaugeVec // by what it is
 }
 
 func newProgram(f promauto.Factory) program {
@@ -23,6 +25,8 @@ func newProgram(f promauto.Factory) program {
 				"and the old one stayed."}),
 		lastGood: f.NewGauge(prometheus.GaugeOpts{Name: "config_last_reload_success_timestamp_seconds",
 			Help: "When the configuration in force was read."}),
+		unresponsive: f.NewGaugeVec(prometheus.GaugeOpts{Name: "unresponsive",
+			Help: "1 for each file system and directory that does not answer, while it does not."}, []string{"what"}),
 	}
 	for _, result := range []string{"success", "failure"} {
 		p.reloads.WithLabelValues(result) // shown as 0 from the start
@@ -42,4 +46,14 @@ func (p *program) Reloaded(err error, at time.Time) {
 	p.reloads.WithLabelValues("success").Inc()
 	p.reloaded.Set(1)
 	p.lastGood.Set(float64(at.UnixMilli()) / 1000)
+}
+
+// Unresponsive notes that a file system or a directory does not answer any more, or does again. There are as many label
+// values as hang at the same time.
+func (p *program) Unresponsive(what string, hangs bool) {
+	if hangs {
+		p.unresponsive.WithLabelValues(what).Set(1)
+		return
+	}
+	p.unresponsive.DeleteLabelValues(what)
 }
