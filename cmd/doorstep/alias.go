@@ -30,6 +30,9 @@ func aliasCommand() *cobra.Command {
 		if err := s.claim(ctx, args[0]); err != nil {
 			return err
 		}
+		if err := s.checkAddition(ctx, args[0], args[1:]); err != nil {
+			return err
+		}
 		if err := s.AddAlias(ctx, args[0], args[1:]...); err != nil {
 			return err
 		}

@@ -1,14 +1,19 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/build"
 	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/delivery/directory/sql/sqlite"
 	"github.com/spf13/cobra"
 )
 
@@ -33,6 +38,7 @@ func checkCommand() *cobra.Command {
 			problems = append(problems, c.CheckSystem()...)
 			problems = append(problems, checkBuilds(*path, c)...)
 			problems = append(problems, checkHellos(c)...)
+			problems = append(problems, checkLists(cmd.Context(), c)...)
 		}
 		if *asJSON {
 			if err := cli.PrintJSON(cmd.OutOrStdout(), problems); err != nil {
@@ -105,4 +111,59 @@ func checkHellos(c *config.Config) (problems []config.Problem) {
 // mayBeExim reports whether Exim may be one of the users: it delivers as whom its transport names.
 func mayBeExim(users []string) bool {
 	return slices.ContainsFunc(users, func(user string) bool { return user != "postfix" })
+}
+
+// manyLists bounds what check says of one database.
+const manyLists = 20
+
+// checkLists warns of aliases in the databases that verbs manage whose mail is deferred, as they lead in a circle or
+// exceed the limits. Nothing is asked but these files.
+func checkLists(ctx context.Context, c *config.Config) (problems []config.Problem) {
+	only := *c
+	only.Directories = slices.DeleteFunc(slices.Clone(c.Directories), func(d config.Directory) bool {
+		return !build.IsOurs(d)
+	})
+	r, err := build.Resolver(&only, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil // a problem already
+	}
+	defer func() { _ = build.CloseDirectory(r.Directory) }() // it was read only
+	for i, d := range c.Directories {
+		if _, err := os.Stat(d.File); !build.IsOurs(d) || errors.Is(err, fs.ErrNotExist) {
+			continue // a problem already
+		}
+		p := c.Place(fmt.Sprintf("directory[%d].file", i))
+		p.Warning = true
+		found := 0
+		note := func(err error) {
+			if found++; found <= manyLists {
+				p.Text = err.Error()
+				problems = append(problems, p)
+			}
+		}
+		s, err := sqlite.Read(ctx, sqlite.StoreOptions{Path: d.File, Key: build.Keyer(r)})
+		if err != nil {
+			note(fmt.Errorf("read the aliases: %w", err))
+			continue
+		}
+		for a, err := range s.Aliases(ctx, "") {
+			if err != nil {
+				note(fmt.Errorf("read the aliases: %w", err))
+				break
+			}
+			if key, err := s.Key(a.Address); err == nil {
+				if err := r.CheckAlias(ctx, key); err != nil {
+					note(err)
+				}
+			}
+		}
+		if found > manyLists {
+			p.Text = fmt.Sprintf("and %d aliases more whose mail is deferred", found-manyLists)
+			problems = append(problems, p)
+		}
+		if err := s.Close(); err != nil {
+			note(err)
+		}
+	}
+	return problems
 }

@@ -3,10 +3,13 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 
+	"github.com/doorstep-mail/doorstep/cmd/internal/build"
 	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/directory/sql/sqlite"
@@ -145,4 +148,55 @@ func atMost(names []string) string {
 		names = names[:manyNames]
 	}
 	return strings.Join(names, ", ") + more
+}
+
+// An addition is a directory with more targets for an alias.
+type addition struct {
+	directory.DomainDirectory
+	key     directory.Key
+	targets []string
+}
+
+func (a addition) Lookup(ctx context.Context, key directory.Key) (directory.Entry, error) {
+	entry, err := a.DomainDirectory.Lookup(ctx, key)
+	if key != a.key || entry.Account != nil || err != nil && !errors.Is(err, directory.ErrNotFound) {
+		return entry, err
+	}
+	return directory.Entry{Targets: slices.Concat(entry.Targets, a.targets)}, nil
+}
+
+// checkAddition refuses targets because of which an alias, or one that leads to it, would lead in a circle or exceed
+// the limits.
+func (m managed) checkAddition(ctx context.Context, alias string, targets []string) (err error) {
+	key, err := m.Key(alias)
+	if err != nil {
+		return err
+	}
+	mentions, err := m.mentions(ctx)
+	if err != nil {
+		return err
+	}
+	affected := []directory.Key{key}
+	for i := 0; i < len(affected); i++ {
+		for _, other := range mentions {
+			if other.to == affected[i] && other.from.Local != "" && !slices.Contains(affected, other.from) {
+				affected = append(affected, other.from)
+			}
+		}
+	}
+	r, err := build.Resolver(m.config, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	all := r.Directory
+	defer func() { err = errors.Join(err, build.CloseDirectory(all)) }()
+	if known, ok := all.(directory.DomainDirectory); ok {
+		r.Directory = addition{known, key, targets}
+	}
+	for _, key := range affected {
+		if err := r.CheckAlias(ctx, key); err != nil {
+			return cli.Failed(err, "nothing is changed: the mail of such an alias would be deferred")
+		}
+	}
+	return nil
 }

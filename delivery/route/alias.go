@@ -169,6 +169,23 @@ func (r *Resolver) targetOf(to address.Address) target {
 	return target{key: named.Key}
 }
 
+// CheckAlias follows the alias with a key, and returns what is wrong with its lists: that they lead in a circle or exceed
+// the bounds. nil says no more than that.
+func (r *Resolver) CheckAlias(ctx context.Context, key directory.Key) error {
+	entry, err := r.Directory.Lookup(ctx, key)
+	if err != nil || entry.Account != nil {
+		return nil
+	}
+	x := expansion{resolver: r}
+	err = x.alias(ctx, key, entry.Targets, "")
+	for _, wrong := range []error{ErrAliasCircle, ErrAliasDepth, ErrAliasTargets} {
+		if errors.Is(err, wrong) {
+			return errors.Unwrap(err)
+		}
+	}
+	return nil
+}
+
 // withDetail is the target of an alias that was asked for with a detail: team+news, where team
 // stands for alice, goes to alice+news.
 func withDetail(to address.Address, detail string, r *Resolver) address.Address {

@@ -80,6 +80,18 @@ func Edit(ctx context.Context, o StoreOptions) (*Store, error) {
 	return &Store{db: database, options: o}, nil
 }
 
+// Read opens a database of this version that nothing is to be changed in.
+func Read(ctx context.Context, o StoreOptions) (*Store, error) {
+	database, err := open(o.Path, "rw", "query_only(1)")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := version(ctx, database, o.Path); err != nil {
+		return nil, errors.Join(err, database.Close())
+	}
+	return &Store{db: database, options: o}, nil
+}
+
 // key is the key of an address.
 func (s *Store) key(text string) (directory.Key, error) {
 	key, err := s.options.Key(text)
