@@ -59,13 +59,17 @@ func TestMigration(t *testing.T) {
 				Settings: []string{"mail_location = maildir:~/" + tt.maildir},
 			})
 			socket := filepath.Join(dir, "doorstep.sock")
-			text := strings.NewReplacer(append(tt.replace, "/var/spool/postfix/private/doorstep", socket, `"0660"`,
-				`"0666"`)...).Replace(recipe(t, "docs/migration.md", tt.name))
+			text := strings.NewReplacer(append(tt.replace, "unix:/var/spool/postfix/private/doorstep", "unix:"+socket,
+				`"systemd:lmtp"`, fmt.Sprintf("%q\nmode = \"0666\"", "unix:"+socket), `"0660"`, `"0666"`, `"vmail"`, `"mail"`,
+				`"docker"`, `"mail"`)...).Replace(recipe(t, "docs/migration.md", tt.name))
 			text = strings.NewReplacer("USERS", d.UsersFile, "MAIL/", mail+"/", "group   = \"postfix\"\n", "").Replace(text)
 			s := peer.StartDoorstep(t, dir, text)
 			peer.AwaitListener(t, s, "unix", socket)
 			p := peer.StartPostfix(t, peer.PostfixConfig{Deliver: "lmtp:unix:" + d.LMTPSocket, Domains: []string{"example.org"}})
 
+			if tt.name == "docker-mailserver" {
+				p.Run(recipe(t, "docs/migration.md", tt.name+" switch"))
+			}
 			for i, transport := range []string{d.LMTPSocket, socket, d.LMTPSocket} {
 				p.Configure("virtual_transport = lmtp:unix:" + transport)
 				for n := range 3 {
@@ -97,6 +101,31 @@ func TestMigration(t *testing.T) {
 				t.Errorf("complaints: %q", complaints)
 			}
 		})
+	}
+}
+
+// TestMigrationOfMailcow: the line of custom_transport.pcre goes before virtual_transport, and mail goes to Doorstep over
+// TCP.
+func TestMigrationOfMailcow(t *testing.T) {
+	peer.Need(t, "postfix")
+	dir, port := peer.MailDir(t), peer.FreePort(t)
+	mailUsersOwn(t, dir+"/mail")
+	configuration := strings.NewReplacer("0.0.0.0:2424", "127.0.0.1:"+port).Replace(recipe(t, "docs/migration.md", "mailcow"))
+	s := peer.StartDoorstep(t, dir, configuration+fmt.Sprintf("[store]\npath = \"%s/mail/{local}\"\n[[domain]]\n"+
+		"name = \"example.org\"\n[[user]]\naddress = \"josé@example.org\"\n", dir))
+	peer.AwaitListener(t, s, "tcp", "127.0.0.1:"+port)
+	transports := filepath.Join(peer.Dir(t), "custom_transport")
+	line := strings.Replace(recipe(t, "docs/migration.md", "mailcow switch"), "doorstep:2424", "127.0.0.1:"+port, 1)
+	if err := os.WriteFile(transports, []byte(line), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p := peer.StartPostfix(t, peer.PostfixConfig{Deliver: "error:5.3.0 Dovecot has it", Domains: []string{"example.org"},
+		Params: []string{"transport_maps = regexp:" + transports, // pcre: is a package of its own
+			"virtual_alias_maps = inline:{ { jose@example.org = josé@example.org } }"}})
+	inject(t, p.Addr, "Subject: hello\r\n\r\nHello.\r\n", "jose@example.org")
+	p.AwaitIdle(time.Minute)
+	if d := p.Deliveries(); len(d) != 1 || d[0].Status != "sent" || !strings.Contains(d[0].Relay, port) {
+		t.Errorf("%+v", d)
 	}
 }
 

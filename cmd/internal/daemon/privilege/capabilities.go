@@ -1,7 +1,6 @@
 package privilege
 
 import (
-	"errors"
 	"runtime"
 	"unsafe"
 
@@ -11,14 +10,17 @@ import (
 // borrowing are the capabilities to change a thread's user and group.
 const borrowing = 1<<unix.CAP_SETUID | 1<<unix.CAP_SETGID
 
+// present are the capabilities of this thread: in two halves, of which we need the lower.
+func present() (data [2]unix.CapUserData, err error) {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	err = unix.Capget(&header, &data[0])
+	return data, err
+}
+
 // Borrows reports whether the process has what it takes to borrow the rights of others.
 func Borrows() (bool, error) {
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var data [2]unix.CapUserData
-	if err := unix.Capget(&header, &data[0]); err != nil {
-		return false, err
-	}
-	return data[0].Permitted&borrowing == borrowing, nil
+	now, err := present()
+	return now[0].Permitted&borrowing == borrowing, err
 }
 
 // capabilities are those that t leaves.
@@ -31,13 +33,14 @@ func (t Target) capabilities() uint32 {
 
 // setCapabilities leaves those of t, permitted and effective, and none that a program inherits.
 func (t Target) setCapabilities() error {
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	data := [2]unix.CapUserData{{Effective: t.capabilities(), Permitted: t.capabilities()}}
-	err := everyThread(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data[0])), 0)
+	now, err := present()
+	if err != nil || t.Owners == nil && now == data {
+		return err // nothing to give up, as check sees on each thread; a service may be forbidden the call (@privileged)
+	}
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	err = everyThread(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data[0])), 0)
 	runtime.KeepAlive(&header)
 	runtime.KeepAlive(&data)
-	if errors.Is(err, errThreads) && t.Owners == nil {
-		return nil // who is not root any more has none; check tells
-	}
 	return err
 }

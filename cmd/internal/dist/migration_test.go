@@ -1,0 +1,189 @@
+package dist
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
+)
+
+// TestMigrationSteps follows docs/migration.md line by line on machines with the Postfix, the Dovecot and the systemd of
+// Debian: Dovecot delivers, Doorstep does behind the page's commands, and Dovecot again behind those of the way back.
+func TestMigrationSteps(t *testing.T) {
+	peer.Need(t, "postfix", "dovecot", "dovecot-lmtp", "systemd", "overlay", "dpkg-deb")
+	deb := buildPackages(t, t.TempDir(), "1.0.0")[0]
+
+	t.Run("accounts of the machine", func(t *testing.T) {
+		t.Parallel()
+		s := openOldSite(t, deb, `
+useradd -m alice
+cat >/etc/dovecot/dovecot.conf <<EOF
+protocols = imap lmtp
+mail_location = maildir:~/Maildir
+auth_username_format = %Ln
+passdb {
+  driver = pam
+}
+userdb {
+  driver = passwd
+}
+`+dovecotLMTP+`
+EOF
+postconf -e 'mydestination = example.org, mail.example.org, localhost' 'mailbox_transport = lmtp:unix:private/dovecot-lmtp'
+`, "alice")
+		s.deliver(t, "Dovecot")
+		s.configure(t, "system")
+		s.follow(t, "socket", "system service")
+		// What decides elsewhere changes nothing here.
+		s.run(t, "sh", "-c", "postconf -e 'virtual_transport = lmtp:unix:private/doorstep' && postfix reload")
+		s.deliver(t, "Dovecot")
+		s.follow(t, "system switch")
+		s.deliver(t, "Doorstep")
+		if owner := s.run(t, "sh", "-c", "stat -c %U:%a /home/alice/Maildir/new/*,S=* | sort -u"); owner != "alice:600\n" {
+			t.Errorf("the messages are %q", owner)
+		}
+		s.follow(t, "system back")
+		s.deliver(t, "Dovecot")
+		s.checkContent(t)
+	})
+
+	t.Run("one user for all mail", func(t *testing.T) {
+		t.Parallel()
+		s := openOldSite(t, deb, `
+useradd -r -m -d /srv/mail vmail
+install -d -o vmail -g vmail /srv/mail/example.org
+echo "alice@example.org:{PLAIN}secret:$(id -u vmail):$(id -g vmail)::/srv/mail/example.org/alice::" >/etc/dovecot/users
+chown root:dovecot /etc/dovecot/users
+chmod 640 /etc/dovecot/users
+cat >/etc/dovecot/dovecot.conf <<EOF
+protocols = imap lmtp
+mail_location = maildir:~/Maildir
+first_valid_uid = 100
+passdb {
+  driver = passwd-file
+  args = /etc/dovecot/users
+}
+userdb {
+  driver = passwd-file
+  args = /etc/dovecot/users
+}
+`+dovecotLMTP+`
+EOF
+postconf -e 'virtual_mailbox_domains = example.org' 'virtual_transport = lmtp:unix:private/dovecot-lmtp'
+`, "alice@example.org")
+		s.deliver(t, "Dovecot")
+		s.configure(t, "plain")
+		s.follow(t, "socket", "plain service")
+		s.follow(t, "plain switch")
+		s.deliver(t, "Doorstep")
+		s.follow(t, "plain back")
+		s.deliver(t, "Dovecot")
+
+		// As in PostfixAdmin, iRedMail and modoboa, whose maps ask a database.
+		s.run(t, "sh", "-c", `echo 'example.org lmtp:unix:private/dovecot-lmtp' >/etc/postfix/transport &&
+			postconf -e 'transport_maps = texthash:/etc/postfix/transport'`)
+		s.follow(t, "plain switch")
+		s.deliver(t, "Dovecot")
+		s.follow(t, "transport switch")
+		s.deliver(t, "Doorstep")
+		s.follow(t, "transport back")
+		s.deliver(t, "Dovecot")
+		s.checkContent(t)
+	})
+}
+
+// dovecotLMTP is how Dovecot is usually put behind Postfix.
+const dovecotLMTP = `ssl = no
+service lmtp {
+  unix_listener /var/spool/postfix/private/dovecot-lmtp {
+    user = postfix
+    group = postfix
+    mode = 0600
+  }
+}
+`
+
+// An oldSite is a machine on which Postfix hands mail over to Dovecot, and on which Doorstep is installed and does not
+// run yet.
+type oldSite struct {
+	*machine
+	page string
+	user string // the account, as Dovecot calls it
+	sent int    // messages so far
+}
+
+// openOldSite boots one; setup are commands of a shell.
+func openOldSite(t *testing.T, deb, setup, user string) *oldSite {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join(repository, "docs/migration.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &oldSite{machine: boot(t), user: user, page: string(page)}
+	run(t, ".", "cp", deb, filepath.Join(s.media, "doorstep.deb"))
+	s.shell(t, setup+"dpkg -i /media/doorstep.deb\nsystemctl start dovecot postfix\n")
+	return s
+}
+
+// shell runs commands as one who pastes them into a root shell, and fails at the first that fails.
+func (s *oldSite) shell(t *testing.T, commands string) {
+	t.Helper()
+	s.write(t, "/tmp/commands", commands)
+	t.Log(s.run(t, "sh", "-eux", "/tmp/commands"))
+}
+
+// block is what the page has behind a mark.
+func (s *oldSite) block(t *testing.T, name, kind string) string {
+	t.Helper()
+	found := regexp.MustCompile("(?s)<!-- test: " + name + " -->\n```" + kind + "\n(.*?)```").FindStringSubmatch(s.page)
+	if found == nil {
+		t.Fatalf("no block %s", name)
+	}
+	return found[1]
+}
+
+// configure writes the page's configuration.
+func (s *oldSite) configure(t *testing.T, name string) {
+	t.Helper()
+	s.write(t, configuration, s.block(t, name, "toml"))
+}
+
+// follow runs blocks of the page.
+func (s *oldSite) follow(t *testing.T, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		s.shell(t, s.block(t, name, "sh"))
+	}
+}
+
+// deliver hands a message to Postfix, and wants it to be delivered by one of the two, and to be read by Dovecot.
+func (s *oldSite) deliver(t *testing.T, by string) {
+	t.Helper()
+	s.sent++
+	subject := fmt.Sprintf("message %d", s.sent)
+	ours := func() int { return strings.Count(s.journal(t), "msg=delivered") }
+	before := ours()
+	s.run(t, "sh", "-c", "printf 'Subject: "+subject+"\n\nHello.\n' | sendmail -f root@example.org alice@example.org")
+	peer.Await(t, patience, subject+" in the mailbox", func() bool {
+		said, _ := s.try("doveadm", "search", "-u", s.user, "mailbox", "INBOX", "subject", subject) // none yet is an error
+		return strings.TrimSpace(said) != ""
+	})
+	if after := ours(); (after > before) != (by == "Doorstep") {
+		t.Errorf("%s is not by %s:\n%s", subject, by,
+			s.run(t, "doveadm", "fetch", "-u", s.user, "hdr", "mailbox", "INBOX", "subject", subject))
+	}
+}
+
+// checkContent wants neither Doorstep nor Postfix to have warned of anything.
+func (s *oldSite) checkContent(t *testing.T) {
+	t.Helper()
+	said := s.run(t, "sh", "-c", "journalctl --no-pager -q -o cat -u doorstep -p warning; "+
+		"journalctl --no-pager -q -o cat -t postfix/lmtp -t postfix/local -t postfix/trivial-rewrite -g warning: || true")
+	if said != "" {
+		t.Errorf("warned of:\n%s", said)
+	}
+}
