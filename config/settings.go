@@ -76,6 +76,9 @@ func (c *Config) Where(key string) string { return c.origin.where[key] }
 // "listen[0].address".
 func (c *Config) Place(key string) Problem { return c.origin.places[key] }
 
+// ReadFrom returns the files that the configuration was read from.
+func (c *Config) ReadFrom() []string { return slices.Clone(c.origin.files) }
+
 // Files returns the files that the configuration was read from and those that it names, for what a server must be able
 // to read.
 func (c *Config) Files() []string {

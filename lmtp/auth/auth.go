@@ -114,6 +114,12 @@ func busy(cause error) error {
 		Cause: cause}
 }
 
+// gone answers when there is no password file any more.
+func gone(cause error) error {
+	return &lmtp.Error{Code: 454, Enhanced: "4.7.0", Text: "authentication is not possible now, try again later",
+		Rule: "passwd_file", Cause: cause}
+}
+
 // isUnix reports whether nobody but the kernel is between the client and us: the connection is a
 // Unix socket, and no PROXY header names another client. A header alone does not make it one.
 func isUnix(s *lmtp.Session) bool {

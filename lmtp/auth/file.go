@@ -1,10 +1,12 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"runtime"
@@ -26,18 +28,29 @@ type File struct {
 	turns chan struct{} // one for each password that may be checked at once
 }
 
-// Open reads a password file. Lines that are not understood are named in the log; the others count.
+// Open reads a password file. Lines that are not understood are named in the log; the others count. It is read again
+// when it changes: when it is whole, so that nobody's credentials are wrong because their line is not there yet.
+// When it is removed nobody can authenticate, and everybody is to come again (454): what it said may have been revoked.
 func Open(path string, log *slog.Logger) (*File, error) {
+	var last *Users
 	users, err := reload.New(log, func() (*Users, error) {
-		users, problems, err := Load(path)
+		users, problems, err := load(path, last != nil)
 		for _, p := range problems {
 			log.Error("password file", "file", path, "line", p.Line, "error", p.Text)
+		}
+		if last != nil && errors.Is(err, fs.ErrNotExist) {
+			log.Error("the password file is gone, and nobody can authenticate", "file", path)
+			return &Users{gone: err, hasScram: last.hasScram}, nil
+		}
+		if err == nil {
+			last = users
 		}
 		return users, err
 	}, path)
 	if err != nil {
 		return nil, err
 	}
+	users.Patient = true
 	return newFile(users.Get), nil
 }
 
@@ -49,7 +62,10 @@ func newFile(get func() *Users) *File {
 }
 
 // Load reads a password file once, with what is wrong in it.
-func Load(path string) (users *Users, problems []Problem, err error) {
+func Load(path string) (users *Users, problems []Problem, err error) { return load(path, false) }
+
+// load is Load, and can refuse a file whose last line has no end: a program may have died while it wrote it.
+func load(path string, whole bool) (users *Users, problems []Problem, err error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, nil, err
@@ -61,6 +77,8 @@ func Load(path string) (users *Users, problems []Problem, err error) {
 		return nil, nil, fmt.Errorf("read %s: %w", path, err)
 	case len(text) > maxFile:
 		return nil, nil, fmt.Errorf("read %s: larger than %d octets", path, maxFile)
+	case whole && !bytes.HasSuffix(text, []byte("\n")):
+		return nil, nil, fmt.Errorf("%s is not whole: its last line has no end", path)
 	}
 	users, problems = Parse(string(text))
 	return users, problems, nil

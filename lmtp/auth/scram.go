@@ -54,6 +54,8 @@ func (x *scramServer) Next(response []byte) (challenge []byte, done bool, err er
 		return nil, false, errors.New("scram: a response behind the last")
 	case x.proved:
 		return nil, true, nil
+	case x.auth.users.get().gone != nil:
+		return nil, false, gone(x.auth.users.get().gone)
 	case x.conversation == nil:
 		if err := x.begin(string(response)); err != nil {
 			return nil, false, wrong(err.Error())

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/xdg-go/scram"
@@ -19,9 +20,10 @@ type Problem struct {
 // Users are the contents of a password file.
 type Users struct {
 	secrets map[string]secret
-	// decoy is the secret that takes longest to check. It is checked for names that do not
-	// exist, so that time does not tell them from the others.
-	decoy secret
+	gone    error // why there is no file any more; nil while there is
+	// decoys has a secret for each kind that takes a time of its own to check. An attempt checks one of each, the
+	// name's own for its kind, so that time tells neither which names there are nor how their passwords are kept.
+	decoys []secret
 
 	hasScram bool
 	// model is what credentials look like in this file, for names that have none; hidden makes
@@ -45,7 +47,7 @@ type secret interface {
 // where what is after the second colon has no meaning here. Empty lines, and those that begin with
 // "#", have none either.
 func Parse(text string) (*Users, []Problem) {
-	u := &Users{secrets: map[string]secret{}, decoy: nobody{}, hidden: make([]byte, 32)}
+	u := &Users{secrets: map[string]secret{}, hidden: make([]byte, 32)}
 	rand.Read(u.hidden) // never fails
 	var problems []Problem
 	number := 0
@@ -78,8 +80,8 @@ func (u *Users) add(line string) error {
 		return fmt.Errorf("user %q: %w", name, err)
 	}
 	u.secrets[prepared] = s
-	if s.cost() > u.decoy.cost() {
-		u.decoy = s
+	if !slices.ContainsFunc(u.decoys, func(decoy secret) bool { return kindOf(decoy) == kindOf(s) }) {
+		u.decoys = append(u.decoys, s)
 	}
 	if s, ok := s.(*scramSecret); ok && !u.hasScram {
 		u.hasScram = true
@@ -96,13 +98,29 @@ func (u *Users) add(line string) error {
 // HasScram reports whether anybody can authenticate by SCRAM.
 func (u *Users) HasScram() bool { return u.hasScram }
 
+// kindOf is what the time of a check depends on: the scheme, and what it costs with its parameters.
+func kindOf(s secret) string { return fmt.Sprintf("%T %d", s, s.cost()) }
+
 // check checks the password of a name.
 func (u *Users) check(name, password string) error {
+	if u.gone != nil {
+		return gone(u.gone)
+	}
+	if len(u.decoys) == 0 {
+		return wrong("no such user")
+	}
 	s, known := u.secrets[name]
 	if !known {
-		s = u.decoy
+		s = u.decoys[0]
 	}
-	matches := s.matches(password)
+	matches, own := false, kindOf(s)
+	for _, decoy := range u.decoys {
+		if kindOf(decoy) == own {
+			matches = s.matches(password)
+		} else {
+			decoy.matches(password)
+		}
+	}
 	switch {
 	case !known:
 		return wrong("no such user")
@@ -138,9 +156,3 @@ func (u *Users) scramCredentials(name string) scram.StoredCredentials {
 	}
 	return credentials
 }
-
-// nobody is the decoy of an empty file.
-type nobody struct{}
-
-func (nobody) matches(string) bool { return false }
-func (nobody) cost() int64         { return 0 }

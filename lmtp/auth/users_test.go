@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -55,32 +57,28 @@ type counting struct {
 func (c counting) matches(string) bool { c.checks.Add(1); return true }
 func (c counting) cost() int64         { return c.price }
 
-// S25: a name that does not exist makes the same work as one that does, and gets the same answer,
-// even with a password that is right for the decoy.
+// TestUnknownNamesCostTheSame: whatever the name, and however its password is kept, an attempt checks one secret of each
+// kind, even with a password that is right for a decoy.
 func TestUnknownNamesCostTheSame(t *testing.T) {
 	var cheap, dear atomic.Int64
 	f := fileOf(&Users{
-		secrets: map[string]secret{"known": counting{&dear, 10}, "other": counting{&cheap, 1}},
-		decoy:   counting{&dear, 10},
+		secrets: map[string]secret{"known": counting{&dear, 10}, "other": counting{&cheap, 1}, "third": counting{&dear, 10}},
+		decoys:  []secret{counting{&dear, 10}, counting{&cheap, 1}},
 	})
-	if _, err := f.login(t.Context(), "known", "x"); err != nil || dear.Load() != 1 {
-		t.Fatalf("known: %v after %d checks", err, dear.Load())
-	}
-	for i, name := range []string{"unknown", "", "a b", "\xff", strings.Repeat("x", 300), "Known"} {
+	for i, name := range []string{"known", "other", "third", "unknown", "", "a b", "\xff", strings.Repeat("x", 300), "Known"} {
 		_, err := f.login(t.Context(), name, "x")
-		if e := (*lmtp.Error)(nil); !errors.As(err, &e) || e.Code != 535 || e.Enhanced != "5.7.8" {
+		e := (*lmtp.Error)(nil)
+		if i < 3 && err != nil || i >= 3 && (!errors.As(err, &e) || e.Code != 535 || e.Enhanced != "5.7.8") {
 			t.Errorf("%q: %v", name, err)
 		}
-		if n := dear.Load(); n != int64(i)+2 {
-			t.Errorf("%q: %d checks in all, want one more each time", name, n)
+		if cheap.Load() != int64(i)+1 || dear.Load() != int64(i)+1 {
+			t.Errorf("%q: %d and %d checks in all, want one more of each", name, cheap.Load(), dear.Load())
 		}
-	}
-	if cheap.Load() != 0 {
-		t.Error("the cheaper secret was checked")
 	}
 }
 
-func TestDecoyIsTheDearest(t *testing.T) {
+// TestDecoysAreOfEachKind: a file has a decoy for each scheme and cost in it, and no two of one kind.
+func TestDecoysAreOfEachKind(t *testing.T) {
 	var lines []string
 	for name, line := range goodSecrets {
 		lines = append(lines, strings.ReplaceAll(name, " ", "_")+":"+line)
@@ -89,10 +87,15 @@ func TestDecoyIsTheDearest(t *testing.T) {
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	for name, s := range users.secrets {
-		if s.cost() > users.decoy.cost() {
-			t.Errorf("%s costs more than the decoy", name)
-		}
+	kinds, decoys := map[string]bool{}, map[string]bool{}
+	for _, s := range users.secrets {
+		kinds[kindOf(s)] = true
+	}
+	for _, s := range users.decoys {
+		decoys[kindOf(s)] = true
+	}
+	if !maps.Equal(kinds, decoys) || len(users.decoys) != len(decoys) || len(decoys) < 4 {
+		t.Errorf("%d kinds of secrets, %d decoys of %d kinds", len(kinds), len(users.decoys), len(decoys))
 	}
 	empty, _ := Parse("")
 	if err := empty.check("anybody", ""); err == nil {
@@ -122,7 +125,7 @@ func TestScramCredentials(t *testing.T) {
 // No more passwords are checked at once than there are processors; who waits too long is told to
 // come again.
 func TestTurns(t *testing.T) {
-	f := fileOf(&Users{secrets: map[string]secret{}, decoy: nobody{}})
+	f := fileOf(&Users{secrets: map[string]secret{}})
 	for range cap(f.turns) {
 		f.turns <- struct{}{}
 	}
@@ -162,23 +165,47 @@ func TestFileIsReadAgain(t *testing.T) {
 	if err := login("alice", "one"); err != nil {
 		t.Fatal(err)
 	}
-	write("alice:{PLAIN}two\nbob:{SHA256}cut sho")
+	write("alice:{PLAIN}two\nbob:{SHA256}cut sho\n")
 	if login("alice", "one") == nil || login("alice", "two") != nil {
 		t.Error("the new password does not count")
 	}
 	if !strings.Contains(log.String(), "line=2") || strings.Contains(log.String(), "cut sho") {
 		t.Errorf("the broken line is not named, or told: %s", log.String())
 	}
-	// What cannot be read leaves the old content, and is complained about once.
+	// Half a file leaves the old content, and is complained about once.
+	write("alice:{PLAIN}thr")
+	for range 3 {
+		if err := login("alice", "two"); err != nil {
+			t.Errorf("with half a file: %v", err)
+		}
+	}
+	if n := strings.Count(log.String(), "its last line has no end"); n != 1 {
+		t.Errorf("%d complaints, want 1: %s", n, log.String())
+	}
+	// Nor does one count that is written in place, and may not have all its lines yet.
+	if err := os.WriteFile(path, []byte("# alice comes\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := login("alice", "two"); err != nil {
+		t.Errorf("while the file is written: %v", err)
+	}
+	old := time.Now().Add(-time.Minute)
+	if err := os.Chtimes(path, old, old); err != nil {
+		t.Fatal(err)
+	}
+	if login("alice", "two") == nil {
+		t.Error("the file that was left alone does not count")
+	}
+	// Without a file nobody can authenticate, and nobody's password is wrong.
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
-		if err := login("alice", "two"); err != nil {
-			t.Errorf("without its file: %v", err)
+		if e := (*lmtp.Error)(nil); !errors.As(login("alice", "two"), &e) || e.Code != 454 {
+			t.Errorf("without its file: %v", e)
 		}
 	}
-	if n := strings.Count(log.String(), "changed files are not used"); n != 1 {
+	if n := strings.Count(log.String(), "nobody can authenticate"); n != 1 {
 		t.Errorf("%d complaints, want 1: %s", n, log.String())
 	}
 	write("alice:{PLAIN}three\n")

@@ -3,8 +3,10 @@
 package keypair
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,7 +16,8 @@ import (
 )
 
 // A Source is a certificate with its key. Programs that renew certificates replace two files one
-// after the other: as long as the two do not match, the pair before is presented.
+// after the other: as long as the two do not match, are half written or are gone, the pair before is presented. Without
+// one clients could not hand over mail at all, and a certificate says itself until when it may be used.
 type Source struct {
 	pair *reload.Value[*tls.Certificate]
 }
@@ -34,10 +37,28 @@ func (s *Source) Get(*tls.ClientHelloInfo) (*tls.Certificate, error) { return s.
 // Load reads a certificate and its key, which must belong to one another.
 func Load(certificate, key string) (*tls.Certificate, error) {
 	pair, err := tls.LoadX509KeyPair(certificate, key)
+	if err == nil {
+		err = whole(certificate)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read certificate %s with key %s: %w", certificate, key, err)
 	}
 	return &pair, nil
+}
+
+// whole refuses a chain that is cut in the middle of a certificate: clients would not know who vouches for the first.
+func whole(certificate string) error {
+	rest, err := os.ReadFile(certificate)
+	if err != nil {
+		return err
+	}
+	for block := (&pem.Block{}); block != nil; {
+		block, rest = pem.Decode(rest)
+	}
+	if bytes.Contains(rest, []byte("-----BEGIN ")) {
+		return errors.New("the last certificate in the file has no end")
+	}
+	return nil
 }
 
 // Authorities reads the certificates of those who may vouch for a client, in PEM.
@@ -49,6 +70,9 @@ func Authorities(file string) (*x509.CertPool, error) {
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(text) {
 		return nil, fmt.Errorf("read %s: %w", file, errors.New("no certificate in PEM"))
+	}
+	if err := whole(file); err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
 	}
 	return pool, nil
 }

@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +83,10 @@ func TestRenewal(t *testing.T) {
 	}
 	serial(2)
 	write(t, key, []byte("rubbish"))
+	serial(2)
+	// A chain that is cut where the next certificate begins has a pair that matches.
+	write(t, certificate, append(slices.Clone(first.certificate), first.certificate[:100]...))
+	write(t, key, first.key)
 	serial(2)
 	write(t, certificate, first.certificate)
 	write(t, key, first.key)

@@ -87,13 +87,17 @@ func (d *daemon) reload() ReloadReport {
 }
 
 func (d *daemon) tryReload(r *ReloadReport) error {
-	c, problems, err := config.Load(d.path)
+	c, problems, err := d.loadWhole()
 	if err != nil {
-		return cli.Failed(err, "the server reads the file as the user who runs it")
+		return cli.Failed(err, "the server reads the file as the user who runs it; a program that writes it best moves a "+
+			"whole one into its place")
 	}
 	r.note(problems)
 	if config.HasErrors(problems) {
 		return cli.Failed(errors.New(d.path+" cannot be used"), "doorstep check tells all that is wrong with it")
+	}
+	if err := wholeEnough(d.instances.present().config, c); err != nil {
+		return cli.Failed(err, "restart the server if that is meant")
 	}
 	r.note(c.CheckSystem())
 	if wanted, why := sandboxFor(c); d.sandbox != nil && wanted == nil {

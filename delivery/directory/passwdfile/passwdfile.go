@@ -47,7 +47,7 @@ type Directory struct {
 	seen   os.FileInfo // what accounts were read from
 	looked time.Time
 	known  *accounts
-	err    error // why there are none
+	err    error // why there are none, or why those of before count
 }
 
 // accounts are the records of one state of the file.
@@ -80,7 +80,7 @@ func Open(o Options) *Directory {
 // Lookup finds an account by its name.
 func (d *Directory) Lookup(_ context.Context, key directory.Key) (directory.Entry, error) {
 	known, err := d.now()
-	if err != nil {
+	if known == nil {
 		return directory.Entry{}, err
 	}
 	if a, ok := known.byKey[key]; ok {
@@ -89,20 +89,20 @@ func (d *Directory) Lookup(_ context.Context, key directory.Key) (directory.Entr
 	if err, ok := known.broken[key]; ok {
 		return directory.Entry{}, err
 	}
+	if err != nil { // the account may be in what cannot be read now
+		return directory.Entry{}, err
+	}
 	return directory.Entry{}, directory.ErrNotFound
 }
 
-// now returns the accounts as the file has them.
+// now returns the accounts as the file had them when it was last whole, and an error where it is not now.
 func (d *Directory) now() (*accounts, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if since := d.options.Now().Sub(d.looked); since < 0 || since >= interval {
 		d.look()
 	}
-	if d.known == nil {
-		return nil, d.err
-	}
-	return d.known, nil
+	return d.known, d.err
 }
 
 // look reads the file if it has changed and is whole. Until then what was read before counts.
@@ -115,9 +115,11 @@ func (d *Directory) look() {
 		return
 	case d.seen != nil && os.SameFile(info, d.seen) && info.Size() == d.seen.Size() &&
 		info.ModTime().Equal(d.seen.ModTime()):
+		d.err = nil
 		return
 	case d.known != nil && d.looked.Sub(info.ModTime()).Abs() < settling:
-		return // somebody may be writing
+		d.err = fmt.Errorf("%s was changed a moment ago", d.options.Path) // somebody may be writing, which is no complaint
+		return
 	}
 	text, err := read(d.options.Path, info)
 	if err != nil {

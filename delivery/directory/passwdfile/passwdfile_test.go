@@ -96,23 +96,23 @@ func TestChanges(t *testing.T) {
 	expect("a file", "yes", "no")
 	write(t, path, "")
 	age(t, path, clock)
-	expect("truncated", "yes", "no")
+	expect("truncated", "yes", "later")
 	write(t, path, "bob@x.example:::::\n")
 	if err := os.Chtimes(path, clock.time, clock.time); err != nil {
 		t.Fatal(err)
 	}
 	clock.time = clock.time.Add(-time.Second) // found adds to it
-	expect("written this moment", "yes", "no")
+	expect("written this moment", "yes", "later")
 	age(t, path, clock)
 	expect("left alone", "no", "yes")
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	expect("removed", "no", "yes")
+	expect("removed", "later", "yes")
 	if err := os.Mkdir(path, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	expect("a directory", "no", "yes")
+	expect("a directory", "later", "yes")
 	if len(complaints) < 4 {
 		t.Errorf("complaints: %q", complaints)
 	}

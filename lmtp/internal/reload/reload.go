@@ -11,6 +11,10 @@ import (
 
 // A Value is what was made of files. It may be used by many goroutines.
 type Value[T any] struct {
+	// Patient leaves a file that is written in place alone until it has not been changed for two seconds. Set it where
+	// load cannot tell half a file from a whole one. A file that is moved into the place of another is whole.
+	Patient bool
+
 	load  func() (T, error)
 	log   *slog.Logger
 	files []string
@@ -41,7 +45,7 @@ func (v *Value[T]) Get() T {
 	// What the files look like is asked before they are read: what changes meanwhile is then
 	// seen the next time.
 	stamps := v.look()
-	if same(stamps, v.stamps) {
+	if same(stamps, v.stamps) || v.Patient && writing(stamps, v.stamps) {
 		return v.value
 	}
 	value, err := v.load()
@@ -77,6 +81,18 @@ func (v *Value[T]) look() []stamp {
 		}
 	}
 	return stamps
+}
+
+// writing reports whether a file is the one that it was before, and may be changing.
+func writing(now, before []stamp) bool {
+	for i := range now {
+		a, b := now[i], before[i]
+		if a.info != nil && b.info != nil && !a.settled && os.SameFile(a.info, b.info) &&
+			(a.info.Size() != b.info.Size() || !a.info.ModTime().Equal(b.info.ModTime())) {
+			return true
+		}
+	}
+	return false
 }
 
 func same(a, b []stamp) bool {
