@@ -37,7 +37,7 @@ func (c *conn) bdat(args string) Reply {
 	}
 	b := chunk{c: c, size: n, last: marked && wire.EqualFold(marker, "LAST"), refused: c.offer().lacks(0)}
 	if marked && !b.last {
-		b.refused = badArgument("the only word behind the size is LAST")
+		b.refused = badArgument("the only word after the size is LAST")
 	}
 	return Reply{then: func(*conn) error { return b.receive() }}
 }

@@ -38,7 +38,7 @@ func (c *conn) starttls(string) Reply {
 	return replyTLS
 }
 
-// startTLS runs the handshake behind the reply, and makes the session one that has just been
+// startTLS runs the handshake after the reply, and makes the session one that has just been
 // greeted: nothing that was said in the clear counts any more (RFC 3207 §4.2).
 func (c *conn) startTLS() error {
 	if err := c.out.Flush(); err != nil {

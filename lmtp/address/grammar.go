@@ -19,6 +19,7 @@ type cursor struct {
 	postmaster bool // <Postmaster> needs no domain
 	high       bool // an octet from 0x80 that needs SMTPUTF8 was consumed
 	uLabels    bool // the domain has a label that is not ASCII
+	mapped     int  // octets of domains in A-labels, at least: those of a source route too
 }
 
 // path is Path without its brackets (RFC 5321 §4.1.2).
@@ -63,7 +64,7 @@ func (c *cursor) sourceRoute() error {
 		}
 	}
 	if !c.eat(':') {
-		return c.fail(": expected behind source route")
+		return c.fail(": expected after source route")
 	}
 	return nil
 }
@@ -81,7 +82,7 @@ func (c *cursor) mailbox() (Address, error) {
 		return Address{Raw: c.src[start:], Local: local}, nil
 	}
 	if !c.eat('@') {
-		return Address{}, c.fail("@ expected behind local part")
+		return Address{}, c.fail("@ expected after local part")
 	}
 	domain := c.pos
 	if c.at('[') {
@@ -168,7 +169,7 @@ func (c *cursor) quotedString() (string, error) {
 //	quoted-pairSMTP = %d92 %d32-126
 func (c *cursor) quotedPair() error {
 	if c.done() || isControl(c.src[c.pos]) || c.UTF8 && c.src[c.pos] >= utf8.RuneSelf {
-		return c.fail("printable ASCII expected behind backslash")
+		return c.fail("printable ASCII expected after backslash")
 	}
 	c.highLocal()
 	c.pos++
@@ -192,14 +193,39 @@ func (c *cursor) domain() error {
 			break
 		}
 	}
-	if c.uLabels && !c.sender && !bidiDomain(c.src[start:c.pos]) {
-		return c.fail("domain violates the Bidi rule")
+	if c.uLabels {
+		return c.checkULabels(c.src[start:c.pos])
 	}
 	return nil
 }
 
-// subDomain is sub-domain: a label of letters, digits and hyphens (RFC 5321 §4.1.2), or a
-// U-label (RFC 6531 §3.3). Labels end at U+002E alone; other full stops are no separators.
+// checkULabels checks the labels of a domain that are not ASCII. It maps them as long as all domains of the path
+// together are not longer than one may be. Those of a longer path need only be safe, and not far too long: such a
+// domain has no key.
+func (c *cursor) checkULabels(domain string) error {
+	c.mapped += leastOctets(domain)
+	if c.mapped <= maxDomain && !c.sender && !bidiDomain(domain) {
+		return c.fail("domain violates the Bidi rule")
+	}
+	for label := range strings.SplitSeq(domain, ".") {
+		if isASCII(label) || !utf8.ValidString(label) { // what is not valid needs SMTPUTF8
+			continue
+		}
+		if c.mapped > maxDomain {
+			if !isSafeLabel(label) || !c.sender && utf8.RuneCountInString(label) > maxDecomposed*maxLabel {
+				return c.fail("bad label")
+			}
+			continue
+		}
+		if _, err := aLabel(label); err != nil && !(c.sender && isSafeLabel(label)) {
+			return fmt.Errorf("%w: %w", c.fail("bad label"), err)
+		}
+	}
+	return nil
+}
+
+// subDomain is sub-domain: a label of letters, digits and hyphens (RFC 5321 §4.1.2), or one that checkULabels will
+// check (RFC 6531 §3.3). Labels end at U+002E alone; other full stops are no separators.
 //
 //	sub-domain = Let-dig [Ldh-str] / U-label
 func (c *cursor) subDomain() error {
@@ -226,9 +252,6 @@ func (c *cursor) subDomain() error {
 		c.high = true
 	default:
 		c.uLabels = true
-		if _, err := aLabel(label); err != nil && !(c.sender && isSafeLabel(label)) {
-			return fmt.Errorf("%w: %w", c.fail("bad label"), err)
-		}
 	}
 	return nil
 }
@@ -263,7 +286,7 @@ func (c *cursor) done() bool { return c.pos == len(c.src) }
 // end is the end of the path.
 func (c *cursor) end() error {
 	if !c.done() {
-		return c.fail("unexpected octet behind the address")
+		return c.fail("unexpected octet after the address")
 	}
 	return nil
 }

@@ -31,13 +31,11 @@ func Shown(mailbox string) string {
 	return Readable(mailbox[:at+1] + DomainUnicode(mailbox[at+1:]))
 }
 
-// maxShownDomain bounds what is converted in order to be shown, in octets: no domain in U-labels is longer.
-const maxShownDomain = 4 * maxDomain
-
 // DomainUnicode returns a domain with its labels in U-labels, as people write it. A label that has
-// no such form stays as it is, and so does the domain where its labels are not fit to stand side by side (RFC 5893).
+// no such form stays as it is, and so does a domain that is too long, or whose labels may not stand side by side
+// (RFC 5893).
 func DomainUnicode(domain string) string {
-	if domain == "" || isLiteral(domain) || len(domain) > maxShownDomain || isASCII(domain) && !hasACE(domain) {
+	if domain == "" || isLiteral(domain) || isASCII(domain) && !hasACE(domain) || leastOctets(domain) > maxDomain {
 		return domain
 	}
 	u, err := mapLabels(domain, shownLabel)

@@ -34,7 +34,7 @@ func (a Address) Header(utf8ok bool) (text string, ok bool) {
 		convert = shownLabel
 	}
 	domain, err := a.domainIn(convert)
-	if err != nil || HasControl(domain) {
+	if err != nil || HasControl(domain) || !utf8ok && !isASCII(domain) {
 		return "", false
 	}
 	if !bidiDomain(domain) {
@@ -43,9 +43,10 @@ func (a Address) Header(utf8ok bool) (text string, ok bool) {
 	return join(local, domain), true
 }
 
-// domainIn returns the domain with its labels in the form that convert gives them.
+// domainIn returns the domain with its labels in the form that convert makes of them. One that is too long, as a
+// sender's may be, stays as it is.
 func (a Address) domainIn(convert func(label string) (string, error)) (string, error) {
-	if a.Domain == "" || a.IsLiteral() {
+	if a.Domain == "" || a.IsLiteral() || leastOctets(a.Domain) > maxDomain {
 		return a.Domain, nil
 	}
 	return mapLabels(a.Domain, convert)
@@ -92,7 +93,7 @@ func isDotString(local string) bool {
 }
 
 // HasControl reports whether a local part or a domain has what ends or hides a header line, or turns what stands
-// behind it: C0, DEL, C1 (in UTF-8, or as octets that are no UTF-8, of which 0x85 and 0x9B are a new line and the
+// after it: C0, DEL, C1 (in UTF-8, or as octets that are no UTF-8, of which 0x85 and 0x9B are a new line and the
 // beginning of an escape sequence), line and paragraph separators, bidi controls. No name of a mailbox has any
 // (RFC 6530 §10.1, RFC 8264 §9).
 func HasControl(s string) bool {

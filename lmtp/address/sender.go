@@ -85,7 +85,7 @@ func (c *cursor) oddLocal() (string, error) {
 	if c.at('"') {
 		local, err := c.quotedString()
 		if err == nil && !c.done() && !c.at('@') {
-			err = c.fail("@ expected behind local part")
+			err = c.fail("@ expected after local part")
 		}
 		return local, err
 	}

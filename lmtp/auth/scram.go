@@ -51,7 +51,7 @@ func (x *scramServer) Next(response []byte) (challenge []byte, done bool, err er
 	case response == nil:
 		return []byte{}, false, nil // the client speaks first
 	case x.proved && len(response) > 0:
-		return nil, false, errors.New("scram: a response behind the last")
+		return nil, false, errors.New("scram: a response after the last")
 	case x.proved:
 		return nil, true, nil
 	case x.auth.users.get().gone != nil:

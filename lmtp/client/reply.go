@@ -64,7 +64,7 @@ func parseReplyLine(line string) (code int, more bool, text string, err error) {
 		return code, false, "", nil
 	}
 	if line[3] != ' ' && line[3] != '-' {
-		return 0, false, "", fmt.Errorf("reply line %s has neither space nor hyphen behind its code", excerpt(line))
+		return 0, false, "", fmt.Errorf("reply line %s has neither space nor hyphen after its code", excerpt(line))
 	}
 	text = line[4:]
 	for i := range len(text) {
