@@ -125,6 +125,9 @@ func (m *Message) allOrNone(ctx context.Context) error {
 		return err
 	}
 	defer release()
+	if err := m.together(ctx, func(d *delivery) error { return d.reserve(ctx) }); err != nil {
+		return err // before a folder is made for any
+	}
 	if err := m.together(ctx, func(d *delivery) error { return d.stage(ctx) }); err != nil {
 		return err
 	}

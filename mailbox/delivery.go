@@ -145,15 +145,37 @@ func (d *delivery) open(ctx context.Context) error {
 	return err
 }
 
+// makesFolder reports whether the copy goes to a folder that is not there.
+func (d *delivery) makesFolder() bool {
+	if d.to.MakeFolder <= 0 {
+		return false
+	}
+	there, err := d.store().HasFolder(d.store().life, d.to)
+	return err != nil || !there
+}
+
+// openMaildir opens where the copy goes or, where that is a folder that may have to be made, has only the Maildir made.
+func (d *delivery) openMaildir(ctx context.Context) error {
+	if d.IsOpen() || d.to.MakeFolder <= 0 {
+		return d.open(ctx)
+	}
+	md, err := d.store().open(ctx, d.to.Inbox())
+	if err != nil {
+		return err
+	}
+	d.store().disk.Leave(md)
+	return nil
+}
+
 // stage takes the copy to where its content is durable and invisible.
 func (d *delivery) stage(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("deliver to %s: %w", d.to, err)
 	}
-	if err := d.open(ctx); err != nil {
+	if err := d.reserve(ctx); err != nil {
 		return err
 	}
-	if err := d.reserve(ctx); err != nil {
+	if err := d.open(ctx); err != nil { // last: it may make a folder
 		return err
 	}
 	return d.store().committer.Stage(ctx, &d.File)
@@ -164,6 +186,9 @@ func (d *delivery) reserve(ctx context.Context) error {
 	s := d.store()
 	if d.room != nil || d.to.Quota == (Quota{}) {
 		return nil
+	}
+	if err := d.openMaildir(ctx); err != nil {
+		return err
 	}
 	box, err := s.account(d.to)
 	if err != nil {

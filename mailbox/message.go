@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -116,4 +117,9 @@ func (m *Message) isTogether() bool {
 		}
 	}
 	return at.Err() == nil
+}
+
+// makesFolder reports whether a folder has to be made for a copy. That is done when the message is whole and has room.
+func (m *Message) makesFolder() bool {
+	return slices.ContainsFunc(m.deliveries, (*delivery).makesFolder)
 }

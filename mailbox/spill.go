@@ -27,8 +27,9 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // next copy takes over with the content so far.
 //
 // Content whose copies are not named yet, and that of several owners, has no carrier: its owner could change what
-// the others are to get. Nor has that for several file systems, one of which may hang. It goes into a file of the
-// process's own, as it was sent. So does, as on disk, what was to go into a carrier whose file system hangs.
+// the others are to get. Nor has that for several file systems, one of which may hang, or for a folder that is yet to
+// be made. It goes into a file of the process's own, as it was sent. So does, as on disk, what was to go into a carrier
+// whose file system hangs.
 type spill struct {
 	streams bool // as on disk, into a carrier unless aside
 	aside   bool // into a file of the process's own, because the carrier hangs
@@ -47,7 +48,8 @@ func (c *Content) spilled() bool { return c.spill.written > 0 }
 
 // flush moves the content in memory to the disk. After an error no copy can take the content.
 func (c *Content) flush() error {
-	if !c.spilled() && len(c.message.deliveries) > 0 && !c.spill.streams && c.message.isTogether() {
+	if !c.spilled() && len(c.message.deliveries) > 0 && !c.spill.streams && c.message.isTogether() &&
+		!c.message.makesFolder() {
 		c.spill.streams = true
 		c.buf = c.ends.put(c.buf[:0], c.buf)
 	}
