@@ -22,7 +22,7 @@ type Hooks struct {
 	// when it has its outcome.
 	Begun func(copies int)
 	Ended func(took time.Duration, err error)
-	// FileSystem is called when a file system does not answer any more, and when it does again.
+	// FileSystem is called at the first use of a file system, when it does not answer any more, and when it does again.
 	FileSystem func(FileSystemState)
 }
 

@@ -18,7 +18,7 @@ const questionsAtOnce = 64
 // Bounded returns d behind a breaker: a question has an answer, or an error that is breaker.ErrHangs, when timeout is
 // over, whether d goes by its context or not; no more than 64 are under way; and when d does not answer a probe either
 // there is that error at once, until it does. The probe is the last question again. changed, which may be nil, is
-// called when d hangs and when it answers again. The second value is for the end, and for those who look.
+// called at first, when d hangs, and when it answers again. The second value is for the end, and for those who look.
 func Bounded(
 	name string, d Directory, timeout time.Duration, changed func(breaker.State),
 ) (Directory, *breaker.Breaker) {

@@ -57,7 +57,7 @@ func TestHangs(t *testing.T) {
 		hangs := w.Hangs(slog.New(slog.NewTextHandler(&text, nil)))
 		for _, open := range []bool{true, false} {
 			text.Reset()
-			hangs(breaker.State{Name: "file system /srv/mail", Open: open, Running: 7})
+			hangs(breaker.State{Name: "file system /srv/mail", Open: open, Since: time.Now(), Running: 7})
 			if line := text.String(); strings.Contains(line, "does not answer") != open ||
 				!strings.Contains(line, `what="file system /srv/mail" running=7`) {
 				t.Errorf("open %t: log %q", open, line)

@@ -37,7 +37,7 @@ type Options struct {
 	Patience time.Duration
 	// Retry is the pause before a probe is sent again that ended with its deadline. [10s]
 	Retry time.Duration
-	// Changed is called when it opens and when it closes. [nothing]
+	// Changed is called at first, when it opens, and when it closes. [nothing]
 	Changed func(State)
 }
 
@@ -66,7 +66,7 @@ type Breaker struct {
 type State struct {
 	Name    string
 	Open    bool
-	Since   time.Time     // when it opened
+	Since   time.Time     // when it opened; for Changed also when it closes
 	Running int           // operations under way, those included that were abandoned and have not returned
 	Oldest  time.Duration // how long the longest of them has been under way
 }
@@ -85,6 +85,7 @@ func New(o Options) *Breaker {
 	b := &Breaker{opts: o, hangs: fmt.Errorf("%s %w", o.Name, ErrHangs), running: make(map[*Operation]struct{})}
 	b.whole, b.trip = context.WithCancelCause(context.Background())
 	b.life, b.end = context.WithCancel(context.Background())
+	b.changed(b.state())
 	return b
 }
 
@@ -245,12 +246,14 @@ func (b *Breaker) open() {
 func (b *Breaker) close() {
 	b.mu.Lock()
 	b.probing, b.answered = false, time.Now()
-	open := !b.opened.IsZero()
+	since := b.opened
+	open := !since.IsZero()
 	if open {
 		b.opened = time.Time{}
 		b.whole, b.trip = context.WithCancelCause(context.Background())
 	}
 	state := b.state()
+	state.Since = since
 	b.mu.Unlock()
 	if open {
 		b.changed(state)

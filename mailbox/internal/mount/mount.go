@@ -60,7 +60,8 @@ type mounted struct {
 	id    int
 }
 
-// New returns FileSystems, and has changed called when one hangs and when it answers again; it may be nil.
+// New returns FileSystems, and has changed called with each at first, when it hangs, and when it answers again; it may
+// be nil.
 func New(fs kernel.FS, changed func(breaker.State)) *FileSystems {
 	f := &FileSystems{
 		fs: fs, changed: changed, of: map[mounted]*FileSystem{}, shared: make(chan struct{}, everywhere),

@@ -26,7 +26,7 @@ func newProgram(f promauto.Factory) program {
 		lastGood: f.NewGauge(prometheus.GaugeOpts{Name: "config_last_reload_success_timestamp_seconds",
 			Help: "When the configuration in force was read."}),
 		unresponsive: f.NewGaugeVec(prometheus.GaugeOpts{Name: "unresponsive",
-			Help: "1 for each file system and directory that does not answer, while it does not."}, []string{"what"}),
+			Help: "1 where a file system or a directory does not answer, 0 where it does."}, []string{"what"}),
 	}
 	for _, result := range []string{"success", "failure"} {
 		p.reloads.WithLabelValues(result) // shown as 0 from the start
@@ -48,12 +48,11 @@ func (p *program) Reloaded(err error, at time.Time) {
 	p.lastGood.Set(float64(at.UnixMilli()) / 1000)
 }
 
-// Unresponsive notes that a file system or a directory does not answer any more, or does again. There are as many label
-// values as hang at the same time.
+// Unresponsive notes whether a file system or a directory answers. Their names are the administrator's.
 func (p *program) Unresponsive(what string, hangs bool) {
+	value := 0.0
 	if hangs {
-		p.unresponsive.WithLabelValues(what).Set(1)
-		return
+		value = 1
 	}
-	p.unresponsive.DeleteLabelValues(what)
+	p.unresponsive.WithLabelValues(what).Set(value)
 }
