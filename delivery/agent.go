@@ -66,9 +66,10 @@ type transaction struct {
 type recipient struct {
 	to      address.Address
 	parts   []part
-	since   time.Time // as said with RCPT: since when the mailbox must have its owner
-	refused error     // why this one gets nothing, though the copies may be for others
-	force   bool      // into a full mailbox too
+	since   time.Time     // as said with RCPT: since when the mailbox must have its owner
+	refused error         // why this one gets nothing, though the copies may be for others
+	force   bool          // into a full mailbox too
+	beyond  mailbox.Quota // into one that is full by no more
 }
 
 // Rcpt accepts a recipient, if the router does.
@@ -85,9 +86,9 @@ func (t *transaction) Rcpt(ctx context.Context, r *lmtp.Recipient) error {
 	for i, action := range decision.Actions {
 		parts[i] = part{action, t.copyFor(action, len(t.recipients))}
 	}
-	t.recipients = append(t.recipients, recipient{
-		to: r.To, parts: parts, since: r.ValidSince, force: route.OverridesQuota(r),
-	})
+	taken := recipient{to: r.To, parts: parts, since: r.ValidSince}
+	taken.force, taken.beyond = route.OverQuota(r)
+	t.recipients = append(t.recipients, taken)
 	return nil
 }
 

@@ -22,9 +22,10 @@ type part struct {
 // there and is not refused.
 type target struct {
 	dest   mailbox.Dest
-	action route.Action // the first that led there
-	first  int          // the recipient that its trace fields name
-	force  bool         // into a full mailbox too
+	action route.Action  // the first that led there
+	first  int           // the recipient that its trace fields name
+	force  bool          // into a full mailbox too
+	beyond mailbox.Quota // into one that is full by no more
 }
 
 // copyFor returns the number of the copy that an action makes. Addresses that lead to one mailbox, and
@@ -84,6 +85,9 @@ func (t *transaction) name() {
 			c := &t.copies[p.copy]
 			c.first = i
 			c.force = c.force || r.force
+			if r.beyond != (mailbox.Quota{}) {
+				c.beyond = r.beyond
+			}
 		}
 	}
 	now := t.agent.now()
@@ -91,7 +95,7 @@ func (t *transaction) name() {
 	copies := room[:0]
 	for _, c := range t.copies {
 		trace := traceFields(t.session, t.envelope, t.addressee(c), now)
-		copies = append(copies, mailbox.Copy{To: c.dest, Header: trace, IgnoreQuota: c.force})
+		copies = append(copies, mailbox.Copy{To: c.dest, Header: trace, IgnoreQuota: c.force, Beyond: c.beyond})
 	}
 	t.message = t.content.Deliver(copies...)
 }

@@ -2,6 +2,8 @@ package delivery_test
 
 import (
 	"net"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -14,6 +16,14 @@ var fixtureOptions = map[string]func(*fixture){
 	"over-quota-reject": func(f *fixture) { f.router.RejectFull = true },
 	"full-postmaster": func(f *fixture) {
 		f.router.Resolver.Postmaster = route.Named{Key: directory.Key{Local: "full", Domain: "dst.example"}}
+	},
+	// With 100 MiB beyond its quota, by the name of a file.
+	"overfull-postmaster": func(f *fixture) {
+		f.router.Resolver.Postmaster = route.Named{Key: directory.Key{Local: "full", Domain: "dst.example"}}
+		name := filepath.Join(f.root, "dst.example", "full", "Maildir", "cur", "2.b,S=104857600:2,S")
+		if err := os.WriteFile(name, nil, 0o600); err != nil {
+			panic(err)
+		}
 	},
 	"trusted":   func(f *fixture) { f.server.Peers.Trusted = func(net.Conn) bool { return true } },
 	"untrusted": func(f *fixture) { f.server.Peers.Trusted = func(net.Conn) bool { return false } },

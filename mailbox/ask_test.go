@@ -54,7 +54,7 @@ func TestQuestionsHang(t *testing.T) {
 		"HasFolder":     func(s *Store, to Dest) error { _, err := s.HasFolder(ctx, to); return err },
 		"CanMakeFolder": func(s *Store, to Dest) error { _, err := s.CanMakeFolder(ctx, to); return err },
 		"Reachable":     func(s *Store, to Dest) error { return s.Reachable(ctx, to) },
-		"Room":          func(s *Store, to Dest) error { return s.Room(ctx, to, 1000) },
+		"Room":          func(s *Store, to Dest) error { return s.Room(ctx, Copy{To: to}, 1000) },
 	}
 	for name, question := range questions {
 		t.Run(name, func(t *testing.T) {

@@ -22,6 +22,7 @@ type delivery struct {
 	number      int // of the copy
 	to          Dest
 	ignoreQuota bool
+	beyond      Quota
 	room        *quota.Reservation // nil without a quota, and before the copy has room
 	err         error              // why the copy failed before the commit
 	stranded    bool               // it hangs: its file belongs to the goroutine that hangs with it
@@ -194,6 +195,7 @@ func (d *delivery) reserve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	box.Beyond = d.beyond
 	d.room = s.ledger.Reservation(box, d.Sizes().Disk) // leave ends it, whatever happens
 	d.Observer = d.room
 	return d.room.Reserve(ctx, d.ignoreQuota)

@@ -15,6 +15,8 @@ type Copy struct {
 	Header []byte
 	// IgnoreQuota lets the copy in whatever its mailbox holds. It is counted all the same.
 	IgnoreQuota bool
+	// Beyond is how much more than its quota the mailbox may hold with this copy.
+	Beyond Quota
 }
 
 // A Message is a Content on its way into Maildirs. Its copies are counted from 0, in the order in which
@@ -53,6 +55,7 @@ func (m *Message) add(copies []Copy) {
 		ends := lineEnder{crlf: m.store().opts.CRLF}
 		header := ends.finish(ends.put(make([]byte, 0, len(c.Header)+finalOctets), c.Header))
 		d.msg, d.number, d.to, d.ignoreQuota = m, len(m.deliveries), c.To, c.IgnoreQuota
+		d.beyond = c.Beyond
 		d.File = m.store().disk.File(durable.Spec{
 			To: &d.to, Owner: c.To.Owner, Header: header, HeaderSizes: ends.sizes, Content: (*fileContent)(m.content),
 		})

@@ -103,7 +103,7 @@ func TestOwnerPlantsMaildirsize(t *testing.T) {
 				}
 			}
 			for _, text := range []string{"second\r\n", "third\r\n"} {
-				if err := s.Room(t.Context(), alice, 10); err != nil {
+				if err := s.Room(t.Context(), Copy{To: alice}, 10); err != nil {
 					t.Errorf("room: %v", err)
 				}
 				if err := send(t, s, text, alice)[0]; err != nil {

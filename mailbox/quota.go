@@ -17,12 +17,13 @@ func (s *Store) account(of Dest) (quota.Mailbox, error) {
 	return box, err
 }
 
-// Room reports whether a mailbox has room for a message of that many octets: nil, or an error that
+// Room reports whether a mailbox has room for a copy of that many octets: nil, or an error that
 // is ErrOverQuota. It is for questions before there is a message, and answers nil too where that
 // would take long because deliveries are under way; Commit asks again. What does not answer within seconds is an
 // ErrHangs: a file system, or a mailbox that takes as long to count, which then goes on.
-func (s *Store) Room(ctx context.Context, to Dest, octets int64) error {
-	if to.Quota == (Quota{}) {
+func (s *Store) Room(ctx context.Context, c Copy, octets int64) error {
+	to := c.To
+	if to.Quota == (Quota{}) || c.IgnoreQuota {
 		return nil
 	}
 	_, err := ask(ctx, s, to, func(ctx context.Context) (struct{}, error) {
@@ -31,6 +32,7 @@ func (s *Store) Room(ctx context.Context, to Dest, octets int64) error {
 			return struct{}{}, err
 		}
 		defer s.disk.Shut(box.Home)
+		box.Beyond = c.Beyond
 		return struct{}{}, s.ledger.Room(ctx, box, octets)
 	})
 	return err

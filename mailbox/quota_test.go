@@ -97,7 +97,7 @@ func TestQuota(t *testing.T) {
 		t.Run("MDIR-13 "+tt.name, func(t *testing.T) {
 			s := open(t, Options{Create: true, Grace: tt.grace, Durability: None}, kernel.Linux{})
 			d := Dest{Root: scratch(t), Path: "u", Quota: tt.quota}
-			if err := s.Room(t.Context(), d, size); err != nil {
+			if err := s.Room(t.Context(), Copy{To: d}, size); err != nil {
 				t.Errorf("room in a mailbox that is not there: %v", err)
 			}
 			for i := range tt.fits {
@@ -110,7 +110,7 @@ func TestQuota(t *testing.T) {
 				if err := send(t, s, wire, d)[0]; !errors.Is(err, ErrOverQuota) {
 					t.Fatalf("one more: %v, want ErrOverQuota", err)
 				}
-				if err := s.Room(t.Context(), d, size); !errors.Is(err, ErrOverQuota) {
+				if err := s.Room(t.Context(), Copy{To: d}, size); !errors.Is(err, ErrOverQuota) {
 					t.Errorf("room: %v, want ErrOverQuota", err)
 				}
 			}
@@ -127,7 +127,7 @@ func TestQuota(t *testing.T) {
 			if err := os.Chtimes(filepath.Join(d.String(), quota.FileName), old, old); err != nil {
 				t.Fatal(err)
 			}
-			if err := s.Room(t.Context(), d, size); err != nil {
+			if err := s.Room(t.Context(), Copy{To: d}, size); err != nil {
 				t.Errorf("room after a message was removed: %v", err)
 			}
 			if err := send(t, s, wire, d)[0]; err != nil {
@@ -156,7 +156,7 @@ func TestNeverRefuseByStaleTotal(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(d.String(), quota.FileName), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Room(t.Context(), d, 1000); err != nil {
+		if err := s.Room(t.Context(), Copy{To: d}, 1000); err != nil {
 			t.Errorf("MDIR-13 %s: %v", name, err)
 		}
 		if err := send(t, s, "x\r\n", d)[0]; err != nil {
@@ -269,7 +269,7 @@ func TestTrashTakesMail(t *testing.T) {
 		put(t, d, "cur/1.a,S=10", 10)
 		s := open(t, Options{Create: true, CountTrash: count}, kernel.Linux{})
 		for i, fits := range []bool{true, true, false, false} {
-			asked, err := s.Room(t.Context(), d, 8), send(t, s, "123456\r\n", d)[0]
+			asked, err := s.Room(t.Context(), Copy{To: d}, 8), send(t, s, "123456\r\n", d)[0]
 			if fits != (asked == nil) || fits != (err == nil) || !fits && !errors.Is(errors.Join(asked, err), ErrOverQuota) {
 				t.Errorf("%d octets in Trash: %v at RCPT, then %v", 7*i, asked, err)
 			}

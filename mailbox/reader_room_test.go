@@ -35,7 +35,7 @@ func TestReaderMakesRoom(t *testing.T) {
 			}
 			refused := func(when string) {
 				t.Helper()
-				if err := s.Room(t.Context(), d, 5); !errors.Is(err, ErrOverQuota) {
+				if err := s.Room(t.Context(), Copy{To: d}, 5); !errors.Is(err, ErrOverQuota) {
 					t.Errorf("%s, asked for room: %v, want ErrOverQuota", when, err)
 				}
 				if err := send(t, s, "x\r\n", d)[0]; !errors.Is(err, ErrOverQuota) {
@@ -65,7 +65,7 @@ func TestReaderMakesRoom(t *testing.T) {
 			}
 			refused("a moment after the last look")
 			later = later.Add(3 * time.Second)
-			if err := s.Room(t.Context(), d, 5); err != nil {
+			if err := s.Room(t.Context(), Copy{To: d}, 5); err != nil {
 				t.Errorf("with room again: %v", err)
 			}
 			if err := send(t, s, "x\r\n", d)[0]; err != nil {

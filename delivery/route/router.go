@@ -147,10 +147,9 @@ func (q *question) refuseAccount(f *Resolution) error {
 // refuseFull refuses a recipient whose mailbox has no room for what the client declared, so that the
 // message need not come first (RFC 1870 §6.4). What it cannot find out is found out when the message has come.
 func (q *question) refuseFull(ctx context.Context, f *Resolution, a Action) error {
-	if OverridesQuota(q.recipient) {
-		return nil
-	}
-	err := q.router.Store.Room(ctx, a.Dest(), q.envelope.Size)
+	c := mailbox.Copy{To: a.Dest()}
+	c.IgnoreQuota, c.Beyond = OverQuota(q.recipient)
+	err := q.router.Store.Room(ctx, c, q.envelope.Size)
 	if errors.Is(err, mailbox.ErrHangs) {
 		return err
 	}
@@ -171,6 +170,15 @@ func (q *question) refuseHanging(f *Resolution, a Action) error {
 	return err
 }
 
-// OverridesQuota reports whether a recipient gets mail whatever the mailbox holds: a trusted peer wants it
-// so, or it is the postmaster, who must be reachable (RFC 5321 §4.5.1).
-func OverridesQuota(r *lmtp.Recipient) bool { return r.IgnoreQuota || isPostmaster(r.To.Local) }
+// postmasterRoom is how much more than its quota a mailbox may hold with mail for the postmaster, who must be reachable
+// (RFC 5321 §4.5.1): anybody can write to that address, in every domain, and an account is often behind several.
+var postmasterRoom = mailbox.Quota{Bytes: 100 << 20, Messages: 10_000}
+
+// OverQuota says how far over its quota a mailbox takes mail for a recipient: any way where a trusted peer wants it so,
+// and by a bounded amount for the postmaster.
+func OverQuota(r *lmtp.Recipient) (ignore bool, beyond mailbox.Quota) {
+	if isPostmaster(r.To.Local) {
+		beyond = postmasterRoom
+	}
+	return r.IgnoreQuota, beyond
+}

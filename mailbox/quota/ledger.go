@@ -50,7 +50,9 @@ type Mailbox struct {
 	Key
 	Owner kernel.Owner
 	Limit Limit
-	Home  int // a descriptor of the Maildir; -1 if there is none yet
+	// Beyond is how much more than Limit it may hold for this question. It is not written into maildirsize.
+	Beyond Limit
+	Home   int // a descriptor of the Maildir; -1 if there is none yet
 	// Folder is the directory of the folder that a message is for; "" is the Maildir itself.
 	Folder string
 }

@@ -32,6 +32,17 @@ func (l Limit) takes(u Usage, octets, grace int64) bool {
 	return l.Bytes <= 0 || u.Bytes < l.Bytes && octets-grace <= l.Bytes-u.Bytes
 }
 
+// raised is the limit with more on top; what has none has none.
+func (l Limit) raised(by Limit) Limit {
+	if l.Bytes > 0 {
+		l.Bytes = addBounded(l.Bytes, by.Bytes)
+	}
+	if l.Messages > 0 {
+		l.Messages = addBounded(l.Messages, by.Messages)
+	}
+	return l
+}
+
 // Plus adds, and stops at the largest number: names of files can say any size.
 func (u Usage) Plus(v Usage) Usage {
 	return Usage{Bytes: addBounded(u.Bytes, v.Bytes), Messages: addBounded(u.Messages, v.Messages)}

@@ -105,7 +105,7 @@ func (r *Reservation) Filled() (before, after Usage) {
 // would take long because deliveries are under way; Reserve asks again.
 func (l *Ledger) Room(ctx context.Context, in Mailbox, octets int64) error {
 	if in.Home < 0 {
-		if !in.Limit.takes(Usage{}, octets, l.opts.Grace) {
+		if !in.Limit.raised(in.Beyond).takes(Usage{}, octets, l.opts.Grace) {
 			return exceeded(in, Usage{}, octets)
 		}
 		return nil
@@ -160,7 +160,7 @@ func (l *Ledger) grant(r request, held Usage) bool {
 	r.balance.mu.Lock()
 	defer r.balance.mu.Unlock()
 	held = held.Plus(r.apart).Plus(r.balance.reserved) // no other request gets room in between
-	if !r.force && !r.to.Limit.takes(held, r.octets, l.opts.Grace) {
+	if !r.force && !r.to.Limit.raised(r.to.Beyond).takes(held, r.octets, l.opts.Grace) {
 		return false
 	}
 	if r.reserve != nil {
