@@ -40,16 +40,22 @@ func (c *conn) finish(refused error) error {
 		c.log.Warn("recipients without an outcome", "limit", "transaction_timeout", "value", c.server.Timeouts.Transaction,
 			"transaction", p.id)
 	}
+	if p.gone {
+		return errClientGone
+	}
 	return c.out.Err()
 }
+
+// unheard reports whether nobody is there to be answered.
+func (p *pending) unheard() bool { return p.gone || p.c.out.Err() != nil }
 
 // answerEach writes one reply for each recipient, each as soon as it is known (RFC 2033 §4.2, §5). No other function
 // answers LMTP content.
 func (p *pending) answerEach() {
 	for range p.recipients {
 		err := p.next()
-		if p.c.out.Err() != nil {
-			return // the client is gone; what has not begun is abandoned with the context
+		if p.unheard() {
+			return // what has not begun is abandoned with the context
 		}
 		p.c.write(p.reply(err))
 	}
@@ -61,7 +67,7 @@ func (p *pending) answerOnce() {
 	answer := p.reply(nil)
 	for range p.recipients {
 		err := p.next()
-		if p.c.out.Err() != nil {
+		if p.unheard() {
 			return // as in answerEach
 		}
 		r := p.reply(err)
@@ -91,6 +97,7 @@ type pending struct {
 	// late, once set, is the outcome of every further recipient: a value that comes later belongs to a recipient that
 	// was answered, and would be taken for the next one's.
 	late error
+	gone bool // the client does not wait for its replies
 }
 
 // lastCall is how long a Transaction may take to answer for the rest when its time has ended.
@@ -107,10 +114,21 @@ func (p *pending) next() error {
 			return err
 		}
 	}
-	select {
-	case err, ok := <-p.outcomes:
-		return outcome(err, ok)
-	case <-p.ctx.Done():
+	for waiting := true; waiting; {
+		look := p.c.nc.lookTimer()
+		select {
+		case err, ok := <-p.outcomes:
+			look.Stop()
+			return outcome(err, ok)
+		case <-p.ctx.Done():
+			look.Stop()
+			waiting = false
+		case <-look.C:
+			if p.c.nc.isGone() {
+				p.late, p.gone = errClientGone, true
+				return p.late
+			}
+		}
 	}
 	select {
 	case err, ok := <-p.outcomes: // known in time, or what the Transaction makes of the end

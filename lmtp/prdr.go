@@ -31,7 +31,7 @@ func (p *pending) answerEachAndAll() {
 	var failed Reply
 	for range p.recipients {
 		err := p.next()
-		if p.c.out.Err() != nil {
+		if p.unheard() {
 			return // as in answerEach
 		}
 		r := p.reply(err)

@@ -27,6 +27,7 @@ type timedConn struct {
 	wholeBy   time.Time // when what is being read must be whole; zero: no such limit
 	inContent bool      // what is being read is the content of a message, which has a pace
 	pace      pace
+	look      *time.Timer // while an outcome is waited for
 
 	mu          sync.Mutex
 	net         net.Conn  // written by the session alone
