@@ -110,9 +110,9 @@ var listenSection = table.Section[Listen]{
 			Doc:  "A carriage return without line feed in a message: keep it as data, or reject it with 554 5.6.0."},
 		{Name: "lenient_8bit_localpart", Example: "true",
 			Kind: table.Switch(func(l *Listen) *Leniency { return &l.Lenient8BitLocalPart }, LenientToAll, LenientToNone),
-			Doc: "Take addresses in UTF-8 from clients that did not ask for SMTPUTF8, against RFC 6531 §3.5. Postfix hands on " +
-				"such, where an alias leads to an internationalized address; where this is false they are refused with 5.6.7. " +
-				"Default: true on Unix sockets, and for trusted peers. See smtputf8.md."},
+			Doc: "Take addresses in UTF-8 without SMTPUTF8, against RFC 6531 §3.5: Postfix sends such where an alias " +
+				"leads to an internationalized address. With false they are refused with 5.6.7. Default: true on Unix " +
+				"sockets, and for trusted peers. See smtputf8.md."},
 		{Name: "trusted", Example: `["postfix"]`,
 			Kind: table.List("addresses and prefixes, or users",
 				table.NotEmpty("nobody would be trusted", "leave it out"), addTrusted),

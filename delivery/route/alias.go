@@ -169,8 +169,8 @@ func (r *Resolver) targetOf(to address.Address) target {
 	return target{key: named.Key}
 }
 
-// CheckAlias follows the alias with a key, and returns what is wrong with its lists: that they lead in a circle or exceed
-// the bounds. nil says no more than that.
+// CheckAlias follows the alias with a key, and returns what is wrong with its lists: that they lead in a circle or
+// exceed the bounds. nil says no more than that.
 func (r *Resolver) CheckAlias(ctx context.Context, key directory.Key) error {
 	entry, err := r.Directory.Lookup(ctx, key)
 	if err != nil || entry.Account != nil {

@@ -88,7 +88,7 @@ func charsetOf(name string) encoding.Encoding {
 	return charset
 }
 
-// unbase64 reads as much of a text in base64 as can be read, whether it is padded or not. What is no digit is passed over
+// unbase64 reads as much of a text in base64 as can be read, padded or not. What is no digit is passed over
 // (RFC 2045 §6.8).
 func unbase64(text string) []byte {
 	text = strings.Map(func(r rune) rune {

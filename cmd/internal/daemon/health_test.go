@@ -67,7 +67,8 @@ func TestHangingDirectory(t *testing.T) {
 			t.Error("it has answered")
 		}
 		time.Sleep(time.Minute)
-		if problems := hanging(agent); len(problems) != 1 || !strings.HasPrefix(problems[0], "directory sql does not answer") {
+		if problems := hanging(agent); len(problems) != 1 ||
+			!strings.HasPrefix(problems[0], "directory sql does not answer") {
 			t.Errorf("problems %q", problems)
 		}
 		close(over)
