@@ -57,15 +57,17 @@ type counting struct {
 func (c counting) matches(string) bool { c.checks.Add(1); return true }
 func (c counting) cost() int64         { return c.price }
 
-// TestUnknownNamesCostTheSame: whatever the name, and however its password is kept, an attempt checks one secret of each
-// kind, even with a password that is right for a decoy.
+// TestUnknownNamesCostTheSame: whatever the name, and however its password is kept, an attempt checks one secret of
+// each kind, even with a password that is right for a decoy.
 func TestUnknownNamesCostTheSame(t *testing.T) {
 	var cheap, dear atomic.Int64
 	f := fileOf(&Users{
 		secrets: map[string]secret{"known": counting{&dear, 10}, "other": counting{&cheap, 1}, "third": counting{&dear, 10}},
 		decoys:  []secret{counting{&dear, 10}, counting{&cheap, 1}},
 	})
-	for i, name := range []string{"known", "other", "third", "unknown", "", "a b", "\xff", strings.Repeat("x", 300), "Known"} {
+	for i, name := range []string{
+		"known", "other", "third", "unknown", "", "a b", "\xff", strings.Repeat("x", 300), "Known",
+	} {
 		_, err := f.login(t.Context(), name, "x")
 		e := (*lmtp.Error)(nil)
 		if i < 3 && err != nil || i >= 3 && (!errors.As(err, &e) || e.Code != 535 || e.Enhanced != "5.7.8") {
