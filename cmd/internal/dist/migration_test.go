@@ -11,8 +11,8 @@ import (
 	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
 )
 
-// TestMigrationSteps follows docs/migration.md line by line on machines with the Postfix, the Dovecot and the systemd of
-// Debian: Dovecot delivers, Doorstep does behind the page's commands, and Dovecot again behind those of the way back.
+// TestMigrationSteps follows docs/migration.md line by line on machines with Debian's Postfix, Dovecot and systemd:
+// Dovecot delivers, Doorstep does after the page's commands, and Dovecot again after those of the way back.
 func TestMigrationSteps(t *testing.T) {
 	peer.Need(t, "postfix", "dovecot", "dovecot-lmtp", "systemd", "overlay", "dpkg-deb")
 	deb := buildPackages(t, t.TempDir(), "1.0.0")[0]
@@ -33,7 +33,8 @@ userdb {
 }
 `+dovecotLMTP+`
 EOF
-postconf -e 'mydestination = example.org, mail.example.org, localhost' 'mailbox_transport = lmtp:unix:private/dovecot-lmtp'
+postconf -e 'mydestination = example.org, mail.example.org, localhost'
+postconf -e 'mailbox_transport = lmtp:unix:private/dovecot-lmtp'
 `, "alice")
 		s.deliver(t, "Dovecot")
 		s.configure(t, "system")
@@ -55,26 +56,8 @@ postconf -e 'mydestination = example.org, mail.example.org, localhost' 'mailbox_
 		t.Parallel()
 		s := openOldSite(t, deb, `
 useradd -r -m -d /srv/mail vmail
-install -d -o vmail -g vmail /srv/mail/example.org
-echo "alice@example.org:{PLAIN}secret:$(id -u vmail):$(id -g vmail)::/srv/mail/example.org/alice::" >/etc/dovecot/users
-chown root:dovecot /etc/dovecot/users
-chmod 640 /etc/dovecot/users
-cat >/etc/dovecot/dovecot.conf <<EOF
-protocols = imap lmtp
-mail_location = maildir:~/Maildir
-first_valid_uid = 100
-passdb {
-  driver = passwd-file
-  args = /etc/dovecot/users
-}
-userdb {
-  driver = passwd-file
-  args = /etc/dovecot/users
-}
-`+dovecotLMTP+`
-EOF
-postconf -e 'virtual_mailbox_domains = example.org' 'virtual_transport = lmtp:unix:private/dovecot-lmtp'
-`, "alice@example.org")
+home=/srv/mail/example.org/alice
+`+virtualDovecot, "alice@example.org")
 		s.deliver(t, "Dovecot")
 		s.configure(t, "plain")
 		s.follow(t, "socket", "plain service")
@@ -94,7 +77,60 @@ postconf -e 'virtual_mailbox_domains = example.org' 'virtual_transport = lmtp:un
 		s.deliver(t, "Dovecot")
 		s.checkContent(t)
 	})
+
+	t.Run("accounts in a database", func(t *testing.T) {
+		t.Parallel()
+		peer.Need(t, "mariadbd")
+		tables, err := os.ReadFile(filepath.Join(repository, "cmd/internal/hosting/testdata/iredmail.mysql.sql"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := openOldSite(t, deb, `
+systemctl start mariadb
+mariadb -e 'CREATE DATABASE vmail'
+mariadb vmail <<'EOF'
+`+string(tables)+`
+INSERT INTO domain (domain) VALUES ('example.org');
+INSERT INTO mailbox (username, domain, storagebasedirectory, storagenode, maildir) VALUES
+	('alice@example.org', 'example.org', '/var/vmail', 'vmail1', 'example.org/a/l/i/alice-2026.11.28.10.00.00/');
+EOF
+useradd -r -u 2000 -m -d /var/vmail vmail
+home=/var/vmail/vmail1/example.org/a/l/i/alice-2026.11.28.10.00.00
+`+virtualDovecot+`
+echo 'example.org lmtp:unix:private/dovecot-lmtp' >/etc/postfix/transport
+postconf -e 'transport_maps = texthash:/etc/postfix/transport'
+`, "alice@example.org")
+		s.deliver(t, "Dovecot")
+		s.configure(t, "database")
+		s.follow(t, "socket", "database service", "transport switch")
+		s.deliver(t, "Doorstep")
+		s.checkContent(t)
+	})
 }
+
+// virtualDovecot gives alice of example.org, whose home is $home, a mailbox of vmail's.
+const virtualDovecot = `
+install -d -o vmail -g vmail "$(dirname $home)"
+chown -R vmail:vmail ~vmail
+echo "alice@example.org:{PLAIN}secret:$(id -u vmail):$(id -g vmail)::$home::" >/etc/dovecot/users
+chown root:dovecot /etc/dovecot/users
+chmod 640 /etc/dovecot/users
+cat >/etc/dovecot/dovecot.conf <<EOF
+protocols = imap lmtp
+mail_location = maildir:~/Maildir
+first_valid_uid = 100
+passdb {
+  driver = passwd-file
+  args = /etc/dovecot/users
+}
+userdb {
+  driver = passwd-file
+  args = /etc/dovecot/users
+}
+` + dovecotLMTP + `
+EOF
+postconf -e 'virtual_mailbox_domains = example.org' 'virtual_transport = lmtp:unix:private/dovecot-lmtp'
+`
 
 // dovecotLMTP is how Dovecot is usually put behind Postfix.
 const dovecotLMTP = `ssl = no

@@ -104,13 +104,13 @@ func TestMigration(t *testing.T) {
 	}
 }
 
-// TestMigrationOfMailcow: the line of custom_transport.pcre goes before virtual_transport, and mail goes to Doorstep over
+// TestMigrationOfMailcow: the line of custom_transport.pcre goes before virtual_transport, and mail goes to Doorstep by
 // TCP.
 func TestMigrationOfMailcow(t *testing.T) {
 	peer.Need(t, "postfix")
 	dir, port := peer.MailDir(t), peer.FreePort(t)
 	mailUsersOwn(t, dir+"/mail")
-	configuration := strings.NewReplacer("0.0.0.0:2424", "127.0.0.1:"+port).Replace(recipe(t, "docs/migration.md", "mailcow"))
+	configuration := strings.Replace(recipe(t, "docs/migration.md", "mailcow"), "0.0.0.0:2424", "127.0.0.1:"+port, 1)
 	s := peer.StartDoorstep(t, dir, configuration+fmt.Sprintf("[store]\npath = \"%s/mail/{local}\"\n[[domain]]\n"+
 		"name = \"example.org\"\n[[user]]\naddress = \"josé@example.org\"\n", dir))
 	peer.AwaitListener(t, s, "tcp", "127.0.0.1:"+port)
