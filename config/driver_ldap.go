@@ -34,6 +34,8 @@ var (
 			"Default, without schema: there is none."},
 		{"domain_filter", "(&(objectClass=mailDomain)(domainName={domain}))", "Finds domains to take mail for. " +
 			"Default, without schema: only those of each [[domain]]."},
+		{"iterate_filter", "(objectClass=mailUser)", "Finds all accounts, for doorstep mailbox without addresses. " +
+			"Default, without schema: they cannot be listed."},
 	}
 	ldapAttributes = []struct{ name, example, doc string }{
 		{"address_attribute", "mail", "The account's own address."},

@@ -24,8 +24,8 @@ type Database struct {
 	MaxConnections, IdleConnections int
 	// Schema says whose tables they are. It does not count if UserQuery is set.
 	Schema string
-	// UserQuery, AliasQuery and DomainQuery are the administrator's own.
-	UserQuery, AliasQuery, DomainQuery string
+	// UserQuery, AliasQuery, DomainQuery and IterateQuery are the administrator's own.
+	UserQuery, AliasQuery, DomainQuery, IterateQuery string
 }
 
 // A DatabaseTLS says whether a database is spoken to in TLS.
@@ -102,6 +102,10 @@ var queryKeys = []table.Key[Database]{
 		Example: `"SELECT name FROM domains WHERE name IN (:domain, :domain_unicode)"`,
 		Doc: "Your own query: whether mail for a domain is taken. Default, with user_query: only that of each " +
 			"[[domain]]."},
+	{Name: "iterate_query", Kind: table.Text("a query", setQuery(func(d *Database) *string { return &d.IterateQuery })),
+		Example: `"SELECT mail AS address, quota FROM people"`,
+		Doc: "Your own query: all accounts, with the columns of user_query, for doorstep mailbox without addresses. " +
+			"Default, with user_query: they cannot be listed."},
 }
 
 // parseHost takes a host name or address.
@@ -149,7 +153,7 @@ func (d *Directory) checkQueries(t table.Table) {
 	if v := t.Value("schema"); v != nil && d.Database.UserQuery != "" {
 		v.AddKey("stands beside user_query, which takes its place", "leave one of them out")
 	}
-	for _, name := range []string{"alias_query", "domain_query"} {
+	for _, name := range []string{"alias_query", "domain_query", "iterate_query"} {
 		if v := t.Value(name); v != nil && d.Database.UserQuery == "" {
 			v.AddKey("stands without user_query", "schema has queries of its own")
 		}

@@ -12,7 +12,6 @@ import (
 	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
-	"github.com/doorstep-mail/doorstep/delivery/directory/sql/sqlite"
 	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/mailbox"
@@ -84,9 +83,8 @@ func progress(cmd *cobra.Command) func(format string, args ...any) {
 	}
 }
 
-// eachMailbox calls do with the mailboxes that addresses lead to, each once, or where there are none
-// with all that the configuration itself knows: of each [[user]], and of the database that doorstep
-// user manages. What goes wrong with one is printed, and the others follow.
+// eachMailbox calls do with the mailboxes that addresses lead to, each once, or where there are none with those of each
+// [[user]] and of all that is in a [[directory]]. What goes wrong with one is printed, and the others follow.
 func eachMailbox(cmd *cobra.Command, file string, addresses []string,
 	do func(*mailbox.Store, accountMailbox) error) error {
 	c, err := cli.LoadConfig(file, cmd.ErrOrStderr())
@@ -115,6 +113,9 @@ func eachMailbox(cmd *cobra.Command, file string, addresses []string,
 		if err != nil {
 			failures++
 			fmt.Fprintf(cmd.ErrOrStderr(), "doorstep: %v\n", err)
+			if hint := cli.HintOf(err); hint != "" {
+				fmt.Fprintf(cmd.ErrOrStderr(), "hint: %s\n", hint)
+			}
 		}
 	}
 	if len(addresses) > 0 {
@@ -122,7 +123,7 @@ func eachMailbox(cmd *cobra.Command, file string, addresses []string,
 			namedMailboxes(cmd.Context(), agent.Router.Resolver, text, one)
 		}
 	} else {
-		err = allMailboxes(cmd.Context(), c, agent.Router.Resolver, one)
+		allMailboxes(cmd.Context(), c, agent.Router.Resolver, one)
 	}
 	err = errors.Join(err, build.CloseAgent(cmd.Context(), agent), agent.Store.Close())
 	if err == nil && failures > 0 {
@@ -151,8 +152,8 @@ func namedMailboxes(ctx context.Context, r *route.Resolver, text string, one fun
 	}
 }
 
-// allMailboxes goes through the accounts that can be listed.
-func allMailboxes(ctx context.Context, c *config.Config, r *route.Resolver, one func(*directory.Account, error)) error {
+// allMailboxes calls one with each [[user]], and with all accounts of each [[directory]].
+func allMailboxes(ctx context.Context, c *config.Config, r *route.Resolver, one func(*directory.Account, error)) {
 	for _, u := range c.Users {
 		key, err := r.Key(u.Address)
 		var entry directory.Entry
@@ -168,19 +169,21 @@ func allMailboxes(ctx context.Context, c *config.Config, r *route.Resolver, one 
 		one(entry.Account, err)
 	}
 	for _, d := range c.Directories {
-		if !build.IsOurs(d) {
-			continue
-		}
-		s, err := sqlite.Edit(ctx, sqlite.StoreOptions{Path: d.File, Key: build.Keyer(r)})
-		if err != nil {
-			return cli.Failed(err, "doorstep check tells what is wrong with the configuration")
-		}
-		for a, err := range s.Accounts(ctx, "") {
-			one(&a, err)
-		}
-		if err := s.Close(); err != nil {
-			return cli.Failed(err, "")
+		if err := build.EachAccount(ctx, d, r, one); err != nil {
+			one(nil, cli.Failed(fmt.Errorf("directory %s: %w", d.Name, err), whyNotListed(err, d)))
 		}
 	}
-	return nil
+}
+
+// whyNotListed is what can be done about a directory whose accounts could not be read.
+func whyNotListed(err error, d config.Directory) string {
+	switch {
+	case !errors.Is(err, directory.ErrNotListed):
+		return "doorstep check tells what is wrong with the configuration"
+	case d.Driver == config.LDAPDriver:
+		return "write iterate_filter in its [[directory]], or name the addresses"
+	case d.Driver == config.SystemAccounts:
+		return "name the addresses"
+	}
+	return "write iterate_query in its [[directory]], or name the addresses"
 }

@@ -27,8 +27,9 @@ func mailboxListCommand() *cobra.Command {
 		Use:   "list [ADDRESS…]",
 		Short: "List mailboxes, with what they hold and may hold",
 		Long: "List prints the mailboxes that addresses lead to. Without an address it prints those of every\n" +
-			"[[user]] and of the database that doorstep user manages; accounts of other directories must be\n" +
-			"named. What a mailbox holds is taken from its maildirsize, or counted where that says nothing.",
+			"[[user]] and of all accounts of each [[directory]]; those of the system must be named, and with\n" +
+			"queries of your own iterate_query or iterate_filter finds them.\n" +
+			"What a mailbox holds is taken from its maildirsize, or counted where that says nothing.",
 		Example: "  doorstep mailbox list\n  doorstep mailbox list --json alice@example.org",
 	}, func(ctx context.Context, s *mailbox.Store, m accountMailbox) ([]listedMailbox, error) {
 		used, err := s.Usage(ctx, m.dest)
@@ -43,7 +44,7 @@ func mailboxQuotaCommand() *cobra.Command {
 		Long: "Quota shows what mailboxes hold of what they may. With --recount it counts the files, and\n" +
 			"writes what it found into maildirsize, where deliveries, Dovecot and Courier look. A server may\n" +
 			"run meanwhile. Run it as the user who runs the server, or as root where accounts have owners.\n\n" +
-			"Without an address it does so for every [[user]] and the accounts that doorstep user manages.",
+			"Without an address it does so for every [[user]] and all accounts of each [[directory]].",
 		Example: "  doorstep mailbox quota alice@example.org\n  doorstep mailbox quota --recount",
 	}
 	recount := cmd.Flags().Bool("recount", false, "count the files, whatever maildirsize says")

@@ -27,7 +27,7 @@ func mailboxSweepCommand() *cobra.Command {
 			"read for 36 hours. Nothing else is touched. A server may run meanwhile; it sweeps the mailboxes\n" +
 			"that get mail by itself, once a day. Run it as the user who runs the server, or as root where\n" +
 			"accounts have owners.\n\n" +
-			"Without an address it does so for every [[user]] and the accounts that doorstep user manages.",
+			"Without an address it does so for every [[user]] and all accounts of each [[directory]].",
 		Example: "  doorstep mailbox sweep\n  doorstep mailbox sweep --json alice@example.org",
 	}
 	soFar, n := progress(cmd), 0

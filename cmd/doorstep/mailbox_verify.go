@@ -41,7 +41,7 @@ func mailboxVerifyCommand() *cobra.Command {
 			"for each finding, and exits with 1 if there is one. It changes nothing, follows no links, and reads with\n" +
 			"the rights of each mailbox's owner: run it as the user who runs the server, or as root where accounts\n" +
 			"have owners. Messages with W= in their names are read as a whole. A server may run meanwhile.\n\n" +
-			"Without an address it does so for every [[user]] and the accounts that doorstep user manages.",
+			"Without an address it does so for every [[user]] and all accounts of each [[directory]].",
 		Example: "  doorstep mailbox verify\n  doorstep mailbox verify --json alice@example.org",
 	}
 	limit := limitFlag(cmd, 100, "most findings of a mailbox that are printed")

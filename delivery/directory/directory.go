@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
@@ -49,6 +50,17 @@ type Entry struct {
 type Directory interface {
 	// Lookup returns the entry for the key of an address. ErrNotFound when there is none.
 	Lookup(ctx context.Context, key Key) (Entry, error)
+}
+
+// ErrNotListed says that a directory cannot list its accounts, or was not configured to.
+var ErrNotListed = errors.New("the accounts cannot be listed")
+
+// A Lister also goes through all accounts, for the verbs that look at each mailbox.
+type Lister interface {
+	Directory
+	// Accounts returns all accounts, those that take no mail among them. ErrBroken is that of one account, and others
+	// follow; after any other error none does. It holds a connection for as long as it is read.
+	Accounts(ctx context.Context) iter.Seq2[*Account, error]
 }
 
 // A Domain is what a directory knows of one.

@@ -14,7 +14,7 @@ import (
 // queries are those of the schema, or the administrator's own.
 func queries(d config.Database) sql.Queries {
 	if d.UserQuery != "" {
-		return sql.Queries{User: d.UserQuery, Alias: d.AliasQuery, Domain: d.DomainQuery}
+		return sql.Queries{User: d.UserQuery, Alias: d.AliasQuery, Domain: d.DomainQuery, Iterate: d.IterateQuery}
 	}
 	q, _ := sql.Preset(d.Schema) // config takes no other
 	return q

@@ -45,6 +45,15 @@ func Backends(c *config.Config) []string {
 	return names
 }
 
+// OpenDirectory opens what a [[directory]] describes, without its cache.
+func OpenDirectory(d config.Directory, domains *route.Resolver, log *slog.Logger) (directory.Directory, error) {
+	open, ok := openers[d.Driver]
+	if !ok {
+		return nil, fmt.Errorf("driver %q is unknown", d.Driver)
+	}
+	return open(d, Keyer(domains), log.With("directory", d.Name))
+}
+
 // Directory is the chain of all directories: the accounts of the configuration, and then each
 // [[directory]] behind its cache.
 func Directory(
@@ -53,13 +62,8 @@ func Directory(
 	lookups := w.Lookups()
 	own := directory.Backend{Name: ownBackend, Directory: lookups.Watch(ownBackend, accounts, log)}
 	chain := &directory.Chain{Backends: []directory.Backend{own}}
-	key := Keyer(domains)
 	for _, d := range c.Directories {
-		open, ok := openers[d.Driver]
-		if !ok {
-			return nil, errors.Join(fmt.Errorf("directory %s: driver %q is unknown", d.Name, d.Driver), chain.Close())
-		}
-		opened, err := open(d, key, log.With("directory", d.Name))
+		opened, err := OpenDirectory(d, domains, log)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("directory %s: %w", d.Name, err), chain.Close())
 		}

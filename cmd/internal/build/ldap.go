@@ -34,7 +34,7 @@ func ldapSchema(d config.Directory) ldap.Schema {
 	}
 	for name, at := range map[string]*string{
 		"user_filter": &s.UserFilter, "alias_filter": &s.AliasFilter, "catch_all_filter": &s.CatchAllFilter,
-		"domain_filter": &s.DomainFilter,
+		"domain_filter": &s.DomainFilter, "iterate_filter": &s.IterateFilter,
 	} {
 		if own := d.LDAP.Filters[name]; own != "" {
 			*at = own

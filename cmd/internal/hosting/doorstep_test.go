@@ -15,7 +15,7 @@ import (
 
 // ours is Doorstep's own schema, with the tables that the manual shows.
 func ours(t *testing.T, kind string) project {
-	suite := directorytest.Suite{Aliases: true, Domains: true, Owners: true, Mailboxes: true, CatchAlls: true}
+	suite := directorytest.Suite{Aliases: true, Domains: true, Owners: true, Mailboxes: true, CatchAlls: true, Lists: true}
 	return project{schema: "doorstep", servers: []string{kind}, suite: suite, fill: fillDoorstep}
 }
 

@@ -21,7 +21,7 @@ type project struct {
 }
 
 // knowsAll are the suite's flags for a project with domains, aliases and catch-alls.
-var knowsAll = directorytest.Suite{Aliases: true, Domains: true, CatchAlls: true, NoHomes: true}
+var knowsAll = directorytest.Suite{Aliases: true, Domains: true, CatchAlls: true, NoHomes: true, Lists: true}
 
 var projects = []project{
 	{schema: "postfixadmin", servers: []string{"postgres", "mysql"}, suite: withMailboxes(knowsAll),

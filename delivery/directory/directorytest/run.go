@@ -3,6 +3,7 @@ package directorytest
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -21,6 +22,8 @@ type Suite struct {
 	// Aliases, Domains, Owners, Mailboxes and CatchAlls say what the backend knows. What it does
 	// not know it must not be asked for.
 	Aliases, Domains, Owners, Mailboxes, CatchAlls bool
+	// Lists says that it can list its accounts.
+	Lists bool
 	// NoQuotas says that the backend knows none.
 	NoQuotas bool
 	// NoHomes says that it knows no home directories.
@@ -36,6 +39,7 @@ const patience = 30 * time.Second
 func (s Suite) Run(t *testing.T) {
 	d := s.Open(t, Standard)
 	t.Run("accounts", func(t *testing.T) { s.accounts(t, d) })
+	t.Run("list", func(t *testing.T) { s.list(t, d) })
 	t.Run("unknown", func(t *testing.T) { s.unknown(t, d) })
 	t.Run("broken", func(t *testing.T) { broken(t, d) })
 	t.Run("claimed twice", func(t *testing.T) { s.claimedTwice(t, d) })
@@ -87,6 +91,56 @@ func (s Suite) accounts(t *testing.T, d directory.Directory) {
 		if off := got.Disabled != ""; off != want.Off {
 			t.Errorf("%s: disabled %q, want %v", want.Address, got.Disabled, want.Off)
 		}
+	}
+}
+
+// list has each account once, as a lookup finds it, and what is wrong with the others.
+func (s Suite) list(t *testing.T, d directory.Directory) {
+	lister, ok := d.(directory.Lister)
+	if !ok && !s.Lists {
+		return
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	listed, broken := map[directory.Key]int{}, ""
+	var failed error
+	for a, err := range lister.Accounts(ctx) {
+		switch {
+		case errors.Is(err, directory.ErrBroken):
+			broken += err.Error() + "\n"
+		case err != nil:
+			failed = err
+		default:
+			listed[a.Key]++
+			entry, err := ask(t, d, a.Key)
+			if !errors.Is(err, directory.ErrBroken) && !reflect.DeepEqual(entry.Account, a) {
+				t.Errorf("listed %+v, looked up %+v, %v", a, entry.Account, err)
+			}
+		}
+	}
+	if !s.Lists {
+		if !errors.Is(failed, directory.ErrNotListed) || len(listed) > 0 {
+			t.Errorf("%d accounts listed, %v", len(listed), failed)
+		}
+		return
+	}
+	for _, want := range Standard.Accounts {
+		if want.Broken {
+			if !strings.Contains(broken, want.Address) && listed[mustKey(want.Address)] != 2 { // an address in two records
+				t.Errorf("%s is not named as broken: %s", want.Address, broken)
+			}
+		} else if n := listed[mustKey(want.Address)]; n != 1 {
+			t.Errorf("%s is listed %d times", want.Address, n)
+		}
+	}
+	if failed != nil {
+		t.Error(failed)
+	}
+	for a, err := range lister.Accounts(ctx) {
+		if a == nil && !errors.Is(err, directory.ErrBroken) {
+			t.Errorf("the first account, and no more: %v", err)
+		}
+		break
 	}
 }
 

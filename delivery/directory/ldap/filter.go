@@ -32,17 +32,32 @@ func fillIn(filter, local, domain string) string {
 // placeholder is what looks like one. A brace that is meant can be written \7b.
 var placeholder = regexp.MustCompile(`\{\w*\}`)
 
-// CheckFilter says what is wrong with a filter that an administrator wrote.
+// CheckFilter says what is wrong with a filter for what is looked for, as an administrator wrote it.
 func CheckFilter(filter string) error {
+	if err := checkFilter(filter); err != nil {
+		return err
+	}
+	if fillIn(filter, "u", "example.org") == filter {
+		return errors.New("the filter names nothing to look for: {address}, {local} or {domain}")
+	}
+	return nil
+}
+
+// checkIterateFilter says what is wrong with a filter for all accounts.
+func checkIterateFilter(filter string) error {
+	if found := placeholder.FindString(filter); found != "" {
+		return fmt.Errorf("it is for all accounts, and has no placeholder %s", found)
+	}
+	return checkFilter(filter)
+}
+
+func checkFilter(filter string) error {
 	filled := fillIn(filter, "u", "example.org")
 	if unknown := placeholder.FindString(filled); unknown != "" {
 		return fmt.Errorf("unknown placeholder %s; there are {address}, {local} and {domain}", unknown)
 	}
 	if _, err := client.CompileFilter(filled); err != nil {
 		return errors.New(strings.TrimPrefix(err.Error(), `LDAP Result Code 201 "Filter Compile Error": ldap: `))
-	}
-	if filled == filter {
-		return errors.New("the filter names nothing to look for: {address}, {local} or {domain}")
 	}
 	return nil
 }

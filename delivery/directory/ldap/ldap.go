@@ -61,6 +61,11 @@ func Open(o Options) (*Directory, error) {
 			return nil, fmt.Errorf("%s: %w", what, err)
 		}
 	}
+	if o.Schema.IterateFilter != "" {
+		if err := checkIterateFilter(o.Schema.IterateFilter); err != nil {
+			return nil, fmt.Errorf("iterate filter: %w", err)
+		}
+	}
 	servers, err := parseURLs(o.URLs)
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -57,7 +58,8 @@ func TestConformance(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var s *ldaptest.Server
 			directorytest.Suite{
-				Aliases: true, Domains: name != "own", CatchAlls: name != "own", Owners: name == "own", Mailboxes: true,
+				Aliases: true, Lists: name != "own", Domains: name != "own", CatchAlls: name != "own",
+				Owners: name == "own", Mailboxes: true,
 				Open: func(t *testing.T, w directorytest.World) directory.Directory {
 					s = ldaptest.Start(t, ldaptest.IRedMail(w))
 					return open(t, options(s, schema))
@@ -68,6 +70,51 @@ func TestConformance(t *testing.T) {
 				},
 			}.Run(t)
 		})
+	}
+}
+
+// TestListPages: all accounts, of several pages, from a server that gives no more than a hundred entries without pages;
+// the list needs iterate_filter, which has no placeholder.
+func TestListPages(t *testing.T) {
+	const all = 450
+	w := directorytest.World{
+		Domains: []string{"dst.example"}, CatchAlls: map[string]string{"dst.example": "u0@dst.example"},
+	}
+	for n := range all {
+		w.Accounts = append(w.Accounts, directorytest.Account{Address: fmt.Sprintf("u%d@dst.example", n)})
+	}
+	s := ldaptest.Start(t, ldaptest.IRedMail(w))
+	mine := own
+	mine.IterateFilter = "(&(objectClass=mailUser)(!(mail=@*)))"
+	for name, schema := range map[string]ldap.Schema{"iRedMail": ldap.IRedMail, "own": mine} {
+		listed := map[directory.Key]bool{}
+		for a, err := range open(t, options(s, schema)).Accounts(t.Context()) {
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			listed[a.Key] = true
+		}
+		if len(listed) != all {
+			t.Errorf("%s: %d accounts, want %d", name, len(listed), all)
+		}
+	}
+	for a, err := range open(t, options(s, own)).Accounts(t.Context()) {
+		if a != nil || !errors.Is(err, directory.ErrNotListed) {
+			t.Errorf("without a filter: %+v, %v", a, err)
+		}
+	}
+	d := open(t, options(s, mine))
+	s.Stop()
+	for a, err := range d.Accounts(t.Context()) {
+		if a != nil || err == nil || errors.Is(err, directory.ErrNotListed) {
+			t.Errorf("without a server: %+v, %v", a, err)
+		}
+	}
+	for _, bad := range []string{"(mail={address})", "(mail=", "mail"} {
+		mine.IterateFilter = bad
+		if _, err := ldap.Open(options(s, mine)); err == nil {
+			t.Errorf("%s is taken for a filter of all accounts", bad)
+		}
 	}
 }
 

@@ -26,6 +26,8 @@ type Filters struct {
 	// finds what stands for all other addresses of {domain}, as the address "@domain", and
 	// DomainFilter domains.
 	UserFilter, AliasFilter, CatchAllFilter, DomainFilter string
+	// IterateFilter finds all accounts, and has no placeholders.
+	IterateFilter string
 }
 
 // Attributes are names of attributes.
@@ -56,6 +58,7 @@ var IRedMail = Schema{
 		CatchAllFilter: "(&(objectClass=mailUser)(accountStatus=active)(mail=@{domain}))",
 		DomainFilter: "(&(objectClass=mailDomain)(accountStatus=active)(enabledService=mail)(!(domainBackupMX=yes))" +
 			"(|(domainName={domain})(&(enabledService=domainalias)(domainAliasName={domain}))))",
+		IterateFilter: "(&(objectClass=mailUser)(!(mail=@*)))",
 	},
 	Attributes: Attributes{
 		Address: "mail", OtherAddresses: "shadowAddress", Target: "mailForwardingAddress",

@@ -5,11 +5,15 @@ package passwdfile
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -93,6 +97,31 @@ func (d *Directory) Lookup(_ context.Context, key directory.Key) (directory.Entr
 		return directory.Entry{}, err
 	}
 	return directory.Entry{}, directory.ErrNotFound
+}
+
+// Accounts returns all accounts of the file, by their addresses.
+func (d *Directory) Accounts(context.Context) iter.Seq2[*directory.Account, error] {
+	return func(yield func(*directory.Account, error) bool) {
+		known, err := d.now()
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for _, key := range slices.SortedFunc(maps.Keys(known.byKey), byName) {
+			if !yield(known.byKey[key], nil) {
+				return
+			}
+		}
+		for _, key := range slices.SortedFunc(maps.Keys(known.broken), byName) {
+			if !yield(nil, known.broken[key]) {
+				return
+			}
+		}
+	}
+}
+
+func byName(a, b directory.Key) int {
+	return cmp.Or(cmp.Compare(a.Domain, b.Domain), cmp.Compare(a.Local, b.Local))
 }
 
 // now returns the accounts as the file had them when it was last whole, and an error where it is not now.

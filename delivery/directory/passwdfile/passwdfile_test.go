@@ -18,6 +18,7 @@ func TestConformance(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "users")
 	clock := &clock{time.Now()}
 	directorytest.Suite{
+		Lists:  true,
 		Owners: true, Mailboxes: true,
 		Open: func(t *testing.T, w directorytest.World) directory.Directory {
 			write(t, path, render(w))

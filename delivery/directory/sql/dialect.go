@@ -5,6 +5,7 @@ import (
 	db "database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strconv"
@@ -55,16 +56,28 @@ func newStatement(database *db.DB, d Dialect, query string) (*statement, error) 
 
 // query runs the statement and returns all its rows.
 func (s *statement) query(ctx context.Context, about parameters) (list []row, err error) {
+	err = s.each(ctx, about, func(r row) error {
+		if len(list) == maxRows {
+			return fmt.Errorf("more than %d rows", maxRows)
+		}
+		list = append(list, r)
+		return nil
+	})
+	return list, err
+}
+
+// each runs the statement and calls see with its rows as they come, until see fails.
+func (s *statement) each(ctx context.Context, about parameters, see func(row) error) (err error) {
 	args := make([]any, len(s.names))
 	for i, name := range s.names {
 		args[i] = about.named(name)
 	}
 	rows, err := s.run(ctx, args)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	return readRows(rows)
+	return eachRow(rows, see)
 }
 
 func (s *statement) run(ctx context.Context, args []any) (*db.Rows, error) {

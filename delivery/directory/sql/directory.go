@@ -11,6 +11,7 @@ import (
 	db "database/sql"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -35,9 +36,9 @@ type Options struct {
 
 // A Directory finds accounts, aliases and domains in a database.
 type Directory struct {
-	options                       Options
-	user, alias, catchAll, domain *statement // nil where there is no such query
-	ready                         once
+	options                                Options
+	user, alias, catchAll, domain, iterate *statement // nil where there is no such query
+	ready                                  once
 }
 
 // defaultTimeout is that of Options.Timeout.
@@ -58,6 +59,7 @@ func Open(o Options) (*Directory, error) {
 		{"alias_query", o.Queries.Alias, &d.alias},
 		{"catch_all_query", o.Queries.CatchAll, &d.catchAll},
 		{"domain_query", o.Queries.Domain, &d.domain},
+		{"iterate_query", o.Queries.Iterate, &d.iterate},
 	} {
 		if q.text == "" {
 			continue
@@ -67,6 +69,9 @@ func Open(o Options) (*Directory, error) {
 			return nil, fmt.Errorf("%s: %w", q.name, err)
 		}
 		*q.to = s
+	}
+	if d.iterate != nil && len(d.iterate.names) > 0 {
+		return nil, fmt.Errorf("iterate_query: it is for all accounts, and has no parameter :%s", d.iterate.names[0])
 	}
 	if d.catchAll == nil {
 		d.catchAll = d.alias // a catch-all is the alias of an address without local part
@@ -174,10 +179,8 @@ func (d *Directory) ask(ctx context.Context, s *statement, about parameters) ([]
 	if s == nil {
 		return nil, nil
 	}
-	if d.options.Ready != nil {
-		if err := d.ready.do(func() error { return d.options.Ready(ctx, d.options.DB) }); err != nil {
-			return nil, err
-		}
+	if err := d.look(ctx); err != nil {
+		return nil, err
 	}
 	rows, err := s.query(ctx, about)
 	if err != nil && ctx.Err() == nil && isLost(err) {
@@ -190,6 +193,52 @@ func (d *Directory) ask(ctx context.Context, s *statement, about parameters) ([]
 		return d.ask(ctx, s, ascii) // the domain may be there in the form that needs ASCII only
 	}
 	return nil, nil
+}
+
+// look looks at the database before it is asked for the first time.
+func (d *Directory) look(ctx context.Context) error {
+	if d.options.Ready == nil {
+		return nil
+	}
+	return d.ready.do(func() error { return d.options.Ready(ctx, d.options.DB) })
+}
+
+// errEnough ends the rows of a query.
+var errEnough = errors.New("enough")
+
+// Accounts returns all accounts, as their rows come.
+func (d *Directory) Accounts(ctx context.Context) iter.Seq2[*directory.Account, error] {
+	return func(yield func(*directory.Account, error) bool) {
+		if d.iterate == nil {
+			yield(nil, directory.ErrNotListed)
+			return
+		}
+		err := d.look(ctx)
+		if err == nil {
+			err = d.iterate.each(ctx, parameters{}, func(r row) error {
+				if !yield(d.listed(r)) {
+					return errEnough
+				}
+				return nil
+			})
+		}
+		if err != nil && !errors.Is(err, errEnough) {
+			yield(nil, fmt.Errorf("ask for all accounts: %w", err))
+		}
+	}
+}
+
+// listed understands a row of iterate_query.
+func (d *Directory) listed(r row) (*directory.Account, error) {
+	text, err := r.need("address")
+	if err != nil {
+		return nil, directory.Broken("", "%w", err)
+	}
+	key, err := d.options.Key(text)
+	if err != nil {
+		return nil, directory.Broken(text, "%w", err)
+	}
+	return r.account(key)
 }
 
 // about leaves the rows whose address has the key. A row whose key is not known may be the

@@ -17,11 +17,11 @@ const maxRows = 1000
 // A row is what a query gave, by the names of the columns in lower case. NULL is not there.
 type row map[string]any
 
-// readRows reads all rows.
-func readRows(rows *db.Rows) ([]row, error) {
+// eachRow calls see with all rows, until it fails.
+func eachRow(rows *db.Rows, see func(row) error) error {
 	columns, err := rows.Columns()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	values := make([]any, len(columns))
 	into := make([]any, len(columns))
@@ -29,13 +29,9 @@ func readRows(rows *db.Rows) ([]row, error) {
 		into[i] = &values[i]
 		columns[i] = strings.ToLower(columns[i])
 	}
-	var list []row
 	for rows.Next() {
-		if len(list) == maxRows {
-			return nil, fmt.Errorf("more than %d rows", maxRows)
-		}
 		if err := rows.Scan(into...); err != nil {
-			return nil, err
+			return err
 		}
 		r := row{}
 		for i, name := range columns {
@@ -43,9 +39,11 @@ func readRows(rows *db.Rows) ([]row, error) {
 				r[name] = values[i]
 			}
 		}
-		list = append(list, r)
+		if err := see(r); err != nil {
+			return err
+		}
 	}
-	return list, rows.Err()
+	return rows.Err()
 }
 
 // text is a column as text, "" where it is not there.

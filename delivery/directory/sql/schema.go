@@ -1,5 +1,7 @@
 package sql
 
+import "strings"
+
 // Queries find what a directory is asked for. Named parameters are those of Parameters; columns
 // are found by their names.
 type Queries struct {
@@ -13,13 +15,25 @@ type Queries struct {
 	CatchAll string
 	// Domain returns a domain: name; alias_of, active, backupmx. "" for none.
 	Domain string
+	// Iterate returns all accounts, in the columns of User. It has no parameters. "" for none.
+	Iterate string
 }
 
 // Preset returns the queries for the tables of a project, and whether it is known.
 func Preset(schema string) (Queries, bool) {
 	q, ok := presets[schema]
+	if ok {
+		q.Iterate = anyAccount.Replace(q.User) + " ORDER BY address"
+	}
 	return q, ok
 }
+
+// anyAccount takes the condition for the account with an address out of a preset's query.
+var anyAccount = strings.NewReplacer(
+	"username IN (:address, :address_unicode)", "1 = 1",
+	"domain_key = :domain AND local_key = :local", "1 = 1",
+	"m.address = :local AND d.name IN (:domain, :domain_unicode)", "1 = 1",
+)
 
 // presets know the tables of projects that manage accounts, and find what the project's own Dovecot
 // finds: the same accounts, and their mail in the same place. They are written in what PostgreSQL

@@ -13,6 +13,7 @@ database mdb
 suffix "dc=mail"
 directory DIR/db
 maxsize 10485760
+limits dn.exact="` + BindDN + `" size.prtotal=unlimited
 access to attrs=userPassword by anonymous auth by * none
 access to * by dn.exact="` + BindDN + `" read by * none
 `

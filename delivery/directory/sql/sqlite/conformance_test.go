@@ -14,6 +14,7 @@ import (
 func TestConformance(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "accounts.db")
 	directorytest.Suite{
+		Lists:   true,
 		Aliases: true, Domains: true, Owners: true, Mailboxes: true, CatchAlls: true,
 		Open: func(t *testing.T, w directorytest.World) directory.Directory {
 			fill(t, path, w)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"sync"
 	"time"
@@ -59,6 +60,19 @@ func (d *Directory) Lookup(ctx context.Context, key directory.Key) (directory.En
 // Domain finds a domain.
 func (d *Directory) Domain(ctx context.Context, key string) (directory.Domain, error) {
 	return ask(ctx, d, func(p *pool) (directory.Domain, error) { return p.Domain(ctx, key) })
+}
+
+// Accounts returns all accounts of the file that is there now.
+func (d *Directory) Accounts(ctx context.Context) iter.Seq2[*directory.Account, error] {
+	return func(yield func(*directory.Account, error) bool) {
+		p, err := d.take(ctx)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer d.give(p, nil)
+		p.Accounts(ctx)(yield)
+	}
 }
 
 // ask asks the file that is there. Mail is refused for good because of ErrNotFound, so it counts only where
