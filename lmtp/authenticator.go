@@ -2,7 +2,7 @@ package lmtp
 
 import "context"
 
-// An Authenticator finds out who clients are (RFC 4422). Its methods are called from many
+// An Authenticator authenticates clients (RFC 4422). Its methods are called from many
 // sessions at once.
 type Authenticator interface {
 	// Mechanisms are the names of those offered to a session as it is now, the strongest first.
@@ -14,10 +14,10 @@ type Authenticator interface {
 
 // An Exchange is the server's side of one authentication.
 type Exchange interface {
-	// Next takes a response, nil where the client sent no initial one, and returns the next
-	// challenge, or says that the client is who it claims to be. An *Error is the answer to the
+	// Next takes a response, nil if the client sent no initial one, and returns the next
+	// challenge; done means that the client is authenticated. An *Error is the reply to the
 	// client, 535 5.7.8 for wrong credentials; any other error is temporary.
 	Next(response []byte) (challenge []byte, done bool, err error)
-	// Identity is who the client is, never "", once Next has said done.
+	// Identity is the client's, never "", once Next has returned done.
 	Identity() string
 }

@@ -113,8 +113,8 @@ func (t *content) endChunks() {
 	}
 }
 
-// mayNotSkip ends a session that sends more to be dropped than a client can have sent before it saw a refusal:
-// outside of a transaction one message, and in one the most that is read of any.
+// mayNotSkip reports whether the client has sent more to be dropped than it can have sent before it saw a refusal:
+// outside of a transaction one message, and in one the most that is read of any. It answers with the end of the session.
 func (b chunk) mayNotSkip() bool {
 	most := max(b.c.server.Limits.MessageSize, minSkipped)
 	if b.c.state >= stateMail {
@@ -145,8 +145,8 @@ func (b chunk) withoutRecipients() error {
 	return b.refuse(noRecipient(b.c.session.Protocol))
 }
 
-// afterFailure is a chunk after one that failed: it is read, and its recipients are told so
-// at the end, which is also the end of the transaction.
+// afterFailure is a chunk after one that failed: it is read, and the last one is refused for each recipient, which
+// ends the transaction.
 func (b chunk) afterFailure() error {
 	if !b.last {
 		return b.refuse(replySequence)

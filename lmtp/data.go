@@ -6,7 +6,7 @@ import (
 
 var replyData = Reply{Code: 354, Text: "send the message, end with a line of one dot", then: (*conn).receiveData}
 
-// data asks for the content (RFC 5321 §4.1.1.4). Without a recipient there is nobody to
+// data asks for the content (RFC 5321 §4.1.1.4). Without a recipient there is no one to
 // answer for (RFC 2033 §4.2).
 func (c *conn) data(string) Reply {
 	switch {

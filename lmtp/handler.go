@@ -17,7 +17,7 @@ type Handler interface {
 // A Transaction is one message on its way to its recipients. The Server calls its methods
 // from one goroutine, in the order Rcpt…, Write…, and then exactly one of Commit and Abort.
 //
-// An error that is, or wraps, an *Error says what the client reads. Any other error is
+// An error that is, or wraps, an *Error is the reply to the client. Any other error is
 // temporary: the client gets 451 4.3.0, and the text goes to the log only.
 type Transaction interface {
 	// Rcpt decides on one forward-path. After nil the recipient has been accepted: it
@@ -26,24 +26,24 @@ type Transaction interface {
 
 	// Write takes content: octets as sent, with CRLF line ends, transparency dots removed
 	// (RFC 5321 §4.5.2). It must not keep p. After an error Write is not called again; the
-	// Server reads to the end of the data, calls Abort, and gives every recipient that error.
+	// Server reads to the end of the data, calls Abort, and that error is the outcome of every recipient.
 	Write(p []byte) (int, error)
 
 	// Commit ends the content and delivers. It returns at once: the time that a client may be
 	// kept waiting is counted from there. The channel yields one value for each accepted
-	// recipient, in the order of their Rcpt calls, each as soon as it is true: nil when the
+	// recipient, in the order of their Rcpt calls, each as soon as it is known: nil when the
 	// copy is durable, else why it is not. The channel must have room for them all, so that
-	// no one waits for a client that has gone, and is closed after the last. When ctx ends,
-	// those that are not known by then are to be answered for at once.
+	// a delivery never waits for a client that has gone, and is closed after the last. When ctx
+	// ends, all values that are missing must follow at once.
 	Commit(ctx context.Context) <-chan error
 
-	// Abort drops the transaction: nothing of it may stay visible. why is what every accepted
-	// recipient was told in place of an outcome, and nil when there was nobody to tell: after
-	// RSET, a new hello or QUIT, or when the connection was lost.
+	// Abort drops the transaction: nothing of it may stay visible. why is the reply to every
+	// accepted recipient, and nil when there is none: after RSET, a new hello or QUIT, or when the
+	// connection was lost.
 	Abort(why error)
 }
 
-// An Envelope is what MAIL said (RFC 5321 §3.3).
+// An Envelope is the argument of MAIL (RFC 5321 §3.3).
 type Envelope struct {
 	// ID names the transaction in replies, trace fields and logs; unique in this process
 	// and made of letters, digits and dots.
@@ -56,7 +56,7 @@ type Envelope struct {
 	Body string
 	// Size is the declared size in octets, 0 where the client did not say (RFC 1870).
 	Size int64
-	// Priority is from -9 to 9, and 0 unless HasPriority says that the client gave one. A peer
+	// Priority is from -9 to 9, and 0 unless HasPriority is set: the client asked for one. A peer
 	// that is not trusted cannot have more than 0 (RFC 6710).
 	Priority    int
 	HasPriority bool
@@ -65,18 +65,18 @@ type Envelope struct {
 	PRDR bool
 	// RequireTLS is set for a message that must not travel without TLS (RFC 8689).
 	RequireTLS bool
-	// Origin is where the message comes from, as a trusted peer said by XFORWARD; nil: unknown.
+	// Origin is the message's client as a trusted peer knows it (XFORWARD); nil: unknown.
 	Origin *Origin
 
 	lowered bool // Priority is less than was asked for
 }
 
-// A Recipient is what RCPT said.
+// A Recipient is the argument of RCPT.
 type Recipient struct {
 	// To is the forward-path, without its source route.
 	To address.Address
 	// ValidSince is the time since which the mailbox must have had one owner, or the message
-	// is not for it (RFC 7293); the zero Time: whoever has it.
+	// is not for it (RFC 7293); the zero Time: any owner.
 	ValidSince time.Time
 	// IgnoreQuota is set where a trusted peer wants the message in the mailbox though that is
 	// full.

@@ -1,8 +1,8 @@
 package lmtp
 
 // IGNOREQUOTA is Cyrus' extension of LMTP: a message that must arrive, such as one of the
-// administrator or what comes back from a backup, goes into a full mailbox too. Whoever may say it
-// can fill mailboxes without end, so it is for trusted peers, and is listed for nobody else.
+// administrator or what comes back from a backup, goes into a full mailbox too. A client with it
+// can fill mailboxes without end, so it is for trusted peers, and is listed for them only.
 
 // rcptIgnoreQuota has no value.
 func (o offer) rcptIgnoreQuota(r *Recipient, p parameter) Reply {

@@ -17,10 +17,9 @@ func (s *Server) logOf(session *Session) *slog.Logger {
 	return s.Log.With("session", session.ID, "peer", session.PeerName())
 }
 
-// refuseArgument logs what MAIL or RCPT said where the server refuses it by itself, without
-// asking its Handler, and gives the reply back. The octets are escaped: they may be anything, such
-// as controls, or letters of an encoding that is not UTF-8. why, where it is not nil, quotes
-// nothing of them.
+// refuseArgument logs an argument of MAIL or RCPT that the server refuses without asking its
+// Handler, and returns the reply. The octets are escaped: they may be anything, such as controls, or letters of an
+// encoding that is not UTF-8. why, if not nil, must not quote them.
 func (c *conn) refuseArgument(command, argument string, r Reply, why error) Reply {
 	reason := r.Text
 	if why != nil {
@@ -42,8 +41,8 @@ func syntaxRule(r Reply) string {
 	return "syntax"
 }
 
-// logRefusal writes a refusal to the log: one that says nothing of itself is our defect or
-// trouble, the others are ordinary.
+// logRefusal logs an error of the Handler. An *Error is an ordinary refusal, any other a defect or trouble of this
+// machine.
 func (c *conn) logRefusal(err error, args ...any) {
 	guard.Report(c.log.With(args...), "handler", err)
 	if known := knownError(err); known != nil {

@@ -34,7 +34,7 @@ var (
 	attrSession  = attribute{"SESSION", anyText, func(o *Origin, v string) { o.Session = v }}
 
 	// Where the client connected to, and how long the proxy goes on: it is offered because
-	// proxies send it, and told to nobody.
+	// proxies send it, and not used.
 	attrDestAddr = attribute{"DESTADDR", isAddr, nil}
 	attrDestPort = attribute{"DESTPORT", isPort, nil}
 	attrDestName = attribute{"DESTNAME", anyText, nil}

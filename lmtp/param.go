@@ -77,7 +77,7 @@ func isValue(s string) bool {
 }
 
 // applyParams understands params by their table. A repeated keyword is an error: which one
-// counts would be anybody's guess (RFC 5321 §4.1.1.11).
+// counts is not defined (RFC 5321 §4.1.1.11).
 func applyParams[T any](o offer, table []param[T], params []parameter, into *T) Reply {
 	for i, p := range params {
 		row := findParam(table, p.keyword)

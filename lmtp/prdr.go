@@ -21,10 +21,10 @@ var (
 	errNobodyYet = &Error{Code: 451, Enhanced: "4.0.0", Text: "no recipient has the message yet"}
 )
 
-// answerEachAndAll returns the replies of a PRDR transaction. What the last one says goes, for the
-// client, above what each recipient was told: Exim takes a failure there for that of those who have
-// the message, and a permanent one even for those to whom it was to be sent again. So it is a
-// success if anybody has the message, and else no worse than the mildest failure.
+// answerEachAndAll writes the replies of a PRDR transaction. For the client the last one counts more than those for
+// each recipient: Exim takes a failure there for that of recipients who have the message, and a permanent one even for
+// those to whom it was to be sent again. So it is a success if any recipient has the message, and else no worse than
+// the mildest failure.
 func (p *pending) answerEachAndAll() {
 	p.c.write(replyPRDR)
 	delivered := false
@@ -48,8 +48,8 @@ func (p *pending) answerEachAndAll() {
 	p.c.write(failed)
 }
 
-// failureOfBoth returns one failure for two, of which a may be none yet. Where their reasons differ it
-// tells neither: the client would tell both to everybody.
+// failureOfBoth returns one failure for two, of which a may be none yet. If their reasons differ it has neither: the
+// client would report it to the sender for every recipient.
 func failureOfBoth(a, b Reply, id string) Reply {
 	switch {
 	case a.Code == 0 || a.Code == b.Code && a.Enhanced == b.Enhanced && a.Text == b.Text:

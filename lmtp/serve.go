@@ -84,7 +84,7 @@ func (s *Server) serveConn(nc net.Conn, arrived func()) {
 			nc.Close()
 			return
 		}
-		// The peer may have gone first; there is nobody left to tell.
+		// The peer may have gone first.
 		if err := c.nc.net.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			c.log.Debug("close connection", "error", err)
 		}
@@ -100,7 +100,7 @@ func (s *Server) serveConn(nc net.Conn, arrived func()) {
 	}
 	client, err := c.meet()
 	switch {
-	case isGone(err): // a proxy that only looks whether somebody is there
+	case isGone(err): // a health check of the proxy
 		c.log.Debug("connection closed before its PROXY header")
 		return
 	case err != nil:

@@ -27,8 +27,8 @@ func (p Protocol) String() string {
 	return "LMTP"
 }
 
-// A Session is what a Handler may know of the connection that mail comes from. It does not
-// change while a transaction is open.
+// A Session is what the server knows of a client, for the Handler. It does not change while a
+// transaction is open.
 type Session struct {
 	// ID names the session in replies and logs: letters and digits, random.
 	ID string
@@ -40,12 +40,12 @@ type Session struct {
 	Hello string
 	// Hostname is the server's own name, as in its greeting.
 	Hostname string
-	// Remote is the peer's address, or what a PROXY header says in its place; its Network is
-	// "unix" for a Unix socket.
+	// Remote is the peer's address, or the one in a PROXY header; its Network is "unix" for a Unix
+	// socket.
 	Remote net.Addr
 	// Trusted is set where the peer may speak for others.
 	Trusted bool
-	// Origin is whom the peer speaks for, by XCLIENT; nil: for itself.
+	// Origin is the client for which the peer speaks (XCLIENT); nil: itself.
 	Origin *Origin
 	// Unix is set where the connection itself is a Unix socket, whatever a PROXY header says.
 	Unix bool
@@ -57,7 +57,7 @@ type Session struct {
 	TLS *tls.ConnectionState
 	// Certificate is what this server presented of itself, in DER; nil without TLS.
 	Certificate []byte
-	// Identity is who the client has proved to be by AUTH, "" before.
+	// Identity is the client's, which it has proved by AUTH; "" before.
 	Identity string
 
 	transactions int

@@ -26,7 +26,7 @@ func (c *conn) starttls(string) Reply {
 	if c.session.TLS != nil {
 		return replySequence
 	}
-	// What came in the clear could be put there by anybody, and must never be answered inside
+	// What came in the clear may be an attacker's, and must never be answered inside
 	// TLS (CVE-2011-0411). To drop it in silence is forbidden too (RFC 2920 §3.2, point 9).
 	if c.in.Buffered() > 0 {
 		return replyTLSInjected
@@ -73,9 +73,9 @@ func (c *conn) handshake() error {
 
 // tlsConfig is TLS.Config for one connection, made safe: TLS 1.2 at least (RFC 8996, RFC 9325
 // §3.1.1), no resumption, because a resumed session presents no certificate that credentials
-// could be bound to, and the client's certificate wanted but not looked at: with one that is
-// wrong it must be told so by a reply (RFC 3207 §4.1), not by a broken connection. The
-// certificate of the server that was presented goes into presented.
+// could be bound to, and the client's certificate wanted but not verified: one that is wrong is
+// refused by a reply (RFC 3207 §4.1), not by a broken connection. The certificate that the server
+// presents goes into presented.
 func (s *Server) tlsConfig(presented *[]byte) *tls.Config {
 	config := s.TLS.Config.Clone()
 	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)

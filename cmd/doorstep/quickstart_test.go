@@ -38,7 +38,7 @@ func TestQuickStart(t *testing.T) {
 	}
 }
 
-// paste returns a shell the block on its standard input, and then what ends the server. A line that fails ends it.
+// paste runs a shell with the block on its standard input, and then what ends the server. A line that fails ends it.
 func paste(t *testing.T, shell, dir, block string) {
 	t.Helper()
 	cmd := exec.Command(shell, "-eux", "-s")

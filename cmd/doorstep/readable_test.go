@@ -75,7 +75,7 @@ func TestAddressesAreReadable(t *testing.T) {
 	}
 }
 
-// checkPasted returns lookup what was printed of addresses, as it was printed.
+// checkPasted pastes what was printed of addresses into lookup, as it was printed.
 func checkPasted(t *testing.T, dir string, printed ...string) {
 	t.Helper()
 	seen := map[string]bool{}

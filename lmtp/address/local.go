@@ -82,7 +82,7 @@ func (p LocalPolicy) normalize(local string) string {
 
 // SplitDetail splits an unquoted local part at the first of the ASCII delimiters, before
 // any normalization: a full-width plus separates nothing. A delimiter at the beginning
-// does not split, since it would leave nobody. ok tells whether it was split; "u1+" is,
+// does not split, since it would leave no user. ok reports whether it was split; "u1+" is,
 // with an empty detail.
 func SplitDetail(local, delimiters string) (user, detail string, ok bool) {
 	for i := 1; i < len(local); i++ {

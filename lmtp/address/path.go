@@ -37,7 +37,7 @@ func Parse(s string) (Address, error) {
 // ForwardPath parses the content of a forward-path's brackets. Source routes are checked
 // and dropped. Postmaster, in any case and quoted or not, needs no domain (RFC 5321
 // §4.1.1.3). No length is refused, nor any code point of a local part: a name that is too
-// long or has invisible characters has no key, and so is simply nobody's.
+// long or has invisible characters has no key, and so is unknown.
 //
 // The error wraps ErrSyntax, or ErrNeedsUTF8 where non-ASCII octets are the only fault.
 func (p Parser) ForwardPath(path string) (Address, error) {

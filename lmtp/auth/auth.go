@@ -82,7 +82,7 @@ type broken struct{ err error }
 
 func (b broken) Next([]byte) ([]byte, bool, error) { return nil, false, b.err }
 
-// An exchange is a server that tells who the client is.
+// An exchange is the server's side of one mechanism.
 type exchange struct {
 	server   sasl.Server
 	identity string

@@ -6,7 +6,7 @@ import (
 	"io"
 )
 
-// Traits are what the envelope has to say about content.
+// Traits are the properties of content that the parameters of MAIL declare.
 type Traits struct {
 	Size       int64 // octets with CRLF line ends, as Message.Size wants it
 	EightBit   bool  // octets above 127 anywhere: BODY=8BITMIME
@@ -21,7 +21,7 @@ func (t Traits) Body() string {
 	return ""
 }
 
-// Inspect reads content to its end and tells its traits. The caller rewinds before sending.
+// Inspect reads content to its end and returns its traits. The caller rewinds before sending.
 func Inspect(content io.Reader) (Traits, error) {
 	seen := &inspector{header: true}
 	dots := &dotWriter{w: bufio.NewWriter(seen)}

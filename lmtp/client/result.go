@@ -1,6 +1,6 @@
 package client
 
-// A Result says what became of one message.
+// A Result has the answers of the server to one message.
 type Result struct {
 	Mail       Reply     // to MAIL
 	Data       Reply     // to DATA: 354, or why not; the zero Reply where DATA was not sent
@@ -8,7 +8,7 @@ type Result struct {
 	Recipients []Outcome // one for each of Message.To, in that order
 }
 
-// An Outcome says what became of one recipient.
+// An Outcome has the answers of the server for one recipient.
 type Outcome struct {
 	To string
 
@@ -16,7 +16,7 @@ type Outcome struct {
 	Rcpt Reply
 
 	// Final is the reply that decided: after the data where the recipient was accepted, else
-	// the refusal of RCPT, MAIL or DATA. The zero Reply when the server gave none.
+	// the refusal of RCPT, MAIL or DATA. The zero Reply if the server sent none.
 	Final Reply
 
 	// Err is why there is no Final. The server may or may not have delivered: like a
@@ -44,14 +44,14 @@ func (r *Result) accepted() []int {
 	return waiting
 }
 
-// decide returns one final reply to several recipients.
+// decide sets the final reply of several recipients.
 func (r *Result) decide(recipients []int, final Reply) {
 	for _, i := range recipients {
 		r.Recipients[i].Final = final
 	}
 }
 
-// abandon returns an error to each recipient that has no final reply.
+// abandon sets the error of each recipient that has no final reply.
 func (r *Result) abandon(err error) {
 	for i := range r.Recipients {
 		if o := &r.Recipients[i]; !o.decided() {

@@ -62,7 +62,7 @@ func (r *Reservation) Visible(err error) {
 
 func (r *Reservation) add(change Usage) { r.ledger.add(r.to, change) }
 
-// Withdraw returns the room, because the copy failed.
+// Withdraw ends the reservation, because the copy failed.
 func (r *Reservation) Withdraw() {
 	if r == nil || !r.granted {
 		return

@@ -55,7 +55,7 @@ func copyFile(tb testing.TB, from, to string) {
 	}
 }
 
-// own returns files to a user that a program's package makes.
+// own changes the owner of files to a user that a program's package makes.
 func own(tb testing.TB, name string, paths ...string) {
 	tb.Helper()
 	u, err := user.Lookup(name)

@@ -175,7 +175,7 @@ func TestDovecotDeliversByLMTP(t *testing.T) {
 	}
 }
 
-// chown returns a tree to a user.
+// chown changes the owner of a tree.
 func chown(t *testing.T, root string, uid, gid int) {
 	t.Helper()
 	err := filepath.WalkDir(root, func(path string, _ os.DirEntry, err error) error {

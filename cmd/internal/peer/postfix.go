@@ -59,7 +59,7 @@ func StartPostfix(tb testing.TB, c PostfixConfig) *Postfix {
 
 func (p *Postfix) path(name string) string { return filepath.Join(p.dir, name) }
 
-// own returns a directory to Postfix's user, who alone writes there.
+// own makes Postfix's user the owner of a directory, in which it alone writes.
 func (p *Postfix) own(name string) {
 	p.tb.Helper()
 	u, err := user.Lookup("postfix")

@@ -98,7 +98,7 @@ func TestPositionCountsCharacters(t *testing.T) {
 	}
 }
 
-// seed returns a fuzz target the configurations of the tests.
+// seed adds the configurations of the tests to a fuzz target.
 func seed(f *testing.F) {
 	for _, pattern := range []string{"good/*.toml", "bad/*.toml", "*/*/conf.d/*.toml"} {
 		paths, err := filepath.Glob(filepath.Join("../../../testdata/config", pattern))

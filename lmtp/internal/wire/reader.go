@@ -122,7 +122,7 @@ func (r *Reader) Peek(n int) ([]byte, error) {
 // Discard drops octets that Peek has shown.
 func (r *Reader) Discard(n int) { r.r += n }
 
-// Buffered is how many octets have come that nobody has read.
+// Buffered is how many octets have come and are unread.
 func (r *Reader) Buffered() int { return r.w - r.r }
 
 // Restart goes on with another source, and returns what of the old one is unread.
@@ -232,7 +232,7 @@ func (r *Reader) swap(buf []byte) {
 	r.buf = buf
 }
 
-// Release returns a large buffer back when the session ends.
+// Release returns a large buffer to its pool when the session ends.
 func (r *Reader) Release() {
 	r.r, r.w = 0, 0
 	r.shrink()
