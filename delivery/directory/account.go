@@ -1,7 +1,10 @@
 package directory
 
 import (
+	"fmt"
+	"math"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -46,6 +49,25 @@ type Quota struct {
 
 // An Owner is a user of the operating system.
 type Owner struct{ UID, GID uint32 }
+
+// ParseOwner understands the numbers of a user and of a group; nil for neither. One needs the other.
+func ParseOwner(uid, gid string) (*Owner, error) {
+	if uid == "" && gid == "" {
+		return nil, nil
+	}
+	if uid == "" || gid == "" {
+		return nil, fmt.Errorf("uid %q and gid %q: one is missing", uid, gid)
+	}
+	u, err := strconv.ParseUint(uid, 10, 32)
+	if err != nil || u == math.MaxUint32 { // -1 says "leave it" to the kernel
+		return nil, fmt.Errorf("uid %q is not the number of a user", uid)
+	}
+	g, err := strconv.ParseUint(gid, 10, 32)
+	if err != nil || g == math.MaxUint32 {
+		return nil, fmt.Errorf("gid %q is not the number of a group", gid)
+	}
+	return &Owner{UID: uint32(u), GID: uint32(g)}, nil
+}
 
 // Check cleans the paths of an account, in which programs write "//" and a slash at the end, and says what
 // of it makes no sense: records are written by programs and by hand. The error is that of Broken.

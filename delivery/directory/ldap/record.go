@@ -8,8 +8,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/doorstep-mail/doorstep/delivery/directory"
 	client "github.com/go-ldap/ldap/v3"
+
+	"github.com/doorstep-mail/doorstep/delivery/directory"
 )
 
 // record understands the entry of an account that was found by a key. What makes no sense in it
@@ -30,10 +31,10 @@ func (d *Directory) record(e *client.Entry, asked directory.Key) (*directory.Acc
 	broken := func(name string, err error) (*directory.Account, error) {
 		return nil, directory.Broken(a.Address, "%s: %s: %v", e.DN, name, err)
 	}
-	if a.Quota.Bytes, err = number(value(s.Quota), math.MaxInt64); err != nil {
+	if a.Quota.Bytes, err = number(value(s.Quota)); err != nil {
 		return broken(s.Quota, err)
 	}
-	if a.Owner, err = owner(value(s.UID), value(s.GID)); err != nil {
+	if a.Owner, err = directory.ParseOwner(value(s.UID), value(s.GID)); err != nil {
 		return broken(s.UID+", "+s.GID, err)
 	}
 	if a.Mailbox, err = maildir(value(s.MailboxBase), value(s.Mailbox), s.MailboxSuffix); err != nil {
@@ -50,35 +51,15 @@ func (d *Directory) record(e *client.Entry, asked directory.Key) (*directory.Acc
 }
 
 // number understands a number that may be missing.
-func number(text string, most uint64) (int64, error) {
+func number(text string) (int64, error) {
 	if text == "" {
 		return 0, nil
 	}
 	n, err := strconv.ParseUint(text, 10, 63)
-	if err != nil || n > most {
-		return 0, fmt.Errorf("%q is not a number from 0 to %d", text, most)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a number from 0 to %d", text, math.MaxInt64)
 	}
 	return int64(n), nil
-}
-
-// owner understands uid and gid: both are there or neither.
-func owner(uid, gid string) (*directory.Owner, error) {
-	if uid == "" && gid == "" {
-		return nil, nil
-	}
-	if uid == "" || gid == "" {
-		return nil, fmt.Errorf("uid %q and gid %q: one is missing", uid, gid)
-	}
-	const most = math.MaxUint32 - 1 // -1 says "leave it" to the kernel
-	u, err := number(uid, most)
-	if err != nil {
-		return nil, err
-	}
-	g, err := number(gid, most)
-	if err != nil {
-		return nil, err
-	}
-	return &directory.Owner{UID: uint32(u), GID: uint32(g)}, nil
 }
 
 // maildir puts together the path of a Maildir.

@@ -40,7 +40,7 @@ func (r row) account(key directory.Key) (*directory.Account, error) {
 	err = errors.Join(err, e)
 	a.OwnerSince, e = r.moment("owner_since")
 	err = errors.Join(err, e)
-	a.Owner, e = r.owner()
+	a.Owner, e = directory.ParseOwner(strings.TrimSpace(r.text("uid")), strings.TrimSpace(r.text("gid")))
 	if err = errors.Join(err, e); err != nil {
 		return nil, directory.Broken(a.Address, "%w", err)
 	}
@@ -73,21 +73,6 @@ func (r row) limit(column string) (int64, error) {
 		n = 0
 	}
 	return n, err
-}
-
-// owner understands uid and gid: both are there or neither.
-func (r row) owner() (*directory.Owner, error) {
-	uid, hasUID, err := r.id("uid")
-	gid, hasGID, e := r.id("gid")
-	switch err = errors.Join(err, e); {
-	case err != nil:
-		return nil, err
-	case hasUID != hasGID:
-		return nil, errors.New("has only one of uid and gid")
-	case !hasUID:
-		return nil, nil
-	}
-	return &directory.Owner{UID: uid, GID: gid}, nil
 }
 
 // targets understands a row of alias_query: one target or, as in Postfix's tables, several with

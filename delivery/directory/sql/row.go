@@ -3,7 +3,6 @@ package sql
 import (
 	db "database/sql"
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -101,19 +100,6 @@ func (r row) yes(column string, otherwise bool) (bool, error) {
 		}
 		return n != 0, nil
 	}
-}
-
-// id is a column as the number of a user or group, and whether it is there.
-func (r row) id(column string) (uint32, bool, error) {
-	text := strings.TrimSpace(r.text(column))
-	if text == "" {
-		return 0, false, nil
-	}
-	n, err := strconv.ParseUint(text, 10, 32)
-	if err != nil || n == math.MaxUint32 { // -1 says "leave it" to the kernel
-		return 0, true, fmt.Errorf("%s is %q, not a number of a user or group", column, text)
-	}
-	return uint32(n), true, nil
 }
 
 // moment is a column as a time. A date alone stands for its end, as in the configuration.

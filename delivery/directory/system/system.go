@@ -7,9 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -136,29 +134,19 @@ func (d *Directory) record(line string, key directory.Key, domain string) (*dire
 	if len(fields) < 6 {
 		return nil, directory.Broken(address, "%q is no line of passwd(5)", line)
 	}
-	uid, err := id(fields[2])
-	if err != nil {
-		return nil, directory.Broken(address, "uid %w", err)
+	owner, err := directory.ParseOwner(fields[2], fields[3])
+	if err == nil && owner == nil {
+		err = errors.New("has neither uid nor gid")
 	}
-	gid, err := id(fields[3])
 	if err != nil {
-		return nil, directory.Broken(address, "gid %w", err)
+		return nil, directory.Broken(address, "%w", err)
 	}
-	if uid < d.options.FirstUID || uid > d.options.LastUID {
+	if owner.UID < d.options.FirstUID || owner.UID > d.options.LastUID {
 		return nil, directory.ErrNotFound // one of the system's own
 	}
-	a := &directory.Account{Address: address, Key: key, Home: fields[5], Owner: &directory.Owner{UID: uid, GID: gid}}
+	a := &directory.Account{Address: address, Key: key, Home: fields[5], Owner: owner}
 	if len(fields) > 6 && slices.Contains(d.options.RefusedShells, fields[6]) {
 		a.Disabled = "reject"
 	}
 	return a, a.Check()
-}
-
-// id understands the number of a user or group.
-func id(text string) (uint32, error) {
-	n, err := strconv.ParseUint(text, 10, 32)
-	if err != nil || n == math.MaxUint32 { // -1 says "leave it" to the kernel
-		return 0, fmt.Errorf("%q is no number of one", text)
-	}
-	return uint32(n), nil
 }
