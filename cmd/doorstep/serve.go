@@ -27,9 +27,9 @@ func serveCommand() *cobra.Command {
 	path := cli.ConfigFlag(cmd)
 	dev := cmd.Flags().Bool("dev", false, "run in ./doorstep-dev, to try things out")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
-		succession := daemon.TakeSuccession()
-		defer func() { succession.Tell(err) }() // unless it was told before that all is well
-		ready := func() { succession.Tell(nil) }
+		handshake := daemon.NewHandshake()
+		defer func() { handshake.Done(err) }() // unless it was done before
+		ready := func() { handshake.Done(nil) }
 		if *dev {
 			if cmd.Flags().Changed("config") {
 				return cli.Usage(errors.New("serve: --dev makes its own configuration, and does not go with -c"),
@@ -41,7 +41,7 @@ func serveCommand() *cobra.Command {
 			}
 			*path = place.Config
 			ready = func() {
-				succession.Tell(nil)
+				handshake.Done(nil)
 				place.Explain(cmd.OutOrStdout())
 			}
 		}

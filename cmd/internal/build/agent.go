@@ -203,7 +203,7 @@ func buildQuotas(c config.Quota, log *slog.Logger) delivery.Quotas {
 	return q
 }
 
-// CloseAgent gives back what an agent holds but its store, and waits for the warnings that are
+// CloseAgent closes what an agent holds but its store, and waits for the warnings that are
 // on their way, until ctx ends.
 func CloseAgent(ctx context.Context, a *delivery.Agent) (err error) {
 	if w, ok := a.Quotas.Warner.(*warning.Sender); ok {

@@ -55,7 +55,7 @@ func OpenDirectory(d config.Directory, domains *route.Resolver, log *slog.Logger
 }
 
 // Directory is the chain of all directories: the accounts of the configuration, and then each
-// [[directory]] behind its cache.
+// [[directory]] with its cache.
 func Directory(
 	c *config.Config, accounts *static.Directory, domains *route.Resolver, w *observe.Observers, log *slog.Logger,
 ) (*directory.Chain, error) {
@@ -73,7 +73,7 @@ func Directory(
 			epoch = file.Epoch
 		}
 		opened, breaker := directory.Bounded(d.Name, opened, d.Timeout, w.Hangs(log))
-		opened = lookups.Watch(d.Name, opened, log) // behind the cache: that is how the backend is
+		opened = lookups.Watch(d.Name, opened, log) // the backend, not its cache
 		if d.IsCached() {
 			opened = directory.NewCache(opened, directory.CacheOptions{
 				TTL: d.CacheTTL, NegativeTTL: d.NegativeTTL, Stale: d.Stale, Timeout: d.Timeout, Epoch: epoch,

@@ -17,7 +17,7 @@ func buildOwners(s config.Store) route.Owners {
 	if !set || err != nil || me == uid {
 		return o
 	}
-	// This is no server, but somebody who asks, or delivers a message.
+	// This is no server, but a verb that asks, or delivers a message.
 	o.Self = uint32(uid)
 	if s.Owners && me != 0 {
 		o.Default = mailbox.Owner{UID: uint32(uid), GID: uint32(gid)}

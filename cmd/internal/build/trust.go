@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Trust says which peers of a listener may speak for others; nil where nobody may.
+// Trust says which peers of a listener may speak for others; nil if none may.
 func Trust(l config.Listen) (func(net.Conn) bool, error) {
 	if len(l.TrustedNets) == 0 && len(l.TrustedUsers) == 0 {
 		return nil, nil

@@ -67,7 +67,7 @@ func (a *adminListener) begin(d *daemon) {
 	})
 }
 
-// listenAdmin opens the socket, or takes it over, behind a token that is fit to be one.
+// listenAdmin opens the socket, or takes it over, and reads the token.
 func listenAdmin(ctx context.Context, c config.Admin, sockets *inherited) (socket opened, token string, err error) {
 	if c.TokenFile != "" {
 		if token, err = config.ReadToken(c.TokenFile); err != nil {
@@ -108,7 +108,7 @@ func (d *daemon) certificateEnds() float64 {
 	return 0
 }
 
-// watchHealth adds what is found out when somebody looks.
+// watchHealth adds the gauges that are found out at each scrape.
 func watchHealth(w *observe.Observers, h *health) {
 	w.Value("ready", "1 where mail can be taken: the store can be written to, and directories answer.", func() float64 {
 		if len(h.problems(context.Background())) > 0 {

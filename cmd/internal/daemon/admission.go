@@ -39,7 +39,7 @@ func (g *Admission) scarce() bool {
 	return 4*g.open > 3*g.limit
 }
 
-// admit is the gate for one listener.
+// admit returns what decides for one listener.
 func (g *Admission) admit(l config.Listen) (func(net.Conn) (func(), error), error) {
 	var uids []int
 	for _, name := range l.Peers {
@@ -115,7 +115,7 @@ func peerOf(a netip.Addr) netip.Prefix {
 	return peer
 }
 
-// tooMany refuses a connection; the log is told which limit it met.
+// tooMany refuses a connection; the log says which limit it met.
 func tooMany(format string, args ...any) error {
 	return &lmtp.Error{Code: 421, Enhanced: "4.3.2", Text: "too many connections, try again later", Rule: "connections",
 		Cause: fmt.Errorf(format, args...)}

@@ -24,7 +24,7 @@ func (c fakeConn) RemoteAddr() net.Addr {
 	return net.TCPAddrFromAddrPort(netip.MustParseAddrPort(c.from))
 }
 
-func TestGateCountsConnections(t *testing.T) {
+func TestAdmissionCountsConnections(t *testing.T) {
 	g := &Admission{limit: 3, perPeer: 2}
 	admit, err := g.admit(config.Listen{Network: "tcp"})
 	if err != nil {
@@ -57,7 +57,7 @@ func TestGateCountsConnections(t *testing.T) {
 }
 
 // One machine has a whole network of IPv6 to connect from.
-func TestGateCountsNetworksOfIPv6(t *testing.T) {
+func TestAdmissionCountsNetworksOfIPv6(t *testing.T) {
 	g := &Admission{limit: 100, perPeer: 2}
 	admit, err := g.admit(config.Listen{Network: "tcp"})
 	if err != nil {
@@ -112,7 +112,7 @@ func TestScarce(t *testing.T) {
 	}
 }
 
-func TestGateWithoutPeerLimitKeepsNoPeers(t *testing.T) {
+func TestAdmissionWithoutPeerLimitKeepsNoPeers(t *testing.T) {
 	g := &Admission{limit: 100}
 	admit, _ := g.admit(config.Listen{Network: "tcp"})
 	for i := range 50 {

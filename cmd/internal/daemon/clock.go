@@ -15,11 +15,10 @@ const (
 	clockStep = 10 * time.Second
 )
 
-// A clockWatch informs the log when somebody sets the clock. Mail does not need it; who reads the log does,
-// and whoever wonders about the time in a trace field.
+// A clockWatch logs that the clock was set. Mail does not need it; readers of the log and of trace fields do.
 type clockWatch struct {
 	log *slog.Logger
-	// ahead is by how much the clock is ahead of one that nobody can set.
+	// ahead is by how much the clock is ahead of one that cannot be set.
 	ahead func() (time.Duration, error)
 }
 

@@ -164,9 +164,9 @@ func (d *daemon) run(ctx context.Context, stop, ready func()) error {
 	return d.stop(stop, cause)
 }
 
-// stop ends all sessions: idle ones are told, deliveries may finish.
+// stop ends all sessions: idle ones with a 421, deliveries may finish.
 func (d *daemon) stop(stop func(), cause error) error {
-	stop() // before the log tells anybody that it is time for a second signal
+	stop() // before the log says that a second signal would end the program
 	if cause == nil {
 		d.log.Info("stopping", "grace", Grace.String())
 	} else {

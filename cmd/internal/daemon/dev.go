@@ -79,7 +79,7 @@ func MakeDev(dir string) (devPlace, error) {
 	return p, errors.Join(err, file.Close())
 }
 
-// Explain tells a newcomer what to do next.
+// Explain prints what a newcomer can do next.
 func (p devPlace) Explain(w io.Writer) {
 	fmt.Fprintf(w, `
 Doorstep is ready. Send a message from another terminal:

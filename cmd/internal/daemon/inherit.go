@@ -42,7 +42,7 @@ type opened struct {
 	socket net.Listener
 }
 
-// inherit takes the sockets that the environment tells of, and their mention out of it: programs
+// inherit takes the sockets that the environment names, and their names out of it: programs
 // that are started later are not meant.
 func inherit() (*inherited, error) {
 	in := &inherited{sockets: map[string][]net.Listener{}}
@@ -145,7 +145,7 @@ func (in *inherited) String() string {
 	return strings.Join(slices.Sorted(maps.Keys(in.sockets)), ", ")
 }
 
-// compatible reports what a listener cannot be on a socket that somebody else opened; what is known
+// compatible reports what a listener cannot be on a socket that another program opened; what is known
 // by the address package config has refused before.
 func compatible(l config.Listen, socket net.Listener) error {
 	tcp, isTCP := socket.Addr().(*net.TCPAddr)

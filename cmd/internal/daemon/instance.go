@@ -97,7 +97,7 @@ func (g *instance) wait() {
 	}
 }
 
-// close gives back what g holds; its store only where none of others has the same. It waits for
+// close closes what g holds; its store only if none of others has the same. It waits for
 // warnings that are on their way until ctx ends, and for databases to hang up: call it without a lock.
 func (g *instance) close(ctx context.Context, others ...*instance) (err error) {
 	err = build.CloseAgent(ctx, g.agent)

@@ -58,7 +58,7 @@ func listenUnix(ctx context.Context, l config.Listen) (net.Listener, error) {
 	return listener, nil
 }
 
-// clearSocket removes a socket that a server left behind, but only if nobody answers on it
+// clearSocket removes a socket that an earlier server left, but only if no server answers on it
 // and it is a socket.
 func clearSocket(path string) error {
 	info, err := os.Lstat(path)

@@ -33,7 +33,7 @@ type serving struct {
 // name is the address as the configuration has it.
 func (l *listener) name() string { return l.listen.Network + ":" + l.listen.Address }
 
-// handOver gives the connections from now on to server. An error of the socket is sent to failed.
+// handOver has server take the connections from now on. An error of the socket is sent to failed.
 func (l *listener) handOver(server *lmtp.Server, failed chan<- error) error {
 	if err := l.end(); err != nil {
 		return err

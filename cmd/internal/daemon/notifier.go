@@ -40,7 +40,7 @@ func (n *notifier) ready(status string) {
 	n.tell(systemd.SdNotifyReady + "\nSTATUS=" + status)
 }
 
-// reloading is called before a reload; ready follows. The time tells the manager which of its orders
+// reloading is called before a reload; ready follows. By the time the manager knows which of its orders
 // is meant (Type=notify-reload).
 func (n *notifier) reloading() {
 	n.tell(systemd.SdNotifyReloading + "\n" + strings.TrimSuffix(systemd.SdNotifyMonotonicUsec(), "\n"))
@@ -51,7 +51,7 @@ func (n *notifier) stopping() { n.tell(systemd.SdNotifyStopping) }
 // replacedBy says that another process is the service from now on.
 func (n *notifier) replacedBy(pid int) { n.tell("MAINPID=" + strconv.Itoa(pid)) }
 
-// watch tells the watchdog that the program lives, until ctx ends.
+// watch sends the watchdog a sign of life again and again, until ctx ends.
 func (n *notifier) watch(ctx context.Context) {
 	if n.watchdog == 0 {
 		return

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// settle makes the process whom [store] says, for good. What comes from a client, or is a message,
+// settle makes the process the user that [store] names, for good. What comes from a client, or is a message,
 // is read only after it.
 func settle(s config.Store) error {
 	target, err := target(s)
@@ -80,9 +80,9 @@ func mayBorrow() error {
 	return nil
 }
 
-// heritage hands the right to borrow those of owners on to a process that takes this one's place.
+// successorAttributes hand the right to borrow those of owners on to a process that takes this one's place.
 // No other program gets it.
-func heritage(s config.Store) *syscall.SysProcAttr {
+func successorAttributes(s config.Store) *syscall.SysProcAttr {
 	can, err := privilege.Borrows()
 	if !s.Owners || err != nil || !can {
 		return nil
@@ -90,7 +90,7 @@ func heritage(s config.Store) *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{AmbientCaps: []uintptr{unix.CAP_SETUID, unix.CAP_SETGID}}
 }
 
-// SettleToDeliver is settle for who delivers one message. With store.owners anybody may do that to
+// SettleToDeliver is settle for the delivery of one message. With store.owners every user may do that to
 // a mailbox of their own, and to no other.
 func SettleToDeliver(s config.Store) error {
 	if err := forbidCores(); err != nil {
@@ -104,7 +104,7 @@ func SettleToDeliver(s config.Store) error {
 	return settle(s)
 }
 
-// logIdentity says whom the server runs as, and warns where that is root.
+// logIdentity logs which user the server runs as, and warns of root.
 func logIdentity(s config.Store, log *slog.Logger) {
 	groups, err := os.Getgroups()
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 // below read to read. nil is all that the user may.
 type sandbox struct{ write, read []string }
 
-// sandboxedBy tells a process that takes over what the one before let itself touch: the kernel does not
+// sandboxedBy has for a process that takes over what the one before let itself touch: the kernel does not
 // give back what was given up.
 const sandboxedBy = "DOORSTEP_SANDBOX"
 
@@ -136,7 +136,7 @@ func (s *sandbox) covers(other *sandbox) error {
 	return nil
 }
 
-// environment tells the process that takes over.
+// environment returns the sandbox for the process that takes over.
 func (s *sandbox) environment() []string {
 	if s == nil {
 		return nil

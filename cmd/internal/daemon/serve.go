@@ -27,7 +27,7 @@ func Serve(ctx context.Context, path string, c *config.Config, stderr io.Writer,
 	useProcessors(d.room.Threads)
 	defer d.endLog()
 	// From here on, though they are followed when all sockets are open: until a program takes these signals, they end
-	// it, and whoever sends one goes by what the log says.
+	// it, and who sends one goes by what the log says.
 	d.signals = make(chan os.Signal, 1)
 	signal.Notify(d.signals, syscall.SIGHUP, syscall.SIGUSR2)
 	if c.Sandbox.Enabled { // without it a debugger of the same user can look in

@@ -84,7 +84,7 @@ func (d *daemon) startSuccessor() (pid int, err error) {
 	cmd := exec.Command(program, os.Args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.ExtraFiles = []*os.File{say}
-	cmd.SysProcAttr = heritage(d.started.Store)
+	cmd.SysProcAttr = successorAttributes(d.started.Store)
 	d.notifier.adopt(cmd)
 	names, err := d.sockets.handOver(cmd)
 	if err == nil {
@@ -145,29 +145,29 @@ func ownProgram() (string, error) {
 
 const readyWord = "ready"
 
-// A succession is the pipe to the process that this one takes the place of; nil where there is none.
-type succession struct{ pipe *os.File }
+// A handshake is the pipe to the process that this one takes the place of; nil if there is none.
+type handshake struct{ pipe *os.File }
 
-// TakeSuccession must be called before the sockets are inherited.
-func TakeSuccession() *succession {
+// NewHandshake takes the pipe. It must be called before the sockets are inherited.
+func NewHandshake() *handshake {
 	if os.Getenv(handedOver) == "" {
 		return nil
 	}
 	unix.CloseOnExec(firstInherited)
-	return &succession{os.NewFile(firstInherited, "ready")}
+	return &handshake{os.NewFile(firstInherited, "ready")}
 }
 
-// Tell says how the start went: err is nil when all sockets are served. Only the first word counts.
-func (s *succession) Tell(err error) {
-	if s == nil || s.pipe == nil {
+// Done says how the start went: err is nil when all sockets are served. Only the first word counts.
+func (h *handshake) Done(err error) {
+	if h == nil || h.pipe == nil {
 		return
 	}
 	word := readyWord
 	if err != nil {
 		word = err.Error()
 	}
-	// Should the old process be gone, nobody is left to be told.
-	_, _ = io.WriteString(s.pipe, word)
-	_ = s.pipe.Close()
-	s.pipe = nil
+	// The old process may be gone.
+	_, _ = io.WriteString(h.pipe, word)
+	_ = h.pipe.Close()
+	h.pipe = nil
 }

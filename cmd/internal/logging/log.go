@@ -33,7 +33,7 @@ func NewOutput(w io.Writer, format config.LogFormat) *Output {
 	return &Output{W: w, Json: format == config.LogJSON, journal: isJournal(w, os.Getenv("JOURNAL_STREAM"))}
 }
 
-// Detach lets nobody who logs wait any more for a reader that stalls. found is called with how many lines were
+// Detach has no one who logs wait any more for a reader that stalls. found is called with how many lines were
 // lost when one can be written again. Lines that wait are written by end.
 func (o *Output) Detach(found func(lines int)) {
 	o.queue = newQueue(o.W, func() { o.Lost.Add(1) }, found)

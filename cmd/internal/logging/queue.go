@@ -86,7 +86,7 @@ func (q *queue) run() {
 		})
 		stall.Stop()
 		if missing := q.wrote(len(line), err); missing > 0 {
-			go func() { // which will log, and where else could a panic of that be told of
+			go func() { // which will log; its panic could be logged nowhere else
 				_ = guard.Call(func() error { q.found(missing); return nil })
 			}()
 		}
@@ -122,7 +122,7 @@ func (q *queue) wrote(octets int, err error) (missing int) {
 	q.done++
 	if len(q.lines) == 0 {
 		q.behind = false
-		q.lines = nil // gives back what a long queue needed
+		q.lines = nil // frees what a long queue needed
 	}
 	q.changed.Broadcast()
 	if err != nil {

@@ -8,10 +8,10 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
 
-// Lookups are told of each question to a backend; nil is not.
+// Lookups is called with each question to a backend and its answer; nil is not.
 type Lookups func(backend string, took time.Duration, err error)
 
-// Watch is d, and tells the observer. A panic of d is an error, and in the log: the answer may come from
+// Watch returns d with the observer called for each question. A panic of d is an error, and in the log: the answer may come from
 // a cache all the same.
 func (o Lookups) Watch(backend string, d directory.Directory, log *slog.Logger) directory.Directory {
 	return directory.Watch(d, func(took time.Duration, err error) {

@@ -20,13 +20,13 @@ func (s *Server) safe(next http.Handler) http.Handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cache-Control", "no-store")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		// A page of somebody else can give its own name the address 127.0.0.1, and then read what
+		// A foreign page can give its own name the address 127.0.0.1, and then read what
 		// is there as its own (DNS rebinding): without a token the name must be one of this machine.
 		if s.Token == "" && !s.Local && !isLoopback(r.Host) {
 			say(w, http.StatusMisdirectedRequest, "ask by a loopback address, not as "+safeHost(r.Host))
 			return
 		}
-		// net/http would recover a panic too, and say nothing of it where anybody looks.
+		// net/http would recover a panic too, and say nothing of it in the log.
 		if !guard.Run(s.Log, "admin request", func() { next.ServeHTTP(w, r) }) {
 			panic(http.ErrAbortHandler) // an answer that has begun must not look whole
 		}

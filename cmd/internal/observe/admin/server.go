@@ -58,7 +58,7 @@ func (s *Server) Serve(l net.Listener) error {
 	return err
 }
 
-// Close ends it; whoever watches a trace is cut off.
+// Close ends it; traces are cut off.
 func (s *Server) Close() error {
 	if s.Trace != nil {
 		s.Trace.Close()

@@ -12,7 +12,7 @@ import (
 
 const (
 	// failuresKept is how many of each kind are kept: deferred and refused, so that a flood of mail
-	// for nobody does not hide a failing disk.
+	// for unknown recipients does not hide a failing disk.
 	failuresKept = 25
 	// maxShown bounds one text, in octets before they are escaped.
 	maxShown = 300

@@ -9,7 +9,7 @@ import (
 	"github.com/doorstep-mail/doorstep/cmd/internal/columns"
 )
 
-// Print shows a snapshot in a terminal, so many columns wide.
+// Print shows a snapshot in a terminal of that many columns.
 func (s *Snapshot) Print(w io.Writer, width int) error {
 	b := &strings.Builder{}
 	s.printHead(b)

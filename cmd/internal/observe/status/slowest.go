@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	// slowShown is how many of the slowest mailboxes are told.
+	// slowShown is how many of the slowest mailboxes a snapshot has.
 	slowShown = 10
 	// slowKept is how many are kept to choose from.
 	slowKept = 64

@@ -91,7 +91,7 @@ type Point struct {
 // A Disk is the room on the file system of the store.
 type Disk struct {
 	Path       string `json:"path"`
-	Free       uint64 `json:"free"` // octets for whom the server runs as
+	Free       uint64 `json:"free"` // octets for the user that the server runs as
 	Size       uint64 `json:"size"` // octets
 	FreeInodes uint64 `json:"free_inodes"`
 	Inodes     uint64 `json:"inodes"` // 0 where the file system does not count them

@@ -31,14 +31,14 @@ type Line struct {
 	At      time.Time `json:"at"`
 	Session string    `json:"session"`
 	Peer    string    `json:"peer"`
-	// From is "C" for the client, "S" for the server, and "*" for what is told about them.
+	// From is "C" for the client, "S" for the server, and "*" for what is said about them.
 	From string `json:"from"`
 	Text string `json:"text"`
 	// Dropped is how many lines before this one were lost, because they came too fast.
 	Dropped int64 `json:"dropped,omitempty"`
 }
 
-// A Hub hands lines from sessions to those who watch. Its methods are hooks; while nobody watches
+// A Hub hands lines from sessions to those who watch. Its methods are hooks; without a watcher
 // they do nothing. The zero value is ready.
 type Hub struct {
 	watching atomic.Int32
@@ -156,7 +156,7 @@ func outcomeText(o delivery.Outcome) string {
 	return b.String()
 }
 
-// each calls do for all who watch; mostly there is nobody, and this is all that it costs.
+// each calls do for all watchers. Mostly there are none, and this is all that it costs.
 func (h *Hub) each(do func(*Watcher)) {
 	if h.watching.Load() == 0 {
 		return
