@@ -101,7 +101,9 @@ func (c *control) take(conn net.Conn) error {
 	case "reload":
 		answer = c.daemon.reload()
 	case "upgrade":
-		answer = c.daemon.upgrade()
+		r := c.daemon.upgrade()
+		defer c.daemon.upgraded(r)
+		answer = r
 	case "forget":
 		answer = c.daemon.instances.forget(about)
 	default:

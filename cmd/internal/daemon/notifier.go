@@ -12,6 +12,7 @@ import (
 	"time"
 
 	systemd "github.com/coreos/go-systemd/v22/daemon"
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
 
 // A notifier is the service manager that started the program, and wants to know how it is: systemd,
@@ -73,10 +74,10 @@ const notifyPatience = 5 * time.Second
 
 func (n *notifier) tell(state string) {
 	sent := make(chan error, 1)
-	go func() {
+	go guard.Run(n.log, "note to the service manager", func() {
 		_, err := systemd.SdNotify(false, state)
 		sent <- err
-	}()
+	})
 	var err error
 	select {
 	case err = <-sent:

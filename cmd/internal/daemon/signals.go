@@ -26,6 +26,6 @@ func (d *daemon) follow(s os.Signal) {
 	if s == syscall.SIGHUP {
 		d.reload()
 	} else {
-		d.upgrade()
+		d.upgraded(d.upgrade())
 	}
 }

@@ -65,8 +65,14 @@ func (d *daemon) upgrade() UpgradeReport {
 	if err := d.sockets.leave(); err != nil {
 		d.log.Error("upgrade", "error", err)
 	}
-	close(d.replaced)
 	return r
+}
+
+// upgraded ends this process where an upgrade succeeded, once who ordered it has the answer.
+func (d *daemon) upgraded(r UpgradeReport) {
+	if r.Error == "" {
+		close(d.replaced)
+	}
 }
 
 // startSuccessor starts the new process, waits until it is ready and leaves the mail to it. Where this one is asked to

@@ -11,8 +11,8 @@ import (
 // Lookups is called with each question to a backend and its answer; nil is not.
 type Lookups func(backend string, took time.Duration, err error)
 
-// Watch returns d with the observer called for each question. A panic of d is an error, and in the log: the answer may come from
-// a cache all the same.
+// Watch returns d with the observer called for each question. A panic of d is an error, and in the log: the answer may
+// come from a cache all the same.
 func (o Lookups) Watch(backend string, d directory.Directory, log *slog.Logger) directory.Directory {
 	return directory.Watch(d, func(took time.Duration, err error) {
 		guard.Report(log.With("directory", backend), "lookup", err)
