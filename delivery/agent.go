@@ -28,10 +28,15 @@ type Agent struct {
 	// SingleCopy has the copies of a message begin with the same header, so that the store can
 	// keep them as one file (mailbox.Options.SingleCopy).
 	SingleCopy bool
+	// MaxPending is how many octets the recipients of all transactions may take in memory, about. More are refused with
+	// 452 4.3.1. [128 MiB]
+	MaxPending int64
 	// Log gets one line for each recipient: "delivered" or "refused".
 	Log *slog.Logger
 	// Now is the clock of the trace fields. [time.Now]
 	Now func() time.Time
+
+	pending budget
 }
 
 // Mail begins a transaction.
@@ -56,6 +61,7 @@ type transaction struct {
 	committed time.Time // when the content had come
 
 	recipients []recipient // accepted, in order
+	held       int64       // what they take of the agent's budget
 	copies     []target    // one for each distinct place
 	head       head.Editor
 	content    *mailbox.Content // its Deliver has been called where message is set
@@ -81,6 +87,10 @@ func (t *transaction) Rcpt(ctx context.Context, r *lmtp.Recipient) error {
 	}
 	for _, left := range decision.Refusals {
 		t.logMember(r.To, left)
+	}
+	if err := t.hold(r, len(decision.Actions)); err != nil {
+		t.logRefused(r.To, route.Decision{Err: err})
+		return err
 	}
 	parts := make([]part, len(decision.Actions))
 	for i, action := range decision.Actions {
@@ -152,6 +162,7 @@ func (s sink) Write(p []byte) (int, error) {
 
 // Abort drops the message, and logs why its recipients were refused.
 func (t *transaction) Abort(why error) {
+	defer t.release()
 	t.begin()
 	t.content.Close()
 	if why == nil {

@@ -167,6 +167,7 @@ func (o *outcomes) end() {
 
 func (o *outcomes) close() {
 	if !o.closed {
+		o.t.release()
 		close(o.out)
 		o.closed = true
 		if o.expiry != nil {

@@ -150,3 +150,31 @@ func TestDockerfile(t *testing.T) {
 
 // exact is a tag with a whole version, or a digest.
 var exact = regexp.MustCompile(`:\d+\.\d+\.\d+(-\S+)?( AS \w+)?$|@sha256:[0-9a-f]{64}`)
+
+// TestServiceLimits: the garbage collector works harder before the kernel ends the service, and there are threads for as
+// many connections as the configuration allows by default (config.Room: a quarter of them).
+func TestServiceLimits(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(repository, "dist/systemd/doorstep.service"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	number := func(pattern string) int {
+		t.Helper()
+		found := regexp.MustCompile(`(?m)^` + pattern + `$`).FindStringSubmatch(string(text))
+		if found == nil {
+			t.Fatalf("the unit has no %s", pattern)
+		}
+		n, err := strconv.Atoi(found[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	collect, most := number(`Environment=GOMEMLIMIT=(\d+)MiB`), number(`MemoryMax=(\d+)G`)
+	if collect > most*1024*9/10 {
+		t.Errorf("GOMEMLIMIT is %d MiB, and MemoryMax %d GiB", collect, most)
+	}
+	if tasks := number(`TasksMax=(\d+)`); tasks/4 < 1000+40 {
+		t.Errorf("TasksMax is %d, which is too few for 1000 connections", tasks)
+	}
+}
