@@ -167,3 +167,31 @@ func TestReloadNeedsAServer(t *testing.T) {
 		}
 	}
 }
+
+// TestIdleSessionsLetGo: clients that stay connected over many reloads keep no more than two earlier configurations in
+// memory. Those that are idle are told to connect again, and what is in a message is finished.
+func TestIdleSessionsLetGo(t *testing.T) {
+	dir := place(t)
+	serveConfig(t, dir, controlled(""))
+	busy := session(t, dir)
+	busy.begin("alice")
+	busy.send("Subject: over three reloads\r\n\r\nHello\r\n")
+	var idle []*dialogue
+	for range 3 {
+		idle = append(idle, session(t, dir))
+		if _, errs, code := doorstep(t, dir, "reload", "-c", "doorstep.toml"); code != 0 {
+			t.Fatal(errs)
+		}
+	}
+	idle[0].want("421 4.3.2 ")
+	idle[0].wantEnd()
+	busy.send(lastLine + "\r\n.\r\n")
+	busy.want("250 2.0.0 ")
+	busy.want("421 4.3.2 ")
+	busy.wantEnd()
+	for _, kept := range idle[1:] {
+		kept.deliver("two reloads are nothing", "bob")
+	}
+	session(t, dir).deliver("connected again", "alice")
+	wantStored(t, dir, "alice", "over three reloads", "connected again")
+}

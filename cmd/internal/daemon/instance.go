@@ -20,10 +20,12 @@ import (
 // An instance is a configuration in force, with all that was built of it. A session keeps the one
 // it began with.
 type instance struct {
-	config  *config.Config
-	agent   *delivery.Agent
-	secrets *build.Secrets
-	servers []*lmtp.Server // one for each listener; nil where the configuration has no such listener any more
+	config    *config.Config
+	agent     *delivery.Agent
+	secrets   *build.Secrets
+	number    int            // in the order of reloads
+	servers   []*lmtp.Server // one for each listener; nil where the configuration has no such listener any more
+	dismissed bool           // idle sessions have been ended
 }
 
 // newInstance builds what c says, for the listeners of the daemon. The store of the instance in force is used further

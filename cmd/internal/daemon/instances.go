@@ -1,9 +1,12 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,6 +40,7 @@ type instances struct {
 	mu      sync.Mutex
 	now     *instance
 	earlier map[*instance]bool // to whether it is waited for
+	count   int                // of all instances there were
 	leaving bool
 	left    chan struct{} // closed when leaving is set
 }
@@ -139,7 +143,8 @@ func (i *instances) replace(g *instance, takeOver func() (serving []*lmtp.Server
 	if i.now != nil {
 		i.earlier[i.now] = false
 	}
-	i.now = g
+	i.now, i.count = g, i.count+1
+	g.number = i.count
 	serving, err := takeOver()
 	for g, waiting := range i.earlier {
 		if !waiting && !g.hasAny(serving) {
@@ -147,7 +152,32 @@ func (i *instances) replace(g *instance, takeOver func() (serving []*lmtp.Server
 			i.beside("reload", func() { i.retire(g) })
 		}
 	}
+	i.dismiss(serving)
 	return err
+}
+
+// maxEarlier is how many earlier instances may have sessions, so that clients that stay connected, idle, do not keep
+// the accounts of every configuration there ever was in memory.
+const maxEarlier = 2
+
+// dismiss ends the idle sessions of all but the last earlier instances, with 421; others end with their message. mu is
+// held.
+func (i *instances) dismiss(serving []*lmtp.Server) {
+	if len(i.earlier) <= maxEarlier {
+		return
+	}
+	byAge := slices.SortedFunc(maps.Keys(i.earlier), func(a, b *instance) int { return cmp.Compare(a.number, b.number) })
+	for _, g := range byAge[:len(byAge)-maxEarlier] {
+		if g.dismissed || g.hasAny(serving) {
+			continue
+		}
+		g.dismissed = true
+		for _, server := range g.servers {
+			if server != nil {
+				i.beside("reload", func() { _ = server.Shutdown(i.patience) }) // it says so itself where a delivery hangs
+			}
+		}
+	}
 }
 
 // retire waits for the sessions of an earlier instance, and closes it.
