@@ -33,19 +33,13 @@ type target struct {
 func (t *transaction) copyFor(a route.Action, recipient int) int {
 	dest := a.Dest()
 	for i := range t.copies {
-		if c := &t.copies[i]; samePlace(c.dest, dest) {
+		if c := &t.copies[i]; route.SamePlace(c.action, a) {
 			c.dest.MakeFolder = max(c.dest.MakeFolder, dest.MakeFolder)
 			return i
 		}
 	}
 	t.copies = append(t.copies, target{dest: dest, action: a, first: recipient})
 	return len(t.copies) - 1
-}
-
-// samePlace reports whether two copies would go to one Maildir or folder.
-func samePlace(a, b mailbox.Dest) bool {
-	a.MakeFolder, b.MakeFolder = 0, 0
-	return a == b
 }
 
 // fileByHeader changes the actions as the rules want it, now that the header is known.

@@ -159,3 +159,40 @@ func TestDetailsMakeFolders(t *testing.T) {
 		}
 	}
 }
+
+// TestFoldersInAnyCase: details and rules find a folder that is there without regard to case and normalization form,
+// and make no second one beside it, not even for one message. Where several fit a detail is a tag, and a rule makes its
+// own.
+func TestFoldersInAnyCase(t *testing.T) {
+	for encoding, cafe := range map[mailbox.FolderEncoding]string{
+		mailbox.FolderUTF7: ".Caf&AOk-", mailbox.FolderUTF8: ".Café",
+	} {
+		f := newFixture(t, "lmtp")
+		f.router.Resolver.Domains["dst.example"].Details = route.DetailsCreate
+		f.router.Folders, f.router.FolderLimit, f.router.FolderLevels = encoding, 20, 2
+		store, err := mailbox.New(mailbox.Options{Create: true, Folders: encoding, Durability: mailbox.None})
+		must(t, err)
+		f.agent.Store, f.router.Store = store, store
+		f.router.Rules = []route.Rule{
+			{Field: "X-Spam", Folder: ".junk", Make: true},
+			{Field: "X-Two", Folder: ".two", Make: true},
+			{Field: "X-Two-Only", Folder: ".two"},
+		}
+		for _, dir := range []string{".Junk", ".Two", ".TWO", cafe} {
+			for _, sub := range []string{"cur", "new", "tmp"} {
+				must(t, os.MkdirAll(filepath.Join(f.root, "dst.example/u1/Maildir", dir, sub), 0o700))
+			}
+		}
+		f.play(t, "", "", "u1+cafE\u0301@dst.example", "u1+CAFÉ@dst.example")
+		f.play(t, "", "", "u1+Shop@dst.example", "u1+shop@dst.example")
+		f.play(t, "", "", "u1+SHOP@dst.example")
+		f.play(t, "", "", "u1+tWo@dst.example")
+		f.play(t, "", `X-Two-Only: x\r\n\r\n`, "u1@dst.example")
+		f.play(t, "", `X-Spam: x\r\n\r\n`, "u1@dst.example", "u2@dst.example")
+		f.play(t, "", `X-Two: x\r\n\r\n`, "u1@dst.example")
+		f.shutdown(t)
+		f.wantMail(t, map[string]int{
+			"u1/" + cafe: 1, "u1/.Shop": 2, "u1": 2, "u1/.Junk": 1, "u1/.two": 1, "u2/.junk": 1,
+		})
+	}
+}

@@ -106,7 +106,8 @@ func scenarios() (all []scenario) {
 }
 
 func (sc scenario) options() Options {
-	return Options{Create: true, Durability: sc.durability, SingleCopy: sc.single, Courier: sc.folder && sc.existing}
+	encoding := courier[sc.folder && sc.existing]
+	return Options{Create: true, Durability: sc.durability, SingleCopy: sc.single, Folders: encoding}
 }
 
 func (sc scenario) ownersDiffer() bool { return sc.owner != nil && sc.owner(0) != sc.owner(1) }

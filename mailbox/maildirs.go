@@ -20,6 +20,7 @@ type maildirs struct {
 	committer durable.Committer
 	slots     *durable.Slots
 	lists     subscriptions
+	encoding  FolderEncoding
 	create    bool                       // missing Maildirs
 	making    *semaphore.Keyed[Dest]     // Maildirs that are being made
 	durable   durableSet[kernel.FileID]  // Maildirs
@@ -29,8 +30,8 @@ type maildirs struct {
 func newMaildirs(disk *durable.Disk, c durable.Committer, slots *durable.Slots, o Options) *maildirs {
 	return &maildirs{
 		Disk: disk, committer: c, slots: slots,
-		lists:  subscriptions{fs: disk.FS, courier: o.Courier, sync: o.Durability != None},
-		create: o.Create,
+		lists:    subscriptions{fs: disk.FS, courier: o.Folders == FolderUTF8, sync: o.Durability != None},
+		encoding: o.Folders, create: o.Create,
 		making: semaphore.New[Dest](1),
 	}
 }

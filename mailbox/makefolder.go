@@ -65,6 +65,12 @@ func (m *maildirs) makeFolder(ctx context.Context, maildir step, to Dest) (step,
 	if err := m.roomFor(maildir, to); err != nil {
 		return noStep, err
 	}
+	// A message that came at the same time made it in another case, in which the next try will find it.
+	if twins, err := m.twins(ctx, maildir.fd, to.Folder); err != nil {
+		return noStep, fmt.Errorf("make folder %s: %w", to, err)
+	} else if len(twins) == 1 {
+		return noStep, fmt.Errorf("make folder %s: %w: %s", to, errFolderTwin, twins[0])
+	}
 	fd, err := m.inside(maildir, to.Folder, true)
 	if err != nil {
 		return noStep, err

@@ -15,6 +15,9 @@ import (
 	"time"
 )
 
+// courier is the encoding of folders, by whether Courier reads them.
+var courier = map[bool]FolderEncoding{true: FolderUTF8, false: FolderUTF7}
+
 // write writes a file of a Maildir.
 func write(t testing.TB, content string, elem ...string) {
 	t.Helper()
@@ -253,7 +256,7 @@ func TestSubscribe(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			to := Dest{Root: t.TempDir(), Path: "u", Folder: "." + name + ".Go", MakeFolder: AnyNumber}
 			sys := newProbe()
-			s := open(t, Options{Create: true, Courier: tt.courier}, sys)
+			s := open(t, Options{Create: true, Folders: courier[tt.courier]}, sys)
 			if err := send(t, s, "x\r\n", to.Inbox())[0]; err != nil {
 				t.Fatal(err)
 			}
@@ -367,7 +370,7 @@ func TestFolderOrder(t *testing.T) {
 // What is made for a folder is its owner's (MDIR-15): the folder, what is in it, and the list.
 func TestMakeFolderForOwner(t *testing.T) {
 	alice, bob := owners(t)
-	s := open(t, Options{Create: true, Courier: true}, kernel.Linux{})
+	s := open(t, Options{Create: true, Folders: FolderUTF8}, kernel.Linux{})
 	for _, to := range []Dest{alice, bob} {
 		to.Folder, to.MakeFolder = ".a", 1
 		if can, err := s.CanMakeFolder(t.Context(), to); !can || err != nil {

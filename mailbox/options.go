@@ -31,9 +31,9 @@ type Options struct {
 	// Spool is the directory for large content that goes to several owners, which none of
 	// them may be able to change; default $TMPDIR or /var/tmp. Nothing stays there.
 	Spool string
-	// Courier subscribes to the folders that are made in Courier's list too, where a Maildir has
-	// none yet.
-	Courier bool
+	// Folders is how the names of folders are written on disk. With FolderUTF8 those that are made are subscribed to in
+	// Courier's list too, where a Maildir has none yet. [FolderUTF7]
+	Folders FolderEncoding
 	// SingleCopy stores copies of a message with the same header, of one owner and on one file
 	// system, as one file with several names.
 	SingleCopy bool

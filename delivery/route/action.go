@@ -35,6 +35,8 @@ type File struct {
 	// Folder and Make are mailbox.Dest's Folder and MakeFolder.
 	Folder string
 	Make   int
+	// New is words.Fold of the name of a folder that is not there yet; "" for one that is.
+	New string
 }
 
 // Dest is the folder.
@@ -42,4 +44,17 @@ func (f File) Dest() mailbox.Dest {
 	to := f.Inbox
 	to.Folder, to.MakeFolder = f.Folder, f.Make
 	return to
+}
+
+// SamePlace reports whether two actions have one copy in common. Folders that are yet to be made are one where they
+// differ in case only.
+func SamePlace(a, b Action) bool {
+	x, y := a.Dest(), b.Dest()
+	x.MakeFolder, y.MakeFolder = 0, 0
+	if f, ok := a.(File); ok && f.New != "" {
+		if g, ok := b.(File); ok && f.New == g.New {
+			y.Folder = x.Folder
+		}
+	}
+	return x == y
 }

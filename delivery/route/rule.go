@@ -2,6 +2,7 @@ package route
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -118,15 +119,22 @@ func (r *Router) File(a Action, fitting []*Rule) Action {
 	if i < 0 {
 		return a
 	}
-	file := File{Mailbox: box, Folder: fitting[i].Folder}
-	if fitting[i].Make {
+	rule := fitting[i]
+	file := File{Mailbox: box, Folder: rule.Folder}
+	if rule.Make {
 		file.Make = mailbox.AnyNumber
-		return file
 	}
 	// The store itself bounds the wait.
-	if there, err := r.Store.HasFolder(context.Background(), file.Dest()); err == nil && !there {
+	found, there, err := r.Store.FindFolder(context.Background(), file.Dest())
+	file.Folder = found.Folder
+	if there || err != nil && !errors.Is(err, mailbox.ErrFolderTwins) {
+		return file
+	}
+	if !rule.Make {
 		return Keep{box}
 	}
+	name, _ := r.Folders.Read(rule.Folder)
+	file.New = words.Fold(name)
 	return file
 }
 

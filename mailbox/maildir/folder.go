@@ -65,10 +65,7 @@ func (e FolderEncoding) IsRisky(name string) bool {
 
 // Name returns the name of the folder in a directory that Dir could have named.
 func (e FolderEncoding) Name(dir string) (string, error) {
-	name, ok := strings.CutPrefix(dir, ".")
-	if ok && e == FolderUTF7 {
-		name, ok = decodeUTF7(name)
-	}
+	name, ok := e.Read(dir)
 	if !ok {
 		return "", folderError("not written by this encoding")
 	}
@@ -78,6 +75,16 @@ func (e FolderEncoding) Name(dir string) (string, error) {
 		return "", folderError("not in its canonical form")
 	}
 	return name, nil
+}
+
+// Read returns what the name of a directory says, also where Dir would write the same in another way; ok is false where
+// it is nothing in this encoding.
+func (e FolderEncoding) Read(dir string) (name string, ok bool) {
+	name, ok = strings.CutPrefix(dir, ".")
+	if ok && e == FolderUTF7 {
+		name, ok = decodeUTF7(name)
+	}
+	return name, ok && name != ""
 }
 
 // checkFolder refuses what no name may hold in either encoding.

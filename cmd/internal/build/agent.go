@@ -131,7 +131,7 @@ func buildStore(c *config.Config, w *observe.Observers, log *slog.Logger) (*mail
 		Parallel:   c.Limits.Syncs,
 		SingleCopy: c.Store.SingleCopy,
 		Hooks:      hooks,
-		Courier:    c.Store.Folders == mailbox.FolderUTF8,
+		Folders:    c.Store.Folders,
 		Grace:      c.Quota.Grace,
 		CountTrash: c.Quota.CountTrash,
 	})
