@@ -114,7 +114,8 @@ func (t *content) endChunks() {
 }
 
 // mayNotSkip reports whether the client has sent more to be dropped than it can have sent before it saw a refusal:
-// outside of a transaction one message, and in one the most that is read of any. It answers with the end of the session.
+// outside of a transaction one message, and in one the most that is read of any. If so it writes the reply that ends
+// the session.
 func (b chunk) mayNotSkip() bool {
 	most := max(b.c.server.Limits.MessageSize, minSkipped)
 	if b.c.state >= stateMail {

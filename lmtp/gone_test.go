@@ -15,7 +15,6 @@ import (
 
 // A stuckHandler delivers when it is allowed to, and says when it was given up.
 type stuckHandler struct {
-	nullHandler
 	deliver chan error
 	given   chan error
 }

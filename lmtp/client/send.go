@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// Send sends one message and says what became of each recipient. The error is nil when the
+// Send sends one message and returns the answers for each recipient. The error is nil when the
 // server answered everything, whatever it answered: refusals are in the Result. With an error
 // of the connection the Result holds the answers that came before, and that error for every
 // other recipient. The Result is nil when nothing was sent: the message is not one that can be
