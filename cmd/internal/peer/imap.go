@@ -45,8 +45,13 @@ func DialIMAP(addr, user, password string) (*IMAP, error) {
 }
 
 // Examine opens a mailbox for reading and returns the number of its messages.
-func (c *IMAP) Examine(mailbox string) (exists int, err error) {
-	_, err = c.do("EXAMINE "+quoted(mailbox), func(line string, _ []byte) error {
+func (c *IMAP) Examine(mailbox string) (exists int, err error) { return c.open("EXAMINE", mailbox) }
+
+// Select opens a mailbox for changes and returns the number of its messages.
+func (c *IMAP) Select(mailbox string) (exists int, err error) { return c.open("SELECT", mailbox) }
+
+func (c *IMAP) open(verb, mailbox string) (exists int, err error) {
+	_, err = c.do(verb+" "+quoted(mailbox), func(line string, _ []byte) error {
 		if n, ok := strings.CutSuffix(line, " EXISTS"); ok {
 			exists, err = strconv.Atoi(strings.TrimPrefix(n, "* "))
 		}
@@ -130,17 +135,6 @@ func (c *IMAP) Fetch(n int) (size int, content []byte, err error) {
 		err = fmt.Errorf("message %d was not fetched", n)
 	}
 	return size, content, err
-}
-
-// Select opens a mailbox for changes and returns the number of its messages.
-func (c *IMAP) Select(mailbox string) (exists int, err error) {
-	_, err = c.do("SELECT "+quoted(mailbox), func(line string, _ []byte) error {
-		if n, ok := strings.CutSuffix(line, " EXISTS"); ok {
-			exists, err = strconv.Atoi(strings.TrimPrefix(n, "* "))
-		}
-		return err
-	})
-	return exists, err
 }
 
 // Size is the size of one message of the opened mailbox, as the server claims it.

@@ -4,9 +4,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -41,7 +39,7 @@ func StartPostfix(tb testing.TB, c PostfixConfig) *Postfix {
 	Need(tb, "postfix")
 	p := &Postfix{Addr: net.JoinHostPort("127.0.0.1", FreePort(tb)), tb: tb, dir: Dir(tb)}
 	makeDirs(tb, p.dir, "etc", "queue", "data", "log")
-	p.own("data")
+	own(tb, "postfix", p.path("data")) // only it writes there
 	write(tb, p.path("etc/main.cf"), p.main(c)...)
 	write(tb, p.path("etc/master.cf"), append(p.services(), c.Services...)...)
 	p.tool("postfix", "check") // makes what is in the queue directory
@@ -58,19 +56,6 @@ func StartPostfix(tb testing.TB, c PostfixConfig) *Postfix {
 }
 
 func (p *Postfix) path(name string) string { return filepath.Join(p.dir, name) }
-
-// own makes Postfix's user the owner of a directory, in which it alone writes.
-func (p *Postfix) own(name string) {
-	p.tb.Helper()
-	u, err := user.Lookup("postfix")
-	if err != nil {
-		p.tb.Fatal(err)
-	}
-	uid, _ := strconv.Atoi(u.Uid) // numeric on every Unix
-	if err := os.Chown(p.path(name), uid, -1); err != nil {
-		p.tb.Fatal(err)
-	}
-}
 
 // tool runs one of Postfix's commands on this instance and returns its output. What it warns of fails the test.
 func (p *Postfix) tool(name string, args ...string) string {
