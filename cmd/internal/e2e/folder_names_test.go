@@ -179,12 +179,12 @@ func fileByName(t *testing.T, names []string, encoding string, may func(name str
 	}
 	p := peer.StartDoorstep(t, dir, strings.Join(lines, "\n"))
 	peer.AwaitListener(t, p, "unix", strings.TrimPrefix(listener, "unix:"))
-	c, err := client.Dial(t.Context(), listener, client.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
 	sent := 0
 	for i, name := range names {
+		c, err := client.Dial(t.Context(), listener, client.Options{}) // one may not have errors without end
+		if err != nil {
+			t.Fatal(err)
+		}
 		detail := `"u+` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"@dst.example`
 		for to, field := range map[string]string{detail: "X-Detail: ", "u@dst.example": "X-Rule: "} {
 			if strings.ContainsFunc(to, unicode.IsControl) || !utf8.ValidString(to) {
@@ -202,9 +202,9 @@ func fileByName(t *testing.T, names []string, encoding string, may func(name str
 				t.Errorf("%q: %s", to, o.Final)
 			}
 		}
-	}
-	if err := c.Quit(t.Context()); err != nil {
-		t.Error(err)
+		if err := c.Quit(t.Context()); err != nil {
+			t.Error(err)
+		}
 	}
 	maildir = filepath.Join(store, "u")
 	there := 0
