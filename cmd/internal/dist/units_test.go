@@ -151,8 +151,8 @@ func TestDockerfile(t *testing.T) {
 // exact is a tag with a whole version, or a digest.
 var exact = regexp.MustCompile(`:\d+\.\d+\.\d+(-\S+)?( AS \w+)?$|@sha256:[0-9a-f]{64}`)
 
-// TestServiceLimits: the garbage collector works harder before the kernel ends the service, and there are threads for as
-// many connections as the configuration allows by default (config.Room: a quarter of them).
+// TestServiceLimits: the garbage collector works harder before the kernel ends the service, and there are threads for
+// as many connections as the configuration allows by default (config.Room: a quarter of them).
 func TestServiceLimits(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(repository, "dist/systemd/doorstep.service"))
 	if err != nil {
