@@ -70,12 +70,11 @@ type transaction struct {
 
 // A recipient is an accepted one, and which copies are theirs.
 type recipient struct {
-	to      address.Address
-	parts   []part
-	since   time.Time     // as said with RCPT: since when the mailbox must have its owner
-	refused error         // why this one gets nothing, though the copies may be for others
-	force   bool          // into a full mailbox too
-	beyond  mailbox.Quota // into one that is full by no more
+	to     address.Address
+	parts  []part
+	since  time.Time     // as said with RCPT: since when the mailbox must have its owner
+	force  bool          // into a full mailbox too
+	beyond mailbox.Quota // into one that is full by no more
 }
 
 // Rcpt accepts a recipient, if the router does.
@@ -94,7 +93,7 @@ func (t *transaction) Rcpt(ctx context.Context, r *lmtp.Recipient) error {
 	}
 	parts := make([]part, len(decision.Actions))
 	for i, action := range decision.Actions {
-		parts[i] = part{action, t.copyFor(action, len(t.recipients))}
+		parts[i] = part{action: action, copy: t.copyFor(action, len(t.recipients))}
 	}
 	taken := recipient{to: r.To, parts: parts, since: r.ValidSince}
 	taken.force, taken.beyond = route.OverQuota(r)

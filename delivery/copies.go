@@ -14,8 +14,9 @@ import (
 
 // A part is what a recipient comes to: one action, or several where it is an alias.
 type part struct {
-	action route.Action
-	copy   int
+	action  route.Action
+	copy    int
+	refused error // by the header: why it gets nothing
 }
 
 // A target is the copy in one place. Its trace fields name the first recipient that led
@@ -72,10 +73,10 @@ func (t *transaction) name() {
 	}
 	t.lookAtHeader()
 	for i, r := range slices.Backward(t.recipients) {
-		if r.refused != nil {
-			continue
-		}
 		for _, p := range r.parts {
+			if p.refused != nil {
+				continue
+			}
 			c := &t.copies[p.copy]
 			c.first = i
 			c.force = c.force || r.force
@@ -92,6 +93,27 @@ func (t *transaction) name() {
 		copies = append(copies, mailbox.Copy{To: c.dest, Header: trace, IgnoreQuota: c.force, Beyond: c.beyond})
 	}
 	t.message = t.content.Deliver(copies...)
+}
+
+// sets returns the copies of each recipient, whether each is for itself, and why the first recipient of whom all are
+// refused may not have the message.
+func (t *transaction) sets() (of [][]int, each bool, refused error) {
+	of, each = make([][]int, 0, len(t.recipients)), true
+	for _, r := range t.recipients {
+		set := make([]int, 0, len(r.parts))
+		for _, p := range r.parts {
+			if p.refused == nil {
+				set = append(set, p.copy)
+			}
+		}
+		each = each && len(r.parts) == 1 && len(set) == 1
+		if len(set) > 0 {
+			of = append(of, set)
+		} else if refused == nil {
+			refused = r.parts[0].refused
+		}
+	}
+	return of, each, refused
 }
 
 // addressee returns the recipient for the trace fields. It is empty where mailboxes may share one file, because naming

@@ -1,16 +1,19 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"sync"
 
+	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
+	"github.com/doorstep-mail/doorstep/mailbox"
 )
 
-// Commit ends the content and delivers. LMTP recipients succeed and fail each on their own;
-// ESMTP has one reply for all, so that their copies become visible all or none, unless the
-// client asked for PRDR, which is LMTP's way.
+// Commit ends the content and delivers. LMTP recipients succeed and fail each on their own; ESMTP has one reply for all,
+// so that their copies become visible all or none, unless the client asked for PRDR, which is LMTP's way. The copies
+// of one recipient become visible all or none by either: the client tries again for all of them.
 //
 // The work has a goroutine of its own, even for one copy: a file system that hangs must not
 // keep the session from telling its client so.
@@ -21,6 +24,7 @@ func (t *transaction) Commit(ctx context.Context) <-chan error {
 	looped := t.looped()
 	o := &outcomes{
 		t:     t,
+		one:   t.session.Protocol == lmtp.ESMTP && !t.envelope.PRDR,
 		out:   make(chan error, len(t.recipients)),
 		known: make([]bool, len(t.copies)),
 		errs:  make([]error, len(t.copies)),
@@ -51,6 +55,7 @@ func (o *outcomes) report(err error) {
 // order of RCPT.
 type outcomes struct {
 	t   *transaction
+	one bool       // reply for all
 	out chan error // has room for all, so that sending never waits
 
 	mu    sync.Mutex
@@ -67,20 +72,21 @@ func (o *outcomes) deliver(ctx context.Context) {
 	defer o.end() // after a panic, recipients without an outcome get 451
 	message := o.t.message
 	defer o.t.content.Close()
-	if o.t.session.Protocol == lmtp.ESMTP && !o.t.envelope.PRDR {
-		if refused := o.t.firstRefused(); refused != nil {
-			o.all(refused)
-			return
-		}
-		message.CommitAll(ctx, o.all)
-		return
+	of, each, refused := o.t.sets()
+	switch {
+	case o.one && refused != nil:
+		o.all(refused)
+	case each && (!o.one || len(o.t.copies) == 1):
+		message.Commit(ctx, o.done)
+	default:
+		message.CommitSets(ctx, mailbox.Sets{Of: of, Together: o.one, Spare: o.spares}, o.done)
 	}
-	for i, why := range o.t.unwanted() {
-		if why != nil {
-			message.Drop(i, why)
-		}
-	}
-	message.Commit(ctx, o.done)
+}
+
+// spares reports whether an alias is delivered without a mailbox that has refused its copy with err: for good, as RCPT
+// would leave it out.
+func (o *outcomes) spares(copy int, err error) bool {
+	return !route.Defers(o.t.agent.Router.ReplyFor(o.t.copies[copy].action, err))
 }
 
 // all sets the same outcome for every copy.
@@ -109,7 +115,11 @@ func (o *outcomes) done(copy int, err error) {
 			break
 		}
 		for _, p := range r.parts {
-			o.t.logDone(r, p, o.outcomeOf(r, p))
+			of := o.outcomeOf(p)
+			if of == nil && err != nil { // it is there for another recipient
+				of = o.t.agent.Router.Reply(mailbox.ErrTogether)
+			}
+			o.t.logDone(r, p, of)
 		}
 		o.out <- err // only now: a server may be stopped as soon as its clients are answered
 		o.next++
@@ -119,28 +129,40 @@ func (o *outcomes) done(copy int, err error) {
 	}
 }
 
-// outcome is that of a recipient, once all of its parts have theirs: an alias has the message when all
-// of its targets have it. Where one fails, the client tries again and the others get the message twice,
-// so that no target loses it.
+// outcome is that of a recipient, once all of its copies have theirs: with one reply for all, those of all recipients.
 func (o *outcomes) outcome(r *recipient) (err error, ok bool) {
-	for _, p := range r.parts {
+	if !o.one {
+		return o.outcomeOfAll(r.parts)
+	}
+	for _, r := range o.t.recipients {
+		one, known := o.outcomeOfAll(r.parts)
+		if !known {
+			return nil, false
+		}
+		err = route.Worse(err, one)
+	}
+	return err, true
+}
+
+// outcomeOfAll is that of a recipient by its copies: it is refused if one of them is for now, or all are for good.
+func (o *outcomes) outcomeOfAll(parts []part) (err error, ok bool) {
+	stored := false
+	for _, p := range parts {
 		if !o.known[p.copy] {
 			return nil, false
 		}
-		if err == nil {
-			err = o.outcomeOf(r, p)
-		}
+		one := o.outcomeOf(p)
+		stored = stored || one == nil
+		err = route.Worse(err, one)
+	}
+	if stored && !route.Defers(err) {
+		return nil, true
 	}
 	return err, true
 }
 
 // outcomeOf is that of one part of a recipient.
-func (o *outcomes) outcomeOf(r *recipient, p part) error {
-	if r.refused != nil {
-		return r.refused
-	}
-	return o.errs[p.copy]
-}
+func (o *outcomes) outcomeOf(p part) error { return cmp.Or(p.refused, o.errs[p.copy]) }
 
 // expire ends the wait for copies that hang, so that the recipients after them get their outcomes: a
 // copy that is stored but not acknowledged is stored again.

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"io"
 
@@ -48,15 +49,20 @@ func (a *Agent) Preview(
 
 // preview fills in what becomes of an accepted recipient.
 func (t *transaction) preview(ctx context.Context, p *Preview, r recipient) {
-	p.Err = t.looped()
-	if p.Err == nil {
-		p.Err = r.refused
-	}
+	var refused error
 	for _, part := range r.parts {
+		if part.refused != nil {
+			refused = cmp.Or(refused, part.refused)
+			continue
+		}
 		dest := t.copies[part.copy].dest
 		p.To = append(p.To, dest)
 		if err := t.agent.Store.Reachable(ctx, dest); err != nil && p.Err == nil {
 			p.Err = t.agent.Router.ReplyFor(part.action, err)
 		}
 	}
+	if len(p.To) == 0 {
+		p.Err = refused
+	}
+	p.Err = cmp.Or(t.looped(), p.Err)
 }

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"bytes"
+	"cmp"
 	"net/mail"
 	"strings"
 	"time"
@@ -48,7 +49,7 @@ func sinceFields(header textproto.Header) []since {
 	return all
 }
 
-// refuseByHeader refuses those recipients whose mailbox had another owner when the header's
+// refuseByHeader refuses those mailboxes of recipients that had another owner when the header's
 // author knew it. A time that came with RCPT counts instead (RFC 7293 §5.2).
 func (t *transaction) refuseByHeader(header textproto.Header) {
 	fields := sinceFields(header)
@@ -69,42 +70,10 @@ func (t *transaction) refuseByHeader(header textproto.Header) {
 			continue // somebody else's recipient
 		}
 		for _, r := range meant[key] {
-			for _, p := range r.parts {
-				if r.refused == nil {
-					r.refused = route.RefuseOwner(p.action.For().Account, r.to, f.time)
-				}
+			for i := range r.parts {
+				p := &r.parts[i]
+				p.refused = cmp.Or(p.refused, route.RefuseOwner(p.action.For().Account, r.to, f.time))
 			}
 		}
 	}
-}
-
-// unwanted returns for each copy why none of its recipients may have it, or nil.
-func (t *transaction) unwanted() []error {
-	why := make([]error, len(t.copies))
-	wanted := make([]bool, len(t.copies))
-	for _, r := range t.recipients {
-		for _, p := range r.parts {
-			if r.refused == nil {
-				wanted[p.copy] = true
-			} else {
-				why[p.copy] = r.refused
-			}
-		}
-	}
-	for i := range why {
-		if wanted[i] {
-			why[i] = nil
-		}
-	}
-	return why
-}
-
-// firstRefused returns why the first recipient that was refused by the header may not have the message, or nil.
-func (t *transaction) firstRefused() error {
-	for _, r := range t.recipients {
-		if r.refused != nil {
-			return r.refused
-		}
-	}
-	return nil
 }

@@ -32,15 +32,16 @@ func TestEverySyncIsNeeded(t *testing.T) {
 					wg.Go(func() {
 						for n := range messages {
 							wire, _ := lines(100 + n*largeBuffer/2) // the last is too large for memory
-							deliver(s, wire, func(path string) {
+							sets := [][][]int{nil, {{0, 1}}, {{0}, {0, 1}}}[n%3]
+							deliverIn(s, sets, wire, func(path string) {
 								mu.Lock()
 								defer mu.Unlock()
 								reports++
 								if !book.survives(path) {
 									lost++
 								}
-							}, Dest{Root: root, Path: fmt.Sprintf("d%d/u%d", n%3, session/2)},
-								Dest{Root: root, Path: fmt.Sprintf("shared%d", n)})
+							}, []Dest{{Root: root, Path: fmt.Sprintf("d%d/u%d", n%3, session/2)},
+								{Root: root, Path: fmt.Sprintf("shared%d", n)}})
 						}
 					})
 				}
@@ -63,13 +64,19 @@ func TestEverySyncIsNeeded(t *testing.T) {
 // deliver delivers one message and reports the path of each copy that is stored. The error is that
 // of one that is not.
 func deliver(s *Store, wire string, stored func(path string), dests ...Dest) (failed error) {
+	return deliverIn(s, nil, wire, stored, dests)
+}
+
+// deliverIn is deliver for copies in sets, if there are any.
+func deliverIn(s *Store, sets [][]int, wire string, stored func(path string), dests []Dest) (failed error) {
 	m := begin(s)
+	defer m.Close()
 	for _, d := range dests {
 		m.Add(d, nil)
 	}
 	_, _ = m.Write([]byte(wire)) // its error is every copy's
 	var mu sync.Mutex
-	m.Commit(context.Background(), func(i int, err error) {
+	done := func(i int, err error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if err != nil {
@@ -77,7 +84,12 @@ func deliver(s *Store, wire string, stored func(path string), dests ...Dest) (fa
 			return
 		}
 		stored(filepath.Join(dests[i].String(), "new", m.Name(i)))
-	})
+	}
+	if sets == nil {
+		m.Commit(context.Background(), done)
+	} else {
+		m.CommitSets(context.Background(), Sets{Of: sets}, done)
+	}
 	return failed
 }
 

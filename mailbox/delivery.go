@@ -31,6 +31,8 @@ type delivery struct {
 	settled sync.Once         // its outcome
 	raised  error             // the panic of done
 	instead func()            // begins another worker, should this one hang
+	in      []*bundle         // that it is a member of
+	membership
 }
 
 func (d *delivery) store() *Store { return d.msg.content.store }
@@ -59,23 +61,27 @@ func (d *delivery) settleAnd(err error, besides func()) {
 
 // Abandon answers in the place of a copy that hangs.
 func (d *delivery) Abandon(err error) {
-	d.settleAnd(fmt.Errorf("deliver to %s: %w", d.to, err), d.instead)
+	answer := fmt.Errorf("deliver to %s: %w", d.to, err)
+	if d.in == nil {
+		d.settleAnd(answer, d.instead)
+		return
+	}
+	d.settle(answer) // or it was answered for with others
+	for _, b := range d.in {
+		b.giveUp(err)
+	}
+	if d.instead != nil {
+		d.instead()
+	}
 }
 
-// isRefused reports whether the copy has failed before the commit, or is not wanted.
-func (d *delivery) isRefused() bool { return d.err != nil || d.msg.dropped[d] != nil }
-
-// deliverWhenFree waits for one of the mailbox's delivery slots, then delivers. A mailbox takes so many deliveries at
-// once (Options.PerMailbox), and the others queue: without a slot of the file system and without one of the message's
+// whenFree waits for one of the mailbox's delivery slots, then takes a step. A mailbox takes so many deliveries at once
+// (Options.PerMailbox), and the others queue: without a slot of the file system and without one of the message's
 // workers, so that a mailbox that gets a flood, or hangs, holds up no mail of others. waiting, if not nil, also bounds
 // how many copies of this message that had to wait are delivered at once.
-func (d *delivery) deliverWhenFree(ctx context.Context, waiting *semaphore.Keyed[struct{}]) error {
-	if d.err != nil {
-		return d.drop(d.err)
-	}
-	if why := d.msg.dropped[d]; why != nil {
-		return d.drop(why) // only now: another copy may be made from this one's file
-	}
+func (d *delivery) whenFree(
+	ctx context.Context, waiting *semaphore.Keyed[struct{}], step func(context.Context) error,
+) error {
 	busy := d.store().busy
 	if !busy.TryAcquire(d.to.inbox()) {
 		if err := d.wait(ctx, func(ctx context.Context) error { return busy.Acquire(ctx, d.to.inbox()) }); err != nil {
@@ -92,7 +98,7 @@ func (d *delivery) deliverWhenFree(ctx context.Context, waiting *semaphore.Keyed
 		defer release()
 		d.instead = release
 	}
-	return d.deliverInPlace(ctx)
+	return d.inPlace(ctx, step)
 }
 
 // wait waits for a turn, as long as ctx lasts and the file system answers.
@@ -102,14 +108,14 @@ func (d *delivery) wait(ctx context.Context, acquire func(context.Context) error
 	return acquire(ctx)
 }
 
-// deliverInPlace delivers in a place of the file system: whatever hangs there, no more hang than there are places.
+// inPlace takes a step in a place of the file system: whatever hangs there, no more hang than there are places.
 // After an error nothing of the copy stays.
-func (d *delivery) deliverInPlace(ctx context.Context) error {
+func (d *delivery) inPlace(ctx context.Context, step func(context.Context) error) error {
 	if err := d.fileSystem().Copies.Begin(ctx, &d.place, d); err != nil {
 		return d.drop(fmt.Errorf("deliver to %s: %w", d.to, err))
 	}
 	defer d.place.End()
-	if err := d.deliver(ctx); err != nil {
+	if err := step(ctx); err != nil {
 		return d.withdraw(err)
 	}
 	return nil
@@ -124,13 +130,21 @@ func (d *delivery) deliver(ctx context.Context) (err error) {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("deliver to %s: %w", d.to, err)
 	}
-	if d.place.Abandoned() { // it was answered for, and the client will try again
-		return fmt.Errorf("deliver to %s: %w", d.to, ErrHangs)
+	if err := d.awaited(); err != nil {
+		return err
 	}
 	if err := d.store().committer.Publish(ctx, &d.File); err != nil {
 		return err
 	}
 	d.leave()
+	return nil
+}
+
+// awaited returns an ErrHangs where the copy was answered for, so that the client will try again.
+func (d *delivery) awaited() error {
+	if d.place.Abandoned() {
+		return fmt.Errorf("deliver to %s: %w", d.to, ErrHangs)
+	}
 	return nil
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/doorstep-mail/doorstep/mailbox"
 )
 
-// A copy that is dropped leaves nothing, not even where the others were to be made from it.
+// A copy that is in no set leaves nothing, not even where the others were to be made from it.
 func TestDrop(t *testing.T) {
 	for name, size := range map[string]int{"small": 100, "spilled": 3 << 20} {
 		for _, dropped := range []int{0, 1} {
@@ -35,17 +35,21 @@ func TestDrop(t *testing.T) {
 				if _, err := c.Write(content); err != nil {
 					t.Fatal(err)
 				}
-				why := errors.New("no")
-				m.Drop(dropped, why)
+				sets := mailbox.Sets{}
+				for i := range boxes {
+					if i != dropped {
+						sets.Of = append(sets.Of, []int{i})
+					}
+				}
 				errs := make([]error, len(boxes))
-				m.Commit(context.Background(), func(i int, err error) { errs[i] = err })
+				m.CommitSets(context.Background(), sets, func(i int, err error) { errs[i] = err })
 				for i, box := range boxes {
 					files, err := filepath.Glob(filepath.Join(root, box, "*", "*"))
 					if err != nil {
 						t.Fatal(err)
 					}
 					if i == dropped {
-						if !errors.Is(errs[i], why) || len(files) > 0 {
+						if !errors.Is(errs[i], mailbox.ErrTogether) || len(files) > 0 {
 							t.Errorf("%s: %v, %v", box, errs[i], files)
 						}
 						continue

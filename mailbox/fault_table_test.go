@@ -28,6 +28,7 @@ type transaction struct {
 	content  int  // octets
 	existing bool // the Maildirs are there and known to be durable
 	together bool // CommitAll
+	sets     [][]int
 	folder   bool // into a folder that is made
 	errnos   []unix.Errno
 }
@@ -39,12 +40,17 @@ var transactions = []transaction{
 	{name: "one copy, new Maildir", copies: 1, content: smallContent, errnos: everyErrno},
 	{name: "three copies", copies: 3, content: smallContent, existing: true, errnos: fewErrnos},
 	{name: "all or none", copies: 2, content: smallContent, existing: true, together: true, errnos: fewErrnos},
+	{name: "sets", copies: 3, content: smallContent, existing: true, sets: overlapping, errnos: fewErrnos},
+	{name: "large, sets", copies: 3, content: largeContent, existing: true, sets: overlapping, errnos: twoErrnos},
 	{name: "new folder", copies: 1, content: smallContent, existing: true, folder: true, errnos: everyErrno},
 	{name: "new folders in new Maildirs", copies: 2, content: smallContent, folder: true, errnos: fewErrnos},
 	{name: "large, one copy", copies: 1, content: largeContent, existing: true, errnos: everyErrno},
 	{name: "large, three copies", copies: 3, content: largeContent, existing: true, errnos: fewErrnos},
 	{name: "large, all or none", copies: 2, content: largeContent, together: true, errnos: fewErrnos},
 }
+
+// overlapping are sets of which one copy is in two, and one is also alone.
+var overlapping = [][]int{{0, 1}, {1, 2}, {2}}
 
 // everywhere reports whether a delivery is run with each durability. What large content and folders
 // add is done before that matters.

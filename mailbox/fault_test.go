@@ -94,11 +94,15 @@ func (sc scenario) run(t *testing.T, n int, errno unix.Errno) (fired bool) {
 		if err != nil && (harmless(failing, errno) || sc.single && failing.name == "link") {
 			t.Errorf("%s: copy %d failed: %v", what, i, err)
 		}
+		if errors.Is(err, ErrTogether) {
+			continue // checkSets
+		}
 		if err != nil && (!sc.concerns(failing, root, i, d.Owner) || errors.Is(err, ErrOverQuota)) {
 			t.Errorf("%s: copy %d failed: %v", what, i, err)
 		}
 		checkTally(t, d, what)
 	}
+	sc.checkSets(t, what, outcomes)
 	if sc.fatal(failing, errno) && !slices.ContainsFunc(outcomes, func(err error) bool { return errors.Is(err, errno) }) {
 		t.Errorf("%s: outcomes %v", what, outcomes)
 	}
@@ -121,7 +125,7 @@ func (sc scenario) run(t *testing.T, n int, errno unix.Errno) (fired bool) {
 }
 
 func (sc scenario) deliver(t *testing.T, s *Store, wire string, dests []Dest) []error {
-	if !sc.together {
+	if !sc.together && sc.sets == nil {
 		return send(t, s, wire, dests...)
 	}
 	m := begin(s)
@@ -129,8 +133,44 @@ func (sc scenario) deliver(t *testing.T, s *Store, wire string, dests []Dest) []
 		m.Add(d, nil)
 	}
 	_, _ = m.Write([]byte(wire))
+	if sc.sets != nil {
+		return commit(t, inSets{m, Sets{Of: sc.sets}}, len(dests))
+	}
 	err := m.CommitAll(context.Background())
 	return slices.Repeat([]error{err}, len(dests))
+}
+
+// An inSets is a message that is committed in sets.
+type inSets struct {
+	*outgoing
+	sets Sets
+}
+
+func (m inSets) Commit(ctx context.Context, done func(copy int, err error)) {
+	defer m.Close()
+	m.CommitSets(ctx, m.sets, done)
+}
+
+// checkSets checks that a copy is there if all of one of its sets are, and for no other reason.
+func (sc scenario) checkSets(t *testing.T, what string, outcomes []error) {
+	t.Helper()
+	if sc.sets == nil {
+		return
+	}
+	want := make([]bool, len(outcomes))
+	for _, set := range sc.sets {
+		whole := !slices.ContainsFunc(set, func(i int) bool {
+			return outcomes[i] != nil && !errors.Is(outcomes[i], ErrTogether)
+		})
+		for _, i := range set {
+			want[i] = want[i] || whole
+		}
+	}
+	for i, err := range outcomes {
+		if (err == nil) != want[i] && !(err != nil && !errors.Is(err, ErrTogether)) {
+			t.Errorf("%s: copy %d is there: %t, want %t: %v", what, i, err == nil, want[i], outcomes)
+		}
+	}
 }
 
 // concerns reports whether a failing call may fail copy i: it was for its Maildir, or for

@@ -2,8 +2,6 @@ package mailbox
 
 import (
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"github.com/doorstep-mail/doorstep/mailbox/internal/durable"
 )
@@ -20,7 +18,7 @@ type Copy struct {
 }
 
 // A Message is a Content on its way into Maildirs. Its copies are counted from 0, in the order in which
-// Deliver named them. One goroutine calls one of Commit and CommitAll.
+// Deliver named them. One goroutine calls one of Commit, CommitAll and CommitSets.
 type Message struct {
 	content    *Content
 	deliveries []*delivery
@@ -28,17 +26,12 @@ type Message struct {
 	first    delivery // most messages have one copy; this
 	firstRef [1]*delivery
 
-	ended   bool
-	shares  durable.Shares
-	dropped map[*delivery]error // why these are not to be delivered
+	ended  bool
+	shares durable.Shares
 
-	// observe is called with the outcome of each copy, done by whom it concerns; both from Commit and CommitAll on.
+	// observe is called with the outcome of each copy, done by whom it concerns; both from a commit on.
 	observe func(err error)
 	done    func(copy int, err error)
-	doneAll func(err error)
-	settled sync.Once   // all copies of CommitAll
-	failed  atomic.Bool // of CommitAll: no further step is begun
-	raised  error       // the panic of doneAll
 }
 
 func (m *Message) store() *Store { return m.content.store }
@@ -75,14 +68,6 @@ func (m *Message) fail(err error) {
 // Name is the file name of a copy in new/, once Commit has reported it stored or CommitAll
 // has returned nil; before that, and for a copy that failed, it is "".
 func (m *Message) Name(copy int) string { return m.deliveries[copy].Name() }
-
-// Drop drops one copy, before Commit, which then reports why for it. The others go on.
-func (m *Message) Drop(copy int, why error) {
-	if m.dropped == nil {
-		m.dropped = make(map[*delivery]error)
-	}
-	m.dropped[m.deliveries[copy]] = why
-}
 
 // Filled returns what the mailbox of a copy held before and after it, once Commit has reported it
 // stored: with all copies that were on their way, so that two copies never share a step. Both are

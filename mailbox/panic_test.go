@@ -54,7 +54,8 @@ func (sc scenario) runPanic(t *testing.T, n int) (fired bool) {
 	var outcomes []error
 	raised := guard.Call(func() error { outcomes = sc.deliver(t, s, wire, dests); return nil })
 	sys.before = nil
-	if raised != nil && failing.name == "close" && (sc.content > largeBuffer || sc.single) {
+	inSets := sc.together || sc.sets != nil
+	if raised != nil && failing.name == "close" && (sc.content > largeBuffer || sc.single || inSets) {
 		return fired // of what copies share, when all have their outcome: the caller's goroutine has it
 	}
 
@@ -71,6 +72,8 @@ func (sc scenario) runPanic(t *testing.T, n int) (fired bool) {
 			if len(p.Stack) == 0 || p.Value != "boom" {
 				t.Errorf("%s: copy %d: panic is %v, with %d octets of stack", what, i, p.Value, len(p.Stack))
 			}
+		case errors.Is(err, ErrTogether):
+			continue // checkSets
 		case err != nil:
 			t.Errorf("%s: copy %d failed: %v", what, i, err)
 		}
@@ -80,6 +83,9 @@ func (sc scenario) runPanic(t *testing.T, n int) (fired bool) {
 		if got := mails(t, dests[i]); err == nil && (len(got) != 1 || got[0] != disk) {
 			t.Errorf("%s: copy %d is reported as stored, new/ has %d files", what, i, len(got))
 		}
+	}
+	if failing.name != "close" { // of its Maildir, when all copies are there
+		sc.checkSets(t, what, outcomes)
 	}
 	if fired && !panicked && !(sc.content > largeBuffer && len(dests) > 1) { // else the next copy carries the content
 		t.Errorf("%s: no copy has the panic: %v", what, outcomes)

@@ -144,7 +144,7 @@ func (x *expansion) target(ctx context.Context, of directory.Key, to address.Add
 	err := x.resolve(ctx, to)
 	known := (*lmtp.Error)(nil)
 	switch {
-	case err == nil || defers(err):
+	case err == nil || Defers(err):
 		return err
 	case errors.As(err, &known) && known.Rule == errNoMailbox.Rule:
 		nowhere := badAlias(of, fmt.Errorf("target %s: %s", to.Log(), known.Text))
@@ -224,12 +224,6 @@ func badAlias(key directory.Key, why error) error {
 	}
 }
 
-// defers reports whether a refusal is for now. One that does not say is.
-func defers(refused error) bool {
-	known := (*lmtp.Error)(nil)
-	return refused != nil && (!errors.As(refused, &known) || known.Temporary())
-}
-
 // verdict is what becomes of mail for an address because of those that it leads to and that refuse it, nil if the
 // others get it. One that refuses for good is left out as long as another takes the mail. One that refuses for now
 // defers the mail for all: if the others had it, they would get it again at each of the client's attempts.
@@ -239,7 +233,7 @@ func verdict(members []Resolution) (refused error) {
 		switch {
 		case m.Refused == nil:
 			taken = true
-		case defers(m.Refused):
+		case Defers(m.Refused):
 			return m.Refused
 		case refused == nil || m.nowhere != nil:
 			refused = cmp.Or(m.nowhere, m.Refused)

@@ -87,7 +87,7 @@ func (q *question) decide(ctx context.Context) Decision {
 		if found[i].Account != nil {
 			q.member(ctx, &found[i])
 		}
-		if q.steps == nil && defers(found[i].Refused) {
+		if q.steps == nil && Defers(found[i].Refused) {
 			break // the others do not matter any more
 		}
 	}

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"syscall"
@@ -22,6 +23,7 @@ type status struct {
 // statuses holds the first match first.
 var statuses = []status{
 	{mailbox.ErrHangs, 451, "4.3.0", "mail store does not answer, try again later", "hangs"},
+	{mailbox.ErrTogether, 451, "4.3.0", "another mailbox cannot take the message now", ruleTogether},
 	{syscall.ENOSPC, 452, "4.3.1", "mail system is full", "disk"},
 	{errNoHome, 451, "4.2.0", "mailbox is not available", "maildir"},
 	{mailbox.ErrNoRoot, 451, "4.3.0", "mail store is not available", "store"},
@@ -55,6 +57,29 @@ func (r *Router) Reply(err error) error {
 		}
 	}
 	return &lmtp.Error{Code: 451, Enhanced: "4.3.0", Text: "local error, try again later", Rule: "store", Cause: err}
+}
+
+// ruleTogether is the rule of what is not refused for itself.
+const ruleTogether = "together"
+
+// Defers reports whether a refusal is for now. One that does not say is.
+func Defers(refused error) bool {
+	known := (*lmtp.Error)(nil)
+	return refused != nil && (!errors.As(refused, &known) || known.Temporary())
+}
+
+// Worse returns the one of two refusals that speaks for both, either of which may be nil: for now before for good, as
+// a message that is tried again is not lost, and one that was refused for itself before one that was not.
+func Worse(a, b error) error {
+	switch {
+	case a == nil || b == nil:
+		return cmp.Or(a, b)
+	case lmtp.RuleOf(a) == ruleTogether:
+		return b
+	case lmtp.RuleOf(b) != ruleTogether && !Defers(a) && Defers(b):
+		return b
+	}
+	return a
 }
 
 // ReplyFor is Reply for an error of the copy that an action made.

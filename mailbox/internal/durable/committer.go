@@ -26,6 +26,10 @@ type Committer interface {
 	Stage(ctx context.Context, f *File) error
 	// Publish renames a staged copy in new/. After nil the copy is durable.
 	Publish(ctx context.Context, f *File) error
+	// PublishAll publishes staged copies that stand or fall together: no directory is synced before all have their
+	// names, so that one that cannot have its name is known as soon as a rename takes. After nil all are durable; an
+	// error is that of the copy with the number.
+	PublishAll(ctx context.Context, files []*File) (int, error)
 	// SyncDirectory makes the names in a directory durable.
 	SyncDirectory(dir Directory) error
 }
@@ -82,6 +86,10 @@ func (c *committer) stage(ctx context.Context, f *File) error {
 		return fmt.Errorf("wait for the file system of %s: %w", f.To, err)
 	}
 	defer c.slots.Release(f.dir.ID.Device)
+	return c.stageInSlot(f)
+}
+
+func (c *committer) stageInSlot(f *File) error {
 	if err := f.write(); err != nil {
 		return err
 	}

@@ -1,0 +1,435 @@
+package mailbox
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
+	"github.com/doorstep-mail/doorstep/lmtp/guard/breaker"
+	"github.com/doorstep-mail/doorstep/mailbox/internal/durable"
+	"github.com/doorstep-mail/doorstep/mailbox/internal/mount"
+	"github.com/doorstep-mail/doorstep/mailbox/internal/semaphore"
+)
+
+// ErrTogether says that a copy could be delivered, and was not because of another one in its set.
+var ErrTogether = errors.New("not delivered without another copy of the message")
+
+// Sets say which copies of a message stand or fall together.
+type Sets struct {
+	// Of has the numbers of the copies of each set. A copy may be in several, and is delivered if one of them is. One
+	// that is in none is not delivered.
+	Of [][]int
+	// Together has the sets stand or fall together, too.
+	Together bool
+	// Spare reports whether a set goes without a copy that failed with err, if another of its copies goes. [never]
+	Spare func(copy int, err error) bool
+}
+
+// CommitAll delivers all copies or none: it makes the content of all durable before it publishes any, and after an
+// error nothing of any stays. done is called once, as soon as the outcome is known: with nil, or the error of a copy
+// that failed. It returns when CommitSets does.
+func (m *Message) CommitAll(ctx context.Context, done func(err error)) {
+	all := make([]int, len(m.deliveries))
+	for i := range all {
+		all[i] = i
+	}
+	var mu sync.Mutex
+	var failed error
+	left := len(all)
+	m.CommitSets(ctx, Sets{Of: [][]int{all}}, func(_ int, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if failed == nil || errors.Is(failed, ErrTogether) && err != nil {
+			failed = err
+		}
+		if left--; left == 0 {
+			done(failed)
+		}
+	})
+	if len(all) == 0 {
+		done(nil)
+	}
+}
+
+// CommitSets is Commit for copies in sets: the content of all copies of a set is durable before one is published, and
+// if one of them cannot be, nothing of the set stays. Should one fail at the publication itself, the others have been
+// in their new/ for as long as it takes to rename them all and, if it was the sync, to sync their directories.
+func (m *Message) CommitSets(ctx context.Context, sets Sets, done func(copy int, err error)) {
+	if err := m.end(); err != nil {
+		for i := range m.deliveries {
+			done(i, err)
+		}
+		return
+	}
+	defer m.release()
+	m.observe, m.done = m.store().opts.Hooks.begin(len(m.deliveries)), done
+	sets.bundle(m.deliveries)
+	m.stageEach(ctx)
+	m.raise()
+}
+
+// bundle makes bundles of the sets, and puts the copies into them.
+func (s *Sets) bundle(copies []*delivery) {
+	b := &bundle{}
+	for i, numbers := range s.Of {
+		if i == 0 || !s.Together {
+			b = &bundle{spare: s.Spare, hangs: make(chan struct{})}
+		}
+		var set []*delivery
+		for _, number := range numbers {
+			d := copies[number]
+			set = append(set, d)
+			if !slices.Contains(d.in, b) {
+				b.waiting++
+				d.in = append(d.in, b)
+			}
+		}
+		b.sets = append(b.sets, set)
+	}
+	for _, d := range copies {
+		for _, b := range d.in {
+			b.members = append(b.members, d) // in the order of their numbers
+		}
+	}
+	for _, d := range copies { // the smaller one first: what goes alone does not wait for the others
+		slices.SortStableFunc(d.in, func(a, b *bundle) int { return cmp.Compare(len(a.members), len(b.members)) })
+	}
+}
+
+// stageEach stages each copy, and has those bundles go on whose last one it was. No slot of a mailbox is held while a
+// copy waits for others, so that messages never wait for one another's in a circle.
+func (m *Message) stageEach(ctx context.Context) {
+	var late guard.Group
+	busy, waiting := m.store().busy, semaphore.New[struct{}](copiesAtOnce)
+	m.forEach(func(d *delivery) {
+		switch {
+		case d.err != nil || d.isHopeless():
+			d.staged(ctx, d.drop(cmp.Or(d.err, ErrTogether)))
+		case busy.TryAcquire(d.to.inbox()):
+			err := d.inPlace(ctx, d.stageAwaited)
+			busy.Release(d.to.inbox())
+			d.staged(ctx, err)
+		default:
+			d.instead = nil // this worker does not wait for the copy
+			late.Go(func() { d.staged(ctx, d.whenFree(ctx, waiting, d.stageAwaited)) })
+		}
+	})
+	late.Wait()
+}
+
+// stageAwaited stages the copy. That is an error where it took too long.
+func (d *delivery) stageAwaited(ctx context.Context) (err error) {
+	defer guard.Recover(&err)
+	if err := d.stage(ctx); err != nil {
+		return err
+	}
+	return d.awaited()
+}
+
+// A membership is what becomes of a copy in bundles. It is kept if one of them goes.
+type membership struct {
+	published bool // and durable; of the holder
+
+	mu     sync.Mutex
+	holder *bundle       // publishes the copy, or takes it back
+	freed  chan struct{} // closed when it no longer does
+	failed error         // why the copy is not delivered; nothing of it stays
+	kept   bool
+}
+
+// hold makes the bundle the holder of the copy, if it has none. Else it returns the holder, and when that is over.
+func (d *delivery) hold(b *bundle) (other *bundle, freed <-chan struct{}) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.holder != nil {
+		return d.holder, d.freed
+	}
+	d.holder, d.freed = b, make(chan struct{})
+	return nil, nil
+}
+
+func (d *delivery) free() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.holder = nil
+	close(d.freed)
+}
+
+// waitToHold is hold when that is free, as long as ctx lasts and the other holder does not hang.
+func (d *delivery) waitToHold(ctx context.Context, b *bundle) error {
+	for {
+		other, freed := d.hold(b)
+		if other == nil {
+			return nil
+		}
+		select {
+		case <-freed:
+		case <-other.hangs:
+			return ErrHangs
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// isHopeless reports whether none of its bundles can go any more.
+func (d *delivery) isHopeless() bool {
+	return !slices.ContainsFunc(d.in, func(b *bundle) bool { return !b.doomed.Load() })
+}
+
+// staged notes that the copy is staged, or why not: then nothing of it stays.
+func (d *delivery) staged(ctx context.Context, err error) {
+	if err != nil {
+		d.fail(err)
+	}
+	var ready []*bundle
+	for _, b := range d.in {
+		if err != nil && !b.spares(d, err) {
+			b.doomed.Store(true)
+		}
+		if b.arrived() {
+			ready = append(ready, b)
+		}
+	}
+	var others guard.Group
+	for i, b := range ready {
+		if i < len(ready)-1 { // one that hangs does not hold up the others
+			others.Go(func() { b.conclude(ctx, (*substituted)(d)) })
+			continue
+		}
+		b.conclude(ctx, (*substituted)(d))
+	}
+	others.Wait()
+}
+
+// A substituted is a copy whose worker only tidies up.
+type substituted delivery
+
+// Abandon begins another worker.
+func (d *substituted) Abandon(error) {
+	if d.instead != nil {
+		d.instead()
+	}
+}
+
+// fail notes why the copy, of which nothing stays, is not delivered.
+func (d *delivery) fail(err error) {
+	d.mu.Lock()
+	d.failed = err
+	d.mu.Unlock()
+	d.settle(err)
+}
+
+func (d *delivery) failure() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.failed
+}
+
+// keep notes that one of its bundles has gone with it. It reports whether that was the first.
+func (d *delivery) keep() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.failed != nil || d.kept {
+		return false
+	}
+	d.kept = true
+	return true
+}
+
+// isLost reports whether the copy is staged, and goes with no bundle any more.
+func (d *delivery) isLost() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.failed == nil && !d.kept && d.isHopeless()
+}
+
+// lose takes back a copy if it is lost. The caller holds it.
+func (d *delivery) lose(err error) {
+	if d.isLost() {
+		d.fail(errors.Join(err, d.alone(d.takeBack, nil)))
+	}
+}
+
+// tidy ends the use of a mailbox, and takes back a copy that is lost.
+func (d *delivery) tidy(w breaker.Waiter) {
+	if d.isLost() {
+		for other, freed := d.hold(d.in[0]); other != nil; other, freed = d.hold(d.in[0]) {
+			<-freed // it may hang
+		}
+		d.lose(ErrTogether)
+		d.free()
+		return
+	}
+	d.fileSystem().Copies.BeginAnyway(&d.place, w)
+	defer d.place.End()
+	if err := guard.Call(func() error { d.leave(); return nil }); err != nil {
+		d.raised = err
+	}
+}
+
+// A bundle is one set of copies, or several that stand or fall together.
+type bundle struct {
+	sets    [][]*delivery
+	spare   func(copy int, err error) bool
+	members []*delivery // of all sets, each once
+	doomed  atomic.Bool // it does not go: a copy has failed without which it does not, or one hangs
+	hangs   chan struct{}
+	hung    sync.Once // closes hangs
+
+	mu      sync.Mutex
+	waiting int // members that are not staged, and have not failed
+}
+
+// spares reports whether the bundle may go without a copy that has failed.
+func (b *bundle) spares(d *delivery, err error) bool { return b.spare != nil && b.spare(d.number, err) }
+
+// giveUp answers for those that wait for one that hangs. They are taken back when it has returned.
+func (b *bundle) giveUp(err error) {
+	b.doomed.Store(true)
+	b.hung.Do(func() { close(b.hangs) })
+	for _, d := range b.members {
+		if d.isLost() {
+			d.settle(fmt.Errorf("%w: %v", ErrTogether, err))
+		}
+	}
+}
+
+// arrived notes that one more member is staged or has failed, and reports whether all have.
+func (b *bundle) arrived() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.waiting--
+	return b.waiting == 0
+}
+
+// conclude publishes the copies, or answers for them.
+func (b *bundle) conclude(ctx context.Context, w breaker.Waiter) {
+	var over []*delivery
+	defer func() {
+		for _, d := range over {
+			d.tidy(w)
+		}
+	}()
+	err := guard.Call(func() error { return b.commit(ctx) })
+	if err == nil {
+		for _, d := range b.members {
+			if d.keep() {
+				d.settle(nil)
+				over = append(over, d)
+			}
+		}
+		return
+	}
+	b.doomed.Store(true)
+	for _, d := range b.members {
+		if other, _ := d.hold(b); other == nil {
+			d.lose(err)
+			d.free()
+		} else if d.isLost() { // the other fails too, and may hang
+			d.settle(err)
+			over = append(over, d)
+		}
+	}
+}
+
+// commit publishes the copies if all sets are complete.
+func (b *bundle) commit(ctx context.Context) error {
+	// No way back halfway: either ctx has ended before the first is seen, or all go.
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("deliver copies that go together: %w", err)
+	}
+	for _, d := range b.members { // always in the same order: two bundles that wait for one another's would wait forever
+		if err := d.waitToHold(ctx, b); err != nil {
+			return fmt.Errorf("%w: %w", ErrTogether, err)
+		}
+		defer d.free()
+	}
+	for _, set := range b.sets {
+		if err := b.incomplete(set); err != nil {
+			return fmt.Errorf("%w: %v", ErrTogether, err)
+		}
+	}
+	if b.doomed.Load() {
+		return ErrTogether // one hangs, and was answered for
+	}
+	if err := b.publish(ctx); err != nil {
+		return fmt.Errorf("%w: %v", ErrTogether, err)
+	}
+	return nil
+}
+
+// incomplete returns why a set does not go.
+func (b *bundle) incomplete(set []*delivery) (spared error) {
+	goes := false
+	for _, d := range set {
+		switch err := d.failure(); {
+		case err == nil:
+			goes = true
+		case !b.spares(d, err):
+			return err
+		default:
+			spared = err
+		}
+	}
+	if goes {
+		return nil
+	}
+	return spared
+}
+
+// publish publishes the copies that are staged, but for those that another bundle has published. It has a place on
+// each of their file systems.
+func (b *bundle) publish(ctx context.Context) error {
+	var staged []*delivery
+	var files []*durable.File
+	var places []*breaker.Operation
+	leave := func() (awaited bool) {
+		awaited = true
+		for _, place := range places {
+			awaited = place.End() && awaited
+		}
+		places = nil
+		return awaited
+	}
+	defer leave()
+	entered := map[*mount.FileSystem]bool{}
+	for _, d := range b.members {
+		if d.failure() != nil || d.published {
+			continue
+		}
+		staged, files = append(staged, d), append(files, &d.File)
+		at := d.fileSystem()
+		if entered[at] {
+			continue
+		}
+		if err := at.Copies.Begin(ctx, &d.place, d); err != nil {
+			return err
+		}
+		entered[at], places = true, append(places, &d.place)
+	}
+	if len(staged) == 0 {
+		return nil
+	}
+	which := 0
+	err := guard.Call(func() (err error) {
+		which, err = staged[0].store().committer.PublishAll(context.WithoutCancel(ctx), files)
+		return err
+	})
+	if err != nil {
+		staged[which].fail(staged[which].withdraw(err))
+		return err
+	}
+	if !leave() {
+		return ErrHangs // and was answered for
+	}
+	for _, d := range staged {
+		d.published = true
+	}
+	return nil
+}

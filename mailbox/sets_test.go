@@ -1,0 +1,181 @@
+package mailbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// inSetsOf delivers to mailboxes of these names, and returns the outcomes by name.
+func inSetsOf(ctx context.Context, t *testing.T, s *Store, root string, names []string, sets Sets) map[string]error {
+	t.Helper()
+	m := begin(s)
+	for _, name := range names {
+		m.Add(Dest{Root: root, Path: name}, nil)
+	}
+	_, _ = m.Write([]byte("x\r\n"))
+	defer m.Close()
+	var mu sync.Mutex
+	outcomes := map[string]error{}
+	m.CommitSets(ctx, sets, func(i int, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if _, again := outcomes[names[i]]; again {
+			t.Errorf("%s has two outcomes", names[i])
+		}
+		outcomes[names[i]] = err
+	})
+	return outcomes
+}
+
+// TestSets: which copies are there where one cannot be written.
+func TestSets(t *testing.T) {
+	spare := func(_ int, err error) bool { return errors.Is(err, unix.EDQUOT) }
+	for _, tt := range []struct {
+		name  string
+		sets  Sets
+		fails map[string]error
+		want  string // the mailboxes that have the message
+	}{
+		{"all", Sets{Of: [][]int{{0, 1}, {2}}}, nil, "a b c"},
+		{"one of a set", Sets{Of: [][]int{{0, 1}, {2}}}, map[string]error{"b": unix.EIO}, "c"},
+		{"one that is alone too", Sets{Of: [][]int{{0, 1}, {1}, {2}}}, map[string]error{"a": unix.EIO}, "b c"},
+		{"sets that overlap", Sets{Of: [][]int{{0, 1}, {1, 2}}}, map[string]error{"a": unix.EIO}, "b c"},
+		{"in no set", Sets{Of: [][]int{{0}, {2}}}, nil, "a c"},
+		{"no set", Sets{}, nil, ""},
+		{"together", Sets{Of: [][]int{{0, 1}, {2}}, Together: true}, map[string]error{"c": unix.EIO}, ""},
+		{"spared", Sets{Of: [][]int{{0, 1}, {2}}, Spare: spare}, map[string]error{"b": unix.EDQUOT}, "a c"},
+		{"spared, all of a set", Sets{Of: [][]int{{0, 1}, {2}}, Spare: spare},
+			map[string]error{"a": unix.EDQUOT, "b": unix.EDQUOT}, "c"},
+		{"spared, but not for another", Sets{Of: [][]int{{0, 1, 2}}, Spare: spare},
+			map[string]error{"a": unix.EDQUOT, "b": unix.EIO}, ""},
+		{"spared, but alone, together", Sets{Of: [][]int{{0, 1}, {1}, {2}}, Together: true, Spare: spare},
+			map[string]error{"b": unix.EDQUOT}, ""},
+	} {
+		for _, call := range []string{"writev", "rename"} {
+			if call == "rename" && tt.sets.Spare != nil {
+				continue // what fails there is not spared
+			}
+			t.Run(tt.name+"/"+call, func(t *testing.T) {
+				root := scratch(t)
+				sys := newProbe()
+				s := open(t, Options{Create: true}, sys)
+				sys.before = func(_ int, c callOf) error {
+					name, _, _ := strings.Cut(strings.TrimPrefix(c.path, root+"/"), "/")
+					if c.name == call && strings.HasSuffix(strings.Split(c.path, ",")[0], ".h") {
+						return tt.fails[name]
+					}
+					return nil
+				}
+				outcomes := inSetsOf(t.Context(), t, s, root, []string{"a", "b", "c"}, tt.sets)
+				var got []string
+				for _, name := range slices.Sorted(maps.Keys(outcomes)) {
+					to := Dest{Root: root, Path: name}
+					n := len(mails(t, to))
+					if (n == 1) != (outcomes[name] == nil) || n > 1 {
+						t.Errorf("%s has %d messages: %v", name, n, outcomes[name])
+					}
+					if want := tt.fails[name]; want != nil && !errors.Is(outcomes[name], want) {
+						t.Errorf("%s: %v, want %v", name, outcomes[name], want)
+					}
+					if n == 1 {
+						got = append(got, name)
+					}
+				}
+				if strings.Join(got, " ") != tt.want || len(outcomes) != 3 {
+					t.Errorf("%v have the message, want %s: %v", got, tt.want, outcomes)
+				}
+				if open := sys.leaks(); open != nil {
+					t.Errorf("left open: %q", open)
+				}
+				if !s.busy.Idle() {
+					t.Error("mailboxes are still busy")
+				}
+			})
+		}
+	}
+}
+
+// A callOf is a system call; call is a name of the test.
+type callOf = call
+
+// TestSetsRenameBeforeSync: no directory is synced before the last copy of a set has its name, so that one which cannot
+// have its name is known before a reader is likely to have looked.
+func TestSetsRenameBeforeSync(t *testing.T) {
+	root := scratch(t)
+	sys := newProbe()
+	s := open(t, Options{Create: true}, sys)
+	names := make([]string, 20)
+	all := make([]int, 20)
+	for i := range names {
+		names[i], all[i] = fmt.Sprintf("u%d", i), i
+	}
+	for range 2 { // the first makes the Maildirs
+		sys.take()
+		inSetsOf(t.Context(), t, s, root, names, Sets{Of: [][]int{all}})
+	}
+	renamed, synced := 0, 0
+	for _, c := range sys.take() {
+		switch {
+		case c.name == "rename":
+			if renamed++; synced > 0 {
+				t.Fatalf("%s is renamed after a directory was synced", c.path)
+			}
+		case c.name == "fsync" && strings.HasSuffix(c.path, "/new"):
+			synced++
+		}
+	}
+	if renamed != 20 || synced != 20 {
+		t.Errorf("%d renames and %d syncs, want 20", renamed, synced)
+	}
+}
+
+// TestSetsOnFileSystemThatHangs: one copy that hangs holds up its own set alone. When the time is over and it goes on,
+// nothing of the set is published any more.
+func TestSetsOnFileSystemThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		root := scratch(t)
+		s, disk := blocked(t, "/hangs/tmp", 16)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		var end sync.WaitGroup
+		end.Go(func() {
+			sets := Sets{Of: [][]int{{0, 1}, {1, 2}, {3}}}
+			outcomes := inSetsOf(ctx, t, s, root, []string{"a", "b", "hangs", "c"}, sets)
+			if outcomes["a"] != nil || outcomes["b"] != nil || outcomes["c"] != nil ||
+				!errors.Is(outcomes["hangs"], context.DeadlineExceeded) {
+				t.Errorf("outcomes %v", outcomes)
+			}
+		})
+		end.Go(func() {
+			outcomes := inSetsOf(ctx, t, s, root, []string{"d", "hangs"}, Sets{Of: [][]int{{0, 1}}})
+			if len(outcomes) != 2 || outcomes["d"] == nil || outcomes["hangs"] == nil {
+				t.Errorf("outcomes %v, want two errors", outcomes)
+			}
+		})
+		synctest.Wait()
+		for name, want := range map[string]int{"a": 1, "b": 1, "c": 1, "d": 0} {
+			if n := len(mails(t, Dest{Root: root, Path: name})); n != want {
+				t.Errorf("%s has %d messages while another hangs, want %d", name, n, want)
+			}
+		}
+		<-ctx.Done()
+		close(disk.lifted)
+		end.Wait()
+		for _, name := range []string{"d", "hangs"} {
+			to := Dest{Root: root, Path: name}
+			if n := len(mails(t, to)) + len(in(t, to.String(), "tmp")); n != 0 {
+				t.Errorf("%s has %d files after the end", name, n)
+			}
+		}
+	})
+}
