@@ -11,9 +11,9 @@ import (
 	"github.com/doorstep-mail/doorstep/mailbox"
 )
 
-// Commit ends the content and delivers. LMTP recipients succeed and fail each on their own; ESMTP has one reply for all,
-// so that their copies become visible all or none, unless the client asked for PRDR, which is LMTP's way. The copies
-// of one recipient become visible all or none by either: the client tries again for all of them.
+// Commit ends the content and delivers. LMTP recipients succeed and fail each on their own; ESMTP has one reply for
+// all, so that their copies become visible all or none, unless the client asked for PRDR, which is LMTP's way. The
+// copies of one recipient become visible all or none by either: the client tries again for all of them.
 //
 // The work has a goroutine of its own, even for one copy: a file system that hangs must not
 // keep the session from telling its client so.
