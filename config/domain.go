@@ -60,9 +60,9 @@ var domainRules = []table.Key[Domain]{
 		Doc: "What may separate an account from a detail, as in alice+lists@example.org; [] for nothing."},
 	{Name: "detail", Default: `"inbox"`,
 		Kind: table.Word(func(d *Domain) *Details { return &d.Details }, DetailsInbox, DetailsFolder, DetailsCreate),
-		Doc: "Where mail with a detail goes: inbox, or the folder that the detail names, in any case, if the account has " +
-			"one; dots separate its levels. create makes the folder, within limits.folders. The sender of the mail chooses " +
-			"the detail. See folders.md."},
+		Doc: "Where mail with a detail goes: inbox, or the folder that the detail names in any case, if it exists; dots " +
+			"separate its levels. create makes the folder, within limits.folders. The sender chooses the detail. See " +
+			"folders.md."},
 	{Name: "case", Default: `"fold"`,
 		Kind: table.Choice(func(d *Domain) *bool { return &d.Policy.Fold },
 			table.Option[bool]{Word: "fold", Means: true}, table.Option[bool]{Word: "exact"}),

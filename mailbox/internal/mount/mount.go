@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
 	"github.com/doorstep-mail/doorstep/lmtp/guard/breaker"
 	"github.com/doorstep-mail/doorstep/mailbox/internal/kernel"
 )
@@ -78,7 +79,8 @@ func (f *FileSystems) Of(root, path string) *FileSystem {
 	defer f.mu.Unlock()
 	if time.Since(f.read) > tableAge && !f.reading {
 		f.reading = true
-		go f.refresh()
+		// A panic leaves the table as it is, and is not looked at again: file systems that are known stay known.
+		go func() { _ = guard.Call(func() error { f.refresh(); return nil }) }()
 	}
 	at := f.find(root, path)
 	is := f.of[at]
