@@ -3,7 +3,7 @@ package mailbox
 import (
 	"context"
 	"errors"
-	"sync/atomic"
+	"sync"
 
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
 	"github.com/doorstep-mail/doorstep/mailbox/internal/semaphore"
@@ -101,13 +101,28 @@ func (m *Message) end() error {
 // on in the place of its own.
 func (m *Message) forEach(do func(d *delivery)) {
 	var workers guard.Group
-	var next atomic.Int64
+	var mu sync.Mutex
+	left := m.deliveries
+	next := func() (d *delivery) {
+		mu.Lock()
+		defer mu.Unlock()
+		if len(left) > 0 {
+			d, left = left[0], left[1:]
+		}
+		return d
+	}
 	var work func()
-	another := func() { workers.Go(work) }
+	another := func() { // also when the last worker is about to end: while copies are left, none has
+		mu.Lock()
+		defer mu.Unlock()
+		if len(left) > 0 {
+			workers.Go(work)
+		}
+	}
 	work = func() {
-		for i := int(next.Add(1) - 1); i < len(m.deliveries); i = int(next.Add(1) - 1) {
-			m.deliveries[i].instead = another
-			do(m.deliveries[i])
+		for d := next(); d != nil; d = next() {
+			d.instead = another
+			do(d)
 		}
 	}
 	for range min(len(m.deliveries), copiesAtOnce) {
