@@ -428,7 +428,11 @@ func TestRenewal(t *testing.T) {
 	if presented().Cmp(before) == 0 {
 		t.Error("the certificate before its renewal is presented")
 	}
-	f.write(t, "users", "other:{PLAIN}pw\n")
+	// Moved into its place, as a whole: one that is written in place is left alone for two seconds.
+	f.write(t, "users.new", "other:{PLAIN}pw\n")
+	if err := os.Rename(filepath.Join(f.dir, "users.new"), filepath.Join(f.dir, "users")); err != nil {
+		t.Fatal(err)
+	}
 	for user, want := range map[string]bool{"other": true, fortressUser: false} {
 		_, err := client.Dial(t.Context(), f.implicit, client.Options{
 			TLS: client.TLSImplicit, TLSConfig: &tls.Config{InsecureSkipVerify: true},
