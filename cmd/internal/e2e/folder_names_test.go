@@ -74,6 +74,7 @@ func TestFolderNames(t *testing.T) {
 			func(t *testing.T, maildir string) *peer.IMAP { return peer.DialCourier(t, maildir) }},
 	} {
 		t.Run(reader, func(t *testing.T) {
+			t.Parallel() // they mostly wait for their reader
 			peer.Need(t, tt.needs)
 			encoding, prefix := mailbox.FolderUTF7, ""
 			if tt.encoding == "utf-8" {
