@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -147,12 +146,6 @@ func (v *Volume) mount(tb testing.TB) {
 func (v *Volume) Remount(tb testing.TB, options string) {
 	tb.Helper()
 	run(tb, "mount", "-o", "remount,"+options, v.Dir)
-}
-
-// Device is the loop device's name, loop0 say.
-func (v *Volume) Device(tb testing.TB) string {
-	tb.Helper()
-	return filepath.Base(strings.TrimSpace(run(tb, "findmnt", "-n", "-o", "SOURCE", v.Dir)))
 }
 
 // unmount unmounts what is mounted at dir. A mount is busy for a moment after its last file was
