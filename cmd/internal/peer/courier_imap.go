@@ -17,10 +17,11 @@ import (
 // ends with the session.
 func DialCourier(tb testing.TB, maildir string) *IMAP {
 	tb.Helper()
-	Need(tb, "courier-imap")
+	Need(tb, "courier-imap", "gam_server")
 	dir := Dir(tb)
 	makeDirs(tb, dir, "lib")
 	installAside(tb, dir, "courier-imap")
+	watch := watchFiles(tb, dir)
 	ours, theirs := socketPair(tb)
 
 	cmd := exec.Command(filepath.Join(dir, "courier-imap"), ".")
@@ -28,7 +29,7 @@ func DialCourier(tb testing.TB, maildir string) *IMAP {
 	// Thus its login program starts it for a user who has given the password: it greets with PREAUTH.
 	cmd.Env = []string{
 		"AUTHENTICATED=reader", "MAILDIRPATH=.", "HOME=" + maildir, "IMAP_CAPABILITY=IMAP4rev1 CHILDREN",
-		"LD_LIBRARY_PATH=" + filepath.Join(dir, "lib"),
+		"LD_LIBRARY_PATH=" + filepath.Join(dir, "lib"), watch,
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: MailUser, Gid: MailUser}}
 	cmd.Stdin, cmd.Stdout = theirs, theirs
@@ -37,14 +38,24 @@ func DialCourier(tb testing.TB, maildir string) *IMAP {
 	tb.Cleanup(func() { _ = ours.Close() })
 
 	c := &IMAP{conn: ours, in: bufio.NewReader(ours)}
-	// Before the greeting it may complain that no daemon tells it of changed files.
-	for greeting := ""; !strings.HasPrefix(greeting, "* PREAUTH"); {
-		var err error
-		if greeting, _, err = c.response(); err != nil {
-			tb.Fatalf("Courier greets with %q, %v", greeting, err)
-		}
+	if greeting, _, err := c.response(); err != nil || !strings.HasPrefix(greeting, "* PREAUTH") {
+		tb.Fatalf("Courier greets with %q, %v", greeting, err)
 	}
 	return c
+}
+
+// watchFiles starts Gamin's daemon, by which Courier watches for changes of a folder and of its locks, and returns the
+// variable that names it. Without one Courier waits a second whenever it opens a folder.
+func watchFiles(tb testing.TB, dir string) (env string) {
+	tb.Helper()
+	installAside(tb, dir, "gam_server")
+	id := filepath.Base(dir)
+	cmd := exec.Command(filepath.Join(dir, "gam_server"), "--notimeout", id)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: MailUser, Gid: MailUser}}
+	cmd.Env = []string{"USER=mail"}
+	name := "@/tmp/fam-mail-" + id // it binds the whole array of the address, with zeros to its end
+	AwaitListener(tb, Start(tb, cmd), "unix", name+strings.Repeat("\x00", len(unix.RawSockaddrUnix{}.Path)-len(name)))
+	return "GAM_CLIENT_ID=" + id
 }
 
 // socketPair returns both ends of a connection, the second as a file for a program.

@@ -30,6 +30,7 @@ var programs = map[string]struct {
 	"opensmtpd": {pkg: "opensmtpd", path: "/usr/sbin/smtpd", aside: "opensmtpd/usr/sbin/smtpd", root: true,
 		mount: true},
 	"courier-imap": {pkg: "courier-imap", path: "/usr/bin/imapd", aside: "courier-imap/usr/bin/imapd", root: true},
+	"gam_server":   {pkg: "gamin", path: "/usr/libexec/gam_server", aside: "courier-imap/usr/libexec/gam_server"},
 	"sendmail": {pkg: "sendmail-bin", path: "/usr/libexec/sendmail/sendmail",
 		aside: "sendmail/usr/libexec/sendmail/sendmail", root: true, mount: true},
 	"fetchmail":      {pkg: "fetchmail"},
