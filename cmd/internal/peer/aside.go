@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -48,6 +49,10 @@ func copyFile(tb testing.TB, from, to string) {
 	tb.Helper()
 	content, err := os.ReadFile(from)
 	if err == nil {
+		// A program that another test starts now would have the new file open for writing until its exec, and nobody
+		// could run the file until then (ETXTBSY; golang.org/issue/22315).
+		syscall.ForkLock.RLock()
+		defer syscall.ForkLock.RUnlock()
 		err = os.WriteFile(to, content, 0o755)
 	}
 	if err != nil {

@@ -1,11 +1,14 @@
 package peer
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 )
@@ -37,15 +40,40 @@ func StartDoorstep(tb testing.TB, dir, configuration string) *Process {
 	return Start(tb, cmd)
 }
 
-// BuildDoorstep builds doorstep in dir, with the race detector where the test has it, and returns its
+// BuildDoorstep makes a copy of doorstep in dir, built with the race detector where the test has it, and returns its
 // path.
 func BuildDoorstep(tb testing.TB, dir string) string {
 	tb.Helper()
 	program := filepath.Join(dir, "doorstep")
-	goTool(tb, "build", "-race="+strconv.FormatBool(raceEnabled), "-o", program, doorstep)
+	built, err := buildOnce()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	copyFile(tb, built, program)
 	dependOnSource(tb)
 	return program
 }
+
+// buildOnce builds doorstep for all tests of a package, as linking it takes longer than most of them, and returns a
+// path of it. The file has no other name: it goes with the process.
+var buildOnce = sync.OnceValues(func() (path string, err error) {
+	dir, err := os.MkdirTemp("", "doorstep-build-")
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	path = filepath.Join(dir, "doorstep")
+	if _, err := goTool("build", "-race="+strconv.FormatBool(raceEnabled), "-o", path, doorstep); err != nil {
+		return "", err
+	}
+	fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	return fmt.Sprintf("/proc/self/fd/%d", fd), err
+})
+
+// sources are the directories of all packages in the program.
+var sources = sync.OnceValues(func() (string, error) {
+	return goTool("list", "-deps", "-f", "{{with .Module}}{{if .Main}}{{$.Dir}}{{end}}{{end}}", doorstep)
+})
 
 // doorstep is the program's package.
 const doorstep = "github.com/doorstep-mail/doorstep/cmd/doorstep"
@@ -55,7 +83,10 @@ const doorstep = "github.com/doorstep-mail/doorstep/cmd/doorstep"
 // is unchanged; that the test builds a program from it, it cannot know.
 func dependOnSource(tb testing.TB) {
 	tb.Helper()
-	dirs := goTool(tb, "list", "-deps", "-f", "{{with .Module}}{{if .Main}}{{$.Dir}}{{end}}{{end}}", doorstep)
+	dirs, err := sources()
+	if err != nil {
+		tb.Fatal(err)
+	}
 	for dir := range strings.FieldsSeq(dirs) {
 		f, err := os.Open(dir)
 		if err != nil {
@@ -66,14 +97,13 @@ func dependOnSource(tb testing.TB) {
 }
 
 // goTool runs the go command and returns its output.
-func goTool(tb testing.TB, args ...string) string {
-	tb.Helper()
+func goTool(args ...string) (string, error) {
 	cmd := exec.Command("go", args...)
 	var complaints strings.Builder
 	cmd.Stderr = &complaints
 	out, err := cmd.Output()
 	if err != nil {
-		tb.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, complaints.String())
+		return "", fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, complaints.String())
 	}
-	return string(out)
+	return string(out), nil
 }
