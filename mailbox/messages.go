@@ -39,16 +39,16 @@ type StoredMessage struct {
 var errEnough = errors.New("enough messages")
 
 // Messages returns the messages in a mailbox, folder by folder, and whether there are more than limit. It reads as
-// the owner, changes nothing, and follows no symbolic link: what is no file is no message. Names of folders are in the
-// encoding e; those that are not stand as they are on disk.
-func (s *Store) Messages(ctx context.Context, of Dest, e FolderEncoding, limit int) ([]StoredMessage, bool, error) {
+// the owner, changes nothing, and follows no symbolic link: what is no file is no message. Names of folders that are
+// not in the encoding of Options.Folders stand as they are on disk.
+func (s *Store) Messages(ctx context.Context, of Dest, limit int) ([]StoredMessage, bool, error) {
 	home, err := s.maildirs.openHome(of.Inbox())
 	if err != nil {
 		return nil, false, err
 	}
 	defer s.disk.Shut(home)
 	r := &messageReader{fs: s.disk.FS, ctx: ctx, limit: limit}
-	err = r.fs.As(of.Owner, func() error { return r.mailbox(home, e) })
+	err = r.fs.As(of.Owner, func() error { return r.mailbox(home, s.opts.Folders) })
 	switch {
 	case errors.Is(err, errEnough):
 		return r.found, true, nil

@@ -30,7 +30,7 @@ func TestMessages(t *testing.T) {
 	write(t, "no header at all", to.String(), "cur", "1.a:2,FS")
 	disk := int64(len(strings.ReplaceAll(text, "\r\n", "\n")))
 	before := tree(t, to.String())
-	got, more, err := s.Messages(t.Context(), to, FolderUTF7, 10)
+	got, more, err := s.Messages(t.Context(), to, 10)
 	if err != nil || more || len(got) != 3 {
 		t.Fatalf("%d messages, more %t, %v", len(got), more, err)
 	}
@@ -56,11 +56,11 @@ func TestMessages(t *testing.T) {
 	if after := tree(t, to.String()); fmt.Sprint(before) != fmt.Sprint(after) {
 		t.Errorf("it was\n%v\nand is\n%v", before, after)
 	}
-	if got, more, err := s.Messages(t.Context(), to, FolderUTF7, 2); len(got) != 2 || !more || err != nil {
+	if got, more, err := s.Messages(t.Context(), to, 2); len(got) != 2 || !more || err != nil {
 		t.Errorf("at most 2: %d, more %t, %v", len(got), more, err)
 	}
 	none := Dest{Root: to.Root, Path: "none"}
-	if _, _, err := s.Messages(t.Context(), none, FolderUTF7, 1); !errors.Is(err, ErrNoMailbox) {
+	if _, _, err := s.Messages(t.Context(), none, 1); !errors.Is(err, ErrNoMailbox) {
 		t.Errorf("no Maildir: %v", err)
 	}
 }
@@ -97,7 +97,7 @@ func TestMessagesOfHostileOwner(t *testing.T) {
 	if err := os.Symlink(bob.String(), filepath.Join(alice.String(), ".Bob")); err != nil {
 		t.Fatal(err)
 	}
-	got, more, err := s.Messages(t.Context(), alice, FolderUTF7, 100)
+	got, more, err := s.Messages(t.Context(), alice, 100)
 	if err != nil || more {
 		t.Errorf("more %t, %v", more, err)
 	}
@@ -116,7 +116,7 @@ func TestMessagesOfHostileOwner(t *testing.T) {
 	// Bob's mail under Alice's rights.
 	spy := bob
 	spy.Owner = alice.Owner
-	if got, _, err := s.Messages(t.Context(), spy, FolderUTF7, 100); len(got) != 0 || !errors.Is(err, unix.EACCES) {
+	if got, _, err := s.Messages(t.Context(), spy, 100); len(got) != 0 || !errors.Is(err, unix.EACCES) {
 		t.Errorf("Alice reads %d messages of Bob's: %v", len(got), err)
 	}
 	if open := sys.leaks(); open != nil {

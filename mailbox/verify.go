@@ -43,9 +43,9 @@ type Verified struct {
 
 // Verify looks for what is wrong in a mailbox and its folders, and returns up to limit findings. It reads as the owner,
 // changes nothing, follows no symbolic link, and opens only regular files: those whose names have W=, or an S= that
-// differs. Without an owner, all must belong to the user who owns the Maildir itself. Names of folders are in the
-// encoding e. With an error it returns what it found before.
-func (s *Store) Verify(ctx context.Context, of Dest, e FolderEncoding, limit int) (Verified, error) {
+// differs. Without an owner, all must belong to the user who owns the Maildir itself. With an error it returns what it
+// found before.
+func (s *Store) Verify(ctx context.Context, of Dest, limit int) (Verified, error) {
 	home, err := s.maildirs.openHome(of.Inbox())
 	if err != nil {
 		return Verified{}, err
@@ -59,7 +59,7 @@ func (s *Store) Verify(ctx context.Context, of Dest, e FolderEncoding, limit int
 	if of.Owner != (Owner{}) {
 		v.owner = of.Owner.UID
 	}
-	err = v.fs.As(of.Owner, func() error { return v.mailbox(home, e) })
+	err = v.fs.As(of.Owner, func() error { return v.mailbox(home, s.opts.Folders) })
 	if err != nil {
 		err = fmt.Errorf("verify %s: %w", of.Inbox(), err)
 	}

@@ -47,7 +47,7 @@ func TestVerifyDeliveries(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		got, err := s.Verify(t.Context(), to, FolderUTF7, 10)
+		got, err := s.Verify(t.Context(), to, 10)
 		if err != nil || got.Messages != 8 || len(got.Findings) > 0 || got.More != 0 {
 			t.Errorf("CRLF %t: %+v, %v", crlf, got, err)
 		}
@@ -98,7 +98,7 @@ func TestVerify(t *testing.T) {
 	}
 	slices.Sort(want)
 	before := tree(t, home)
-	got, err := s.Verify(t.Context(), to, FolderUTF7, 100)
+	got, err := s.Verify(t.Context(), to, 100)
 	if lines := found(got); err != nil || !slices.Equal(lines, want) || got.More != 0 || got.Messages != 13 {
 		t.Errorf("%v, %d messages, %d more,\n%q, want\n%q", err, got.Messages, got.More, lines, want)
 	}
@@ -113,11 +113,11 @@ func TestVerify(t *testing.T) {
 	if after := tree(t, home); fmt.Sprint(before) != fmt.Sprint(after) {
 		t.Errorf("it was\n%v\nand is\n%v", before, after)
 	}
-	if few, err := s.Verify(t.Context(), to, FolderUTF7, 4); err != nil || len(few.Findings) != 4 || few.More != 13 {
+	if few, err := s.Verify(t.Context(), to, 4); err != nil || len(few.Findings) != 4 || few.More != 13 {
 		t.Errorf("at most 4: %d, %d more, %v", len(few.Findings), few.More, err)
 	}
 	none := Dest{Root: to.Root, Path: "none"}
-	if _, err := s.Verify(t.Context(), none, FolderUTF7, 1); !errors.Is(err, ErrNoMailbox) {
+	if _, err := s.Verify(t.Context(), none, 1); !errors.Is(err, ErrNoMailbox) {
 		t.Errorf("no Maildir: %v", err)
 	}
 }
@@ -139,7 +139,7 @@ func TestVerifyWhileReadersMove(t *testing.T) {
 		}
 		return nil
 	}
-	got, err := s.Verify(t.Context(), to, FolderUTF7, 10)
+	got, err := s.Verify(t.Context(), to, 10)
 	if err != nil || len(got.Findings) > 0 || !moved || got.Messages != 2 {
 		t.Errorf("moved %t: %+v, %v", moved, got, err)
 	}
@@ -193,13 +193,13 @@ func TestVerifyHostileOwner(t *testing.T) {
 		"cur/7.theirs,W=3:2, owner", "Bob  stranger",
 	}
 	slices.Sort(want)
-	got, err := s.Verify(t.Context(), alice, FolderUTF7, 100)
+	got, err := s.Verify(t.Context(), alice, 100)
 	if lines := found(got); err != nil || !slices.Equal(lines, want) {
 		t.Errorf("%v,\n%q, want\n%q", err, lines, want)
 	}
 	spy := bob // Bob's mail under Alice's rights
 	spy.Owner = alice.Owner
-	if got, err := s.Verify(t.Context(), spy, FolderUTF7, 100); got.Messages != 0 || !errors.Is(err, unix.EACCES) {
+	if got, err := s.Verify(t.Context(), spy, 100); got.Messages != 0 || !errors.Is(err, unix.EACCES) {
 		t.Errorf("Alice reads %d messages of Bob's: %v", got.Messages, err)
 	}
 	if open := sys.leaks(); open != nil {
@@ -229,7 +229,7 @@ func TestVerifyReplacedMeanwhile(t *testing.T) {
 			replaced = true
 			return errors.Join(os.Rename(cur, cur+".old"), os.Symlink(filepath.Join(bob.String(), "cur"), cur))
 		}
-		got, err := s.Verify(t.Context(), asRoot, FolderUTF7, 100)
+		got, err := s.Verify(t.Context(), asRoot, 100)
 		if err != nil || got.Messages != 1 || !replaced {
 			t.Errorf("replaced before %s (%t): %d messages, %v", when, replaced, got.Messages, err)
 		}

@@ -33,7 +33,6 @@ func mailboxCommand() *cobra.Command {
 type accountMailbox struct {
 	account *directory.Account
 	dest    mailbox.Dest
-	folders mailbox.FolderEncoding
 }
 
 // mailboxVerb makes cmd a verb that prints what look finds out about each mailbox: as JSON, or by print. A mailbox for
@@ -104,7 +103,7 @@ func eachMailbox(cmd *cobra.Command, file string, addresses []string,
 			seen[a.Key] = true
 			var dest mailbox.Dest
 			if dest, err = agent.Router.Inbox(a); err == nil {
-				err = do(agent.Store, accountMailbox{a, dest, c.Store.Folders})
+				err = do(agent.Store, accountMailbox{a, dest})
 			}
 			if err != nil {
 				err = fmt.Errorf("%s: %w", address.Shown(a.Address), err)

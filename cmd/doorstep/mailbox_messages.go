@@ -46,7 +46,7 @@ func mailboxMessagesCommand() *cobra.Command {
 	return mailboxVerb(cmd, func(ctx context.Context, s *mailbox.Store, m accountMailbox) ([]listedMessage, error) {
 		var list []listedMessage
 		account := address.Shown(m.account.Address)
-		found, more, err := s.Messages(ctx, m.dest, m.folders, *limit)
+		found, more, err := s.Messages(ctx, m.dest, *limit)
 		for _, f := range found {
 			list = append(list, messageRow(account, f))
 		}

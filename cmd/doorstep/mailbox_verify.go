@@ -54,7 +54,7 @@ func mailboxVerifyCommand() *cobra.Command {
 	}
 	soFar, n := progress(cmd), 0
 	return mailboxVerb(cmd, func(ctx context.Context, s *mailbox.Store, m accountMailbox) ([]verifiedMailbox, error) {
-		found, err := s.Verify(ctx, m.dest, m.folders, *limit)
+		found, err := s.Verify(ctx, m.dest, *limit)
 		if errors.Is(err, mailbox.ErrNoMailbox) {
 			return nil, err
 		}
