@@ -3,6 +3,7 @@ package lmtp
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -31,25 +32,34 @@ func (h *stuckHandler) Commit(ctx context.Context) <-chan error {
 // A client that goes while its message is being delivered frees its place at once, and what has not begun is given up.
 // One that only says no more is answered.
 func TestClientGoes(t *testing.T) {
-	for _, network := range []string{"unix", "tcp"} {
+	a := newAuthority(t)
+	for _, network := range []string{"unix", "tcp", "tls"} {
 		for _, waits := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, client waits %t", network, waits), func(t *testing.T) {
 				h := &stuckHandler{deliver: make(chan error, 1), given: make(chan error, 1)}
 				ended := make(chan struct{})
 				s := &Server{Handler: h, Log: guardtest.Log(t), Hooks: Hooks{End: func(*Session) { close(ended) }}}
-				address := "127.0.0.1:0"
-				if network == "unix" {
-					address = filepath.Join(t.TempDir(), "socket")
+				transport, address := "tcp", "127.0.0.1:0"
+				switch network {
+				case "unix":
+					transport, address = "unix", filepath.Join(t.TempDir(), "socket")
+				case "tls":
+					s.TLS = a.server().TLS
+					s.TLS.Implicit = true
 				}
-				l, err := net.Listen(network, address)
+				l, err := net.Listen(transport, address)
 				if err != nil {
 					t.Fatal(err)
 				}
 				go s.Serve(l)
 				defer s.Shutdown(t.Context())
-				client, err := net.Dial(network, l.Addr().String())
+				socket, err := net.Dial(transport, l.Addr().String())
 				if err != nil {
 					t.Fatal(err)
+				}
+				client := socket
+				if network == "tls" {
+					client = tls.Client(socket, a.client())
 				}
 				client.SetDeadline(time.Now().Add(time.Minute))
 				fmt.Fprint(client, "LHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<a@example.org>\r\nDATA\r\nx\r\n.\r\n")
@@ -71,13 +81,14 @@ func TestClientGoes(t *testing.T) {
 					}
 					return
 				}
-				if tcp, ok := client.(*net.TCPConn); ok {
+				if tcp, ok := socket.(*net.TCPConn); ok {
 					tcp.SetLinger(0) // a reset
 				}
-				client.Close()
+				socket.Close()
 				select {
 				case <-ended:
-				case <-time.After(time.Minute):
+				case <-time.After(20 * time.Second):
+					h.deliver <- nil
 					t.Fatal("the session goes on")
 				}
 				if err := <-h.given; err != context.Canceled {

@@ -198,6 +198,9 @@ type unreadConn struct {
 	unread []byte
 }
 
+// NetConn returns the connection itself, as for that of proxiedConn.
+func (c *unreadConn) NetConn() net.Conn { return c.Conn }
+
 func (c *unreadConn) Read(p []byte) (int, error) {
 	if len(c.unread) > 0 {
 		n := copy(p, c.unread)
