@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/doorstep-mail/doorstep/mailbox/powercut"
 )
 
 // What ext4 offers for tests of itself: stop at once, without writing the journal out.
@@ -24,6 +26,10 @@ const (
 // whole, below directories that were made a moment before; nothing in new/ is less than whole.
 // The same cut takes mail from a Store without syncs, or this test would prove nothing.
 func TestPowerCut(t *testing.T) {
+	powercut.Need(t, powercut.Ext4)
+	if !powercut.Alone(t) {
+		return
+	}
 	for _, tt := range []struct {
 		durability Durability
 		loses      bool
@@ -99,9 +105,7 @@ func deliverUntilCut(t *testing.T, disk *loopDisk, durability Durability) map[st
 type loopDisk struct{ image, dir string }
 
 func newLoopDisk(t *testing.T) *loopDisk {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root to mount an ext4 image")
-	}
+	t.Helper()
 	base := t.TempDir()
 	d := &loopDisk{filepath.Join(base, "image"), filepath.Join(base, "mnt")}
 	mkdir(t, d.dir)
@@ -112,11 +116,9 @@ func newLoopDisk(t *testing.T) *loopDisk {
 		t.Fatal(err)
 	}
 	if out, err := exec.Command("mkfs.ext4", "-q", "-F", d.image).CombinedOutput(); err != nil {
-		t.Skipf("needs mkfs.ext4: %v\n%s", err, out)
+		t.Fatalf("mkfs.ext4: %v\n%s", err, out)
 	}
-	if out, err := exec.Command("mount", "-o", "loop", d.image, d.dir).CombinedOutput(); err != nil {
-		t.Skipf("needs loop devices: %v\n%s", err, out)
-	}
+	d.mount(t)
 	t.Cleanup(func() { d.unmount(t) })
 	return d
 }

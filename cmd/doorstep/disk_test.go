@@ -8,12 +8,17 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/doorstep-mail/doorstep/mailbox/powercut"
 )
 
 // TestFullDisk: R6, a full disk defers the mail of every recipient and leaves nothing of it, and
 // mail is delivered again as soon as there is room.
 func TestFullDisk(t *testing.T) {
 	needRoot(t)
+	if !powercut.Alone(t) {
+		return
+	}
 	for _, c := range []struct{ name, options string }{
 		{"no blocks", "size=1m,mode=700"},
 		{"no inodes", "size=1m,nr_inodes=24,mode=700"},
