@@ -231,7 +231,7 @@ func TestPostfixByTLSAndAuth(t *testing.T) {
 				},
 			})
 			send(t, p.Addr)
-			p.AwaitIdle(20 * time.Second)
+			p.AwaitIdle(time.Minute)
 			if c := p.Complaints(); len(c) > 0 {
 				t.Errorf("Postfix complains: %q", c)
 			}

@@ -123,3 +123,9 @@ func count(list []peer.Delivery, to string) (n int) {
 	}
 	return n
 }
+
+// attempted reports whether there was an attempt for each of these recipients. The number of all attempts says nothing,
+// as some are tried again meanwhile.
+func attempted(list []peer.Delivery, to ...string) bool {
+	return !slices.ContainsFunc(to, func(to string) bool { return count(list, to) == 0 })
+}
