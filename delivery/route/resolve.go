@@ -127,7 +127,7 @@ const (
 func isNobodys(to address.Address, domain *Domain) string {
 	_, detail, _ := address.SplitDetail(to.Local, domain.Subaddress)
 	switch {
-	case len(to.Local)+len("@")+len(to.Domain) > maxPath:
+	case len(to.String()) > maxPath: // with the quotes and backslashes that it is written with
 		return fmt.Sprintf("more than %d octets", maxPath)
 	case len(detail) > maxDetail:
 		return fmt.Sprintf("a detail of more than %d octets", maxDetail)
