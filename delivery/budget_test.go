@@ -1,8 +1,14 @@
 package delivery_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/doorstep-mail/doorstep/lmtp"
+	"github.com/doorstep-mail/doorstep/lmtp/address"
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
 	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 )
 
@@ -19,8 +25,7 @@ func TestPendingRecipients(t *testing.T) {
 			t.Errorf("%v\nlog:\n%s", err, f.log.String())
 		}
 	}
-	const full = `
-P0
+	const fill = `
 C: MAIL FROM:<s@src.example>
 S: 250 2.1.0
 C: RCPT TO:<u1@dst.example>
@@ -30,17 +35,7 @@ S: 250 2.1.5
 C: RCPT TO:<u3@dst.example>
 S: 452 4.3.1
 `
-	play(full + `
-C: RSET
-S: 250 2.0.0
-C: MAIL FROM:<s@src.example>
-S: 250 2.1.0
-C: RCPT TO:<u1@dst.example>
-S: 250 2.1.5
-C: RCPT TO:<u2@dst.example>
-S: 250 2.1.5
-C: RCPT TO:<u3@dst.example>
-S: 452 4.3.1
+	play("P0\n" + fill + "C: RSET\nS: 250 2.0.0\n" + fill + `
 C: DATA
 S: 354
 C: .
@@ -48,8 +43,8 @@ S: 250 2.0.0 x2
 C: QUIT
 S: 221 2.0.0
 `)
-	play(full + "\nC: QUIT\nS: 221 2.0.0\n")
-	play(full + `
+	play("P0\n" + fill + "C: QUIT\nS: 221 2.0.0\n")
+	play("P0\n" + fill + `
 C: DATA
 S: 354
 C> a\nc\r\n.\r\n
@@ -59,4 +54,34 @@ S: 250 2.1.0
 C: RCPT TO:<u1@dst.example>
 S: 250 2.1.5
 `)
+}
+
+// TestPendingIsReleased: neither a preview nor a Commit that panics keeps what its recipients took.
+func TestPendingIsReleased(t *testing.T) {
+	f := newFixture(t, "lmtp")
+	f.agent.MaxPending = 3 << 10 // for one recipient
+	to := []*lmtp.Recipient{{To: address.Address{Local: "u1", Domain: "dst.example"}}}
+	broken := false
+	f.agent.Now = func() time.Time {
+		if broken {
+			panic("clock")
+		}
+		return time.Now()
+	}
+	for range 2 {
+		previews, err := f.agent.Preview(t.Context(), &lmtp.Envelope{}, to, strings.NewReader(""))
+		must(t, err)
+		must(t, previews[0].Err)
+	}
+	for range 2 {
+		broken = false
+		tx, err := f.agent.Mail(t.Context(), lmtp.LocalSession("mx.dst.example"), &lmtp.Envelope{})
+		must(t, err)
+		must(t, tx.Rcpt(t.Context(), to[0]))
+		broken = true
+		err = guard.Call(func() error { tx.Commit(t.Context()); return nil })
+		if p := (*guard.Panic)(nil); !errors.As(err, &p) {
+			t.Fatalf("Commit ends with %v", err)
+		}
+	}
 }

@@ -17,7 +17,12 @@ import (
 //
 // The work has a goroutine of its own, even for one copy: a file system that hangs must not
 // keep the session from telling its client so.
-func (t *transaction) Commit(ctx context.Context) <-chan error {
+func (t *transaction) Commit(ctx context.Context) (out <-chan error) {
+	defer func() {
+		if out == nil { // a panic: no other method is called after it
+			t.Abort(nil)
+		}
+	}()
 	t.committed = t.agent.now()
 	t.begin()
 	_ = t.head.Close() // sink takes everything

@@ -24,6 +24,7 @@ func (a *Agent) Preview(
 	ctx context.Context, env *lmtp.Envelope, to []*lmtp.Recipient, content io.Reader,
 ) ([]Preview, error) {
 	t := &transaction{agent: a, session: &lmtp.Session{}, envelope: env, begun: a.now()}
+	defer t.release()
 	all := make([]Preview, len(to))
 	for i, r := range to {
 		all[i].Err = t.Rcpt(ctx, r)
