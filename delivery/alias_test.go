@@ -29,20 +29,26 @@ func (l lists) Lookup(ctx context.Context, key directory.Key) (directory.Entry, 
 
 // TestAliasMembers: what becomes of an alias for several because of one of them.
 func TestAliasMembers(t *testing.T) {
-	const none = "\n\t\t\tin u1: 0\n\t\t\tin u2: 0"
+	const (
+		none  = "\n\t\t\tin u1: 0\n\t\t\tin u2: 0"
+		begun = `
+			P1
+			C: RCPT TO:<list@dst.example>
+			S: 250 2.1.5
+			C: DATA
+			S: 354`
+		short = begun + `
+			C: b
+			C: .`
+		long = begun + `
+			C> «y*2500»\r\n.\r\n`
+	)
 	for _, tt := range []struct {
 		name, members string
 		script        string
 		log           []string // expressions
 	}{
-		{"a mailbox that cannot be written defers all", "u1 broken u2", `
-			P1
-			C: RCPT TO:<list@dst.example>
-			S: 250 2.1.5
-			C: DATA
-			S: 354
-			C: b
-			C: .
+		{"a mailbox that cannot be written defers all", "u1 broken u2", short + `
 			S: 451 4.2.0
 			C: MAIL FROM:<a@src.example>
 			S: 250 2.1.0
@@ -53,56 +59,27 @@ func TestAliasMembers(t *testing.T) {
 			[]string{`msg=refused .*transaction=\S+1 .*mailbox=broken@dst.example .*rule=maildir`,
 				`msg=refused .*transaction=\S+1 .*mailbox=u1@dst.example .*rule=together`,
 				`msg=refused .*transaction=\S+2 .*mailbox=u2@dst.example .*rule=together`}},
-		{"and one that turns out to be full for now", "u1 u2 small", `
-			P1
-			C: RCPT TO:<list@dst.example>
-			S: 250 2.1.5
-			C: DATA
-			S: 354
-			C> «y*2500»\r\n.\r\n
+		{"and one that turns out to be full for now", "u1 u2 small", long + `
 			S: 452 4.2.2
 			in small: 0` + none,
 			[]string{`msg=refused .*mailbox=small@dst.example .*rule=quota .*code="452 4.2.2"`}},
 		{"and not one that turns out to be full for good", "small u1 u2", `
-			with: over-quota-reject
-			P1
-			C: RCPT TO:<list@dst.example>
-			S: 250 2.1.5
-			C: DATA
-			S: 354
-			C> «y*2500»\r\n.\r\n
+			with: over-quota-reject` + long + `
 			S: 250 2.0.0
 			in small: 0
 			in u1: 1
 			in u2: 1`,
 			[]string{`msg=refused .*mailbox=small@dst.example .*rule=quota .*code="552 5.2.2"`}},
 		{"unless it is the only one", "small off", `
-			with: over-quota-reject
-			P1
-			C: RCPT TO:<list@dst.example>
-			S: 250 2.1.5
-			C: DATA
-			S: 354
-			C> «y*2500»\r\n.\r\n
+			with: over-quota-reject` + long + `
 			S: 552 5.2.2
 			in small: 0`, nil},
 		{"for now goes before for good", "small u1 broken u2", `
-			with: over-quota-reject
-			P1
-			C: RCPT TO:<list@dst.example>
-			S: 250 2.1.5
-			C: DATA
-			S: 354
-			C> «y*2500»\r\n.\r\n
+			with: over-quota-reject` + long + `
 			S: 451 4.2.0
 			in small: 0` + none, nil},
 		{"one with another owner by the header is left out", "u1 u2", `
-			with: rrvs
-			P1
-			C: RCPT TO:<list@dst.example>
-			S: 250 2.1.5
-			C: DATA
-			S: 354
+			with: rrvs` + begun + `
 			C: Require-Recipient-Valid-Since: list@dst.example; Thu, 3 Apr 2014 23:01:00 +0000
 			C:
 			C: b
@@ -111,45 +88,19 @@ func TestAliasMembers(t *testing.T) {
 			in u1: 1
 			in u2: 0`,
 			[]string{`msg=refused .*mailbox=u2@dst.example .*rule=owner_since`}},
-		{"a loop is no matter of one", "u1 u2", `
-			P1
-			C: RCPT TO:<list@dst.example>
-			S: 250 2.1.5
-			C: DATA
-			S: 354
+		{"a loop is no matter of one", "u1 u2", begun + `
 			C> «Received: x\r\n*101»\r\n.\r\n
 			S: 554 5.4.6` + none, nil},
-		{"a mailbox that is disabled for good is left out", "u1 off", `
-			P1
-			C: RCPT TO:<list@dst.example>
-			S: 250 2.1.5
-			C: DATA
-			S: 354
-			C: b
-			C: .
+		{"a mailbox that is disabled for good is left out", "u1 off", short + `
 			S: 250 2.0.0
 			in u1: 1`,
 			[]string{`msg=refused .*to=list@dst.example mailbox=off@dst.example rule=disabled .*code="550 5.2.1"`}},
-		{"and one that is not there", "u1 nobody", `
-			P1
-			C: RCPT TO:<list@dst.example>
-			S: 250 2.1.5
-			C: DATA
-			S: 354
-			C: b
-			C: .
+		{"and one that is not there", "u1 nobody", short + `
 			S: 250 2.0.0
 			in u1: 1`,
 			[]string{`msg=refused .*to=list@dst.example mailbox=nobody@dst.example rule=account .*code="550 5.1.1"`}},
 		{"and one that is full for good", "u1 full", `
-			with: over-quota-reject
-			P1
-			C: RCPT TO:<list@dst.example>
-			S: 250 2.1.5
-			C: DATA
-			S: 354
-			C: b
-			C: .
+			with: over-quota-reject` + short + `
 			S: 250 2.0.0
 			in u1: 1
 			in full: 0`,

@@ -30,27 +30,9 @@ func TestFrozen(t *testing.T) {
 	}
 
 	thaw := v.Freeze(t)
-	stuck := newLoad(s)
 	begin := time.Now()
 	const messages = 30
-	for i := range messages { // 150 copies
-		stuck.wg.Go(func() { stuck.only(t, messageID{i, 0}, 0, 2, 4, 6, 8+2*i) })
-	}
-	healthy := newLoad(s)
-	hundred := make(chan struct{})
-	healthy.told = func(acks int) {
-		if acks == 100 {
-			close(hundred)
-		}
-	}
-	for i := range 4 {
-		healthy.wg.Go(func() {
-			for n := 0; !closed(healthy.end); n++ {
-				healthy.only(t, messageID{100 + i, n}, 1+2*(n%20))
-			}
-		})
-	}
-	await(t, hundred, "a hundred deliveries beside the frozen ones")
+	stuck, healthy := s.sendBeside(t, messages)
 	// Who shares a transaction with a frozen recipient gets 250 all the same, before it and after.
 	if codes := one(t, s, messageID{-1, 1}, 1, 0, 3); !slices.Equal(codes, []int{250, 451, 250}) {
 		t.Errorf("replies %v", codes)

@@ -34,24 +34,7 @@ func TestHangs(t *testing.T) {
 	}
 	store.Stop(t)
 
-	stuck, healthy := newLoad(s), newLoad(s)
-	for i := range 100 { // 500 copies
-		stuck.wg.Go(func() { stuck.only(t, messageID{i, 0}, 0, 2, 4, 6, 8+2*i) })
-	}
-	hundred := make(chan struct{})
-	healthy.told = func(acks int) {
-		if acks == 100 {
-			close(hundred)
-		}
-	}
-	for i := range 4 {
-		healthy.wg.Go(func() {
-			for n := 0; !closed(healthy.end); n++ {
-				healthy.only(t, messageID{200 + i, n}, 1+2*(n%20))
-			}
-		})
-	}
-	await(t, hundred, "a hundred deliveries beside the hung ones")
+	stuck, healthy := s.sendBeside(t, 100)
 	began := time.Now()
 	for _, id := range []messageID{{-4, 0}, huge()} {
 		if codes := one(t, s, id, 0, 1, 2, 3); !slices.Equal(codes, []int{451, 250, 451, 250}) {

@@ -84,6 +84,30 @@ func (l *load) only(t *testing.T, id messageID, to ...int) {
 	}
 }
 
+// sendBeside sends messages to five users each of the first store, which does not answer, and meanwhile others
+// to users of the second. It returns when a hundred of these are acknowledged; the sessions of both loads go on.
+func (s *site) sendBeside(t *testing.T, messages int) (stuck, healthy *load) {
+	stuck, healthy = newLoad(s), newLoad(s)
+	for i := range messages {
+		stuck.wg.Go(func() { stuck.only(t, messageID{i, 0}, 0, 2, 4, 6, 8+2*i) })
+	}
+	hundred := make(chan struct{})
+	healthy.told = func(acks int) {
+		if acks == 100 {
+			close(hundred)
+		}
+	}
+	for i := range 4 {
+		healthy.wg.Go(func() {
+			for n := 0; !closed(healthy.end); n++ {
+				healthy.only(t, messageID{messages + i, n}, 1+2*(n%20))
+			}
+		})
+	}
+	await(t, hundred, "a hundred deliveries beside those that are stuck")
+	return stuck, healthy
+}
+
 // anyUsers are one to five recipients.
 func anyUsers() []int { return rand.Perm(users)[:1+rand.IntN(5)] }
 
