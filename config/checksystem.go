@@ -19,8 +19,10 @@ import (
 
 // CheckSystem checks that what c names is there on this machine: the store's directory and the sockets', users and
 // groups, certificates and passwords. It changes nothing, and can tell only what the present user may see and write.
-func (c *Config) CheckSystem() []Problem {
-	s := systemCheck{places: c.origin.places}
+// The sockets of the listeners in open are open already: their files are not looked at, which may be where only root
+// and systemd come, as in Postfix's private/.
+func (c *Config) CheckSystem(open ...Listen) []Problem {
+	s := systemCheck{places: c.origin.places, open: open}
 	for i := range c.Listen {
 		s.listener(c, &c.Listen[i], "listen["+strconv.Itoa(i)+"]")
 	}
@@ -73,6 +75,7 @@ func systemPlaces(in *table.Input) map[string]Problem {
 // A systemCheck collects what CheckSystem finds.
 type systemCheck struct {
 	places map[string]Problem
+	open   []Listen // whose sockets are open already
 	found  []Problem
 }
 
@@ -117,7 +120,10 @@ func (s *systemCheck) listener(c *Config, l *Listen, path string) {
 
 // socket checks where a socket is to be, and its owner and group.
 func (s *systemCheck) socket(c *Config, l *Listen, path string) {
-	if l.Network == "unix" {
+	isOpen := slices.ContainsFunc(s.open, func(o Listen) bool {
+		return o.Network == l.Network && o.Address == l.Address
+	})
+	if l.Network == "unix" && !isOpen {
 		s.report(path+".address", checkSocket(l.Address, c.Store.User != ""))
 	}
 	if l.Owner != "" {

@@ -41,7 +41,10 @@ func launch(dir string, args ...string) (*server, error) {
 // start starts s.cmd in s.dir. Should the test be killed, so is it.
 func (s *server) start() error {
 	s.cmd.Dir, s.exited = s.dir, make(chan struct{})
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	if s.cmd.SysProcAttr == nil {
+		s.cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	s.cmd.SysProcAttr.Pdeathsig, s.cmd.SysProcAttr.Setpgid = syscall.SIGKILL, true
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread() // Pdeathsig comes when the thread ends that forked

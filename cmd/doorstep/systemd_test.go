@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -201,6 +202,65 @@ func TestSystemdByAddress(t *testing.T) {
 	}
 	if log := f.log.String(); strings.Contains(log, "does not name") {
 		t.Errorf("a socket was not taken:\n%s", log)
+	}
+}
+
+// TestSocketsOutOfReach: sockets that the server was given, or opened as root, may be where it cannot look later, as in
+// Postfix's private/. Nothing is wrong with that, at the start or at a reload.
+func TestSocketsOutOfReach(t *testing.T) {
+	needRoot(t)
+	for name, user := range map[string]string{"systemd's": "", "opened as root": "user = \"8\"\ngroup = \"8\"\n"} {
+		t.Run(name, func(t *testing.T) {
+			dir := ownersPlace(t)
+			private := filepath.Join(dir, "private")
+			configuration := strings.NewReplacer("systemd:lmtp", "unix:"+filepath.Join(private, "lmtp"),
+				"[[listen]]\naddress = \"systemd:submission\"\nprotocol = \"esmtp\"\n", "", `socket = "control"`,
+				`socket = "mail/control"`, "[store]\n", "[admin]\naddress = \"unix:"+filepath.Join(private, "admin")+
+					"\"\n[store]\n"+user).Replace(activated)
+			mail := filepath.Join(dir, "mail")
+			if err := errors.Join(os.Mkdir(private, 0o700), os.MkdirAll(mail, 0o700), os.Chown(mail, 8, 8)); err != nil {
+				t.Fatal(err)
+			}
+			program, err := staticDoorstep()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, "doorstep.toml"), []byte(configuration), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			s := &server{dir: dir, cmd: exec.Command("sh", "-c", "LISTEN_PID=$$ exec "+program+" serve -c doorstep.toml")}
+			s.cmd.Stdout, s.cmd.Stderr = &s.out, &s.log
+			if user == "" {
+				s.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 8, Gid: 8}}
+				s.cmd.Env = append(os.Environ(), "LISTEN_FDS=2", "LISTEN_FDNAMES=lmtp:admin")
+				for _, name := range []string{"lmtp", "admin"} {
+					socket := listenOn(t, "unix", filepath.Join(private, name))
+					if err := os.Chmod(filepath.Join(private, name), 0o660); err != nil {
+						t.Fatal(err)
+					}
+					file, err := daemon.Duplicate(socket)
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer file.Close()
+					s.cmd.ExtraFiles = append(s.cmd.ExtraFiles, file)
+				}
+			}
+			if err := s.start(); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(s.kill)
+			s.awaitLog(t, "msg=listening")
+			s.awaitLog(t, "admin listener")
+			if _, errs, code := doorstep(t, dir, "reload", "-c", "doorstep.toml"); code != 0 || errs != "" {
+				t.Errorf("reload: %s", errs)
+			}
+			if log := s.log.String(); strings.Contains(log, "private: permission denied") ||
+				strings.Contains(log, "look at the socket") || strings.Contains(log, "does not fit") ||
+				strings.Contains(log, "problem of the configuration") {
+				t.Errorf("a warning of what is right:\n%s", log)
+			}
+		})
 	}
 }
 

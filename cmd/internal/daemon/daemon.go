@@ -65,11 +65,7 @@ func newDaemon(path string, c *config.Config, stderr io.Writer) *daemon {
 }
 
 // start opens all sockets, or none, and takes connections on them.
-func (d *daemon) start(ctx context.Context) error {
-	in, err := inherit()
-	if err != nil {
-		return err
-	}
+func (d *daemon) start(ctx context.Context, in *inherited) error {
 	logSandbox, err := d.prepare(ctx, in)
 	if err != nil {
 		return errors.Join(err, d.sockets.close())

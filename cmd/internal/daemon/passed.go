@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -45,6 +46,20 @@ func (in *inherited) passedAt(l config.Listen) (found []opened, err error) {
 	}
 	in.given = append(in.given, found...)
 	return found, nil
+}
+
+// among returns those of the listeners whose sockets were passed.
+func (in *inherited) among(listeners []config.Listen) (passed []config.Listen) {
+	for _, l := range listeners {
+		for name, sockets := range in.sockets {
+			if name == l.Network+":"+l.Address || strings.HasPrefix(name, "systemd:") &&
+				slices.ContainsFunc(sockets, func(s net.Listener) bool { return listensAt(s, l) }) {
+				passed = append(passed, l)
+				break
+			}
+		}
+	}
+	return passed
 }
 
 // namedTwice is the error of a listener whose socket another has already.
@@ -91,7 +106,8 @@ func warnOfUnit(o opened, l config.Listen, log *slog.Logger) {
 		return
 	}
 	differing, err := differences(o.socket.Addr().String(), l)
-	if err != nil {
+	// Where only root comes, as in Postfix's private/, the file is systemd's alone.
+	if err != nil && !errors.Is(err, fs.ErrPermission) {
 		log.Warn("look at the socket of systemd", "address", o.asked, "error", err)
 	}
 	if len(differing) > 0 {

@@ -99,7 +99,7 @@ func (d *daemon) tryReload(r *ReloadReport) error {
 	if err := wholeEnough(d.instances.present().config, c); err != nil {
 		return cli.Failed(err, "restart the server if that is meant")
 	}
-	r.note(c.CheckSystem())
+	r.note(c.CheckSystem(d.openListeners()...))
 	if wanted, why := sandboxFor(c); d.sandbox != nil && wanted == nil {
 		return cli.Failed(errors.New("the running process has given up what this needs: "+why), "restart the server")
 	} else if wanted != nil {
@@ -126,6 +126,14 @@ func (d *daemon) tryReload(r *ReloadReport) error {
 		}
 	}
 	return d.install(g)
+}
+
+// openListeners are those whose sockets are open, as the configuration had them at the start.
+func (d *daemon) openListeners() []config.Listen {
+	if d.sockets.admin == nil {
+		return d.started.Listen
+	}
+	return append(slices.Clone(d.started.Listen), d.started.Admin.Socket)
 }
 
 // secretsFor reads keys and passwords again. Where root read them at the start, and the user who

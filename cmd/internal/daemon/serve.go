@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/doorstep-mail/doorstep/config"
@@ -38,8 +39,13 @@ func Serve(ctx context.Context, path string, c *config.Config, stderr io.Writer,
 	if c.Store.Durability == mailbox.None {
 		d.log.Warn("durability is \"none\": a power cut loses mail that was acknowledged")
 	}
-	problems := c.CheckSystem() // as the user who starts it: root sees more than who runs it
-	if err := d.start(ctx); err != nil {
+	in, err := inherit()
+	if err != nil {
+		return err
+	}
+	// As the user who starts it: root sees more than who runs it.
+	problems := c.CheckSystem(in.among(append(slices.Clone(c.Listen), c.Admin.Socket))...)
+	if err := d.start(ctx, in); err != nil {
 		return err
 	}
 	// What is missing now may come later, a mount for one; until then its mail is deferred.
