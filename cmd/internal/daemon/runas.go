@@ -111,7 +111,7 @@ func logIdentity(s config.Store, log *slog.Logger) {
 		log.Error("list the groups of the process", "error", err)
 	}
 	if os.Geteuid() == 0 {
-		log.Warn("running as root: whoever finds a fault in this program has the machine", "hint",
+		log.Warn("running as root: a fault in this program exposes the whole machine", "hint",
 			`write user = "vmail" in [store]`)
 		return
 	}
