@@ -72,6 +72,8 @@ func buildDomain(d config.Domain) *route.Domain {
 	return &route.Domain{Name: d.Name, Policy: d.Policy, Subaddress: d.Subaddress, Details: details[d.Details]}
 }
 
+// Accounts returns the directory of the accounts and aliases that the configuration itself has. An error names the
+// address that has no key.
 func Accounts(c *config.Config, domains *route.Resolver) (*static.Directory, error) {
 	accounts := static.New()
 	for _, u := range c.Users {

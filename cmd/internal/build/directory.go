@@ -97,6 +97,7 @@ func logOverlap(log *slog.Logger, o directory.Overlap) {
 	}
 }
 
+// OverlapHint says what to do about an address that several directories have.
 const OverlapHint = `take it out of all but one, or write claimed_twice = "first" ` +
 	`in the [[directory]] that is not to count`
 

@@ -49,6 +49,7 @@ func Unreadable(path string, err error) string {
 	return "-c FILE says where the configuration is"
 }
 
+// PrintProblems writes a line for each problem, with its place and hint.
 func PrintProblems(w io.Writer, problems []config.Problem) {
 	for _, p := range problems {
 		fmt.Fprintln(w, address.Readable(p.String()))

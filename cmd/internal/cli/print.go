@@ -14,6 +14,7 @@ func PrintJSON[T any](w io.Writer, list []T) error {
 	return encoder.Encode(append([]T{}, list...)) // [], not null
 }
 
+// Count returns n with a noun whose plural ends in s.
 func Count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
@@ -30,6 +31,7 @@ func Items(list []string) string {
 	return b.String()
 }
 
+// Plural returns n with the noun for one or for many.
 func Plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one

@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// IsTerminal reports whether a stream is a terminal (termios(3)).
 func IsTerminal(stream any) bool {
 	f, ok := stream.(*os.File)
 	if !ok {

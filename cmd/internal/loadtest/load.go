@@ -32,6 +32,7 @@ type Load struct {
 	json            bool
 }
 
+// Flags adds the flags of a load, which are read into l.
 func (l *Load) Flags(flags *pflag.FlagSet) {
 	flags.IntVarP(&l.Count, "count", "n", 1, "how many `messages` to send: more than one is a load, which is measured")
 	flags.IntVar(&l.sessions, "sessions", 1, "with --count: how many `sessions` at once")
@@ -42,6 +43,7 @@ func (l *Load) Flags(flags *pflag.FlagSet) {
 	flags.BoolVar(&l.json, "json", false, "with --count: print what was measured as JSON")
 }
 
+// Check returns what is wrong with the flags. changed reports whether a flag of a name was given.
 func (l *Load) Check(changed func(string) bool) error {
 	switch {
 	case l.Count < 1 || l.Count > 100_000_000:

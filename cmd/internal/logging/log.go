@@ -43,6 +43,7 @@ func (o *Output) Detach(found func(lines int)) {
 // lastLines is how long the end of the program is put off for lines that wait for their reader.
 const lastLines = 2 * time.Second
 
+// End takes no more lines, and waits up to two seconds until those that were taken are written.
 func (o *Output) End() {
 	if o.queue != nil {
 		o.queue.end(lastLines)
