@@ -3,6 +3,7 @@ package delivery
 import (
 	"cmp"
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/doorstep-mail/doorstep/delivery/route"
@@ -78,13 +79,19 @@ func (o *outcomes) deliver(ctx context.Context) {
 	message := o.t.message
 	defer o.t.content.Close()
 	of, each, refused := o.t.sets()
+	done := func(copy int, err error) {
+		if errors.Is(err, context.Canceled) { // the cause says more
+			err = cmp.Or(context.Cause(ctx), err)
+		}
+		o.done(copy, err)
+	}
 	switch {
 	case o.one && refused != nil:
 		o.all(refused)
 	case each && (!o.one || len(o.t.copies) == 1):
-		message.Commit(ctx, o.done)
+		message.Commit(ctx, done)
 	default:
-		message.CommitSets(ctx, mailbox.Sets{Of: of, Together: o.one, Spare: o.spares}, o.done)
+		message.CommitSets(ctx, mailbox.Sets{Of: of, Together: o.one, Spare: o.spares}, done)
 	}
 }
 

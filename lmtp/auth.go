@@ -85,7 +85,7 @@ type authentication struct {
 
 // run leads the exchange to its end.
 func (a authentication) run(response []byte) Reply {
-	x := a.c.server.Auth.Authenticator.Begin(a.c.context(), a.c.session, a.mechanism)
+	x := a.c.server.Auth.Authenticator.Begin(a.c.work, a.c.session, a.mechanism)
 	for range maxAuthSteps {
 		var challenge []byte
 		var done bool
@@ -168,7 +168,7 @@ func (a authentication) refuse(err error) Reply {
 		a.c.count.authFailures++
 		select {
 		case <-time.After(a.c.server.Auth.Delay):
-		case <-a.c.context().Done():
+		case <-a.c.work.Done():
 		}
 	}
 	return refusal(known, "")

@@ -28,6 +28,9 @@ type conn struct {
 	log     *slog.Logger
 	session *Session
 
+	work  context.Context // of what the Handler does for this session
+	leave context.CancelCauseFunc
+
 	verb  string // what is being answered
 	state state
 	tx    transaction // the one that is open, or comes next
@@ -158,9 +161,6 @@ func (c *conn) endTransaction() {
 		c.state = stateReady
 	}
 }
-
-// context is that of what the Handler does for this session.
-func (c *conn) context() context.Context { return c.server.running.work }
 
 // isGone reports whether err only says that the peer went away.
 func isGone(err error) bool {

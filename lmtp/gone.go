@@ -11,8 +11,9 @@ import (
 // lookAfter is how long an outcome is waited for before a look whether the client is still there.
 const lookAfter = time.Second
 
-// errClientGone ends a session whose client does not wait for its replies any more.
-var errClientGone = fmt.Errorf("client has gone before it was answered: %w", io.EOF)
+// ErrClientGone is the cause for which the context of a Commit ends when nobody is left to be answered
+// (context.Cause).
+var ErrClientGone = fmt.Errorf("client has gone before it was answered: %w", io.EOF)
 
 // lookTimer begins the wait before a look. A session has one timer, whatever it waits for.
 func (t *timedConn) lookTimer() *time.Timer {

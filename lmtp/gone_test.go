@@ -25,7 +25,7 @@ func (h *stuckHandler) Rcpt(context.Context, *Recipient) error                  
 func (h *stuckHandler) Write(p []byte) (int, error)                                    { return len(p), nil }
 func (h *stuckHandler) Abort(error)                                                    {}
 func (h *stuckHandler) Commit(ctx context.Context) <-chan error {
-	context.AfterFunc(ctx, func() { h.given <- ctx.Err() })
+	context.AfterFunc(ctx, func() { h.given <- context.Cause(ctx) })
 	return h.deliver
 }
 
@@ -91,7 +91,7 @@ func TestClientGoes(t *testing.T) {
 					h.deliver <- nil
 					t.Fatal("the session goes on")
 				}
-				if err := <-h.given; err != context.Canceled {
+				if err := <-h.given; err != ErrClientGone {
 					t.Errorf("the delivery was given up with %v", err)
 				}
 			})

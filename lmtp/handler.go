@@ -34,7 +34,7 @@ type Transaction interface {
 	// recipient, in the order of their Rcpt calls, each as soon as it is known: nil when the
 	// copy is durable, else why it is not. The channel must have room for them all, so that
 	// a delivery never waits for a client that has gone, and is closed after the last. When ctx
-	// ends, all values that are missing must follow at once.
+	// ends, all values that are missing must follow at once. Its cause may be ErrClientGone.
 	Commit(ctx context.Context) <-chan error
 
 	// Abort drops the transaction: nothing of it may stay visible. why is the reply to every

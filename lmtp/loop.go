@@ -1,6 +1,7 @@
 package lmtp
 
 import (
+	"context"
 	"errors"
 
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
@@ -8,6 +9,8 @@ import (
 
 // serve runs the session from its greeting to its end.
 func (c *conn) serve() {
+	c.work, c.leave = context.WithCancelCause(c.server.running.work)
+	defer c.leave(nil)
 	c.log.Debug("session begins")
 	if hook := c.server.Hooks.Begin; hook != nil {
 		hook(c.session)

@@ -57,7 +57,7 @@ func (c *conn) mail(args string) Reply {
 
 	var tx Transaction
 	err = guard.Call(func() (err error) {
-		tx, err = c.server.Handler.Mail(c.context(), c.session, env)
+		tx, err = c.server.Handler.Mail(c.work, c.session, env)
 		if err == nil && tx == nil {
 			err = errors.New("handler began no transaction")
 		}

@@ -14,7 +14,7 @@ func (c *conn) finish(refused error) error {
 	}
 	prdr := c.tx.envelope.PRDR
 	p := &pending{c: c, id: c.tx.envelope.ID, success: c.tx.success, recipients: c.tx.accepted}
-	ctx, cancel := context.WithTimeout(c.context(), c.server.Timeouts.Transaction)
+	ctx, cancel := context.WithTimeout(c.work, c.server.Timeouts.Transaction)
 	defer cancel()
 	p.ctx = ctx
 	if refused != nil {
@@ -40,8 +40,11 @@ func (c *conn) finish(refused error) error {
 		c.log.Warn("recipients without an outcome", "limit", "transaction_timeout", "value", c.server.Timeouts.Transaction,
 			"transaction", p.id)
 	}
+	if p.unheard() {
+		c.leave(ErrClientGone) // before cancel, so that it is the cause
+	}
 	if p.gone {
-		return errClientGone
+		return ErrClientGone
 	}
 	return c.out.Err()
 }
@@ -125,7 +128,7 @@ func (p *pending) next() error {
 			waiting = false
 		case <-look.C:
 			if p.c.nc.isGone() {
-				p.late, p.gone = errClientGone, true
+				p.late, p.gone = ErrClientGone, true
 				return p.late
 			}
 		}

@@ -45,7 +45,7 @@ func (c *conn) rcpt(args string) Reply {
 		return c.refuseArgument("RCPT", args, replyBadForwardPath, err)
 	}
 	rcpt.To = to
-	err = guard.Call(func() error { return c.tx.handler.Rcpt(c.context(), rcpt) })
+	err = guard.Call(func() error { return c.tx.handler.Rcpt(c.work, rcpt) })
 	if err != nil {
 		c.logRefusal(err, "command", "RCPT", "transaction", c.tx.envelope.ID)
 		return refusal(err, c.tx.envelope.ID)

@@ -56,7 +56,7 @@ func (c *conn) startTLS() error {
 func (c *conn) handshake() error {
 	var presented []byte
 	config := c.server.tlsConfig(&presented)
-	state, err := c.nc.startTLS(c.context(), config, c.in.Restart(c.nc))
+	state, err := c.nc.startTLS(c.work, config, c.in.Restart(c.nc))
 	if err != nil {
 		return err
 	}

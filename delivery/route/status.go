@@ -33,6 +33,7 @@ var statuses = []status{
 	{mailbox.ErrNoMailbox, 451, "4.2.0", "mailbox is not available", "maildir"},
 	{mailbox.ErrNotMaildir, 451, "4.2.0", "mailbox is not available", "maildir"},
 	{context.DeadlineExceeded, 451, "4.3.0", "delivery takes too long, try again later", "timeout"},
+	{lmtp.ErrClientGone, 451, "4.4.2", "client has gone, try again", "client_gone"},
 	{context.Canceled, 451, "4.3.2", "delivery was interrupted, try again soon", "shutdown"},
 }
 
