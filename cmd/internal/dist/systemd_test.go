@@ -372,7 +372,9 @@ func testBrokenConfiguration(t *testing.T, m *machine) {
 	m.properties(t, service, "ActiveState", "failed", "ExecMainStatus", "2", "NRestarts", "0")
 	// A client makes systemd try again, and soon give up, the socket too.
 	m.fail(t, "doorstep", "send", "--server", "unix:"+lmtp, "--to", "alice@example.org")
-	peer.Await(t, patience, "systemd to give up", func() bool { return m.property(t, socket, "ActiveState") == "failed" })
+	peer.Await(t, patience, "systemd to give up", func() bool {
+		return m.property(t, socket, "ActiveState") == "failed" && m.property(t, service, "ActiveState") == "failed"
+	})
 	m.properties(t, service, "ActiveState", "failed", "ExecMainStatus", "2", "NRestarts", "0")
 	m.write(t, configuration, good)
 	m.run(t, "systemctl", "start", "doorstep")

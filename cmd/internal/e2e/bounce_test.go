@@ -51,6 +51,7 @@ func (w *world) checkReadable(t *testing.T, list []bounced, marks ...string) {
 // TestPostfixBouncesReadably: UTF8-06 keeps the address out of the reply, and Postfix puts it into
 // the report.
 func TestPostfixBouncesReadably(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "postfix", "dovecot")
 	w := openWorld(t)
 	p := peer.StartPostfix(t, peer.PostfixConfig{Deliver: "lmtp:" + w.unix, Domains: domains(t)})
@@ -65,6 +66,7 @@ func TestPostfixBouncesReadably(t *testing.T) {
 
 // TestEximBouncesReadably is the same with Exim.
 func TestEximBouncesReadably(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "exim4", "dovecot")
 	w := openWorld(t)
 	e := peer.StartExim(t, peer.EximConfig{Deliver: "inet:" + w.tcp})

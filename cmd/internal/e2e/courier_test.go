@@ -16,6 +16,7 @@ import (
 // the user unchose, and reads the mail. Mail for a folder that Courier made lands in it. No mail makes
 // the folder over which it would fail.
 func TestFoldersForCourier(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "courier-imap")
 	dir := peer.MailDir(t)
 	store, listener := filepath.Join(dir, "mail"), "unix:"+filepath.Join(dir, "lmtp")

@@ -21,18 +21,22 @@ const eximRoom = 255
 // TestEximRoomForLHLO: an answer that just fits is taken. Of one octet more doorstep check warns, and Exim defers
 // all mail.
 func TestEximRoomForLHLO(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "exim4")
 	const short, keys, more = "h.example", "mt_priority = true\nauth = [\"EXTERNAL\"]\n", "[limits]\ntransactions = 9\n"
 	t.Run("a long host name", func(t *testing.T) {
+		t.Parallel()
 		longest := len(short) + eximRoom - openHost(t, short, keys, more).room(t)
 		openHost(t, hostName(longest), keys, more).handOver(t, true)
 		openHost(t, hostName(longest+1), keys, more).handOver(t, false)
 	})
 	// What trusted peers are offered is too long whatever the name. Others on the same socket are not told of it.
 	t.Run("trusted", func(t *testing.T) {
+		t.Parallel()
 		openHost(t, short, "trusted = [\"Debian-exim\"]\n", "").handOver(t, false)
 	})
 	t.Run("trusted Postfix", func(t *testing.T) {
+		t.Parallel()
 		openHost(t, short, "trusted = [\"postfix\"]\n", "").handOver(t, true)
 	})
 }

@@ -27,9 +27,11 @@ var eximWays = []struct {
 // (DATA-13). Of a message for many, what is over the limit of recipients comes in a second
 // transaction (LIM-03).
 func TestEximMix(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "exim4")
 	for _, way := range eximWays {
 		t.Run(way.name, func(t *testing.T) {
+			t.Parallel()
 			s := openSite(t, "[limits]\nrecipients = 100\n")
 			s.fillBox(t, s.account(t, fullD))
 			e := peer.StartExim(t, peer.EximConfig{Deliver: way.target(s)})
@@ -67,6 +69,7 @@ func TestEximMix(t *testing.T) {
 // TestEximAllRefused: the last reply of PRDR, for the whole, says no more than those for each. Exim
 // takes a permanent one there for all recipients, though one were to be tried again.
 func TestEximAllRefused(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "exim4")
 	s := openSite(t)
 	for _, to := range []string{fullD, goodA} {
@@ -94,6 +97,7 @@ func TestEximAllRefused(t *testing.T) {
 // TestEximIgnoresQuota: a trusted Exim that asks for it gets a message into a full mailbox (EXT-16), by its
 // smtp transport: the answer to LHLO of trusted peers is too long for the other.
 func TestEximIgnoresQuota(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "exim4")
 	addr := "127.0.0.1:" + peer.FreePort(t)
 	s := openSite(t, fmt.Sprintf("[[listen]]\naddress = %q\ntrusted = [\"127.0.0.1\"]\n", "tcp:"+addr))

@@ -50,8 +50,10 @@ func getmail(dir, recipe, port string) (file, text string, command []string) {
 // server, with its sender or the null path; it stays there when there is no such recipient or the
 // mailbox is full, and comes with a later poll.
 func TestFetched(t *testing.T) {
+	t.Parallel()
 	for _, f := range fetchers {
 		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
 			peer.Need(t, f.need, "dovecot", "dovecot-pop3")
 			s := openSite(t)
 			dir := peer.MailDir(t)

@@ -62,6 +62,7 @@ func folderNames() []string {
 // TestFolderNames: whatever name mail asks for, by a detail or by a rule, its reader can open the folder where it went
 // and fetch it there.
 func TestFolderNames(t *testing.T) {
+	t.Parallel()
 	for reader, tt := range map[string]struct {
 		needs, encoding string
 		dial            func(t *testing.T, maildir string) *peer.IMAP
@@ -72,7 +73,7 @@ func TestFolderNames(t *testing.T) {
 			func(t *testing.T, maildir string) *peer.IMAP { return peer.DialCourier(t, maildir) }},
 	} {
 		t.Run(reader, func(t *testing.T) {
-			t.Parallel() // they mostly wait for their reader
+			t.Parallel()
 			peer.Need(t, tt.needs)
 			encoding, prefix := mailbox.FolderUTF7, ""
 			if tt.encoding == "utf-8" {

@@ -16,6 +16,7 @@ import (
 // modified UTF-7, and in UTF-8; mail with the folder's name for a detail lands there, and Dovecot
 // reads it there.
 func TestFoldersOfDovecot(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "dovecot")
 	w := openWorld(t)
 	of := tongues[len(tongues)-1]
@@ -78,6 +79,7 @@ func TestFoldersOfDovecot(t *testing.T) {
 // a rule; Dovecot lists them, has its user subscribed to them, in either version of its list and
 // beside what else is in it, reads the mail, and makes and deletes folders beside them.
 func TestFoldersForDovecot(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "dovecot")
 	for encoding, location := range map[string]string{"utf-7": "maildir:~", "utf-8": "maildir:~:UTF-8"} {
 		dir := peer.MailDir(t)

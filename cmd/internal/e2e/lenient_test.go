@@ -15,6 +15,7 @@ import (
 
 // TestEximWithoutSMTPUTF8IsRefused is the rule: the sender is told, once and for good.
 func TestEximWithoutSMTPUTF8IsRefused(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "exim4")
 	w := openWorld(t)
 	e := peer.StartExim(t, peer.EximConfig{Deliver: w.strict})
@@ -31,6 +32,7 @@ func TestEximWithoutSMTPUTF8IsRefused(t *testing.T) {
 }
 
 func TestEximWithoutSMTPUTF8(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "exim4", "dovecot")
 	w := openWorld(t)
 	e := peer.StartExim(t, peer.EximConfig{Deliver: w.unix})
@@ -64,6 +66,7 @@ func TestEximWithoutSMTPUTF8(t *testing.T) {
 // TestPostfixAliasToInternationalized: an ASCII alias in Postfix leads to an internationalized mailbox, and the sender
 // knows nothing of that. On Unix sockets and from trusted peers that is delivered without a word in the configuration.
 func TestPostfixAliasToInternationalized(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "postfix")
 	strict, trusted := "unix:"+filepath.Join(peer.MailDir(t), "strict"), "127.0.0.1:"+peer.FreePort(t)
 	s := openSite(t, fmt.Sprintf("[[listen]]\naddress = %q\nmode = \"0666\"\nlenient_8bit_localpart = false\n", strict),

@@ -92,14 +92,17 @@ func cells(text string) []string {
 }
 
 func TestFolderExamples(t *testing.T) {
+	t.Parallel()
 	runLookups(t, "folders.md", t.TempDir())
 }
 
 func TestAliasExamples(t *testing.T) {
+	t.Parallel()
 	runLookups(t, "aliases.md", t.TempDir())
 }
 
 func TestLDAPExamples(t *testing.T) {
+	t.Parallel()
 	s := ldaptest.Start(t, ldaptest.IRedMail(directorytest.Standard))
 	dir := t.TempDir()
 	password := filepath.Join(dir, "password")
@@ -110,6 +113,7 @@ func TestLDAPExamples(t *testing.T) {
 }
 
 func TestSystemExamples(t *testing.T) {
+	t.Parallel()
 	dir := peer.Dir(t) // alice may pass
 	passwd, homes := filepath.Join(dir, "passwd"), filepath.Join(dir, "home")
 	if err := errors.Join(os.Mkdir(homes, 0o755), os.Mkdir(filepath.Join(homes, "alice"), 0o755)); err != nil {

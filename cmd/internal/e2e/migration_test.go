@@ -32,6 +32,7 @@ func recipe(t *testing.T, page, name string) string {
 // delivers after Postfix was switched over, and again Dovecot's after the way back, all in the same
 // Maildirs, by the same file of accounts, and all read by Dovecot's IMAP server.
 func TestMigration(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "postfix", "dovecot", "dovecot-lmtp")
 	for _, tt := range []struct {
 		name, maildir string // below the home; "." is the home
@@ -107,6 +108,7 @@ func TestMigration(t *testing.T) {
 // TestMigrationOfMailcow: the line of custom_transport.pcre goes before virtual_transport, and mail goes to Doorstep by
 // TCP.
 func TestMigrationOfMailcow(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "postfix")
 	dir, port := peer.MailDir(t), peer.FreePort(t)
 	mailUsersOwn(t, dir+"/mail")

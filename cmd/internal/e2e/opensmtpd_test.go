@@ -16,9 +16,11 @@ const ttl = 4 * time.Second
 // TestOpenSMTPDHelper: its mail.lmtp has a session for each recipient, takes every refusal for a
 // temporary one, and so the report of an unknown recipient comes when the time is over.
 func TestOpenSMTPDHelper(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "opensmtpd")
 	for network, messages := range map[string][]corpus.Message{"unix": keptByOpenSMTPD(), "inet": nil} {
 		t.Run(network, func(t *testing.T) {
+			t.Parallel()
 			s := openSite(t)
 			s.fillBox(t, s.account(t, fullD))
 			deliver := map[string]string{"unix": s.unix, "inet": "inet:" + s.tcp}[network]
@@ -47,6 +49,7 @@ func TestOpenSMTPDHelper(t *testing.T) {
 // replies of several recipients for a fault when they come at once, as they may (RFC 2033 §4.2),
 // and so gets one recipient at a time here.
 func TestOpenSMTPDRelay(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "opensmtpd")
 	s := openSite(t)
 	s.fillBox(t, s.account(t, fullD))

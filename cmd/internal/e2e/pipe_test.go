@@ -12,6 +12,7 @@ import (
 // TestPostfixPipe runs the recipe for a pipe: mail is delivered, also from the null path, an unknown recipient
 // bounces, and where no process may be forked the mail stays in the queue.
 func TestPostfixPipe(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "postfix")
 	s := openSite(t)
 	program := filepath.Join(filepath.Dir(s.store), "doorstep")

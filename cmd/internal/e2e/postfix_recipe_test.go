@@ -111,6 +111,7 @@ func submission(from string, to ...string) []string {
 // TestPostfixRecipeReportsDelivery: who asked for a success notice is told "delivered", and Postfix has nothing to
 // complain of. "relayed" would say that nobody knows what becomes of it.
 func TestPostfixRecipeReportsDelivery(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name, more string
 		follow     bool
@@ -150,6 +151,7 @@ func TestPostfixRecipeReportsDelivery(t *testing.T) {
 // TestPostfixRecipeRefusesUnknown: unknown recipients are refused for good while the client talks, and nobody elsewhere
 // is asked about an alias that leads there.
 func TestPostfixRecipeRefusesUnknown(t *testing.T) {
+	t.Parallel()
 	elsewhere, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

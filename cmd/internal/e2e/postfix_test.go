@@ -48,6 +48,7 @@ type sent struct {
 // world, every good recipient finds it unchanged, every other is bounced, and a real IMAP server
 // reads it all.
 func TestPostfixDeliversTheCorpus(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "postfix", "dovecot")
 	s := openSite(t)
 	p := peer.StartPostfix(t, peer.PostfixConfig{
@@ -80,6 +81,7 @@ func TestPostfixDeliversTheCorpus(t *testing.T) {
 
 // TestPostfixMix: good, unknown and full are three different things.
 func TestPostfixMix(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "postfix")
 	s := openSite(t)
 	s.fillBox(t, s.account(t, fullD))

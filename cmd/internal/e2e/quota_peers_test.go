@@ -37,6 +37,7 @@ const (
 // hold, by the file maildirsize that they share, and when they count; and all three find it full at the same
 // time (MDIR-13).
 func TestQuotaAgrees(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "dovecot", "deliverquota")
 	s := openSite(t, fmt.Sprintf("[quota]\ngrace = 0\n[[user]]\naddress = %q\nquota = %d\nquota_messages = %d\n",
 		quotaUser, quotaBytes, quotaMessages))

@@ -214,9 +214,11 @@ func (c *certificates) issueOf(name string, template *x509.Certificate) *ecdsa.P
 // TestPostfixByTLSAndAuth: Postfix verifies the certificate, authenticates with Cyrus SASL, and
 // sends AUTH=<> with its mail (AUTH-06).
 func TestPostfixByTLSAndAuth(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "postfix", "cyrus-sasl")
 	for _, mechanism := range []string{"scram-sha-256", "plain"} {
 		t.Run("AUTH-10 "+mechanism, func(t *testing.T) {
+			t.Parallel()
 			f := openFortress(t)
 			if err := os.Chmod(f.path("ca.pem"), 0o644); err != nil { // for Postfix's user
 				t.Fatal(err)
@@ -258,6 +260,7 @@ func send(t *testing.T, addr string) {
 }
 
 func TestSwaksByTLSAndAuth(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "swaks", "swaks-tls")
 	for name, tt := range map[string]struct {
 		args func(f *fortress) []string
@@ -305,6 +308,7 @@ c.quit()
 `
 
 func TestSmtplibByTLSAndAuth(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "python3")
 	f := openFortress(t)
 	_, port, _ := net.SplitHostPort(f.esmtp)
@@ -320,6 +324,7 @@ func TestSmtplibByTLSAndAuth(t *testing.T) {
 
 // TestSendByTLSAndAuth is our own client, as people use it.
 func TestSendByTLSAndAuth(t *testing.T) {
+	t.Parallel()
 	f := openFortress(t)
 	f.write(t, "password", fortressPassword+"\n")
 	ways := map[string][]string{
@@ -361,6 +366,7 @@ func TestSendByTLSAndAuth(t *testing.T) {
 
 // TestExternal: the client's certificate, or the kernel, says who it is.
 func TestExternal(t *testing.T) {
+	t.Parallel()
 	f := openFortress(t)
 	t.Run("AUTH-08 certificate", func(t *testing.T) {
 		pair, err := tls.LoadX509KeyPair(f.path("client.pem"), f.path("client.key"))
@@ -410,6 +416,7 @@ func authenticate(t *testing.T, nc net.Conn, want string) {
 
 // TestRenewal: certificate and passwords are replaced while the server runs.
 func TestRenewal(t *testing.T) {
+	t.Parallel()
 	f := openFortress(t)
 	presented := func() *big.Int {
 		nc, err := tls.Dial("tcp", f.implicit, &tls.Config{InsecureSkipVerify: true})

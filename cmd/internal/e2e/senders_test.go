@@ -25,6 +25,7 @@ var oddSenders = map[string]string{
 // TestPostfixOddSenders: a report to such a sender could not be delivered either, so that to refuse
 // it is to lose the message.
 func TestPostfixOddSenders(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "postfix")
 	s := openSite(t)
 	p := peer.StartPostfix(t, peer.PostfixConfig{
@@ -46,6 +47,7 @@ func TestPostfixOddSenders(t *testing.T) {
 
 // TestDeliverOddSenders: the same by doorstep deliver, which pipes call with any sender.
 func TestDeliverOddSenders(t *testing.T) {
+	t.Parallel()
 	s := openSite(t)
 	program := filepath.Join(filepath.Dir(s.store), "doorstep")
 	want := map[string]string{"<MAILER-DAEMON>": "<MAILER-DAEMON>", `"a b"@src.example`: `<"a b"@src.example>`, "<>": "<>"}

@@ -31,6 +31,7 @@ func (s *site) startSendmail(t *testing.T) *peer.Sendmail {
 // TestSendmailMix: good, unknown and full are three different things, and what is full is tried
 // again. The report comes back through the hub.
 func TestSendmailMix(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "sendmail")
 	s := openSite(t)
 	s.fillBox(t, s.account(t, fullD))
@@ -52,6 +53,7 @@ func TestSendmailMix(t *testing.T) {
 // TestSendmailKeepsContent: the bodies that Sendmail takes come out as they went in, for a detail and
 // for a crowd. Header fields it writes anew.
 func TestSendmailKeepsContent(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "sendmail")
 	s := openSite(t)
 	m := s.startSendmail(t)
@@ -90,6 +92,7 @@ func body(message string) string {
 
 // TestSendmailKnowsNoSMTPUTF8: what the recipe says of internationalized mail.
 func TestSendmailKnowsNoSMTPUTF8(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "sendmail")
 	m := openSite(t).startSendmail(t)
 	c, err := client.Dial(t.Context(), m.Addr, client.Options{Protocol: client.ESMTP, Hello: "client.example"})

@@ -85,6 +85,7 @@ func (w *world) checkLetters(t *testing.T, list []letter, above ...string) {
 
 // TestPostfixInternationalized: UTF8-09, UTF8-12, EAI-01, EAI-04 from Postfix to IMAP.
 func TestPostfixInternationalized(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "postfix", "dovecot")
 	w := openWorld(t)
 	p := peer.StartPostfix(t, peer.PostfixConfig{Deliver: "lmtp:" + w.unix, Domains: domains(t)})
@@ -107,6 +108,7 @@ func TestPostfixInternationalized(t *testing.T) {
 
 // TestEximInternationalized is the same with Exim, which sends BDAT.
 func TestEximInternationalized(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "exim4", "dovecot")
 	w := openWorld(t)
 	e := peer.StartExim(t, peer.EximConfig{Deliver: "inet:" + w.tcp})
@@ -124,6 +126,7 @@ func TestEximInternationalized(t *testing.T) {
 
 // TestSendInternationalized is the same by doorstep send, which asks for SMTPUTF8 by itself.
 func TestSendInternationalized(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "dovecot")
 	w := openWorld(t)
 	list := letters(t)
@@ -141,6 +144,7 @@ func TestSendInternationalized(t *testing.T) {
 
 // TestDeliverInternationalized delivers the same letters from standard input, without a server.
 func TestDeliverInternationalized(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "dovecot")
 	w := openWorld(t)
 	list := letters(t)

@@ -51,6 +51,7 @@ func directMessages() (list []directMessage) {
 // TestSwaksDeliversTheCorpus sends the corpus straight to Doorstep by LMTP over TCP, with a
 // client that shares no code with it and waits for each reply.
 func TestSwaksDeliversTheCorpus(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "swaks", "dovecot")
 	s := openSite(t)
 	data := filepath.Join(t.TempDir(), "data")
@@ -80,6 +81,7 @@ func TestSwaksDeliversTheCorpus(t *testing.T) {
 
 // TestSwaksMix: good, unknown and full, for a client that waits for each reply.
 func TestSwaksMix(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "swaks")
 	s := openSite(t)
 	s.fillBox(t, s.account(t, fullD))
