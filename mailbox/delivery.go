@@ -218,7 +218,7 @@ func (d *delivery) reserve(ctx context.Context) error {
 // drop is withdraw for a copy without a place on its file system. It waits no longer than that answers, and what cannot
 // be taken back now is taken back when it does.
 func (d *delivery) drop(err error) error {
-	if d.stranded || !d.IsOpen() {
+	if d.stranded || !d.IsOpen() && d.room == nil {
 		return err // there is nothing
 	}
 	if wrong := d.alone(d.giveBack, nil); wrong != nil {

@@ -102,6 +102,7 @@ func TestHangs(t *testing.T) {
 			if sc.absent != "" {
 				t.Skip("nothing hangs in what is not there")
 			}
+			sc.skipCovered(t)
 			t.Parallel()
 			for _, once := range []bool{false, true} {
 				if once && sc.setting.name != "plain" {

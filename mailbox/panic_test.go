@@ -21,6 +21,7 @@ func TestPanics(t *testing.T) {
 			if sc.owner != nil && os.Geteuid() != 0 {
 				t.Skip("needs root, to deliver as other users")
 			}
+			sc.skipCovered(t)
 			t.Parallel()
 			for n := 0; sc.runPanic(t, n); n++ {
 				if n == 1000 {

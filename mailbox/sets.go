@@ -4,15 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
 	"github.com/doorstep-mail/doorstep/lmtp/guard/breaker"
-	"github.com/doorstep-mail/doorstep/mailbox/internal/durable"
-	"github.com/doorstep-mail/doorstep/mailbox/internal/mount"
 	"github.com/doorstep-mail/doorstep/mailbox/internal/semaphore"
 )
 
@@ -86,6 +82,7 @@ func (s *Sets) bundle(copies []*delivery) {
 			set = append(set, d)
 			if !slices.Contains(d.in, b) {
 				b.waiting++
+				b.undecided++
 				d.in = append(d.in, b)
 			}
 		}
@@ -98,6 +95,9 @@ func (s *Sets) bundle(copies []*delivery) {
 	}
 	for _, d := range copies { // the smaller one first: what goes alone does not wait for the others
 		slices.SortStableFunc(d.in, func(a, b *bundle) int { return cmp.Compare(len(a.members), len(b.members)) })
+		if d.to.MakeFolder > 0 && len(d.in) > 0 && len(d.in[0].members) > 1 {
+			d.opens = make(chan struct{})
+		}
 	}
 }
 
@@ -110,6 +110,9 @@ func (m *Message) stageEach(ctx context.Context) {
 		switch {
 		case d.err != nil || d.isHopeless():
 			d.staged(ctx, d.drop(cmp.Or(d.err, ErrTogether)))
+		case d.opens != nil:
+			d.instead = nil // this worker does not wait for the copy
+			late.Go(func() { d.staged(ctx, d.stageLast(ctx, waiting)) })
 		case busy.TryAcquire(d.to.inbox()):
 			err := d.inPlace(ctx, d.stageAwaited)
 			busy.Release(d.to.inbox())
@@ -131,9 +134,38 @@ func (d *delivery) stageAwaited(ctx context.Context) (err error) {
 	return d.awaited()
 }
 
+// stageLast stages a copy that may make a folder, which is not made for mail that does not come after all: when the
+// others of one of its bundles are staged or, if they may make folders too, have room.
+func (d *delivery) stageLast(ctx context.Context, waiting *semaphore.Keyed[struct{}]) error {
+	if d.to.Quota != (Quota{}) {
+		if err := d.whenFree(ctx, waiting, d.reserveAwaited); err != nil {
+			return err
+		}
+	}
+	d.decide()
+	<-d.opens
+	if d.isHopeless() {
+		return d.drop(ErrTogether)
+	}
+	return d.whenFree(ctx, waiting, d.stageAwaited)
+}
+
+// reserveAwaited gets room for the copy. That is an error where it took too long.
+func (d *delivery) reserveAwaited(ctx context.Context) (err error) {
+	defer guard.Recover(&err)
+	if err := d.reserve(ctx); err != nil {
+		return err
+	}
+	return d.awaited()
+}
+
 // A membership is what becomes of a copy in bundles. It is kept if one of them goes.
 type membership struct {
 	published bool // and durable; of the holder
+
+	opens   chan struct{} // closed when the copy may make its folder, or is hopeless; nil: it waits for none
+	opened  sync.Once     // closes opens
+	decided sync.Once
 
 	mu     sync.Mutex
 	holder *bundle       // publishes the copy, or takes it back
@@ -189,13 +221,14 @@ func (d *delivery) staged(ctx context.Context, err error) {
 	}
 	var ready []*bundle
 	for _, b := range d.in {
-		if err != nil && !b.spares(d, err) {
+		if err != nil && b.incomplete() != nil {
 			b.doomed.Store(true)
 		}
 		if b.arrived() {
 			ready = append(ready, b)
 		}
 	}
+	d.decide()
 	var others guard.Group
 	for i, b := range ready {
 		if i < len(ready)-1 { // one that hangs does not hold up the others
@@ -205,6 +238,23 @@ func (d *delivery) staged(ctx context.Context, err error) {
 		b.conclude(ctx, (*substituted)(d))
 	}
 	others.Wait()
+}
+
+// decide notes that nothing but its folder is left that the copy could fail for, or that it has failed. Copies that
+// make folders go on, once this holds for all of a bundle.
+func (d *delivery) decide() {
+	d.decided.Do(func() {
+		for _, b := range d.in {
+			if !b.allDecided() {
+				continue
+			}
+			for _, other := range b.members {
+				if other.opens != nil && (!b.doomed.Load() || other.isHopeless()) {
+					other.opened.Do(func() { close(other.opens) })
+				}
+			}
+		}
+	})
 }
 
 // A substituted is a copy whose worker only tidies up.
@@ -271,165 +321,4 @@ func (d *delivery) tidy(w breaker.Waiter) {
 	if err := guard.Call(func() error { d.leave(); return nil }); err != nil {
 		d.raised = err
 	}
-}
-
-// A bundle is one set of copies, or several that stand or fall together.
-type bundle struct {
-	sets    [][]*delivery
-	spare   func(copy int, err error) bool
-	members []*delivery // of all sets, each once
-	doomed  atomic.Bool // it does not go: a copy has failed without which it does not, or one hangs
-	hangs   chan struct{}
-	hung    sync.Once // closes hangs
-
-	mu      sync.Mutex
-	waiting int // members that are not staged, and have not failed
-}
-
-// spares reports whether the bundle may go without a copy that has failed.
-func (b *bundle) spares(d *delivery, err error) bool { return b.spare != nil && b.spare(d.number, err) }
-
-// giveUp answers for those that wait for one that hangs. They are taken back when it has returned.
-func (b *bundle) giveUp(err error) {
-	b.doomed.Store(true)
-	b.hung.Do(func() { close(b.hangs) })
-	for _, d := range b.members {
-		if d.isLost() {
-			d.settle(fmt.Errorf("%w: %v", ErrTogether, err))
-		}
-	}
-}
-
-// arrived notes that one more member is staged or has failed, and reports whether all have.
-func (b *bundle) arrived() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.waiting--
-	return b.waiting == 0
-}
-
-// conclude publishes the copies, or answers for them.
-func (b *bundle) conclude(ctx context.Context, w breaker.Waiter) {
-	var over []*delivery
-	defer func() {
-		for _, d := range over {
-			d.tidy(w)
-		}
-	}()
-	err := guard.Call(func() error { return b.commit(ctx) })
-	if err == nil {
-		for _, d := range b.members {
-			if d.keep() {
-				d.settle(nil)
-				over = append(over, d)
-			}
-		}
-		return
-	}
-	b.doomed.Store(true)
-	for _, d := range b.members {
-		if other, _ := d.hold(b); other == nil {
-			d.lose(err)
-			d.free()
-		} else if d.isLost() { // the other fails too, and may hang
-			d.settle(err)
-			over = append(over, d)
-		}
-	}
-}
-
-// commit publishes the copies if all sets are complete.
-func (b *bundle) commit(ctx context.Context) error {
-	// No way back halfway: either ctx has ended before the first is seen, or all go.
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("deliver copies that go together: %w", err)
-	}
-	for _, d := range b.members { // always in the same order: two bundles that wait for one another's would wait forever
-		if err := d.waitToHold(ctx, b); err != nil {
-			return fmt.Errorf("%w: %w", ErrTogether, err)
-		}
-		defer d.free()
-	}
-	for _, set := range b.sets {
-		if err := b.incomplete(set); err != nil {
-			return fmt.Errorf("%w: %v", ErrTogether, err)
-		}
-	}
-	if b.doomed.Load() {
-		return ErrTogether // one hangs, and was answered for
-	}
-	if err := b.publish(ctx); err != nil {
-		return fmt.Errorf("%w: %v", ErrTogether, err)
-	}
-	return nil
-}
-
-// incomplete returns why a set does not go.
-func (b *bundle) incomplete(set []*delivery) (spared error) {
-	goes := false
-	for _, d := range set {
-		switch err := d.failure(); {
-		case err == nil:
-			goes = true
-		case !b.spares(d, err):
-			return err
-		default:
-			spared = err
-		}
-	}
-	if goes {
-		return nil
-	}
-	return spared
-}
-
-// publish publishes the copies that are staged, but for those that another bundle has published. It has a place on
-// each of their file systems.
-func (b *bundle) publish(ctx context.Context) error {
-	var staged []*delivery
-	var files []*durable.File
-	var places []*breaker.Operation
-	leave := func() (awaited bool) {
-		awaited = true
-		for _, place := range places {
-			awaited = place.End() && awaited
-		}
-		places = nil
-		return awaited
-	}
-	defer leave()
-	entered := map[*mount.FileSystem]bool{}
-	for _, d := range b.members {
-		if d.failure() != nil || d.published {
-			continue
-		}
-		staged, files = append(staged, d), append(files, &d.File)
-		at := d.fileSystem()
-		if entered[at] {
-			continue
-		}
-		if err := at.Copies.Begin(ctx, &d.place, d); err != nil {
-			return err
-		}
-		entered[at], places = true, append(places, &d.place)
-	}
-	if len(staged) == 0 {
-		return nil
-	}
-	which := 0
-	err := guard.Call(func() (err error) {
-		which, err = staged[0].store().committer.PublishAll(context.WithoutCancel(ctx), files)
-		return err
-	})
-	if err != nil {
-		staged[which].fail(staged[which].withdraw(err))
-		return err
-	}
-	if !leave() {
-		return ErrHangs // and was answered for
-	}
-	for _, d := range staged {
-		d.published = true
-	}
-	return nil
 }

@@ -1,0 +1,191 @@
+package mailbox
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
+	"github.com/doorstep-mail/doorstep/lmtp/guard/breaker"
+	"github.com/doorstep-mail/doorstep/mailbox/internal/durable"
+	"github.com/doorstep-mail/doorstep/mailbox/internal/mount"
+)
+
+// A bundle is one set of copies, or several that stand or fall together.
+type bundle struct {
+	sets    [][]*delivery
+	spare   func(copy int, err error) bool
+	members []*delivery // of all sets, each once
+	doomed  atomic.Bool // it does not go: a copy has failed without which it does not, or one hangs
+	hangs   chan struct{}
+	hung    sync.Once // closes hangs
+
+	mu        sync.Mutex
+	waiting   int // members that are not staged, and have not failed
+	undecided int
+}
+
+// spares reports whether the bundle may go without a copy that has failed.
+func (b *bundle) spares(d *delivery, err error) bool { return b.spare != nil && b.spare(d.number, err) }
+
+// giveUp answers for those that wait for one that hangs. They are taken back when it has returned.
+func (b *bundle) giveUp(err error) {
+	b.doomed.Store(true)
+	b.hung.Do(func() { close(b.hangs) })
+	for _, d := range b.members {
+		if d.isLost() {
+			d.settle(fmt.Errorf("%w: %v", ErrTogether, err))
+		}
+	}
+}
+
+// arrived notes that one more member is staged or has failed, and reports whether all have.
+func (b *bundle) arrived() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.waiting--
+	return b.waiting == 0
+}
+
+// allDecided notes that one more member is decided, and reports whether all are.
+func (b *bundle) allDecided() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.undecided--
+	return b.undecided == 0
+}
+
+// conclude publishes the copies, or answers for them.
+func (b *bundle) conclude(ctx context.Context, w breaker.Waiter) {
+	var over []*delivery
+	defer func() {
+		for _, d := range over {
+			d.tidy(w)
+		}
+	}()
+	err := guard.Call(func() error { return b.commit(ctx) })
+	if err == nil {
+		for _, d := range b.members {
+			if d.keep() {
+				d.settle(nil)
+				over = append(over, d)
+			}
+		}
+		return
+	}
+	b.doomed.Store(true)
+	for _, d := range b.members {
+		if other, _ := d.hold(b); other == nil {
+			d.lose(err)
+			d.free()
+		} else if d.isLost() { // the other fails too, and may hang
+			d.settle(err)
+			over = append(over, d)
+		}
+	}
+}
+
+// commit publishes the copies if all sets are complete.
+func (b *bundle) commit(ctx context.Context) error {
+	// No way back halfway: either ctx has ended before the first is seen, or all go.
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("deliver copies that go together: %w", err)
+	}
+	for _, d := range b.members { // always in the same order: two bundles that wait for one another's would wait forever
+		if err := d.waitToHold(ctx, b); err != nil {
+			return fmt.Errorf("%w: %w", ErrTogether, err)
+		}
+		defer d.free()
+	}
+	if err := b.incomplete(); err != nil {
+		return fmt.Errorf("%w: %v", ErrTogether, err)
+	}
+	if b.doomed.Load() {
+		return ErrTogether // one hangs, and was answered for
+	}
+	if err := b.publish(ctx); err != nil {
+		return fmt.Errorf("%w: %v", ErrTogether, err)
+	}
+	return nil
+}
+
+// incomplete returns why one of the sets does not go.
+func (b *bundle) incomplete() error {
+	for _, set := range b.sets {
+		if err := b.missing(set); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// missing returns why a set does not go.
+func (b *bundle) missing(set []*delivery) (spared error) {
+	goes := false
+	for _, d := range set {
+		switch err := d.failure(); {
+		case err == nil:
+			goes = true
+		case !b.spares(d, err):
+			return err
+		default:
+			spared = err
+		}
+	}
+	if goes {
+		return nil
+	}
+	return spared
+}
+
+// publish publishes the copies that are staged, but for those that another bundle has published. It has a place on
+// each of their file systems.
+func (b *bundle) publish(ctx context.Context) error {
+	var staged []*delivery
+	var files []*durable.File
+	var places []*breaker.Operation
+	leave := func() (awaited bool) {
+		awaited = true
+		for _, place := range places {
+			awaited = place.End() && awaited
+		}
+		places = nil
+		return awaited
+	}
+	defer leave()
+	entered := map[*mount.FileSystem]bool{}
+	for _, d := range b.members {
+		if d.failure() != nil || d.published {
+			continue
+		}
+		staged, files = append(staged, d), append(files, &d.File)
+		at := d.fileSystem()
+		if entered[at] {
+			continue
+		}
+		if err := at.Copies.Begin(ctx, &d.place, d); err != nil {
+			return err
+		}
+		entered[at], places = true, append(places, &d.place)
+	}
+	if len(staged) == 0 {
+		return nil
+	}
+	which := 0
+	err := guard.Call(func() (err error) {
+		which, err = staged[0].store().committer.PublishAll(context.WithoutCancel(ctx), files)
+		return err
+	})
+	if err != nil {
+		staged[which].fail(staged[which].withdraw(err))
+		return err
+	}
+	if !leave() {
+		return ErrHangs // and was answered for
+	}
+	for _, d := range staged {
+		d.published = true
+	}
+	return nil
+}
