@@ -64,13 +64,13 @@ func (b *bundle) conclude(ctx context.Context, w breaker.Waiter) {
 			d.tidy(w)
 		}
 	}()
-	err := guard.Call(func() error { return b.commit(ctx) })
+	err := guard.Call(func() (err error) {
+		over, err = b.commit(ctx)
+		return err
+	})
 	if err == nil {
-		for _, d := range b.members {
-			if d.keep() {
-				d.settle(nil)
-				over = append(over, d)
-			}
+		for _, d := range over {
+			d.settle(nil)
 		}
 		return
 	}
@@ -86,28 +86,33 @@ func (b *bundle) conclude(ctx context.Context, w breaker.Waiter) {
 	}
 }
 
-// commit publishes the copies if all sets are complete.
-func (b *bundle) commit(ctx context.Context) error {
+// commit publishes the copies if all sets are complete, and returns those that are kept since then.
+func (b *bundle) commit(ctx context.Context) (kept []*delivery, err error) {
 	// No way back halfway: either ctx has ended before the first is seen, or all go.
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("deliver copies that go together: %w", err)
+		return nil, fmt.Errorf("deliver copies that go together: %w", err)
 	}
 	for _, d := range b.members { // always in the same order: two bundles that wait for one another's would wait forever
 		if err := d.waitToHold(ctx, b); err != nil {
-			return fmt.Errorf("%w: %w", ErrTogether, err)
+			return nil, fmt.Errorf("%w: %w", ErrTogether, err)
 		}
 		defer d.free()
 	}
 	if err := b.incomplete(); err != nil {
-		return fmt.Errorf("%w: %v", ErrTogether, err)
+		return nil, fmt.Errorf("%w: %v", ErrTogether, err)
 	}
 	if b.doomed.Load() {
-		return ErrTogether // one hangs, and was answered for
+		return nil, ErrTogether // one hangs, and was answered for
 	}
 	if err := b.publish(ctx); err != nil {
-		return fmt.Errorf("%w: %v", ErrTogether, err)
+		return nil, fmt.Errorf("%w: %v", ErrTogether, err)
 	}
-	return nil
+	for _, d := range b.members { // while they are held, so that no bundle that fails takes one back
+		if d.keep() {
+			kept = append(kept, d)
+		}
+	}
+	return kept, nil
 }
 
 // incomplete returns why one of the sets does not go.

@@ -114,24 +114,32 @@ func (d *delivery) inPlace(ctx context.Context, step func(context.Context) error
 	if err := d.fileSystem().Copies.Begin(ctx, &d.place, d); err != nil {
 		return d.drop(fmt.Errorf("deliver to %s: %w", d.to, err))
 	}
-	defer d.place.End()
-	if err := step(ctx); err != nil {
-		return d.withdraw(err)
+	err := attempt(ctx, step)
+	if err != nil {
+		err = d.withdraw(err)
 	}
-	return nil
+	if awaited := d.place.End(); !awaited && err == nil && d.in != nil {
+		return d.drop(d.hangs()) // it is not published yet
+	}
+	return err
 }
 
-// deliver takes the copy all the way. A panic is an error here.
-func (d *delivery) deliver(ctx context.Context) (err error) {
+// attempt takes a step, whose panic is an error.
+func attempt(ctx context.Context, step func(context.Context) error) (err error) {
 	defer guard.Recover(&err)
+	return step(ctx)
+}
+
+// deliver takes the copy all the way.
+func (d *delivery) deliver(ctx context.Context) error {
 	if err := d.stage(ctx); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("deliver to %s: %w", d.to, err)
 	}
-	if err := d.awaited(); err != nil {
-		return err
+	if d.place.Abandoned() {
+		return d.hangs() // so that the client will try again
 	}
 	if err := d.store().committer.Publish(ctx, &d.File); err != nil {
 		return err
@@ -140,13 +148,8 @@ func (d *delivery) deliver(ctx context.Context) (err error) {
 	return nil
 }
 
-// awaited returns an ErrHangs where the copy was answered for, so that the client will try again.
-func (d *delivery) awaited() error {
-	if d.place.Abandoned() {
-		return fmt.Errorf("deliver to %s: %w", d.to, ErrHangs)
-	}
-	return nil
-}
+// hangs is the error of a copy that was answered for.
+func (d *delivery) hangs() error { return fmt.Errorf("deliver to %s: %w", d.to, ErrHangs) }
 
 // open opens the Maildir, unless that was done.
 func (d *delivery) open(ctx context.Context) error {

@@ -365,3 +365,40 @@ func TestSweeperHangs(t *testing.T) {
 		s.Close()
 	})
 }
+
+// A copy of a set that hangs at the end of a step, after the last look at whether it is waited for, was answered for
+// all the same: it does not go on, and nothing of it stays.
+func TestHangsAtTheEndOfAStep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		root := scratch(t)
+		sys := newHang(filepath.Dir(root))
+		s := open(t, Options{Create: true}, sys)
+		c := s.NewContent()
+		defer c.Close()
+		to := Dest{Root: root, Path: "u", Quota: roomy}
+		m := c.Deliver(Copy{To: to})
+		var answers []error
+		m.observe, m.done = func(error) {}, func(_ int, err error) { answers = append(answers, err) }
+		(&Sets{Of: [][]int{{0}}}).bundle(m.deliveries)
+		over := make(chan error)
+		go func() {
+			d := m.deliveries[0]
+			over <- d.inPlace(t.Context(), func(ctx context.Context) error {
+				err := d.stage(ctx)
+				sys.from(0, false) // the probe
+				<-sys.lifted
+				return err
+			})
+		}()
+		time.Sleep(soon)
+		sys.lift()
+		if err := <-over; !errors.Is(err, ErrHangs) || len(answers) != 1 || !errors.Is(answers[0], ErrHangs) {
+			t.Errorf("ends with %v, answered with %v", err, answers)
+		}
+		synctest.Wait()
+		left := append(in(t, to.String(), "tmp"), sys.leaks()...)
+		if left = append(left, in(t, to.String(), "new")...); left != nil || !s.ledger.Idle() {
+			t.Errorf("left %q, or its room", left)
+		}
+	})
+}

@@ -114,31 +114,22 @@ func (m *Message) stageEach(ctx context.Context) {
 			d.instead = nil // this worker does not wait for the copy
 			late.Go(func() { d.staged(ctx, d.stageLast(ctx, waiting)) })
 		case busy.TryAcquire(d.to.inbox()):
-			err := d.inPlace(ctx, d.stageAwaited)
+			err := d.inPlace(ctx, d.stage)
 			busy.Release(d.to.inbox())
 			d.staged(ctx, err)
 		default:
 			d.instead = nil // this worker does not wait for the copy
-			late.Go(func() { d.staged(ctx, d.whenFree(ctx, waiting, d.stageAwaited)) })
+			late.Go(func() { d.staged(ctx, d.whenFree(ctx, waiting, d.stage)) })
 		}
 	})
 	late.Wait()
-}
-
-// stageAwaited stages the copy. That is an error where it took too long.
-func (d *delivery) stageAwaited(ctx context.Context) (err error) {
-	defer guard.Recover(&err)
-	if err := d.stage(ctx); err != nil {
-		return err
-	}
-	return d.awaited()
 }
 
 // stageLast stages a copy that may make a folder, which is not made for mail that does not come after all: when the
 // others of one of its bundles are staged or, if they may make folders too, have room.
 func (d *delivery) stageLast(ctx context.Context, waiting *semaphore.Keyed[struct{}]) error {
 	if d.to.Quota != (Quota{}) {
-		if err := d.whenFree(ctx, waiting, d.reserveAwaited); err != nil {
+		if err := d.whenFree(ctx, waiting, d.reserve); err != nil {
 			return err
 		}
 	}
@@ -147,16 +138,7 @@ func (d *delivery) stageLast(ctx context.Context, waiting *semaphore.Keyed[struc
 	if d.isHopeless() {
 		return d.drop(ErrTogether)
 	}
-	return d.whenFree(ctx, waiting, d.stageAwaited)
-}
-
-// reserveAwaited gets room for the copy. That is an error where it took too long.
-func (d *delivery) reserveAwaited(ctx context.Context) (err error) {
-	defer guard.Recover(&err)
-	if err := d.reserve(ctx); err != nil {
-		return err
-	}
-	return d.awaited()
+	return d.whenFree(ctx, waiting, d.stage)
 }
 
 // A membership is what becomes of a copy in bundles. It is kept if one of them goes.

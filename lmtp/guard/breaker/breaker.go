@@ -161,7 +161,7 @@ func (b *Breaker) look() {
 		wait = b.opts.Patience
 	}
 	b.watch(wait)
-	var hang []*Operation
+	var hang []Waiter
 	if !b.opened.IsZero() {
 		hang = b.late()
 	}
@@ -172,20 +172,21 @@ func (b *Breaker) look() {
 	}
 }
 
-// late are the operations that have been under way for too long and are still waited for; b.mu is held.
-func (b *Breaker) late() (all []*Operation) {
+// late are those who still wait for operations that have been under way for too long; b.mu is held. An operation may
+// have ended, and begun again as another, when they are called.
+func (b *Breaker) late() (all []Waiter) {
 	for o := range b.running {
 		if !o.abandoned && time.Since(o.begun) >= b.opts.Patience {
 			o.abandoned = true
-			all = append(all, o)
+			all = append(all, o.waiter)
 		}
 	}
 	return all
 }
 
-func (b *Breaker) abandon(all []*Operation) {
-	for _, o := range all {
-		o.waiter.Abandon(b.hangs)
+func (b *Breaker) abandon(all []Waiter) {
+	for _, w := range all {
+		w.Abandon(b.hangs)
 	}
 }
 
