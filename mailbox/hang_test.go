@@ -392,10 +392,11 @@ func TestHangsAtTheEndOfAStep(t *testing.T) {
 		}()
 		time.Sleep(soon)
 		sys.lift()
-		if err := <-over; !errors.Is(err, ErrHangs) || len(answers) != 1 || !errors.Is(answers[0], ErrHangs) {
+		err := <-over
+		synctest.Wait()
+		if !errors.Is(err, ErrHangs) || len(answers) != 1 || !errors.Is(answers[0], ErrHangs) {
 			t.Errorf("ends with %v, answered with %v", err, answers)
 		}
-		synctest.Wait()
 		left := append(in(t, to.String(), "tmp"), sys.leaks()...)
 		if left = append(left, in(t, to.String(), "new")...); left != nil || !s.ledger.Idle() {
 			t.Errorf("left %q, or its room", left)
