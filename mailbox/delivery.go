@@ -110,22 +110,18 @@ func (d *delivery) wait(ctx context.Context, acquire func(context.Context) error
 
 // inPlace takes a step in a place of the file system: whatever hangs there, no more hang than there are places.
 // After an error nothing of the copy stays.
-func (d *delivery) inPlace(ctx context.Context, step func(context.Context) error) error {
+func (d *delivery) inPlace(ctx context.Context, step func(context.Context) error) (err error) {
 	if err := d.fileSystem().Copies.Begin(ctx, &d.place, d); err != nil {
 		return d.drop(fmt.Errorf("deliver to %s: %w", d.to, err))
 	}
-	err := attempt(ctx, step)
-	if err != nil {
-		err = d.withdraw(err)
-	}
-	if awaited := d.place.End(); !awaited && err == nil && d.in != nil {
-		return d.drop(d.hangs()) // it is not published yet
-	}
-	return err
-}
-
-// attempt takes a step, whose panic is an error.
-func attempt(ctx context.Context, step func(context.Context) error) (err error) {
+	defer func() {
+		if err != nil {
+			err = d.withdraw(err)
+		}
+		if awaited := d.place.End(); !awaited && err == nil && d.in != nil {
+			err = d.drop(d.hangs()) // it is not published yet
+		}
+	}()
 	defer guard.Recover(&err)
 	return step(ctx)
 }
