@@ -30,7 +30,7 @@ func TestHugeHeaders(t *testing.T) {
 			begun := time.Now()
 			c, err := client.New(t.Context(), f.connect(t, "pipe"), client.Options{})
 			must(t, err)
-			r, err := c.Send(t.Context(), client.Message{From: "a@src.example", To: []string{"u1@dst.example"},
+			r, err := c.Send(t.Context(), client.Message{From: "a@src.example", To: client.To("u1@dst.example"),
 				Content: strings.NewReader(content)})
 			if err != nil || !r.Recipients[0].Delivered() {
 				t.Fatalf("%v, %+v", err, r)

@@ -56,7 +56,7 @@ func deliver(t *testing.T, f *fixture, content string) {
 	t.Helper()
 	c, err := client.New(t.Context(), f.connect(t, "pipe"), client.Options{Hello: "c.example"})
 	must(t, err)
-	result, err := c.Send(t.Context(), client.Message{From: "a@src.example", To: []string{"u1@dst.example"},
+	result, err := c.Send(t.Context(), client.Message{From: "a@src.example", To: client.To("u1@dst.example"),
 		Content: strings.NewReader(content)})
 	must(t, err)
 	if !result.Recipients[0].Delivered() {

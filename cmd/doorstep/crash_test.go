@@ -46,7 +46,7 @@ func (c *crowd) session(ctx context.Context, target string, i int) {
 	for j := 0; ; j++ {
 		subject := fmt.Sprintf("message %d of session %d", j, i)
 		r, err := conn.Send(ctx, client.Message{
-			From: "s@example.com", To: []string{[]string{"alice", "bob"}[j%2] + "@example.org"},
+			From: "s@example.com", To: client.To([]string{"alice", "bob"}[j%2] + "@example.org"),
 			Content: strings.NewReader(message(subject)),
 		})
 		if r == nil {

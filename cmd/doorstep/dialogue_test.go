@@ -115,7 +115,7 @@ func sendTo(tb testing.TB, target string, protocol client.Protocol, subject stri
 	}
 	defer c.Close()
 	r, err := c.Send(tb.Context(), client.Message{
-		From: "s@example.com", To: []string{"alice@example.org"}, Content: strings.NewReader(message(subject)),
+		From: "s@example.com", To: client.To("alice@example.org"), Content: strings.NewReader(message(subject)),
 	})
 	if err != nil {
 		tb.Fatal(err)

@@ -103,7 +103,7 @@ func (p *persistent) send(ctx context.Context, t *testing.T, conn *client.Client
 	sending, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	r, err := conn.Send(sending, client.Message{
-		From: "s@example.com", To: []string{[]string{"alice", "bob"}[j%2] + "@example.org"},
+		From: "s@example.com", To: client.To([]string{"alice", "bob"}[j%2] + "@example.org"),
 		Content: strings.NewReader(message(subject)),
 	})
 	p.mu.Lock()

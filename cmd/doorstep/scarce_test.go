@@ -196,7 +196,7 @@ func sendOne(ctx context.Context, dir, to string, content io.Reader) error {
 		return err
 	}
 	defer c.Close()
-	r, err := c.Send(ctx, client.Message{From: "s@example.com", To: []string{to}, Content: content})
+	r, err := c.Send(ctx, client.Message{From: "s@example.com", To: client.To(to), Content: content})
 	if err == nil && !r.Recipients[0].Delivered() {
 		err = fmt.Errorf("refused: %s", r.Recipients[0].Final)
 	}

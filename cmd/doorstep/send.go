@@ -24,6 +24,7 @@ type sendRequest struct {
 	from                    string
 	to                      []string
 	body, utf8              string
+	dsn                     sendDSN
 	timeout, wait           time.Duration
 	verbose                 bool
 	security                sendSecurity
@@ -37,7 +38,8 @@ func sendCommand() *cobra.Command {
 		Short: "Send a message by LMTP or ESMTP",
 		Long: "Send hands a message to a server and prints what it answered for each recipient. FILE is a\n" +
 			"message with its header; - reads standard input. Without FILE a short message is made up.\n\n" +
-			"SMTPUTF8 and BODY=8BITMIME are asked for when the message or an address needs them.\n" +
+			"SMTPUTF8 and BODY=8BITMIME are asked for when the message or an address needs them. Reports (RFC 3461)\n" +
+			"are asked for with --notify, --ret, --envid and --orcpt, of a server that offers DSN.\n" +
 			"With --count it is a load: that many messages over --sessions connections at once, with progress on a\n" +
 			"terminal, and the rate and latencies at the end. It exits with 0 when every recipient's message was\n" +
 			"taken, and with 1 when not.",
@@ -57,6 +59,7 @@ func sendCommand() *cobra.Command {
 		"the BODY parameter: 7bit, 8bitmime, none or `auto`")
 	flags.Var(&cli.Choice{Word: &r.utf8, Words: []string{"auto", "always", "never"}}, "smtputf8",
 		"ask for SMTPUTF8: always, never or `auto`")
+	r.dsn.flags(flags)
 	_ = cmd.RegisterFlagCompletionFunc("server",
 		cobra.FixedCompletions([]string{"unix:", "tcp:"}, cobra.ShellCompDirectiveNoSpace|cobra.ShellCompDirectiveNoFileComp))
 	r.security.flags(flags)
@@ -102,6 +105,12 @@ func (r *sendRequest) check() error {
 	}
 	if _, _, err := client.ParseTarget(r.server); err != nil {
 		return cli.Usage(fmt.Errorf("send: %w", err), "--server unix:PATH or tcp:HOST:PORT")
+	}
+	if err := r.dsn.check(len(r.to)); err != nil {
+		return err
+	}
+	if err := r.envelope().Check(); err != nil {
+		return cli.Usage(fmt.Errorf("send: %w", err), "")
 	}
 	return r.security.check()
 }

@@ -60,6 +60,11 @@ func (r *sendRequest) example() string {
 		from, strings.Join(r.to, ">, <"), time.Now().Format(time.RFC1123Z))
 }
 
+// envelope is what the flags alone say of the message.
+func (r *sendRequest) envelope() client.Message {
+	return client.Message{From: r.from, To: r.dsn.recipients(r.to), Return: r.dsn.ret, EnvelopeID: r.dsn.envelopeID}
+}
+
 // message is what the flags and the content's own needs say of the envelope.
 func (r *sendRequest) message(content io.ReadSeeker) (client.Message, error) {
 	traits, err := client.Inspect(content)
@@ -70,7 +75,8 @@ func (r *sendRequest) message(content io.ReadSeeker) (client.Message, error) {
 		return client.Message{}, cli.Failed(fmt.Errorf("read content again: %w", err),
 			"give it by standard input: doorstep send - <FILE")
 	}
-	m := client.Message{From: r.from, To: r.to, Content: content, Size: traits.Size}
+	m := r.envelope()
+	m.Content, m.Size = content, traits.Size
 	switch r.body {
 	case "auto":
 		m.Body = traits.Body()

@@ -37,3 +37,32 @@ func TestDecodeXtext(t *testing.T) {
 		})
 	}
 }
+
+func TestEncodeXtext(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                      "",
+		"u1+tag@dst.example":    "u1+2Btag@dst.example",
+		"a=b c":                 "a+3Db+20c",
+		"jos\u00e9":             "jos+C3+A9",
+		"a\r\n\x7f":             "a+0D+0A+7F",
+		`"q\uoted"@dst.example`: `"q\uoted"@dst.example`,
+	} {
+		if got := address.EncodeXtext(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestEncodeUTF8Xtext(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                    "",
+		"用户@例え.example":       `\x{7528}\x{6237}@\x{4F8B}\x{3048}.example`,
+		"jos\u00e9+a=b c":     `jos\x{E9}\x{2B}a\x{3D}b\x{20}c`,
+		"\U0001F4EC@b":        `\x{1F4EC}@b`,
+		`a\x{E9}@dst.example`: `a\x{5C}x{E9}@dst.example`,
+	} {
+		if got := address.EncodeUTF8Xtext(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}

@@ -58,7 +58,7 @@ C: DATA
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			against(t, script{text: tt.script}, Options{}, func(c *Client) {
-				r, err := c.Send(t.Context(), Message{To: []string{"u1@dst.example", "nx@dst.example", "u2@dst.example"},
+				r, err := c.Send(t.Context(), Message{To: To("u1@dst.example", "nx@dst.example", "u2@dst.example"),
 					Content: strings.NewReader("x\n")})
 				if !errors.Is(err, tt.cause) || !strings.Contains(err.Error(), tt.text) {
 					t.Errorf("error %v, want %v and %q", err, tt.cause, tt.text)
@@ -71,7 +71,7 @@ C: DATA
 						t.Errorf("outcome %+v", o)
 					}
 				}
-				if _, again := c.Send(t.Context(), Message{To: []string{"u1@dst.example"}}); !errors.Is(again, tt.cause) {
+				if _, again := c.Send(t.Context(), Message{To: To("u1@dst.example")}); !errors.Is(again, tt.cause) {
 					t.Errorf("second Send: %v", again)
 				}
 			})
@@ -89,7 +89,7 @@ S: 250 ok
 S: 354 ok
 C: x
 X`}, Options{}, func(c *Client) {
-		r, err := c.Send(t.Context(), Message{To: []string{"u1@dst.example"},
+		r, err := c.Send(t.Context(), Message{To: To("u1@dst.example"),
 			Content: strings.NewReader("x\n" + strings.Repeat("y\n", 1<<20))})
 		if !errors.Is(err, io.EOF) || r.Recipients[0].Err == nil || r.Recipients[0].Delivered() {
 			t.Errorf("error %v, outcome %+v", err, r.Recipients[0])
@@ -112,14 +112,14 @@ S: 354 ok`}.play(theirs)
 		t.Fatal(err)
 	}
 	content := io.MultiReader(strings.NewReader("Subject: x\n\nhalf"), iotest.ErrReader(broken))
-	r, err := c.Send(t.Context(), Message{To: []string{"u1@dst.example"}, Content: content})
+	r, err := c.Send(t.Context(), Message{To: To("u1@dst.example"), Content: content})
 	if !errors.Is(err, broken) || !errors.Is(r.Recipients[0].Err, broken) {
 		t.Errorf("error %v, outcome %+v", err, r.Recipients[0])
 	}
 	if err := <-done; err != nil && strings.Contains(err.Error(), `\r\n.\r\n`) {
 		t.Errorf("the half message was ended: %v", err)
 	}
-	if _, err := c.Send(t.Context(), Message{To: []string{"u1@dst.example"}}); !errors.Is(err, broken) {
+	if _, err := c.Send(t.Context(), Message{To: To("u1@dst.example")}); !errors.Is(err, broken) {
 		t.Errorf("second Send: %v", err)
 	}
 }
@@ -133,7 +133,7 @@ func TestContextEndsSend(t *testing.T) {
 		}
 	}}
 	against(t, script{text: lhlo + "C: MAIL FROM:<>\nC: RCPT TO:<u@d>\nC: DATA\nS: 250 first"}, o, func(c *Client) {
-		r, err := c.Send(ctx, Message{To: []string{"u@d"}})
+		r, err := c.Send(ctx, Message{To: To("u@d")})
 		if !errors.Is(err, stop) || !errors.Is(r.Recipients[0].Err, stop) {
 			t.Errorf("error %v, outcome %+v", err, r.Recipients[0])
 		}
@@ -151,7 +151,7 @@ func TestOutOfStep(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			text := lhlo + "C: MAIL FROM:<>\nC: RCPT TO:<u@dst.example>\nC: DATA\n" + tt.script
 			against(t, script{text: text}, Options{}, func(c *Client) {
-				r, err := c.Send(t.Context(), Message{To: []string{"u@dst.example"}})
+				r, err := c.Send(t.Context(), Message{To: To("u@dst.example")})
 				if err == nil || r.Recipients[0].Delivered() {
 					t.Errorf("error %v, outcome %+v", err, r.Recipients[0])
 				}

@@ -63,7 +63,7 @@ func TestDial(t *testing.T) {
 			if err := <-played; err != nil {
 				t.Error(err)
 			}
-			if _, err := c.Send(t.Context(), Message{To: []string{"u@d"}}); !errors.Is(err, errClosed) {
+			if _, err := c.Send(t.Context(), Message{To: To("u@d")}); !errors.Is(err, errClosed) {
 				t.Errorf("Send after Quit: %v", err)
 			}
 		})
@@ -102,7 +102,7 @@ func TestServerGoesWhileIdle(t *testing.T) {
 	if err := <-played; err != nil {
 		t.Fatal(err)
 	}
-	r, err := c.Send(t.Context(), Message{To: []string{"u1@d", "u2@d"}})
+	r, err := c.Send(t.Context(), Message{To: To("u1@d", "u2@d")})
 	if !errors.Is(err, io.EOF) || !strings.Contains(err.Error(), "421 4.4.2") {
 		t.Errorf("Send: %v", err)
 	}

@@ -19,7 +19,7 @@ type command struct {
 // commands are the lines before the content: RSET where a transaction may be open, MAIL, RCPT
 // for each recipient, DATA.
 func (t *transaction) commands() ([]command, error) {
-	if err := t.message.check(); err != nil {
+	if err := t.message.Check(); err != nil {
 		return nil, err
 	}
 	mail, err := t.client.mailCommand(t.message)
@@ -34,7 +34,11 @@ func (t *transaction) commands() ([]command, error) {
 	list = append(list, command{line: mail, wants: 2, take: r.takeMail, skip: never})
 	for i := range r.Recipients {
 		o := &r.Recipients[i]
-		list = append(list, command{line: "RCPT TO:<" + o.To + ">", wants: 2, take: o.takeRcpt, skip: o.decided})
+		rcpt, err := t.client.rcptCommand(t.message.To[i])
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, command{line: rcpt, wants: 2, take: o.takeRcpt, skip: o.decided})
 	}
 	return append(list, command{
 		line: "DATA", wants: 3,

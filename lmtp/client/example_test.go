@@ -20,7 +20,7 @@ func Example() {
 
 	result, err := c.Send(ctx, client.Message{
 		From:    "app@example.org",
-		To:      []string{"alice@example.org", "用户@例え.example"},
+		To:      client.To("alice@example.org", "用户@例え.example"),
 		Content: strings.NewReader("Subject: hello\n\nHow are you?\n"),
 	})
 	if err != nil {

@@ -14,9 +14,8 @@ type Message struct {
 	// From is the reverse-path without angle brackets; "" is the null path <>.
 	From string
 
-	// To are the forward-paths without angle brackets. The same one may come twice: it gets
-	// two answers.
-	To []string
+	// To are the recipients. The same one may come twice: it gets two answers.
+	To []Recipient
 
 	// Content is header and body; nil is an empty message. Line ends may be LF or CRLF, and
 	// a missing last one is added; dots are taken care of. All other octets go as they are.
@@ -31,6 +30,14 @@ type Message struct {
 
 	// UTF8 says whether to ask for SMTPUTF8 (RFC 6531).
 	UTF8 UTF8
+
+	// Return says what of the message a report of failure brings back: "FULL", "HDRS", or "" for what the server
+	// likes (RFC 3461 §4.3).
+	Return string
+
+	// EnvelopeID comes back in each report, so that the sender knows what it is about (RFC 3461 §4.4). It is printable
+	// ASCII; "" for none.
+	EnvelopeID string
 }
 
 // UTF8 says when Send asks for SMTPUTF8.
@@ -73,7 +80,28 @@ func (c *Client) mailCommand(m Message) (string, error) {
 	if why != "" {
 		command += " SMTPUTF8"
 	}
-	return command, nil
+	dsn, err := m.dsnParameters()
+	if err != nil {
+		return "", err
+	}
+	return command + dsn, c.offers("DSN", dsn)
+}
+
+// rcptCommand composes RCPT.
+func (c *Client) rcptCommand(r Recipient) (string, error) {
+	dsn, err := r.dsnParameters()
+	if err != nil {
+		return "", err
+	}
+	return "RCPT TO:<" + r.Address + ">" + dsn, c.offers("DSN", dsn)
+}
+
+// offers is an ErrNotOffered for parameters that the server does not know.
+func (c *Client) offers(keyword, parameters string) error {
+	if parameters != "" && !c.extensions.Has(keyword) {
+		return fmt.Errorf("%w %s, for%s", ErrNotOffered, keyword, parameters)
+	}
+	return nil
 }
 
 // needsUTF8 says why SMTPUTF8 is to be asked for, or "".
@@ -81,7 +109,7 @@ func (m Message) needsUTF8() string {
 	if m.UTF8 == UTF8Never {
 		return ""
 	}
-	for _, addr := range append([]string{m.From}, m.To...) {
+	for _, addr := range m.paths() {
 		if !isASCII(addr) {
 			return fmt.Sprintf("for the address %q", addr)
 		}
@@ -92,18 +120,34 @@ func (m Message) needsUTF8() string {
 	return ""
 }
 
-// check refuses what would not stay one command: an address is put between angle brackets,
-// and must not end them early, nor bring a line end or a parameter.
-func (m Message) check() error {
+// paths are the addresses of the envelope.
+func (m Message) paths() []string {
+	list := []string{m.From}
+	for _, r := range m.To {
+		list = append(list, r.Address)
+	}
+	return list
+}
+
+// Check refuses what Send would, whatever the server offers: a message without recipients, an address that would not
+// stay one command (it is put between angle brackets, and must not end them early, nor bring a line end or another
+// parameter), and values that a parameter cannot have.
+func (m Message) Check() error {
 	if len(m.To) == 0 {
 		return errors.New("message has no recipient")
 	}
-	for _, addr := range append([]string{m.From}, m.To...) {
+	for _, addr := range m.paths() {
 		if err := checkPath(addr); err != nil {
 			return err
 		}
 	}
-	return nil
+	for _, r := range m.To {
+		if _, err := r.dsnParameters(); err != nil {
+			return err
+		}
+	}
+	_, err := m.dsnParameters()
+	return err
 }
 
 // checkPath allows space and brackets within a quoted string only (RFC 5321 §4.1.2). All else

@@ -16,17 +16,17 @@ func TestMessagesThatCannotBeSent(t *testing.T) {
 		text string
 	}{
 		{"no recipient", Message{}, nil, "no recipient"},
-		{"line end in From", Message{From: "a@b\r\nRSET", To: []string{"u@d"}}, nil, "control character"},
-		{"line end in To", Message{To: []string{"u@d\nDATA"}}, nil, "control character"},
-		{"parameter in To", Message{To: []string{"u@d> NOTIFY=NEVER"}}, nil, `'>' in address`},
-		{"space in From", Message{From: "a b@c", To: []string{"u@d"}}, nil, `' ' in address`},
-		{"open quote", Message{To: []string{`"u@d`}}, nil, "open quote"},
-		{"body", Message{To: []string{"u@d"}, Body: "BINARYMIME"}, nil, "neither 7BIT nor 8BITMIME"},
-		{"UTF-8 recipient", Message{To: []string{"u@d", "用户@例え.example"}}, ErrNotOffered,
+		{"line end in From", Message{From: "a@b\r\nRSET", To: To("u@d")}, nil, "control character"},
+		{"line end in To", Message{To: To("u@d\nDATA")}, nil, "control character"},
+		{"parameter in To", Message{To: To("u@d> NOTIFY=NEVER")}, nil, `'>' in address`},
+		{"space in From", Message{From: "a b@c", To: To("u@d")}, nil, `' ' in address`},
+		{"open quote", Message{To: To(`"u@d`)}, nil, "open quote"},
+		{"body", Message{To: To("u@d"), Body: "BINARYMIME"}, nil, "neither 7BIT nor 8BITMIME"},
+		{"UTF-8 recipient", Message{To: To("u@d", "用户@例え.example")}, ErrNotOffered,
 			`SMTPUTF8, for the address "用户@例え.example"`},
-		{"UTF-8 sender", Message{From: "josé@d", To: []string{"u@d"}}, ErrNotOffered, `SMTPUTF8, for the address "josé@d"`},
-		{"UTF-8 asked for", Message{To: []string{"u@d"}, UTF8: UTF8Always}, ErrNotOffered, "SMTPUTF8"},
-		{"8-bit content", Message{To: []string{"u@d"}, Body: "8BITMIME"}, ErrNotOffered, "8BITMIME"},
+		{"UTF-8 sender", Message{From: "josé@d", To: To("u@d")}, ErrNotOffered, `SMTPUTF8, for the address "josé@d"`},
+		{"UTF-8 asked for", Message{To: To("u@d"), UTF8: UTF8Always}, ErrNotOffered, "SMTPUTF8"},
+		{"8-bit content", Message{To: To("u@d"), Body: "8BITMIME"}, ErrNotOffered, "8BITMIME"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			ours, theirs := net.Pipe()
@@ -54,8 +54,8 @@ func TestMailCommand(t *testing.T) {
 		{Message{From: "a@b", Body: "7bit"}, all, "MAIL FROM:<a@b> BODY=7BIT"},
 		{Message{From: `"a b>"@c`}, all, `MAIL FROM:<"a b>"@c>`},
 		{Message{From: "josé@b", Size: 2000, Body: "8BITMIME"}, all, "MAIL FROM:<josé@b> SIZE=2000 BODY=8BITMIME SMTPUTF8"},
-		{Message{From: "a@b", To: []string{"é@b"}}, all, "MAIL FROM:<a@b> SMTPUTF8"},
-		{Message{From: "a@b", To: []string{"é@b"}, UTF8: UTF8Never}, nil, "MAIL FROM:<a@b>"},
+		{Message{From: "a@b", To: To("é@b")}, all, "MAIL FROM:<a@b> SMTPUTF8"},
+		{Message{From: "a@b", To: To("é@b"), UTF8: UTF8Never}, nil, "MAIL FROM:<a@b>"},
 		{Message{From: "a@b", UTF8: UTF8Always}, all, "MAIL FROM:<a@b> SMTPUTF8"},
 	} {
 		got, err := (&Client{extensions: tt.e}).mailCommand(tt.m)

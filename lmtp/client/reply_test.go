@@ -142,7 +142,7 @@ func TestTimeouts(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ours, theirs := net.Pipe()
 				text, stall := strings.CutSuffix(tt.script, "\nSTALL")
-				m := Message{To: []string{"u@d"}}
+				m := Message{To: To("u@d")}
 				if stall {
 					m.Content = strings.NewReader(strings.Repeat("x\n", 1<<16))
 					text += "\nW: 1h"

@@ -135,7 +135,7 @@ func TestSecureSessions(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%v\n%s", err, trace.String())
 			}
-			if _, err := c.Send(t.Context(), client.Message{From: "a@src.example", To: []string{"b@dst.example"},
+			if _, err := c.Send(t.Context(), client.Message{From: "a@src.example", To: client.To("b@dst.example"),
 				Content: strings.NewReader("x")}); err != nil {
 				t.Fatal(err)
 			}

@@ -16,7 +16,7 @@ import (
 func (c *Client) Send(ctx context.Context, m Message) (*Result, error) {
 	t := &transaction{client: c, message: m, result: &Result{Recipients: make([]Outcome, len(m.To))}}
 	for i, to := range m.To {
-		t.result.Recipients[i].To = to
+		t.result.Recipients[i].To = to.Address
 	}
 	commands, err := t.commands()
 	if err != nil {

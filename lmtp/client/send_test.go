@@ -43,7 +43,7 @@ S: 250 2.0.0 second`
 	for chunk := range 40 {
 		against(t, script{text: dialogue, chunk: chunk}, Options{}, func(c *Client) {
 			r := send(t, c, Message{
-				From: "a@src.example", To: []string{"u1@dst.example", "nx@dst.example", "full@dst.example", "u1@dst.example"},
+				From: "a@src.example", To: To("u1@dst.example", "nx@dst.example", "full@dst.example", "u1@dst.example"),
 				Content: strings.NewReader("é\nx"), Size: 9, Body: "8bitmime",
 			})
 			want := []string{"250 2.0.0 first", "550 5.1.1 no such mailbox, / sorry", "452 4.2.2 full", "250 2.0.0 second"}
@@ -88,7 +88,7 @@ S: 250 ok`}.play(theirs)
 	if err != nil {
 		t.Fatal(err)
 	}
-	send(t, c, Message{To: []string{"u1@dst.example"}, Content: strings.NewReader("x")})
+	send(t, c, Message{To: To("u1@dst.example"), Content: strings.NewReader("x")})
 	want := []string{"LHLO localhost\r\n", "MAIL FROM:<>\r\nRCPT TO:<u1@dst.example>\r\nDATA\r\n", "x\r\n.\r\n"}
 	if d := cmp.Diff(want, conn.list); d != "" {
 		t.Error(d)
@@ -125,15 +125,15 @@ S: 250 stored
 C: QUIT
 S: 221 bye
 X`}, Options{}, func(c *Client) {
-		refused := send(t, c, Message{From: "bad@src.example", To: []string{"u1@dst.example", "u2@dst.example"}})
+		refused := send(t, c, Message{From: "bad@src.example", To: To("u1@dst.example", "u2@dst.example")})
 		if d := cmp.Diff([]string{"550 5.7.1 not you", "550 5.7.1 not you"}, finals(refused)); d != "" {
 			t.Error("MAIL refused:", d)
 		}
-		unknown := send(t, c, Message{From: "a@src.example", To: []string{"nx@dst.example"}})
+		unknown := send(t, c, Message{From: "a@src.example", To: To("nx@dst.example")})
 		if unknown.Data.Code != 0 {
 			t.Errorf("DATA without a recipient: %v", unknown.Data)
 		}
-		r := send(t, c, Message{From: "a@src.example", To: []string{"nx@dst.example", "u1@dst.example"}})
+		r := send(t, c, Message{From: "a@src.example", To: To("nx@dst.example", "u1@dst.example")})
 		if d := cmp.Diff([]string{"550 5.1.1 unknown", "250 stored"}, finals(r)); d != "" {
 			t.Error(d)
 		}
@@ -184,7 +184,7 @@ S: 554 5.5.1 nobody`, ESMTP, []string{"550 5.1.1 no", "550 5.1.1 no"}},
 			hello := strings.Replace(lhlo, "LHLO", tt.protocol.hello(), 1)
 			text := hello + "C: MAIL FROM:<>\nC: RCPT TO:<u1@dst.example>\nC: RCPT TO:<u2@dst.example>\nC: DATA" + tt.script
 			against(t, script{text: text}, Options{Protocol: tt.protocol}, func(c *Client) {
-				r := send(t, c, Message{To: []string{"u1@dst.example", "u2@dst.example"}, Content: strings.NewReader("x\n")})
+				r := send(t, c, Message{To: To("u1@dst.example", "u2@dst.example"), Content: strings.NewReader("x\n")})
 				if d := cmp.Diff(tt.want, finals(r)); d != "" {
 					t.Error(d)
 				}
@@ -225,7 +225,7 @@ C: RSET
 S: 250 ok`}, Options{}, func(c *Client) {
 		var got []string
 		for _, content := range []string{"-", "x", "y\r\n"} {
-			r := send(t, c, Message{To: []string{"u1@dst.example"}, Content: strings.NewReader(content)})
+			r := send(t, c, Message{To: To("u1@dst.example"), Content: strings.NewReader(content)})
 			got = append(got, finals(r)...)
 		}
 		if d := cmp.Diff([]string{"451 4.4.3 later", "250 one", "250 two"}, got); d != "" {
@@ -247,7 +247,7 @@ func TestManyRecipientsToServerThatRepliesAtOnce(t *testing.T) {
 	b.WriteString("C: DATA\nS: 354 ok\nC: x\nC: .")
 	b.WriteString(strings.Repeat("\nS: 250 ok", n))
 	against(t, script{text: b.String()}, Options{}, func(c *Client) {
-		r := send(t, c, Message{To: strings.Split(strings.Repeat("u@dst.example,", n)[:n*14-1], ","),
+		r := send(t, c, Message{To: To(strings.Split(strings.Repeat("u@dst.example,", n)[:n*14-1], ",")...),
 			Content: strings.NewReader("x")})
 		for i, o := range r.Recipients {
 			if !o.Delivered() {
@@ -279,7 +279,7 @@ S: 250 stored
 `
 	wire := strings.Replace(dialogue, "C: … (8 octets of content)", "C: secret", 1)
 	against(t, script{text: wire}, o, func(c *Client) {
-		send(t, c, Message{To: []string{"u@dst.example"}, Content: strings.NewReader("secret")})
+		send(t, c, Message{To: To("u@dst.example"), Content: strings.NewReader("secret")})
 	})
 	if d := cmp.Diff(dialogue, seen.String()); d != "" {
 		t.Error(d)

@@ -115,7 +115,7 @@ func anyUsers() []int { return rand.Perm(users)[:1+rand.IntN(5)] }
 func (l *load) send(ctx context.Context, conn *client.Client, id messageID, to ...int) error {
 	m := client.Message{From: "s@example.com", Content: strings.NewReader(id.text())}
 	for _, user := range to {
-		m.To = append(m.To, address(user))
+		m.To = append(m.To, client.Recipient{Address: address(user)})
 	}
 	r, err := conn.Send(ctx, m)
 	if r == nil {
@@ -156,7 +156,7 @@ func one(t *testing.T, s *site, id messageID, to ...int) (codes []int) {
 	defer conn.Close()
 	m := client.Message{From: "s@example.com", Content: strings.NewReader(id.text())}
 	for _, user := range to {
-		m.To = append(m.To, address(user))
+		m.To = append(m.To, client.Recipient{Address: address(user)})
 	}
 	r, err := conn.Send(ctx, m)
 	if err != nil {

@@ -256,7 +256,7 @@ func sendOver(m *machine) (delivered bool, err error) {
 		return false, err
 	}
 	defer c.Close()
-	r, err := c.Send(ctx, client.Message{From: "a@src.example", To: []string{"alice@example.org"},
+	r, err := c.Send(ctx, client.Message{From: "a@src.example", To: client.To("alice@example.org"),
 		Content: strings.NewReader("Subject: x\n\nx\n")})
 	switch {
 	case err == nil && r.Recipients[0].Delivered():

@@ -176,7 +176,7 @@ func fileByName(t *testing.T, names []string, encoding string, may func(name str
 			if strings.ContainsFunc(to, unicode.IsControl) || !utf8.ValidString(to) {
 				continue // no address
 			}
-			r, err := c.Send(t.Context(), client.Message{To: []string{to}, UTF8: client.UTF8Always,
+			r, err := c.Send(t.Context(), client.Message{To: client.To(to), UTF8: client.UTF8Always,
 				Content: strings.NewReader(field + strconv.Itoa(i) + "\n\nx\n")})
 			if err != nil {
 				t.Fatalf("%q: %v", to, err)

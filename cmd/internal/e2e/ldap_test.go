@@ -54,7 +54,7 @@ func TestLDAPDiesUnderLoad(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				r, err := c.Send(t.Context(), client.Message{To: to, Content: strings.NewReader("Subject: x\n\nx\n"),
+				r, err := c.Send(t.Context(), client.Message{To: client.To(to...), Content: strings.NewReader("Subject: x\n\nx\n"),
 					UTF8: client.UTF8Always})
 				if err != nil {
 					t.Error(err)

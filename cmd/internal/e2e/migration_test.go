@@ -149,7 +149,8 @@ func inject(t *testing.T, addr, text string, to ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	result, err := c.Send(t.Context(), client.Message{To: to, Content: strings.NewReader(text), Size: int64(len(text))})
+	result, err := c.Send(t.Context(), client.Message{To: client.To(to...), Content: strings.NewReader(text),
+		Size: int64(len(text))})
 	if err != nil {
 		t.Fatal(err)
 	}

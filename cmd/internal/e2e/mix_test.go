@@ -117,7 +117,7 @@ func submit(t *testing.T, addr, content string, to ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := c.Send(t.Context(), client.Message{From: mixFrom, To: to, Content: strings.NewReader(content),
+	r, err := c.Send(t.Context(), client.Message{From: mixFrom, To: client.To(to...), Content: strings.NewReader(content),
 		Body: "8BITMIME"})
 	if err != nil {
 		t.Fatal(err)

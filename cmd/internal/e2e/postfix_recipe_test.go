@@ -108,8 +108,9 @@ func submission(from string, to ...string) []string {
 	return append(lines, "DATA", "Subject: hello\r\n\r\nHello.\r\n.")
 }
 
-// TestPostfixRecipeReportsDelivery: who asked for a success notice is told "delivered", and Postfix has nothing to
-// complain of. "relayed" would say that nobody knows what becomes of it.
+// TestPostfixRecipeReportsDelivery: a sender who asked for a success notice reads "delivered", of the message and
+// recipient that were meant, and Postfix has nothing to complain of. "relayed" would say that what becomes of the
+// message is not known.
 func TestPostfixRecipeReportsDelivery(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -130,11 +131,22 @@ func TestPostfixRecipeReportsDelivery(t *testing.T) {
 			if tt.follow {
 				h.follow(t, "postfix lmtp")
 			}
-			smtp(t, h.postfix.Addr, submission("alice@example.org", "<postmaster@example.org> NOTIFY=SUCCESS")...)
+			send := exec.CommandContext(t.Context(), filepath.Join(h.dir, "doorstep"), "send", "--protocol", "esmtp",
+				"--server", "tcp:"+h.postfix.Addr, "-f", "alice@example.org", "-t", "postmaster@example.org",
+				"--notify", "success", "--ret", "hdrs", "--envid", "QQ+= 1", "--orcpt", "staff+a=b@example.org")
+			if out, err := send.CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
 			h.postfix.AwaitIdle(time.Minute)
 			reports := h.inbox(t, "alice")
-			if len(reports) != 1 || !strings.Contains(reports[0], "\nAction: "+tt.action+"\n") {
-				t.Errorf("no report of %q: %q", tt.action, reports)
+			if len(reports) != 1 {
+				t.Fatalf("reports: %q", reports)
+			}
+			for _, field := range []string{"Action: " + tt.action, "Original-Envelope-Id: QQ+= 1",
+				"Original-Recipient: rfc822;staff+a=b@example.org"} {
+				if !strings.Contains(reports[0], "\n"+field+"\n") {
+					t.Errorf("report without %q: %s", field, reports[0])
+				}
 			}
 			for _, c := range h.postfix.Complaints() {
 				if tt.complaint == "" || !strings.Contains(c, tt.complaint) {

@@ -128,7 +128,7 @@ func injectCorpus(t *testing.T, addr string) []sent {
 			t.Fatal(err)
 		}
 		message := client.Message{
-			From: e.from, To: e.to, Content: strings.NewReader(m.Content), Size: traits.Size, Body: traits.Body(),
+			From: e.from, To: client.To(e.to...), Content: strings.NewReader(m.Content), Size: traits.Size, Body: traits.Body(),
 		}
 		if traits.UTF8Header {
 			message.UTF8 = client.UTF8Always

@@ -122,7 +122,7 @@ func (b *quotaBox) message(size int) string {
 
 // ours delivers by Doorstep. The error is what it refused it with.
 func (b *quotaBox) ours(size int) error {
-	r, err := b.lmtp.Send(b.ctx, client.Message{From: mixFrom, To: []string{quotaUser},
+	r, err := b.lmtp.Send(b.ctx, client.Message{From: mixFrom, To: client.To(quotaUser),
 		Content: strings.NewReader(b.message(size))})
 	if err != nil {
 		return err

@@ -249,7 +249,7 @@ func send(t *testing.T, addr string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := c.Send(t.Context(), client.Message{To: []string{"alice@dst.example"},
+	r, err := c.Send(t.Context(), client.Message{To: client.To("alice@dst.example"),
 		Content: strings.NewReader("Subject: x\n\ny\n")})
 	if err != nil || !r.Recipients[0].Delivered() {
 		t.Fatalf("%+v, %v", r, err)

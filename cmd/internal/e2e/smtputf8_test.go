@@ -44,7 +44,7 @@ func post(t *testing.T, addr, from, to, content string) {
 		t.Fatal(err)
 	}
 	r, err := c.Send(t.Context(), client.Message{
-		From: from, To: []string{to}, Content: strings.NewReader(content), Body: "8BITMIME", UTF8: client.UTF8Always,
+		From: from, To: client.To(to), Content: strings.NewReader(content), Body: "8BITMIME", UTF8: client.UTF8Always,
 	})
 	if err != nil {
 		t.Fatalf("%s: %v", to, err)

@@ -106,7 +106,7 @@ func sendMany(ctx context.Context, target string, session, n int) error {
 		return err
 	}
 	for i := range n {
-		r, err := c.Send(ctx, client.Message{From: mixFrom, To: []string{"alice@dst.example", "bob@dst.example"},
+		r, err := c.Send(ctx, client.Message{From: mixFrom, To: client.To("alice@dst.example", "bob@dst.example"),
 			Content: strings.NewReader(fmt.Sprintf("Subject: %d of %d\r\n\r\nHello\r\n", i, session))})
 		if err != nil {
 			return err

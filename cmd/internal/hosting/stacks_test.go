@@ -207,7 +207,7 @@ func (h *hosted) send(t *testing.T, socket string, o outcome) (id string, code i
 	defer c.Close()
 	text := "Message-ID: " + id + "\r\n\r\n" + strings.Repeat(strings.Repeat("x", 70)+"\r\n", o.size/72+1)
 	r, err := c.Send(t.Context(), client.Message{
-		From: "s@client.example", To: []string{o.to}, Content: strings.NewReader(text), Size: int64(len(text)),
+		From: "s@client.example", To: client.To(o.to), Content: strings.NewReader(text), Size: int64(len(text)),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -42,7 +42,7 @@ func TestPostfixDeliversToLMTP(t *testing.T) {
 	p := StartPostfix(t, PostfixConfig{Deliver: "lmtp:unix:" + s.socket,
 		Domains: []string{"dst.example", "例え.example", "src.example"}})
 	inject(t, p, client.Message{
-		From: "sender@src.example", To: []string{"用户@例え.example", "bob@dst.example", "nobody@dst.example"},
+		From: "sender@src.example", To: client.To("用户@例え.example", "bob@dst.example", "nobody@dst.example"),
 		Content: strings.NewReader("Subject: é\n\n.\nbody\n"), Body: "8BITMIME",
 	})
 	p.AwaitIdle(time.Minute)
@@ -85,7 +85,7 @@ func TestPostfixDefersAndFlushes(t *testing.T) {
 	absent := filepath.Join(Dir(t), "absent")
 	p := StartPostfix(t, PostfixConfig{Deliver: "lmtp:unix:" + absent, Domains: []string{"dst.example"},
 		Params: []string{"minimal_backoff_time = 1h", "maximal_backoff_time = 1h"}})
-	inject(t, p, client.Message{To: []string{"bob@dst.example"}})
+	inject(t, p, client.Message{To: client.To("bob@dst.example")})
 	Await(t, time.Minute, "the message to be deferred", func() bool { return len(p.Deliveries()) == 1 })
 	if d := p.Deliveries()[0]; d.Status != "deferred" || p.queued() == 0 {
 		t.Errorf("%+v, %d queued", d, p.queued())
@@ -155,7 +155,7 @@ func TestDovecotDeliversByLMTP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := c.Send(t.Context(), client.Message{To: []string{"bob@dst.example", "nobody@dst.example"},
+	r, err := c.Send(t.Context(), client.Message{To: client.To("bob@dst.example", "nobody@dst.example"),
 		Content: strings.NewReader("Subject: x\n\n.\n")})
 	if err != nil {
 		t.Fatal(err)
