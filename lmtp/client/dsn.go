@@ -104,14 +104,14 @@ func parseNotify(value string) (string, error) {
 	return value, nil
 }
 
-// encodeOriginal returns the value of ORCPT. An address of the type utf-8 is sent in its ASCII form, which is right with
-// and without SMTPUTF8 (RFC 6533 §3).
+// encodeOriginal returns the value of ORCPT. An address of the type utf-8 is sent in its ASCII form, which is right
+// with and without SMTPUTF8 (RFC 6533 §3).
 func encodeOriginal(typed string) (string, error) {
 	kind, addr, _ := strings.Cut(typed, ";")
 	encoded := address.EncodeXtext(addr)
 	switch {
 	case !isKeyword(kind) || addr == "":
-		return "", fmt.Errorf("original recipient %s is not TYPE;ADDRESS, as in rfc822;alice@example.org", excerpt(typed))
+		return "", fmt.Errorf("original recipient %s is not TYPE;ADDRESS (rfc822;alice@example.org)", excerpt(typed))
 	case strings.ContainsFunc(addr, isControl) || !utf8.ValidString(addr):
 		return "", fmt.Errorf("control character, or no UTF-8, in original recipient %s", excerpt(typed))
 	case strings.EqualFold(kind, "utf-8"):

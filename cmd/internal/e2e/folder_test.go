@@ -161,7 +161,8 @@ func deliverTo(t *testing.T, listener, content string, to ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := c.Send(t.Context(), client.Message{To: client.To(to...), Content: strings.NewReader(content), UTF8: client.UTF8Always})
+	r, err := c.Send(t.Context(), client.Message{To: client.To(to...), Content: strings.NewReader(content),
+		UTF8: client.UTF8Always})
 	if err != nil {
 		t.Fatal(err)
 	}
