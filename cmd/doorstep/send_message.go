@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
+	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/lmtp/client"
 	"github.com/spf13/pflag"
 )
@@ -125,22 +126,22 @@ func (d *sendDSN) recipients(to []string) []client.Recipient {
 		switch len(d.originals) {
 		case 0:
 		case 1:
-			list[i].Original = typed(d.originals[0])
+			list[i].Original = original(d.originals[0])
 		default:
-			list[i].Original = typed(d.originals[i])
+			list[i].Original = original(d.originals[i])
 		}
 	}
 	return list
 }
 
-// typed puts the type before an address that has none.
-func typed(addr string) string {
-	kind, _, ok := strings.Cut(addr, ";")
+// original reads TYPE;ADDRESS, or an address that has its type by its letters.
+func original(text string) address.Original {
+	kind, addr, ok := strings.Cut(text, ";")
 	switch {
 	case ok && !strings.ContainsAny(kind, `@"`):
-		return addr
-	case strings.ContainsFunc(addr, func(r rune) bool { return r > '~' }):
-		return "utf-8;" + addr
+		return address.Original{Type: strings.ToLower(kind), Address: addr}
+	case strings.ContainsFunc(text, func(r rune) bool { return r > '~' }):
+		return address.Original{Type: "utf-8", Address: text}
 	}
-	return "rfc822;" + addr
+	return address.Original{Type: "rfc822", Address: text}
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 )
 
 // errXtext is the fault of every bad encoding; callers answer 501 5.5.4 to any.
@@ -52,20 +51,6 @@ func EncodeXtext(s string) string {
 			b.WriteByte(s[i])
 		} else {
 			fmt.Fprintf(&b, "+%02X", s[i])
-		}
-	}
-	return b.String()
-}
-
-// EncodeUTF8Xtext encodes an address of the type utf-8 as printable ASCII: utf-8-addr-xtext (RFC 6533 §3). What xtext
-// itself must encode is written the same way, as Postfix does, so that no reader decodes twice.
-func EncodeUTF8Xtext(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		if r < utf8.RuneSelf && isXchar(byte(r)) && r != '\\' {
-			b.WriteRune(r)
-		} else {
-			fmt.Fprintf(&b, `\x{%02X}`, r)
 		}
 	}
 	return b.String()

@@ -52,17 +52,3 @@ func TestEncodeXtext(t *testing.T) {
 		}
 	}
 }
-
-func TestEncodeUTF8Xtext(t *testing.T) {
-	for in, want := range map[string]string{
-		"":                    "",
-		"用户@例え.example":       `\x{7528}\x{6237}@\x{4F8B}\x{3048}.example`,
-		"jos\u00e9+a=b c":     `jos\x{E9}\x{2B}a\x{3D}b\x{20}c`,
-		"\U0001F4EC@b":        `\x{1F4EC}@b`,
-		`a\x{E9}@dst.example`: `a\x{5C}x{E9}@dst.example`,
-	} {
-		if got := address.EncodeUTF8Xtext(in); got != want {
-			t.Errorf("%q: %q, want %q", in, got, want)
-		}
-	}
-}

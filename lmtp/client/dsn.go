@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
@@ -21,9 +20,8 @@ type Recipient struct {
 	// between them (RFC 3461 §4.1). "" leaves it to the server.
 	Notify string
 
-	// Original is the address that the sender named, with its type: "rfc822;staff@example.org", or "utf-8;用户@例え.example"
-	// where it is not ASCII (RFC 3461 §4.2, RFC 6533 §3). "" for none.
-	Original string
+	// Original is the recipient that the sender named, if that is another or nothing else may be known of it.
+	Original address.Original
 }
 
 // To returns recipients without parameters.
@@ -35,11 +33,8 @@ func To(paths ...string) []Recipient {
 	return list
 }
 
-// Every server takes ENVID and ORCPT of this length, in octets as sent (RFC 3461 §5.4).
-const (
-	maxEnvelopeID = 100
-	maxOriginal   = 500
-)
+// maxEnvelopeID is how long an ENVID every server takes, in octets as sent (RFC 3461 §5.4).
+const maxEnvelopeID = 100
 
 // dsnParameters are those of MAIL.
 func (m Message) dsnParameters() (string, error) {
@@ -74,10 +69,10 @@ func (r Recipient) dsnParameters() (string, error) {
 		}
 		parameters = " NOTIFY=" + notify
 	}
-	if r.Original == "" {
+	if r.Original.IsZero() {
 		return parameters, nil
 	}
-	original, err := encodeOriginal(r.Original)
+	original, err := r.Original.ORCPT()
 	if err != nil {
 		return "", err
 	}
@@ -103,27 +98,3 @@ func parseNotify(value string) (string, error) {
 	}
 	return value, nil
 }
-
-// encodeOriginal returns the value of ORCPT. An address of the type utf-8 is sent in its ASCII form, which is right
-// with and without SMTPUTF8 (RFC 6533 §3).
-func encodeOriginal(typed string) (string, error) {
-	kind, addr, _ := strings.Cut(typed, ";")
-	encoded := address.EncodeXtext(addr)
-	switch {
-	case !isKeyword(kind) || addr == "":
-		return "", fmt.Errorf("original recipient %s is not TYPE;ADDRESS (rfc822;alice@example.org)", excerpt(typed))
-	case strings.ContainsFunc(addr, isControl) || !utf8.ValidString(addr):
-		return "", fmt.Errorf("control character, or no UTF-8, in original recipient %s", excerpt(typed))
-	case strings.EqualFold(kind, "utf-8"):
-		encoded = address.EncodeUTF8Xtext(addr)
-	case !isASCII(addr):
-		return "", fmt.Errorf("original recipient %s is not ASCII: its type is utf-8", excerpt(typed))
-	}
-	value := kind + ";" + encoded
-	if len(value) > maxOriginal {
-		return "", fmt.Errorf("original recipient of %d octets as sent, of which servers take %d", len(value), maxOriginal)
-	}
-	return value, nil
-}
-
-func isControl(r rune) bool { return r < ' ' || r == 0x7f }
