@@ -60,6 +60,33 @@ func TestSessions(t *testing.T) {
 	}
 }
 
+// TestSessionsWithDSN: what a sender wants to hear of a message changes no reply (DSN-15, RFC 3461 §5.1).
+func TestSessionsWithDSN(t *testing.T) {
+	files, err := filepath.Glob("../testdata/sessions/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no sessions: %v", err)
+	}
+	for _, file := range files {
+		script, err := lmtptest.Read(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !script.Add(" RET=HDRS ENVID=e+2B1", " NOTIFY=NEVER ORCPT=rfc822;x+2By@src.example") {
+			continue
+		}
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, script.Protocol)
+			f.with(t, append(script.With, "dsn"))
+			if err := script.Play(f.connect(t, "pipe"), lmtptest.LockStep); err != nil {
+				t.Fatalf("%v\nlog:\n%s", err, f.log.String())
+			}
+			f.shutdown(t)
+			f.check(t, script.Checks)
+		})
+	}
+}
+
 // A fixture is a server with the accounts that sessions are about.
 type fixture struct {
 	root   string

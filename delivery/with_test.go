@@ -37,6 +37,7 @@ var fixtureOptions = map[string]func(*fixture){
 	},
 	"priority": func(f *fixture) { f.server.Extensions.MTPriority = true },
 	"rrvs":     func(f *fixture) { f.server.Extensions.RRVS, f.agent.RRVS = true, true },
+	"dsn":      func(f *fixture) { f.server.Extensions.DSN = func() bool { return true } },
 	"single":   func(f *fixture) { f.agent.SingleCopy = true },
 	"mailmax":  func(f *fixture) { f.server.Limits.Transactions = 2 },
 	"rcptmax":  func(f *fixture) { f.server.Limits.Recipients = 100 },

@@ -28,6 +28,7 @@ type fakeTx struct {
 	h       *fakeHandler
 	env     *Envelope
 	rcpts   []string // accepted
+	params  []Recipient
 	content bytes.Buffer
 	writes  int
 	commits int
@@ -66,6 +67,7 @@ func (tx *fakeTx) Rcpt(_ context.Context, r *Recipient) error {
 		}
 	}
 	tx.rcpts = append(tx.rcpts, r.To.String())
+	tx.params = append(tx.params, *r)
 	return nil
 }
 

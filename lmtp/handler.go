@@ -65,6 +65,11 @@ type Envelope struct {
 	PRDR bool
 	// RequireTLS is set for a message that must not travel without TLS (RFC 8689).
 	RequireTLS bool
+	// Return says what of the message a report of failure brings back: "FULL", "HDRS", or "" where the client did not
+	// say (RFC 3461 §4.3).
+	Return string
+	// EnvelopeID is what the sender calls the message in reports: printable ASCII; "" for nothing (RFC 3461 §4.4).
+	EnvelopeID string
 	// Origin is the message's client as a trusted peer knows it (XFORWARD); nil: unknown.
 	Origin *Origin
 
@@ -81,4 +86,8 @@ type Recipient struct {
 	// IgnoreQuota is set where a trusted peer wants the message in the mailbox though that is
 	// full.
 	IgnoreQuota bool
+	// Notify says of what the sender wants reports (RFC 3461 §4.1).
+	Notify Notify
+	// Original is the recipient that the sender named, as far as the client knows (RFC 3461 §4.2).
+	Original address.Original
 }

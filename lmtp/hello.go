@@ -21,7 +21,8 @@ var extensions = [...]extension{
 	{keyword: "8BITMIME"},            // RFC 6152; required by SMTPUTF8
 	{keyword: "SMTPUTF8"},            // RFC 6531
 	{keyword: "SIZE", args: offer.sizeArgument},
-	{keyword: "CHUNKING"}, // RFC 3030
+	{keyword: "DSN", offered: offer.offersDSN}, // RFC 3461
+	{keyword: "CHUNKING"},                      // RFC 3030
 	{keyword: "BINARYMIME", offered: offer.offersBinary},
 	{keyword: "STARTTLS", offered: offer.offersSTARTTLS},                   // RFC 3207
 	{keyword: "AUTH", args: offer.authArgument, offered: offer.offersAuth}, // RFC 4954
@@ -75,6 +76,7 @@ func (c *conn) hello(args string, extended bool) Reply {
 	session := *c.session
 	session.Hello = name
 	session.Extended = extended
+	session.DSN = extended && c.server.offersDSN()
 	c.session = &session
 	if !extended {
 		return Reply{Code: 250, Text: c.session.Hostname}
@@ -88,7 +90,9 @@ func (s *Server) HelloReply(session *Session) string {
 	s.init()
 	var lines strings.Builder
 	w := wire.NewReplyWriter(&lines)
-	w.Write(250, "", offer{s, session}.helloText())
+	said := *session
+	said.DSN = s.offersDSN()
+	w.Write(250, "", offer{s, &said}.helloText())
 	_ = w.Flush() // to memory
 	return lines.String()
 }

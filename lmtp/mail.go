@@ -20,6 +20,8 @@ var mailParams = []param[Envelope]{
 	{keyword: "PRDR", apply: offer.mailPRDR, offered: offer.offersPRDR},
 	{keyword: "AUTH", apply: offer.mailAuth, offered: offer.offersAuth},                   // RFC 4954 §5
 	{keyword: "REQUIRETLS", apply: offer.mailRequireTLS, offered: offer.offersRequireTLS}, // RFC 8689 §4
+	{keyword: "RET", apply: offer.mailReturn, offered: offer.offersDSN},                   // RFC 3461 §4.3
+	{keyword: "ENVID", apply: offer.mailEnvelopeID, offered: offer.offersDSN},             // RFC 3461 §4.4
 }
 
 // mail begins a transaction.

@@ -11,6 +11,8 @@ import (
 var rcptParams = []param[Recipient]{
 	{keyword: "RRVS", apply: offer.rcptRRVS, offered: offer.offersRRVS}, // RFC 7293
 	{keyword: "IGNOREQUOTA", apply: offer.rcptIgnoreQuota, offered: offer.offersIgnoreQuota},
+	{keyword: "NOTIFY", apply: offer.rcptNotify, offered: offer.offersDSN},  // RFC 3461 §4.1
+	{keyword: "ORCPT", apply: offer.rcptOriginal, offered: offer.offersDSN}, // RFC 3461 §4.2
 }
 
 // rcpt adds a recipient.

@@ -36,6 +36,8 @@ type Session struct {
 	Protocol Protocol
 	// Extended is false after HELO: a client that knows no extensions (RFC 5321 §4.1.1.1).
 	Extended bool
+	// DSN is set where the client was offered delivery status notifications, at its last hello (RFC 3461).
+	DSN bool
 	// Hello is the argument of LHLO, EHLO or HELO: printable ASCII, not verified.
 	Hello string
 	// Hostname is the server's own name, as in its greeting.

@@ -124,4 +124,6 @@ func isAtom(s string) bool {
 }
 
 // isControlRune: what would end a line, or play with the terminal of a person who reads a report.
-func isControlRune(r rune) bool { return r < ' ' || 0x7f <= r && r < 0xa0 || r == 0x2028 || r == 0x2029 }
+func isControlRune(r rune) bool {
+	return r < ' ' || 0x7f <= r && r < 0xa0 || r == 0x2028 || r == 0x2029
+}

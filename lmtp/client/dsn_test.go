@@ -32,8 +32,10 @@ S: 250 ok
 S: 250 ok`
 	against(t, script{text: dialogue}, Options{}, func(c *Client) {
 		send(t, c, Message{From: "a@src.example", Return: "hdrs", EnvelopeID: "QQ+= 1", To: []Recipient{
-			{Address: "u1@dst.example", Notify: "success,delay", Original: address.Original{Type: "rfc822", Address: "u1+tag@dst.example"}},
-			{Address: "u2@dst.example", Notify: "Never", Original: address.Original{Type: "utf-8", Address: "用户@例え.example"}},
+			{Address: "u1@dst.example", Notify: "success,delay",
+				Original: address.Original{Type: "rfc822", Address: "u1+tag@dst.example"}},
+			{Address: "u2@dst.example", Notify: "Never",
+				Original: address.Original{Type: "utf-8", Address: "用户@例え.example"}},
 			{Address: "u3@dst.example"},
 		}, Content: strings.NewReader("x")})
 	})

@@ -41,6 +41,27 @@ type Check struct {
 	Value   string
 }
 
+// Add adds parameters to each MAIL and RCPT. It reports whether there is one that may have more: a session with HELO
+// has no parameters, and one that measures the length of lines, or has these parameters, stays as it is.
+func (s *Script) Add(mail, rcpt string) bool {
+	added := false
+	for i := range s.Steps {
+		line, ok := strings.CutSuffix(s.Steps[i].Send, "\r\n")
+		verb := strings.ToUpper(line[:min(len(line), len("MAIL FROM:"))])
+		switch {
+		case !ok || strings.Contains(line, "\r\n"): // more than one line
+		case strings.HasPrefix(verb, "HELO"), len(line) > 2000, strings.Contains(line, " RET="),
+			strings.Contains(line, " NOTIFY="):
+			return false
+		case verb == "MAIL FROM:":
+			s.Steps[i].Send, added = line+mail+"\r\n", true
+		case strings.HasPrefix(verb, "RCPT TO:"):
+			s.Steps[i].Send, added = line+rcpt+"\r\n", true
+		}
+	}
+	return added
+}
+
 // Preambles are the beginnings that sessions share.
 var Preambles = map[string]string{
 	"P0": "S: 220\nC: HELLO c.example\nS: 250",
