@@ -38,6 +38,7 @@ var arrows = []struct {
 	{"config", []string{"config/internal", "lmtp/guard", "lmtp/address", "lmtp/auth", "lmtp/keypair", "mailbox"}},
 	{"delivery/directory", []string{"delivery/directory", "lmtp/guard", "lmtp/address"}},
 	{"delivery/head", nil},
+	{"delivery/report", []string{"lmtp/address", "lmtp/client"}},
 	{"delivery/route", []string{"delivery/directory", "lmtp", "mailbox"}},
 	{"delivery/warning", []string{"lmtp/guard", "mailbox"}},
 	{"delivery", []string{"delivery/directory", "delivery/head", "delivery/route", "delivery/warning", "lmtp/guard",

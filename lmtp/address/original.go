@@ -71,8 +71,17 @@ func decodeUTF8(s string) (string, error) {
 // IsZero reports whether there is none.
 func (o Original) IsZero() bool { return o == Original{} }
 
-// String returns the address after its type, as a header field has it (RFC 3798 §2.3): "rfc822;staff@example.org".
+// String returns the address after its type: "rfc822;staff@example.org".
 func (o Original) String() string { return o.Type + ";" + o.Address }
+
+// Header returns the content of a field such as Original-Recipient (RFC 8098 §2.3, RFC 3464 §2.3): "rfc822; a@b". Where
+// that may not be UTF-8 the type utf-8 is in its ASCII form (RFC 6533 §3).
+func (o Original) Header(utf8ok bool) string {
+	if o.Type == "utf-8" && !utf8ok {
+		return o.Type + "; " + encodeUTF8(o.Address)
+	}
+	return o.Type + "; " + o.Address
+}
 
 // maxORCPT is how long a value every server takes (RFC 3461 §5.4).
 const maxORCPT = 500
