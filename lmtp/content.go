@@ -27,7 +27,8 @@ type content struct {
 	err     error // why nothing more is handed on
 	tooMuch error // why the client must be cut off
 
-	lines       *wire.LineScanner // for chunks that are text
+	take        func([]byte)      // chunks
+	lines       *wire.LineScanner // of those that are text
 	emptyChunks int               // that followed one another
 }
 
@@ -42,21 +43,25 @@ func (t *content) write(p []byte) {
 	t.size += int64(len(p)) // RFC 1870 §5: CRLFs count, transparency dots do not
 	switch {
 	case t.size/abuseFactor > t.c.server.Limits.MessageSize:
-		t.tooMuch = errTooMuch
+		t.tooMuch, t.c.dots.GiveUp = errTooMuch, errTooMuch
 	case t.err != nil:
 	case t.size > t.c.server.Limits.MessageSize:
 		t.c.log.Info("message refused", "limit", "message_size", "value", t.c.server.Limits.MessageSize, "transaction",
 			t.c.tx.envelope.ID)
 		t.err = TooLarge(t.c.server.Limits.MessageSize)
 	default:
-		t.err = guard.Call(func() error {
-			n, err := t.c.tx.handler.Write(p)
-			if err == nil && n != len(p) {
-				err = io.ErrShortWrite // a 250 would be for part of the message
-			}
-			return err
-		})
+		t.err = t.handOn(p)
 	}
+}
+
+// handOn writes content to the Transaction. A panic there is its error.
+func (t *content) handOn(p []byte) (err error) {
+	defer guard.Recover(&err)
+	n, err := t.c.tx.handler.Write(p)
+	if err == nil && n != len(p) {
+		err = io.ErrShortWrite // a 250 would be for part of the message
+	}
+	return err
 }
 
 // checkLineEnds refuses content that another hop could read as another number of messages.

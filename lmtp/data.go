@@ -28,13 +28,10 @@ func (c *conn) data(string) Reply {
 // message that we cannot take must not be mistaken for commands.
 func (c *conn) receiveData() error {
 	t := c.newContent()
-	if c.dots.Emit == nil { // once for a session
-		c.dots.Emit = func(p []byte) {
-			c.tx.content.write(p)
-			c.dots.GiveUp = c.tx.content.tooMuch
-		}
-	}
 	dots := &c.dots
+	if dots.Emit == nil { // once for a session: the next message is in the same place
+		dots.Emit = t.write
+	}
 	*dots = wire.DotDecoder{Emit: dots.Emit, Normalize: c.server.Syntax.NormalizeBareLF}
 	if err := c.in.ReadDots(dots); err != nil {
 		return c.lostData(err)
