@@ -1,6 +1,7 @@
 // Package directory finds accounts. It holds the Directory interface, the chain in which several
 // are asked, and the cache before one; each backend has a package of its own below it, and all
-// pass the same suite (directorytest).
+// pass the same suite (directorytest). Which backends there are is said in config/driver.go, and
+// how each is opened in cmd/internal/build/directory.go.
 package directory
 
 import (
@@ -79,7 +80,7 @@ type DomainDirectory interface {
 	Domain(ctx context.Context, key string) (Domain, error)
 }
 
-// A Keyer gives the key of an address as an administrator wrote it, by the rules of its domain.
+// A Keyer computes the key of an address as an administrator wrote it, by the rules of its domain.
 // Backends whose records are addresses, and not keys, compare by it.
 type Keyer func(address string) (Key, error)
 

@@ -57,7 +57,7 @@ type Resolution struct {
 	Refused error
 	// Target is the address where there is no account.
 	Target  string
-	nowhere error // the reply for an alias where nobody else takes the mail
+	nowhere error // the reply for an alias where no other target takes the mail
 	aliased bool  // an alias led there, by
 	path    []string
 	action  Action
@@ -115,7 +115,7 @@ func (x *expansion) resolve(ctx context.Context, to address.Address) error {
 }
 
 const (
-	// maxPath is the longest forward-path, in octets: twice what everybody must take (RFC 5321 §4.5.3.1.3). It stands
+	// maxPath is the longest forward-path, in octets: twice what every server must take (RFC 5321 §4.5.3.1.3). It stands
 	// in Delivered-To and Received, whose lines have at most 998 octets, and in memory for each recipient.
 	maxPath = 512
 	// maxDetail is the longest subaddress, in octets. No folder's name is longer.

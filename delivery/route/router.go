@@ -6,7 +6,6 @@ package route
 import (
 	"cmp"
 	"context"
-	"errors"
 
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
@@ -144,22 +143,6 @@ func (q *question) refuseAccount(f *Resolution) error {
 	return RefuseOwner(a, to, q.recipient.ValidSince)
 }
 
-// refuseFull refuses a recipient whose mailbox has no room for what the client declared, so that the
-// message need not come first (RFC 1870 §6.4). What it cannot find out is found out when the message has come.
-func (q *question) refuseFull(ctx context.Context, f *Resolution, a Action) error {
-	c := mailbox.Copy{To: a.Dest()}
-	c.IgnoreQuota, c.Beyond = OverQuota(q.recipient)
-	err := q.router.Store.Room(ctx, c, q.envelope.Size)
-	if errors.Is(err, mailbox.ErrHangs) {
-		return err
-	}
-	if !errors.Is(err, mailbox.ErrOverQuota) {
-		return nil
-	}
-	q.note(f, Step{Rule: "quota", Input: f.name(), Result: err.Error()})
-	return err
-}
-
 // refuseHanging refuses a recipient while the file system of the mailbox does not answer: the message need not come,
 // and wait, to learn that.
 func (q *question) refuseHanging(f *Resolution, a Action) error {
@@ -168,17 +151,4 @@ func (q *question) refuseHanging(f *Resolution, a Action) error {
 		q.note(f, Step{Rule: "store", Input: f.name(), Result: err.Error()})
 	}
 	return err
-}
-
-// postmasterRoom is how much more than its quota a mailbox may hold with mail for the postmaster, who must be reachable
-// (RFC 5321 §4.5.1): anybody can write to that address, in every domain, and an account is often behind several.
-var postmasterRoom = mailbox.Quota{Bytes: 100 << 20, Messages: 10_000}
-
-// OverQuota says how far over its quota a mailbox takes mail for a recipient: any way where a trusted peer wants it so,
-// and by a bounded amount for the postmaster.
-func OverQuota(r *lmtp.Recipient) (ignore bool, beyond mailbox.Quota) {
-	if isPostmaster(r.To.Local) {
-		beyond = postmasterRoom
-	}
-	return r.IgnoreQuota, beyond
 }

@@ -88,13 +88,3 @@ func (r *Router) ReplyFor(a Action, err error) error {
 	box := a.For()
 	return r.Reply(missingHome(box.Account, box.Inbox, err))
 }
-
-// full is the reply for a mailbox that has no room, be it by its quota or by the disk quota of its owner, which is
-// always temporary: one user may own all mailboxes.
-func full(cause error, reject bool) error {
-	e := &lmtp.Error{Code: 452, Enhanced: "4.2.2", Text: "mailbox is full", Rule: "quota", Cause: cause}
-	if reject {
-		e.Code, e.Enhanced = 552, "5.2.2"
-	}
-	return e
-}
