@@ -1,7 +1,7 @@
 package config
 
 import (
-	"github.com/doorstep-mail/doorstep/config/internal/hint"
+	"github.com/doorstep-mail/doorstep/config/hint"
 	"github.com/doorstep-mail/doorstep/config/internal/table"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
@@ -307,7 +307,7 @@ func (n *names) warnAddress(m ownAddress, domain Domain) {
 	}
 	if user, detail, split := address.SplitDetail(m.address.Local, domain.Subaddress); split {
 		delimiter := hint.Quote(m.address.Local[len(user) : len(m.address.Local)-len(detail)])
-		m.at.Warn(name+" has the delimiter "+delimiter+" of its domain in it: with a detail behind, it is the detail of "+
+		m.at.Warn(name+" has the delimiter "+delimiter+" of its domain in it: the part after it is the detail of "+
 			hint.Quote(user), "leave "+delimiter+" out of subaddress, or choose another name")
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/doorstep-mail/doorstep/config/internal/hint"
+	"github.com/doorstep-mail/doorstep/config/hint"
 	"github.com/doorstep-mail/doorstep/config/internal/table"
 )
 
@@ -85,7 +85,7 @@ func (a *Admin) checkExposed(t table.Table) {
 	switch {
 	case a.TokenFile != "" || t.Suspect("token_file"):
 	case !isLoopback(&a.Socket):
-		v.Add("whoever reaches this address could read what the admin listener tells",
+		v.Add("any client that reaches this address could read what the admin listener answers",
 			"use 127.0.0.1 or a Unix socket, or set admin.token_file")
 	case !meant:
 		v.Warn("every user of this machine may read what the admin listener tells",
@@ -96,7 +96,7 @@ func (a *Admin) checkExposed(t table.Table) {
 // minToken is how many characters a token has at least: it is all that keeps others out.
 const minToken = 16
 
-// ReadToken reads the token of the admin listener. It refuses a file that every user of the machine may read: whoever
+// ReadToken reads the token of the admin listener. It refuses a file that every user of the machine may read, as who
 // reads the token can use it.
 func ReadToken(path string) (token string, err error) {
 	if err := checkSecret(path); err != nil {

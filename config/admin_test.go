@@ -18,7 +18,7 @@ func TestReadToken(t *testing.T) {
 	}{
 		{"good", "0123456789abcdef\n", 0o640, true, ""},
 		{"short", "0123456789abcde\n", 0o600, false, "less than 16"},
-		{"open", "0123456789abcdef\n", 0o644, false, "open to everybody"},
+		{"open", "0123456789abcdef\n", 0o644, false, "open to every user"},
 		{"two", "0123456789 abcdef\n", 0o600, false, "not one word"},
 		{"long", strings.Repeat("x", maxSecret+1), 0o600, false, "not one word"},
 	} {

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/doorstep-mail/doorstep/config/internal/hint"
+	"github.com/doorstep-mail/doorstep/config/hint"
 	"github.com/doorstep-mail/doorstep/config/internal/table"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
@@ -26,7 +26,7 @@ var aliasSection = table.Section[Alias]{
 			Kind: table.Parsed("an address", parseAddress, func(a *Alias) *address.Address { return &a.Address }),
 			Doc:  "The address. Unlike an alias in [[user]], it does not name a mailbox."},
 		{Name: "to", Kind: table.ParsedList("addresses",
-			table.NotEmpty("stands for nobody", "name an address, or leave the alias out"),
+			table.NotEmpty("has no recipients", "name an address, or leave the alias out"),
 			parseAddress, func(a *Alias) *[]address.Address { return &a.To }),
 			Example: `["alice@example.org", "bob@example.org"]`, Required: true,
 			Doc: "The recipients it expands to. They must be in local domains; mail is never forwarded. Mail for the alias " +

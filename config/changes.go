@@ -19,7 +19,7 @@ type Change struct {
 	Restart bool
 }
 
-// Changes says in what the files of c and of a later configuration differ, sorted. Elements of arrays are told apart by
+// Changes says in what the files of c and of a later configuration differ, sorted. Elements of arrays are matched by
 // the key that names them, wherever they stand.
 func (c *Config) Changes(after *Config) (list []Change) {
 	before, now := byTable(c.origin.entries), byTable(after.origin.entries)

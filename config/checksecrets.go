@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/doorstep-mail/doorstep/config/internal/hint"
+	"github.com/doorstep-mail/doorstep/config/hint"
 )
 
 // CheckSecrets checks that only those read the secrets of the configuration who should: keys, passwords, and the files

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/doorstep-mail/doorstep/config/internal/hint"
+	"github.com/doorstep-mail/doorstep/config/hint"
 	"github.com/doorstep-mail/doorstep/config/internal/table"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
@@ -91,7 +91,7 @@ func addDelimiter(d *Domain, _ *table.Value, s string) error {
 // checkDetails refuses that strangers make directories in the homes of users: ~/.ssh would be a folder's.
 func (d *Domain) checkDetails(t table.Table, s Store) {
 	if v := t.Value("detail"); v != nil && d.Details == DetailsCreate && s.Path == "{home}" {
-		v.Add("would let whoever sends mail make directories in home directories, such as ~/.ssh",
+		v.Add("would let any sender make directories in home directories, such as ~/.ssh",
 			`write store.path = "{home}/Maildir", or detail = "folder"`)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/doorstep-mail/doorstep/config/internal/hint"
+	"github.com/doorstep-mail/doorstep/config/hint"
 	"github.com/doorstep-mail/doorstep/config/internal/table"
 )
 
@@ -142,7 +142,7 @@ func (d *Directory) warnClear(t table.Table) {
 		if err != nil || u.Scheme != "ldap" || d.LDAP.StartTLS || isThisMachine(u.Hostname()) {
 			continue
 		}
-		v.Warn("the password goes to "+strings.TrimPrefix(server, "ldap://")+" for everybody on the way to read",
+		v.Warn("the password goes to "+strings.TrimPrefix(server, "ldap://")+" in the clear",
 			"write starttls = true, or ldaps://")
 	}
 }

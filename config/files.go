@@ -9,7 +9,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/doorstep-mail/doorstep/config/internal/hint"
+	"github.com/doorstep-mail/doorstep/config/hint"
 )
 
 // checkSecret checks that a file is there, and that not every user of the machine may read it. Its group may: that is
@@ -27,7 +27,7 @@ func checkSecret(path string) error {
 	case !info.Mode().IsRegular():
 		return errors.New(hint.Quote(path) + " is not a regular file")
 	case info.Mode()&fs.FileMode(0o007) != 0:
-		return hint.New(fmt.Sprintf("%s is open to everybody on this machine (mode %04o)",
+		return hint.New(fmt.Sprintf("%s is open to every user of this machine (mode %04o)",
 			hint.Quote(path), info.Mode().Perm()), "chmod o= "+path)
 	}
 	return nil

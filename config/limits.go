@@ -50,7 +50,7 @@ var limitsSection = table.Section[Limits]{
 		{Name: "min_data_rate", Default: "500",
 			Kind: table.Count(0, 1_000_000, func(l *Limits) *int { return &l.MinDataRate }),
 			Doc: "Octets of content a second that a client must send while more than 3/4 of the connections are taken; 0 " +
-				"for none. A session that falls 30 seconds behind it is ended with 421."},
+				"for none. A session that lags 30 seconds is ended with 421."},
 		{Name: "deliveries_per_mailbox", Default: "16",
 			Kind: table.Count(1, 1000, func(l *Limits) *int { return &l.DeliveriesPerMailbox }),
 			Doc: "Deliveries into one mailbox at the same time. More wait for their turn, no longer than " +

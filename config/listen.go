@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/doorstep-mail/doorstep/config/internal/hint"
+	"github.com/doorstep-mail/doorstep/config/hint"
 	"github.com/doorstep-mail/doorstep/config/internal/table"
 	"github.com/doorstep-mail/doorstep/lmtp/auth"
 )
@@ -94,7 +94,7 @@ var listenSection = table.Section[Listen]{
 			Kind: table.Parsed("a group", parsePrincipal, func(l *Listen) *string { return &l.Group }),
 			Doc:  "Unix sockets: the group of the socket file. Default: the group that runs the server."},
 		{Name: "peers", Kind: table.ParsedList("users",
-			table.NotEmpty("nobody could connect", "leave it out to let in whom the mode lets in"),
+			table.NotEmpty("no client could connect", "leave it out to let in whom the mode lets in"),
 			parsePrincipal, func(l *Listen) *[]string { return &l.Peers }),
 			Example: `["postfix", "root"]`,
 			Doc: "Unix sockets: the users who may connect, as the kernel reports them (SO_PEERCRED). Default: those whom " +
@@ -115,9 +115,9 @@ var listenSection = table.Section[Listen]{
 				"sockets, and for trusted peers. See smtputf8.md."},
 		{Name: "trusted", Example: `["postfix"]`,
 			Kind: table.List("addresses and prefixes, or users",
-				table.NotEmpty("nobody would be trusted", "leave it out"), addTrusted),
+				table.NotEmpty("no peer would be trusted", "leave it out"), addTrusted),
 			Doc: "The peers that may speak for others (XCLIENT, XFORWARD, PROXY header) and set high priorities: addresses " +
-				"and prefixes such as \"10.0.0.0/8\" on TCP, users on Unix sockets. What they claim is logged and gives " +
+				"and prefixes such as \"10.0.0.0/8\" on TCP, users on Unix sockets. What they claim is logged and grants " +
 				"no rights. Default: none."},
 		{Name: "proxy_protocol", Kind: table.Toggle(func(l *Listen) *bool { return &l.ProxyProtocol }), Default: "false",
 			Doc: "Demand the PROXY header of HAProxy, version 1 or 2, at the beginning of each connection, and from trusted " +
@@ -263,13 +263,13 @@ func (l listener) checkTrusted() {
 	v := l.Value("trusted")
 	switch {
 	case v != nil && l.Network == "tcp" && len(l.TrustedUsers) > 0:
-		v.Add("users can be told on Unix sockets only: "+hint.Quote(l.TrustedUsers[0]),
+		v.Add("users are known on Unix sockets only: "+hint.Quote(l.TrustedUsers[0]),
 			`write addresses, such as "127.0.0.1"`)
 	case v != nil && l.Network == "unix" && len(l.TrustedNets) > 0:
 		v.Add("a Unix socket has no addresses: "+l.TrustedNets[0].String(), `write users, such as "postfix"`)
 	}
 	if header := l.Value("proxy_protocol"); header != nil && l.ProxyProtocol && v == nil {
-		header.AddKey("needs trusted: nobody else may send the header", `write trusted = ["127.0.0.1"]`)
+		header.AddKey("needs trusted: no other client may send the header", `write trusted = ["127.0.0.1"]`)
 	}
 }
 

@@ -5,7 +5,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/doorstep-mail/doorstep/config/internal/hint"
+	"github.com/doorstep-mail/doorstep/config/hint"
 	"github.com/doorstep-mail/doorstep/config/internal/table"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
@@ -77,13 +77,13 @@ func (s *Server) checkPostmaster(n *names) {
 		n.checkExists(v, s.Postmaster)
 		return
 	}
-	const nobody = "nobody takes mail for the postmaster, who must have a mailbox (RFC 5321 §4.5.1)"
+	const missing = "no mailbox takes mail for the postmaster, who must have one (RFC 5321 §4.5.1)"
 	if n.in.Suspect("domain") || n.in.Suspect("user") {
 		return
 	}
 	if len(n.accounts.Domains) == 0 {
 		if n.unlisted {
-			n.in.Warn("postmaster", nobody,
+			n.in.Warn("postmaster", missing,
 				`write postmaster = "postmaster@example.org", with an address that the directory has`)
 		}
 		return
@@ -102,6 +102,6 @@ func (s *Server) checkPostmaster(n *names) {
 	}
 	s.Postmaster = first.CatchAll
 	if first.CatchAll.IsNull() {
-		n.in.Warn("postmaster", nobody, "give a user the alias "+hint.Quote(postmaster.Raw))
+		n.in.Warn("postmaster", missing, "give a user the alias "+hint.Quote(postmaster.Raw))
 	}
 }

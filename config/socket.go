@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/doorstep-mail/doorstep/config/internal/hint"
+	"github.com/doorstep-mail/doorstep/config/hint"
 	"github.com/doorstep-mail/doorstep/config/internal/table"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
@@ -40,7 +40,7 @@ func setSocketAddress(l *Listen, v *table.Value, s string) error {
 
 func unixAddress(v *table.Value, path string) (string, error) {
 	if strings.HasPrefix(path, "@") {
-		return "", hint.New("abstract sockets are open to everybody on the machine", "write unix:/PATH")
+		return "", hint.New("abstract sockets are open to every user of the machine", "write unix:/PATH")
 	}
 	return socketPath(v, path)
 }

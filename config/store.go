@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/doorstep-mail/doorstep/config/internal/hint"
+	"github.com/doorstep-mail/doorstep/config/hint"
 	"github.com/doorstep-mail/doorstep/config/internal/table"
 	"github.com/doorstep-mail/doorstep/mailbox"
 )
@@ -26,7 +26,7 @@ type Store struct {
 	// SingleCopy stores a message for several mailboxes as one file with several names.
 	SingleCopy bool
 
-	// User and Group are the user and group that the server runs as, names or numbers. Without User it is whoever
+	// User and Group are the user and group that the server runs as, names or numbers. Without User it is the one who
 	// starts the server, without Group the group of User.
 	User, Group string
 	// Owners delivers to each account as its owner, whose numbers are FirstUID and FirstGID or above.
@@ -138,7 +138,7 @@ func templateNames(template string) ([]string, error) {
 	}
 	// A placeholder must not vanish when the path is cleaned.
 	if _, after, found := strings.Cut(template, "{"); found && slices.Contains(strings.Split(after, "/"), "..") {
-		return nil, hint.New(`".." behind a placeholder`, "")
+		return nil, hint.New(`".." after a placeholder`, "")
 	}
 	return names, nil
 }

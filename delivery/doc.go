@@ -1,5 +1,5 @@
-// Package delivery delivers one message: it takes the content once, gives each mailbox a copy with trace fields of its
-// own, and answers for each recipient.
+// Package delivery delivers one message: it takes the content once, delivers a copy with trace fields of its own to
+// each mailbox, and answers for each recipient.
 //
 // An Agent is the lmtp.Handler of the program. For each recipient it asks package route for a decision, which is the
 // reply to RCPT and the actions for the mailboxes of the address (agent.go). The content passes through package

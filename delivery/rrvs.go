@@ -67,7 +67,7 @@ func (t *transaction) refuseByHeader(header textproto.Header) {
 	for _, f := range fields {
 		key, err := resolver.Key(f.to)
 		if err != nil {
-			continue // somebody else's recipient
+			continue // another system's recipient
 		}
 		for _, r := range meant[key] {
 			for i := range r.parts {

@@ -81,7 +81,7 @@ func (c *conn) refuse(r Reply) {
 	}
 	c.write(r)
 	if err := c.out.Flush(); err != nil {
-		c.log.Debug("connection refused, and nobody there to be told", "error", err)
+		c.log.Debug("connection refused, and the client has gone", "error", err)
 	}
 }
 

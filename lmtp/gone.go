@@ -11,7 +11,7 @@ import (
 // lookAfter is how long an outcome is waited for before a look whether the client is still there.
 const lookAfter = time.Second
 
-// ErrClientGone is the cause for which the context of a Commit ends when nobody is left to be answered
+// ErrClientGone is the cause for which the context of a Commit ends when the client has gone
 // (context.Cause).
 var ErrClientGone = fmt.Errorf("client has gone before it was answered: %w", io.EOF)
 

@@ -18,7 +18,7 @@ type Limits struct {
 	// Transactions is the most MAIL commands of one session, announced as MAILMAX of LIMITS (RFC 9422). [no limit]
 	Transactions int
 	// MinDataRate is how many octets of content a second a client must send while Scarce reports true. A
-	// session that falls 30 seconds behind is ended with 421 4.4.2. [no such rate]
+	// session that lags 30 seconds is ended with 421 4.4.2. [no such rate]
 	MinDataRate int
 	// Scarce reports whether few connections are left; sessions call it at the same time. [MinDataRate does not apply]
 	Scarce func() bool

@@ -49,7 +49,7 @@ func (c *conn) finish(refused error) error {
 	return c.out.Err()
 }
 
-// unheard reports whether nobody is there to be answered.
+// unheard reports whether the client has gone.
 func (p *pending) unheard() bool { return p.gone || p.c.out.Err() != nil }
 
 // answerEach writes one reply for each recipient, each as soon as it is known (RFC 2033 §4.2, §5). No other function

@@ -10,7 +10,7 @@ import (
 
 const (
 	// askTimeout is how long a question before the content of a message may take. An MTA waits five minutes for its reply
-	// (RFC 5321 §4.5.3.2), with a session of ours that nobody else can use.
+	// (RFC 5321 §4.5.3.2), and keeps a session of ours busy meanwhile.
 	askTimeout = 5 * time.Second
 	// askAtOnce bounds the questions about one mailbox that are under way at the same time, so that one that hangs takes
 	// no more places of its file system.
@@ -40,7 +40,7 @@ func (s *Store) Answers(to Dest) error {
 }
 
 // ask asks a question about a mailbox, which do answers in a goroutine of its own. A file system that hangs keeps that,
-// and the caller gets an ErrHangs. do goes on when nobody waits for it any more, until the store is closed: a mailbox
+// and the caller gets an ErrHangs. do goes on when its caller waits no longer, until the store is closed: a mailbox
 // that takes long to count is counted for the next who ask.
 func ask[V any](ctx context.Context, s *Store, about Dest, do func(context.Context) (V, error)) (V, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)

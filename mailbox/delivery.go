@@ -75,10 +75,10 @@ func (d *delivery) Abandon(err error) {
 	}
 }
 
-// whenFree waits for one of the mailbox's delivery slots, then takes a step. A mailbox takes so many deliveries at once
-// (Options.PerMailbox), and the others queue: without a slot of the file system and without one of the message's
-// workers, so that a mailbox that gets a flood, or hangs, holds up no mail of others. waiting, if not nil, also bounds
-// how many copies of this message that had to wait are delivered at once.
+// whenFree waits for one of the mailbox's delivery slots, then takes a step. A mailbox takes Options.PerMailbox
+// deliveries at once, and the others queue: without a slot of the file system and without one of the message's workers,
+// so that a mailbox that gets a flood, or hangs, holds up no mail of others. waiting, if not nil, also bounds how many
+// copies of this message that had to wait are delivered at once.
 func (d *delivery) whenFree(
 	ctx context.Context, waiting *semaphore.Keyed[struct{}], step func(context.Context) error,
 ) error {

@@ -12,7 +12,7 @@
 //	report success
 //
 // The same order that Maildir has always asked for, with the directory sync that Linux file
-// systems need: without it a power cut takes the rename back after the client was told 250.
+// systems need: without it a power cut takes the rename back after the client got its 250.
 // After any failure nothing of the copy stays, and a sync that failed is never tried again:
 // the kernel has marked the pages clean, so the second one would say yes over lost data.
 package mailbox

@@ -78,7 +78,7 @@ func (m *maildirs) twins(ctx context.Context, home int, folder string) (twins []
 		})
 	})
 	if errors.Is(err, unix.EOVERFLOW) {
-		return nil, nil // nobody can say
+		return nil, nil // too large to be listed
 	}
 	for _, entry := range alike {
 		cur, err := m.OpenPath(home, entry+"/cur")

@@ -209,7 +209,7 @@ func (m *maildirs) inside(dir step, name string, create bool) (int, error) {
 		return -1, fmt.Errorf("make %s: its directory may not be read: %w", name, unix.EACCES)
 	}
 	if err := m.Mkdirat(dir.fd, name, 0o700); errors.Is(err, unix.EEXIST) {
-		return m.Open(dir.fd, name, kernel.AsDirectory) // somebody else was faster
+		return m.Open(dir.fd, name, kernel.AsDirectory) // another delivery was faster
 	} else if err != nil {
 		return -1, fmt.Errorf("make %s: %w", name, err)
 	}

@@ -28,7 +28,7 @@ var (
 	// ErrOwner says that a mailbox cannot be given mail with the rights of its owner: root is
 	// none, or the process may not become that user.
 	ErrOwner = kernel.ErrOwner
-	// ErrForeign says that a directory of the Maildir belongs to somebody else than its owner.
+	// ErrForeign says that a directory of the Maildir does not belong to its owner.
 	ErrForeign = kernel.ErrForeign
 
 	errClosed = errors.New("mail store is closed")

@@ -25,7 +25,8 @@ const (
 	RuleMissing   = "missing"   // new/, cur/ or tmp/ is not there
 )
 
-// A Finding is something wrong in a Maildir. Its texts may have octets of whoever wrote into it, controls included.
+// A Finding is something wrong in a Maildir. Its texts may have any octets that were written into it, controls
+// included.
 type Finding struct {
 	Folder string // the name of the folder; "" is the inbox
 	File   string // where in the folder, such as "cur/1.a:2,S"; "" is the folder itself

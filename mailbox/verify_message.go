@@ -41,7 +41,7 @@ func (v *verifier) message(dir int, name string, at Finding) error {
 	}
 	if v.names.add(name) {
 		v.add(Finding{Folder: at.Folder}, RuleDuplicate,
-			fmt.Sprintf("there are more than %d messages, and duplicates are looked for among so many", maxNames),
+			fmt.Sprintf("there are more than %d messages, and duplicates are looked for among these alone", maxNames),
 			"move some to other folders")
 	}
 	if is.Owner != v.owner || is.Mode&0o400 == 0 {

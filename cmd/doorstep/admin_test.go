@@ -298,7 +298,7 @@ func TestAdminThatCannotBe(t *testing.T) {
 					t.Fatal(err)
 				}
 				return "address = \"unix:admin\"\ntoken_file = \"token\""
-			}, []string{"open to everybody", "chmod o="},
+			}, []string{"open to every user", "chmod o="},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -37,7 +37,7 @@ func TestReloadWithBadCertificates(t *testing.T) {
 		}
 	}
 	mode(0o644)
-	reload("the old configuration stays in force: \""+filepath.Join(dir, "key.pem")+"\" is open to everybody",
+	reload("the old configuration stays in force: \""+filepath.Join(dir, "key.pem")+"\" is open to every user",
 		cli.ExitUsage)
 	mode(0o600)
 	put("key.pem", "no key", 0o600)(t, dir)

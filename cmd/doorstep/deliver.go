@@ -25,7 +25,7 @@ import (
 // some of them bounce the mail.
 const (
 	exUnavailable = 69 // refused for good
-	exNoUser      = 67 // nobody of that name
+	exNoUser      = 67 // no such recipient
 	exTempFail    = 75 // to be tried again, which is also right for every mistake of ours
 )
 
@@ -40,7 +40,7 @@ func deliverCommand() *cobra.Command {
 		Short: "Deliver a message from standard input",
 		Long: "Deliver reads a message from standard input and delivers it to each recipient, as the server\n" +
 			"would: same accounts, same rules, as durable. It is for pipes, getmail and cron, and runs as\n" +
-			"whoever starts it: that must be the user who may write to the mailboxes.\n\n" +
+			"the user who starts it: that must be one who may write to the mailboxes.\n\n" +
 			"It exits with the codes of sysexits(3): 0 when every recipient has the message, 75 when it\n" +
 			"should be tried again, 67 when there is no such recipient, 69 when it was refused otherwise.\n" +
 			"Of several outcomes 75 wins, so that nothing is lost; who got the message then gets it twice.\n" +

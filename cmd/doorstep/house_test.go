@@ -33,9 +33,11 @@ var arrows = []struct {
 	to   []string
 }{
 	{"cmd", []string{"cmd/internal", "config", "delivery", "lmtp", "mailbox"}},
-	{"config/internal", []string{"config/internal"}},
+	{"config/hint", nil},
+	{"config/internal", []string{"config/hint", "config/internal"}},
 	// which it asks about files, and folders' names
-	{"config", []string{"config/internal", "lmtp/guard", "lmtp/address", "lmtp/auth", "lmtp/keypair", "mailbox"}},
+	{"config", []string{"config/hint", "config/internal", "lmtp/guard", "lmtp/address", "lmtp/auth", "lmtp/keypair",
+		"mailbox"}},
 	{"delivery/directory", []string{"delivery/directory", "lmtp/guard", "lmtp/address"}},
 	{"delivery/head", nil},
 	{"delivery/report", []string{"lmtp/address", "lmtp/client"}},

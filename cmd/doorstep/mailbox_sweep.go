@@ -23,8 +23,8 @@ func mailboxSweepCommand() *cobra.Command {
 		Use:   "sweep [ADDRESS…]",
 		Short: "Remove what killed deliveries left in tmp",
 		Long: "Sweep removes files from the tmp directories of mailboxes and of their folders that a delivery of\n" +
-			"doorstep left there when it was killed: those with names of its own form that nobody wrote or\n" +
-			"read for 36 hours. Nothing else is touched. A server may run meanwhile; it sweeps the mailboxes\n" +
+			"doorstep left there when it was killed: those with names of its own form that were neither\n" +
+			"written nor read for 36 hours. Nothing else is touched. A server may run meanwhile; it sweeps the mailboxes\n" +
 			"that get mail by itself, once a day. Run it as the user who runs the server, or as root where\n" +
 			"accounts have owners.\n\n" +
 			"Without an address it does so for every [[user]] and all accounts of each [[directory]].",

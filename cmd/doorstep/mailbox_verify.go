@@ -69,7 +69,7 @@ func mailboxVerifyCommand() *cobra.Command {
 	}, printVerified)
 }
 
-// verifiedRow makes what was found fit to be shown: names of files are whatever somebody wrote.
+// verifiedRow makes what was found fit to be shown: names of files can have any octets.
 func verifiedRow(m accountMailbox, found mailbox.Verified) verifiedMailbox {
 	row := verifiedMailbox{
 		Account: address.Shown(m.account.Address), Maildir: address.Readable(m.dest.String()),

@@ -71,7 +71,8 @@ var mistakes = []slip{
 	onTheLine("no address", `lookup: .*is missing`, "lookup"),
 	onTheLine("no recipient", `send: no recipient`, "send"),
 	onTheLine("no target", `send: .*nowhere`, "send", "--server", "nowhere", "--to", "a@example.org"),
-	onTheLine("protocol", `send: --protocol "smpt" is not known`, "send", "--protocol", "smpt", "--to", "a@example.org"),
+	onTheLine("protocol", `send: --protocol "smpt" is not "lmtp" or "esmtp"`, "send", "--protocol", "smpt", "--to",
+		"a@example.org"),
 	onTheLine("number of messages", `send: --count 0 is out of range`, "send", "--count", "0", "--to", "a@example.org"),
 	onTheLine("sessions of one", `send: --sessions goes with --count`, "send", "--sessions", "4", "--to", "a@example.org"),
 	onTheLine("not a number", `send: --count "x" is not a whole number`, "send", "--count", "x", "--to", "a@example.org"),
@@ -195,9 +196,9 @@ var mistakes = []slip{
 		replace: [2]string{`"unix:lmtp"`, "\"tcp:127.0.0.1:FREE\"\nprotocol = \"esmtp\"\ntls = " +
 			"\"starttls\"\n[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\""},
 		prepare: put("key.pem", "no key", 0o644), args: serveHere, code: cli.ExitFailure,
-		what: `key.pem" is open to everybody on this machine`},
+		what: `key.pem" is open to every user of this machine`},
 	{name: "passwords that everybody may read", replace: [2]string{"[store]", "[auth]\npasswd_file = \"users\"\n[store]"},
-		prepare: put("users", "", 0o644), what: `auth.passwd_file: .*users" is open to everybody`},
+		prepare: put("users", "", 0o644), what: `auth.passwd_file: .*users" is open to every user`},
 }
 
 // TestMistakes: each of them is said once, with what it is, where it is, and a hint.

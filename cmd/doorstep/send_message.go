@@ -52,7 +52,7 @@ func spool(stdin io.Reader) (*os.File, error) {
 	return file, err
 }
 
-// example is the message that is sent when there is none. It is from somebody even where the
+// example is the message that is sent when there is none. It has an author even where the
 // reverse-path is null: a From field cannot be empty (RFC 5322 §3.6.2).
 func (r *sendRequest) example() string {
 	from := cmp.Or(r.from, "MAILER-DAEMON@"+r.hello)

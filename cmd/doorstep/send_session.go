@@ -34,7 +34,7 @@ func (s *sendSecurity) flags(flags *pflag.FlagSet) {
 	s.tls = "off"
 	flags.Var(&cli.Choice{Word: &s.tls, Words: []string{"off", "starttls", "required", "implicit"}}, "tls",
 		"`off`, starttls (if offered), required (STARTTLS or nothing) or implicit")
-	flags.StringVar(&s.ca, "ca", "", "a `file` of certificates that vouch for the server; empty for the system's")
+	flags.StringVar(&s.ca, "ca", "", "a `file` of certificate authorities to trust; empty for the system's")
 	flags.BoolVar(&s.insecure, "insecure", false, "take any certificate of the server's")
 	flags.StringVar(&s.user, "auth-user", "", "the `name` to authenticate as; empty for no authentication")
 	flags.StringVar(&s.passwordFile, "auth-password-file", "", "the `file` with the password, on its first line")
@@ -93,9 +93,9 @@ func dialHint(err error) string {
 	certificate := (*tls.CertificateVerificationError)(nil)
 	switch {
 	case errors.As(err, &answered) && strings.HasPrefix(answered.Command, "AUTH"):
-		return "--auth-user and the first line of --auth-password-file are what the server was told"
+		return "--auth-user and the first line of --auth-password-file are what was sent to the server"
 	case errors.As(err, &certificate):
-		return "--ca names a file of certificates that vouch for the server; --insecure takes any"
+		return "--ca names a file of certificate authorities to trust; --insecure takes any certificate"
 	case errors.Is(err, client.ErrNoMechanism):
 		return "PLAIN is used under TLS and on Unix sockets only: try --tls required"
 	case errors.As(err, &answered) && answered.Reply.Permanent():

@@ -13,7 +13,7 @@ func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Take mail and deliver it",
-		Long: "Serve listens, takes mail and delivers it until it is told to stop by SIGTERM or SIGINT.\n" +
+		Long: "Serve listens, takes mail and delivers it until SIGTERM or SIGINT stops it.\n" +
 			"Then deliveries that have begun are finished; a second signal stops at once. At SIGHUP the\n" +
 			"configuration is read again, as by doorstep reload; at SIGUSR2 a new process takes over, as by\n" +
 			"doorstep upgrade. It tells systemd how it is (Type=notify), and takes sockets from it\n" +

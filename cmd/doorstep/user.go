@@ -55,7 +55,7 @@ var userFields = []struct {
 			a.Mailbox = text
 			return nil
 		}, nil},
-	{"uid", "the `user` who owns the mailbox, by name or number; none for whoever runs the server",
+	{"uid", "the `user` who owns the mailbox, by name or number; none for the user who runs the server",
 		setOwner(config.UserID, func(o *directory.Owner) *uint32 { return &o.UID }), nil},
 	{"gid", "the `group` that owns the mailbox, by name or number",
 		setOwner(config.GroupID, func(o *directory.Owner) *uint32 { return &o.GID }), nil},

@@ -15,10 +15,11 @@ import (
 // the operating system.
 const questionsAtOnce = 64
 
-// Bounded returns d behind a breaker: a question has an answer, or an error that is breaker.ErrHangs, when timeout is
-// over, whether d goes by its context or not; no more than 64 are under way; and when d does not answer a probe either
-// there is that error at once, until it does. The probe is the last question again. changed, which may be nil, is
-// called at first, when d hangs, and when it answers again. The second value is for the end, and for those who look.
+// Bounded returns d protected by a breaker: a question has an answer, or an error that is breaker.ErrHangs, when
+// timeout is over, whether d goes by its context or not; no more than 64 are under way; and when d does not answer a
+// probe either there is that error at once, until it does. The probe is the last question again. changed, which may be
+// nil, is called at first, when d hangs, and when it answers again. The second value is for the end, and for those who
+// look.
 func Bounded(
 	name string, d Directory, timeout time.Duration, changed func(breaker.State),
 ) (Directory, *breaker.Breaker) {
@@ -33,7 +34,7 @@ func Bounded(
 	return b, b.Breaker
 }
 
-// bounded is a directory behind a breaker.
+// bounded is a directory protected by a breaker.
 type bounded struct {
 	*breaker.Breaker
 	to        Directory

@@ -62,8 +62,8 @@ func (m *memo[K, V]) get(ctx context.Context, key K) (V, error) {
 	if a, ok := m.answers.Get(key); ok && m.age(a) < m.lifetime(a) && a.epoch == m.options.Epoch() {
 		return a.value, a.err
 	}
-	// The question belongs to all who wait for its answer: none of them ends it for the others. Whoever asks after
-	// something was forgotten does not wait for the answer to an earlier question.
+	// The question belongs to all who wait for its answer: none of them ends it for the others. A lookup that begins
+	// after something was forgotten does not wait for the answer to an earlier question.
 	m.mu.Lock()
 	round := m.round
 	m.mu.Unlock()
@@ -85,7 +85,7 @@ func (m *memo[K, V]) refresh(ctx context.Context, key K, round uint64) (value V,
 	ctx, cancel := context.WithTimeout(ctx, m.options.Timeout)
 	defer cancel()
 	epoch := m.options.Epoch() // before: an answer of two epochs is one of the first
-	// Here is nobody above who could catch a panic, as there is in a session.
+	// No caller could recover a panic of this goroutine, as those of a session can.
 	err = guard.Call(func() (err error) {
 		value, err = m.ask(ctx, key)
 		return err
@@ -118,7 +118,7 @@ func (m *memo[K, V]) forget(matches func(K) bool) {
 	}
 }
 
-// age is how old an answer is. A clock that was set back makes it old: nobody knows then.
+// age is how old an answer is. A clock that was set back makes it old: its age is not known then.
 func (m *memo[K, V]) age(a answer[V]) time.Duration {
 	age := m.options.Now().Sub(a.at)
 	if age < 0 {

@@ -88,7 +88,7 @@ func NewOverlaps(c *Chain, log *slog.Logger, found func(Overlap)) *Overlaps {
 
 // Tell reports an overlap that a lookup met with.
 func (o *Overlaps) Tell(overlap *Overlap) {
-	if told, _ := o.known.ContainsOrAdd(overlap.Key, struct{}{}); !told {
+	if reported, _ := o.known.ContainsOrAdd(overlap.Key, struct{}{}); !reported {
 		o.found(*overlap)
 	}
 }

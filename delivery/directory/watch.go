@@ -7,11 +7,11 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
 
-// Watch returns d, and has told called with the time and the outcome of each question: an error
-// that is not ErrNotFound is trouble. told is called from many goroutines, and must return at
-// once. In front of a cache it reports the lookups, behind one of those the backend sees.
-func Watch(d Directory, told func(took time.Duration, err error)) Directory {
-	w := watched{d, told}
+// Watch returns d, and has observe called with the time and the outcome of each question: an error
+// that is not ErrNotFound is trouble. observe is called from many goroutines, and must return at
+// once. Around a cache it reports all lookups, inside one those that the backend sees.
+func Watch(d Directory, observe func(took time.Duration, err error)) Directory {
+	w := watched{d, observe}
 	if knower, ok := d.(DomainDirectory); ok {
 		return watchedDomains{w, knower}
 	}
@@ -20,7 +20,7 @@ func Watch(d Directory, told func(took time.Duration, err error)) Directory {
 
 type watched struct {
 	Directory
-	told func(took time.Duration, err error)
+	observe func(took time.Duration, err error)
 }
 
 // Lookup asks for an address.
@@ -31,7 +31,7 @@ func (w watched) Lookup(ctx context.Context, key Key) (Entry, error) {
 		entry, err = w.Directory.Lookup(ctx, key)
 		return err
 	})
-	w.told(time.Since(begun), err)
+	w.observe(time.Since(begun), err)
 	return entry, err
 }
 
@@ -49,6 +49,6 @@ func (w watchedDomains) Domain(ctx context.Context, key string) (Domain, error) 
 		domain, err = w.knower.Domain(ctx, key)
 		return err
 	})
-	w.told(time.Since(begun), err)
+	w.observe(time.Since(begun), err)
 	return domain, err
 }

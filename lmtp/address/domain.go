@@ -74,7 +74,7 @@ var errTooLong = fmt.Errorf("%w: domain over %d octets", ErrSyntax, maxDomain)
 const maxDecomposed = 4
 
 // leastOctets is a lower bound of the octets of a domain in A-labels, in which each code point takes at least one; for
-// what is far too long, only so many that it is too long. It is asked before labels are mapped: mapping one costs
+// what is far too long, it stops at a number that is too long. It is asked before labels are mapped: mapping one costs
 // microseconds, and a command line has room for a thousand.
 func leastOctets(domain string) int {
 	if isASCII(domain) {

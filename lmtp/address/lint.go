@@ -44,8 +44,8 @@ func Warnings(a Address) []string {
 // markWarnings finds marks that a reader of the name cannot see, or sees on the wrong letter.
 func markWarnings(local string) (w []string) {
 	if strings.ContainsFunc(local, func(r rune) bool { return unicode.Is(unicode.Variation_Selector, r) }) {
-		w = append(w, "local part: has a variation selector, which is not drawn; whoever types the name without it means "+
-			"another")
+		w = append(w, "local part: has a variation selector, which is not drawn; without it, the name is another "+
+			"one")
 	}
 	for atom := range strings.SplitSeq(local, ".") {
 		if first, _ := utf8.DecodeRuneInString(atom); unicode.Is(unicode.M, first) {

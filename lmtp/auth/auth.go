@@ -120,7 +120,7 @@ func gone(cause error) error {
 		Rule: "passwd_file", Cause: cause}
 }
 
-// isUnix reports whether nobody but the kernel is between the client and us: the connection is a
+// isUnix reports whether nothing but the kernel is between the client and us: the connection is a
 // Unix socket, and no PROXY header names another client. A header alone does not make it one.
 func isUnix(s *lmtp.Session) bool {
 	return s.Unix && s.Remote != nil && s.Remote.Network() == "unix"

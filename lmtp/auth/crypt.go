@@ -13,8 +13,8 @@ import (
 	"github.com/go-crypt/crypt/algorithm/shacrypt"
 )
 
-// Bounds of what it may cost to check one password: a slip in the file, or a file of somebody
-// else's, must not stop the server. They are far above what anybody recommends.
+// Bounds of what it may cost to check one password: a slip in the file, or a file from
+// elsewhere, must not stop the server. They are far above all recommendations.
 const (
 	maxIterations = 1_000_000
 	maxBcrypt     = 15

@@ -10,7 +10,7 @@ import (
 
 func (a *Authenticator) offersExternal(s *lmtp.Session) bool { return proved(s) != "" }
 
-// proved is who the client is by the connection alone: the kernel names the user behind a Unix
+// proved is who the client is by the connection alone: the kernel names the user at the other end of a Unix
 // socket, and a verified certificate names one by its only e-mail address, else by its only DNS
 // name, else by the common name of its subject.
 func proved(s *lmtp.Session) string {

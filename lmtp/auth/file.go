@@ -29,8 +29,8 @@ type File struct {
 }
 
 // Open reads a password file. Lines that are not understood are named in the log; the others count. It is read again
-// when it changes: when it is whole, so that nobody's credentials are wrong because their line is not there yet.
-// When it is removed nobody can authenticate, and everybody is to come again (454): what it said may have been revoked.
+// when it changes: when it is whole, so that no credentials are wrong because their line is not there yet.
+// When it is removed no client can authenticate, and each is to come again (454): what it said may have been revoked.
 func Open(path string, log *slog.Logger) (*File, error) {
 	var last *Users
 	users, err := reload.New(log, func() (*Users, error) {
@@ -39,7 +39,7 @@ func Open(path string, log *slog.Logger) (*File, error) {
 			log.Error("password file", "file", path, "line", p.Line, "error", p.Text)
 		}
 		if last != nil && errors.Is(err, fs.ErrNotExist) {
-			log.Error("the password file is gone, and nobody can authenticate", "file", path)
+			log.Error("the password file is gone, and no client can authenticate", "file", path)
 			return &Users{gone: err, hasScram: last.hasScram}, nil
 		}
 		if err == nil {
@@ -92,7 +92,7 @@ func (f *File) login(ctx context.Context, name, password string) (string, error)
 	}
 	prepared, err := prepareName(name)
 	if err != nil {
-		prepared = "" // nobody's name, at the usual price
+		prepared = "" // which is no name, at the usual price
 	}
 	ctx, cancel := context.WithTimeout(ctx, maxWait)
 	defer cancel()

@@ -36,8 +36,8 @@ func preparePassword(password string) (string, error) {
 	return precis.OpaqueString.String(password)
 }
 
-// sameName reports whether an authorization identity is none, or the client's own: nobody acts for
-// anybody else here.
+// sameName reports whether an authorization identity is none, or the client's own: no client acts for
+// another here.
 func sameName(wanted, own string) bool {
 	if wanted == "" {
 		return true

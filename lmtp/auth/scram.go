@@ -13,11 +13,11 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp"
 )
 
-// offersScram: with a file that has no such entries every attempt would be in vain, and clients
+// offersScram: with a file that has no such entries every attempt would fail, and clients
 // choose it before PLAIN.
 func (a *Authenticator) offersScram(*lmtp.Session) bool { return a.users.get().hasScram }
 
-// offersPlus: the proof is bound to the TLS connection, which somebody in the middle does not have.
+// offersPlus: the proof is bound to the TLS connection, which a man in the middle does not have.
 func (a *Authenticator) offersPlus(s *lmtp.Session) bool { return s.TLS != nil && a.offersScram(s) }
 
 func beginScram(_ context.Context, a *Authenticator, s *lmtp.Session) *exchange {
@@ -95,7 +95,7 @@ func (x *scramServer) begin(first string) error {
 	case binds:
 		binding, err = channelBinding(x.session, scram.ChannelBindingType(wanted))
 	case x.auth.offersPlus(x.session) && slices.Contains(x.auth.enabled, ScramPlus):
-		// A client that could bind, and was told that we cannot, was lied to by somebody
+		// A client that could bind, and was offered no binding, talks through a man in the middle
 		// (RFC 5802 §6); the conversation finds that out when it knows that there is a binding.
 		binding, err = channelBinding(x.session, scram.ChannelBindingTLSExporter)
 	}

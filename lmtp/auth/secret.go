@@ -142,7 +142,7 @@ func (s digestSecret) matches(password string) bool {
 
 func (digestSecret) cost() int64 { return 500 }
 
-// A scramSecret is what SCRAM keeps (RFC 5802 §3), from which the password is not to be had.
+// A scramSecret is what SCRAM keeps (RFC 5802 §3), from which the password cannot be derived.
 type scramSecret struct{ scram.StoredCredentials }
 
 // parseScram: iterations "," salt "," stored-key "," server-key, the last three in base64.

@@ -95,7 +95,7 @@ func (u *Users) add(line string) error {
 	return nil
 }
 
-// HasScram reports whether anybody can authenticate by SCRAM.
+// HasScram reports whether any user can authenticate by SCRAM.
 func (u *Users) HasScram() bool { return u.hasScram }
 
 // kindOf is what the time of a check depends on: the scheme, and what it costs with its parameters.

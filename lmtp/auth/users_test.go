@@ -207,7 +207,7 @@ func TestFileIsReadAgain(t *testing.T) {
 			t.Errorf("without its file: %v", e)
 		}
 	}
-	if n := strings.Count(log.String(), "nobody can authenticate"); n != 1 {
+	if n := strings.Count(log.String(), "no client can authenticate"); n != 1 {
 		t.Errorf("%d complaints, want 1: %s", n, log.String())
 	}
 	write("alice:{PLAIN}three\n")

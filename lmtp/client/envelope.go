@@ -49,7 +49,7 @@ func (t *transaction) commands() ([]command, error) {
 
 func never() bool { return false }
 
-// takeMail notes the reply to MAIL. A refusal decides for everybody: RCPT, where it is sent all
+// takeMail notes the reply to MAIL. A refusal decides for all recipients: RCPT, where it is sent all
 // the same, gets a 503 that says nothing.
 func (r *Result) takeMail(reply Reply) {
 	r.Mail = reply

@@ -13,7 +13,7 @@ type TLSMode int
 const (
 	// TLSOff: never.
 	TLSOff TLSMode = iota
-	// TLSStart: by STARTTLS, if the server offers it. Somebody in the middle can take the offer
+	// TLSStart: by STARTTLS, if the server offers it. A man in the middle can take the offer
 	// away.
 	TLSStart
 	// TLSRequired: by STARTTLS, or there is no session.
@@ -23,7 +23,7 @@ const (
 )
 
 // startTLS begins TLS by STARTTLS as the options have it, and says hello again: what the server
-// said before could be anybody's word (RFC 3207 §4.2).
+// said before could be a man in the middle's word (RFC 3207 §4.2).
 func (c *Client) startTLS(ctx context.Context) error {
 	mode := c.options.TLS
 	offered := c.extensions.Has("STARTTLS")

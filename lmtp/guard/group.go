@@ -3,7 +3,7 @@ package guard
 import "sync"
 
 // A Group waits for goroutines as a sync.WaitGroup does. A panic in one of them is raised again by Wait,
-// once, in the goroutine that waits, where somebody can recover it. The zero value is ready.
+// once, in the goroutine that waits, where it can be recovered. The zero value is ready.
 type Group struct {
 	running sync.WaitGroup
 

@@ -1,4 +1,4 @@
-// Package keypair gives a TLS server its certificate from files, and goes with the times: when the
+// Package keypair reads the certificate of a TLS server from files, and keeps it up to date: when the
 // files are replaced, the next handshake presents what is in them.
 package keypair
 
@@ -61,7 +61,7 @@ func whole(certificate string) error {
 	return nil
 }
 
-// Authorities reads the certificates of those who may vouch for a client, in PEM.
+// Authorities reads the certificate authorities that client certificates are checked by, in PEM.
 func Authorities(file string) (*x509.CertPool, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {

@@ -50,7 +50,7 @@ func CheckName(name string, current bool) error {
 func checkInfo(info string) error {
 	flags, ok := strings.CutPrefix(info, "2,")
 	if !ok {
-		return errors.New("its name has no 2, behind the colon")
+		return errors.New("its name has no 2, after the colon")
 	}
 	flags, _, _ = strings.Cut(flags, ",")
 	for i := range len(flags) {

@@ -30,10 +30,10 @@ func WithSizes(name string, s Sizes) string {
 // maxSize is the largest size that a name is believed to have.
 const maxSize = 1 << 50
 
-// SizeIn returns what S= says in the name of a file; anybody may have written it.
+// SizeIn returns what S= says in the name of a file; any program may have written it.
 func SizeIn(name string) (octets int64, ok bool) { return sizeField(name, ",S=") }
 
-// CRLFSizeIn returns what W= says in the name of a file; anybody may have written it.
+// CRLFSizeIn returns what W= says in the name of a file; any program may have written it.
 func CRLFSizeIn(name string) (octets int64, ok bool) { return sizeField(name, ",W=") }
 
 // sizeField returns the number after a key.

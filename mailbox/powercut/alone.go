@@ -17,7 +17,7 @@ import (
 // inside, in the environment, says that this process has namespaces of its own.
 const inside = "DOORSTEP_POWERCUT_INSIDE"
 
-// Alone runs the test that calls it once more, in a process whose mounts nobody else sees and
+// Alone runs the test that calls it once more, in a process whose mounts no other sees and
 // which vanish with it, however it ends: by a signal, a panic, or the time limit of the go tool.
 // It returns true in that process. Where it returns false the test has been run, and is to
 // return.

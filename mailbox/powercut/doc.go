@@ -1,5 +1,5 @@
 // Package powercut is a disk whose power fails, for tests. A Disk keeps what is written to it in
-// a cache until it is told to flush, as disks do; when it is cut, the cache is lost, all of it or
+// a cache until a flush is asked for, as disks do; when it is cut, the cache is lost, all of it or
 // a random part. It can also refuse writes and take its time to flush.
 //
 // A Volume is a real file system on such a disk: the disk is presented as a file by a FUSE

@@ -34,8 +34,8 @@ func NewLoopback(tb testing.TB) *Loopback {
 		tb.Fatal(err)
 	}
 	l := &Loopback{Dir: filepath.Join(base, "mnt")}
-	behind := filepath.Join(base, "behind")
-	for _, dir := range []string{base, l.Dir, behind} {
+	backing := filepath.Join(base, "backing")
+	for _, dir := range []string{base, l.Dir, backing} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			tb.Fatal(err)
 		}
@@ -44,7 +44,7 @@ func NewLoopback(tb testing.TB) *Loopback {
 		}
 	}
 	l.server = exec.Command(os.Args[0])
-	l.server.Env = append(os.Environ(), loopback+"="+behind, loopbackAt+"="+l.Dir)
+	l.server.Env = append(os.Environ(), loopback+"="+backing, loopbackAt+"="+l.Dir)
 	l.server.Stderr = os.Stderr
 	l.server.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	input, err := l.server.StdinPipe()

@@ -51,7 +51,7 @@ func Need(tb testing.TB, kinds ...FileSystem) {
 }
 
 // look finds a program, in the directories of system programs too, which are not in
-// everybody's PATH.
+// the PATH of every user.
 func look(name string) (path string, err error) {
 	for _, place := range []string{name, "/usr/sbin/" + name, "/sbin/" + name} {
 		if path, err = exec.LookPath(place); err == nil {

@@ -75,7 +75,7 @@ func New(tb testing.TB, kind FileSystem) *Volume {
 }
 
 // PowerOn takes away a volume whose disk was cut, and mounts what is left of it at the same place.
-// Nobody may have files open there.
+// No process may have files open there.
 func (v *Volume) PowerOn(tb testing.TB) {
 	tb.Helper()
 	v.disconnect(tb)
@@ -85,7 +85,7 @@ func (v *Volume) PowerOn(tb testing.TB) {
 }
 
 // MountAgain unmounts the volume and mounts it again, as an administrator does after an error.
-// Nobody may have files open there.
+// No process may have files open there.
 func (v *Volume) MountAgain(tb testing.TB) {
 	tb.Helper()
 	if err := unmount(v.Dir); err != nil {

@@ -101,7 +101,7 @@ func (l *Ledger) recountHere(ctx context.Context, of Mailbox, progress func(Usag
 // What is not there, or no directory, holds no mail; no symbolic link is followed.
 //
 // The Maildir is what the account says it is: a file maildirfolder in it, by which Maildir++ tells a
-// folder from its parent, could be anybody's.
+// folder from its parent, could come from any user.
 func (l *Ledger) walk(ctx context.Context, home int, visit func(dir int) error) (stamp, error) {
 	var seen stamp
 	one := func(dir int) error {

@@ -36,7 +36,7 @@ type Tally struct {
 }
 
 // Parse reads the content of a maildirsize. It is not usable where anything in it is not as it
-// should be: anybody who can read mail there can write to it.
+// should be: every user who can read mail there can write to it.
 func Parse(b []byte) Tally {
 	var t Tally
 	head, rest, ok := bytes.Cut(b, []byte("\n"))

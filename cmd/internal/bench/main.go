@@ -24,7 +24,7 @@ import (
 )
 
 // parts are the programs that this one can be. Parts of the comparison are programs of their own, so that their
-// processor time and memory can be told from those of the load: this program again, under another name.
+// processor time and memory are not counted with those of the load: this program again, under another name.
 var parts = map[string]func(args []string) error{
 	floorProgram:  floorMain,
 	goSMTPProgram: goSMTPMain,

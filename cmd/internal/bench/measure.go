@@ -15,7 +15,7 @@ import (
 	"github.com/doorstep-mail/doorstep/mailbox/powercut"
 )
 
-// slowFlush is how long a flush of the slow disk takes: that of a good hard disk behind a cache, or of a volume over
+// slowFlush is how long a flush of the slow disk takes: that of a good hard disk with a cache, or of a volume over
 // the network.
 const slowFlush = 2 * time.Millisecond
 
@@ -108,7 +108,7 @@ const (
 	startShare     = 0.45
 )
 
-// periodFor is how long a round of the next case may take, when so many cases are left.
+// periodFor is how long a round of the next case may take, when left cases are still to come.
 func (b *bench) periodFor(c Case, left int) time.Duration {
 	if b.within == 0 {
 		return b.period
@@ -243,7 +243,7 @@ func (b *bench) round(ctx context.Context, c Case, e *entry, round int, period t
 // bulkMost bounds the octets of a round: they must find room in memory and on the disk.
 const bulkMost = 1024 * mib
 
-// messages is how many take about the period, when so many took so long.
+// messages is how many messages take about the period, when did messages took so long.
 func (c Case) messages(did int, took, period time.Duration) int {
 	if c.Messages > 0 {
 		return c.Messages

@@ -18,7 +18,7 @@ import (
 
 // A subject is a contender that runs.
 type subject interface {
-	// run puts a load on it, of so many messages, and measures.
+	// run puts a load of a number of messages on it, and measures.
 	run(ctx context.Context, l Load, messages int) (sample, error)
 	// look is run for latencies and memory: it disturbs, and has rounds of its own.
 	look(ctx context.Context, l Load, messages int) (detail, error)
@@ -160,7 +160,7 @@ func (s *server) look(ctx context.Context, l Load, messages int) (detail, error)
 	return detail{p50: r.Latency["p50"], p99: r.Latency["p99"], memory: peak()}, err
 }
 
-// idleMemory is the memory without connections, and with so many that say hello and nothing more.
+// idleMemory is the memory without connections, and with a number of them that say hello and nothing more.
 func (s *server) idleMemory(ctx context.Context, connections int) (before, with int64, err error) {
 	if before, err = s.steadyMemory(ctx); err != nil {
 		return 0, 0, err

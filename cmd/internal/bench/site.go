@@ -92,8 +92,8 @@ func (s site) mail() string { return filepath.Join(s.dir, "mail") }
 // maildir is the Maildir of a mailbox.
 func (s site) maildir(box string) string { return filepath.Join(s.mail(), box) }
 
-// own gives a path to the user as which the contenders run. When root runs this, that is Debian's user mail, as
-// Dovecot delivers no mail as root.
+// own makes the user as which the contenders run the owner of a path. When root runs this, that is Debian's user mail,
+// as Dovecot delivers no mail as root.
 func own(path string) error {
 	if os.Geteuid() != 0 {
 		return nil
@@ -101,7 +101,7 @@ func own(path string) error {
 	return os.Chown(path, peer.MailUser, peer.MailUser)
 }
 
-// asMailUser is how contenders run when root starts them; nil for everybody else.
+// asMailUser is how contenders run when root starts them; nil for other users.
 func asMailUser() *syscall.SysProcAttr {
 	if os.Geteuid() != 0 {
 		return nil

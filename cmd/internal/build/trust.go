@@ -47,7 +47,7 @@ func PeerIP(nc net.Conn) (netip.Addr, bool) {
 func PeerUID(nc net.Conn) (int, error) {
 	uc, ok := nc.(*net.UnixConn)
 	if !ok {
-		return 0, errors.New("no Unix socket: the peer's user cannot be told")
+		return 0, errors.New("not a Unix socket: the peer's user is unknown")
 	}
 	raw, err := uc.SyscallConn()
 	if err != nil {

@@ -1,11 +1,11 @@
 package cli
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/doorstep-mail/doorstep/config/hint"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -54,66 +54,50 @@ func WantsVerb(cmd *cobra.Command) {
 	}
 }
 
-// UnknownVerb is a verb that cmd does not have, with the ones that look like it.
+// UnknownVerb is a verb that cmd does not have, with the one that was probably meant.
 func UnknownVerb(cmd *cobra.Command, verb string) error {
-	hint := ""
-	cmd.SuggestionsMinimumDistance = 2 // letters; what cobra takes where it asks itself
-	if like := closest(verb, cmd.SuggestionsFor(verb)); like != "" {
-		hint = fmt.Sprintf("did you mean %s %s?", cmd.CommandPath(), like)
+	var verbs []string
+	for _, below := range cmd.Commands() {
+		if below.IsAvailableCommand() || below.Name() == "help" {
+			verbs = append(verbs, below.Name())
+		}
 	}
-	return Mistake(cmd, fmt.Errorf("unknown verb %q", verb), hint)
+	suggestion := ""
+	if meant := hint.Closest(verb, verbs); meant != "" {
+		suggestion = fmt.Sprintf("did you mean %s %s?", cmd.CommandPath(), meant)
+	}
+	return Mistake(cmd, fmt.Errorf("unknown verb %q", verb), suggestion)
 }
 
-// WrongFlag is what cobra found wrong with a flag, with the one that looks like it.
+// WrongFlag is what cobra found wrong with a flag, with the one that was probably meant.
 func WrongFlag(cmd *cobra.Command, err error) error {
 	if before := cmd.Flags().Args(); cmd.HasSubCommands() && len(before) > 0 {
 		return UnknownVerb(cmd, before[0]) // the flag is that verb's
 	}
-	hint := ""
+	suggestion := ""
 	var unknown *pflag.NotExistError
 	var wrong *pflag.InvalidValueError
 	if errors.As(err, &unknown) {
-		if like := likeFlag(cmd, unknown.GetSpecifiedName()); like != "" {
-			hint = "did you mean --" + like + "?"
+		var flags []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { flags = append(flags, f.Name) })
+		if meant := hint.Closest(unknown.GetSpecifiedName(), flags); meant != "" {
+			suggestion = "did you mean --" + meant + "?"
 		}
 	} else if errors.As(err, &wrong) {
-		hint, err = wrongValue(wrong)
+		suggestion, err = wrongValue(wrong)
 	}
-	return Mistake(cmd, err, hint)
-}
-
-// likeFlag returns the flag of cmd that a misspelled one may have meant, or "". Cobra can tell
-// what verbs look like another, so the flags are shown to it as verbs.
-func likeFlag(cmd *cobra.Command, name string) string {
-	flags := &cobra.Command{SuggestionsMinimumDistance: 2}
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		flags.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
-	})
-	if len(name) < 2 {
-		return ""
-	}
-	return closest(name, flags.SuggestionsFor(name))
-}
-
-// closest returns the name that was begun, or else the first of those that look like it.
-func closest(typed string, names []string) string {
-	for _, name := range names {
-		if strings.HasPrefix(name, typed) {
-			return name
-		}
-	}
-	return cmp.Or(append(names, "")...)
+	return Mistake(cmd, err, suggestion)
 }
 
 // Mistake is a usage error that names its verb. Without a hint, the verb's help is pointed at.
-func Mistake(cmd *cobra.Command, err error, hint string) error {
+func Mistake(cmd *cobra.Command, err error, suggestion string) error {
 	if cmd.HasParent() {
 		err = fmt.Errorf("%s: %w", strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" "), err)
 	}
-	if hint == "" {
-		hint = cmd.CommandPath() + " --help tells how it is used"
+	if suggestion == "" {
+		suggestion = cmd.CommandPath() + " --help tells how it is used"
 	}
-	return Usage(err, hint)
+	return Usage(err, suggestion)
 }
 
 // AtLeast is for verbs that take several arguments, called what.

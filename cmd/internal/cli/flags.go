@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/doorstep-mail/doorstep/config/hint"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -38,23 +39,25 @@ func (c *Choice) Type() string { return "string" }
 
 // wrongValue says what is wrong with the value of a flag in the words of the command line: what pflag says is an error
 // of strconv or time.
-func wrongValue(wrong *pflag.InvalidValueError) (hint string, err error) {
+func wrongValue(wrong *pflag.InvalidValueError) (suggestion string, err error) {
 	flag, value := wrong.GetFlag(), wrong.GetValue()
 	if c, ok := flag.Value.(*Choice); ok {
-		return "it is one of " + strings.Join(c.Words, ", "), fmt.Errorf("--%s %q is not known", flag.Name, value)
+		return hint.DidYouMean(value, c.Words),
+			fmt.Errorf("--%s %s is not %s", flag.Name, hint.Quote(value), hint.AnyOf(c.Words))
 	}
 	what := "what it takes"
 	switch flag.Value.Type() {
 	case "bool":
-		what, hint = "true or false", fmt.Sprintf("--%s alone is enough, and --%s=false takes it back", flag.Name, flag.Name)
+		what = "true or false"
+		suggestion = fmt.Sprintf("--%s alone is enough, and --%s=false takes it back", flag.Name, flag.Name)
 	case "int":
-		what, hint = fmt.Sprintf("a whole number up to %d", math.MaxInt), fmt.Sprintf("--%s 100", flag.Name)
+		what, suggestion = fmt.Sprintf("a whole number up to %d", math.MaxInt), fmt.Sprintf("--%s 100", flag.Name)
 	case "float64":
-		what, hint = "a number", fmt.Sprintf("--%s 2.5", flag.Name)
+		what, suggestion = "a number", fmt.Sprintf("--%s 2.5", flag.Name)
 	case "duration":
-		what, hint = "a time with its unit", "write 500ms, 30s, 5m or 1h30m"
+		what, suggestion = "a time with its unit", "write 500ms, 30s, 5m or 1h30m"
 	}
-	return hint, fmt.Errorf("--%s %q is not %s", flag.Name, value, what)
+	return suggestion, fmt.Errorf("--%s %q is not %s", flag.Name, value, what)
 }
 
 // files are the names that help has for values that are files; the others are none.

@@ -15,8 +15,8 @@ import (
 // OrderPatience is how long the two ends wait for a line, and an order for its end.
 const OrderPatience = 2 * time.Minute
 
-// OrderVerb makes cmd a verb that gives the running server the order of its name. It prints the answer, as text or as
-// JSON; failed is the failure that the answer is, if it is one.
+// OrderVerb makes cmd a verb that sends the order of its name to the running server. It prints the answer, as text or
+// as JSON; failed is the failure that the answer is, if it is one.
 func OrderVerb[T fmt.Stringer](cmd *cobra.Command, failed func(T) error) *cobra.Command {
 	file := ConfigFlag(cmd)
 	socket := cmd.Flags().String("socket", "",
@@ -76,7 +76,7 @@ func give(order, path string, answer any) error {
 	return nil
 }
 
-// Order gives an order to the server that listens on a control socket, and reads its answer. It is the error of
+// Order sends an order to the server that listens on a control socket, and reads its answer. It is the error of
 // net.Dial where no server does.
 func Order(socket, order string, answer any) error {
 	conn, err := net.DialTimeout("unix", socket, 10*time.Second)

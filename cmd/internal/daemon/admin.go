@@ -35,7 +35,7 @@ func openAdmin(ctx context.Context, d *daemon, sockets *inherited) *adminListene
 	}
 	socket, token, err := listenAdmin(ctx, c, sockets)
 	if err != nil {
-		d.log.Error("no admin listener: metrics, status and traces are not to be had; mail is taken", "error", err, "hint",
+		d.log.Error("no admin listener: metrics, status and traces are not available; mail is taken", "error", err, "hint",
 			cli.HintOf(err))
 		return nil
 	}

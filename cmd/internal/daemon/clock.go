@@ -40,7 +40,7 @@ func clockAhead() (time.Duration, error) {
 func (c *clockWatch) run(ctx context.Context) {
 	before, err := c.ahead()
 	if err != nil {
-		c.log.Warn("whether the clock is set cannot be told", "error", err)
+		c.log.Warn("cannot find out whether the clock is set", "error", err)
 		return
 	}
 	tick := time.NewTicker(clockEvery)

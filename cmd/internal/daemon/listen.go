@@ -80,7 +80,7 @@ func clearSocket(path string) error {
 			"stop it first, or choose another address")
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return cli.Failed(fmt.Errorf("remove the socket nobody listens on: %w", err), "")
+		return cli.Failed(fmt.Errorf("remove the socket that no server listens on: %w", err), "")
 	}
 	return nil
 }
@@ -117,7 +117,7 @@ func openTo(path string, uid, gid int, mode fs.FileMode) error {
 	}
 	if stat.Mode&unix.S_IFMT != unix.S_IFSOCK {
 		return cli.Failed(fmt.Errorf("listen on unix:%s: the socket was replaced", path),
-			"nobody else may write to its directory")
+			"no other user may be able to write to its directory")
 	}
 	if uid < 0 && gid < 0 {
 		// As it was made. A unit that forbids to change owners forbids to ask for no change too.

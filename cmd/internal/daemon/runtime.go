@@ -15,7 +15,7 @@ import (
 // (docs/performance.md). More than that brings nothing and costs memory.
 const turnsPerProcessor = 4
 
-// useProcessors gives the program turns enough for threads that wait in the kernel, unless the administrator set
+// useProcessors makes GOMAXPROCS large enough for threads that wait in the kernel, unless the administrator set
 // GOMAXPROCS, or the kernel grants too few threads for that; 0 are any number.
 func useProcessors(threads int) {
 	few := threads > 0 && threads < 4*turnsPerProcessor*runtime.GOMAXPROCS(0)

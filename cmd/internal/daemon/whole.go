@@ -91,7 +91,7 @@ func (d *daemon) look(c *config.Config) (s sight, err error) {
 
 func (s *sight) add(file string) (err error) {
 	info, err := os.Stat(file)
-	if err != nil || !info.Mode().IsRegular() { // of a pipe nothing can be told
+	if err != nil || !info.Mode().IsRegular() { // a pipe has neither size nor time
 		return err
 	}
 	s.files, s.octets = s.files+1, s.octets+info.Size()

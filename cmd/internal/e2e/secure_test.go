@@ -356,7 +356,7 @@ func TestSendByTLSAndAuth(t *testing.T) {
 			f.path("password")},
 		"go together":  {"--auth-user", "x"},
 		"are for TLS":  {"--insecure"},
-		"it is one of": {"--tls", "always"},
+		`is not "off"`: {"--tls", "always"},
 	} {
 		if out, err := doorstep(append(args, "--server", "tcp:"+f.lmtp)...); err == nil || !strings.Contains(out, hint) {
 			t.Errorf("%q: %v\n%s", args, err, out)

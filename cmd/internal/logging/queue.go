@@ -32,7 +32,7 @@ type queue struct {
 	octets  int
 	taken   int  // lines ever
 	done    int  // of them, those written or lost
-	behind  bool // no one waits
+	lagging bool // writing lags, and no one waits
 	missing int  // lines lost since one was written
 	closed  bool
 	ended   chan struct{}
@@ -57,7 +57,7 @@ func (q *queue) Write(line []byte) (int, error) {
 	q.octets += len(line)
 	q.taken++
 	q.changed.Broadcast()
-	for mine := q.taken; q.done < mine && !q.behind; {
+	for mine := q.taken; q.done < mine && !q.lagging; {
 		q.changed.Wait()
 	}
 	return len(line), nil
@@ -96,7 +96,7 @@ func (q *queue) run() {
 func (q *queue) fallBehind() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.behind = true
+	q.lagging = true
 	q.changed.Broadcast()
 }
 
@@ -121,7 +121,7 @@ func (q *queue) wrote(octets int, err error) (missing int) {
 	q.octets -= octets
 	q.done++
 	if len(q.lines) == 0 {
-		q.behind = false
+		q.lagging = false
 		q.lines = nil // frees what a long queue needed
 	}
 	q.changed.Broadcast()

@@ -12,7 +12,7 @@ import (
 
 // Programs that cannot be installed beside Postfix are unpacked aside, with the libraries that they
 // lack. They run from a copy, where their users can reach them: not every checkout is open to
-// everybody.
+// all users.
 
 // installAside copies a program to dir/name, and the libraries that were unpacked with it to dir/lib.
 func installAside(tb testing.TB, dir, name string) {
@@ -49,8 +49,8 @@ func copyFile(tb testing.TB, from, to string) {
 	tb.Helper()
 	content, err := os.ReadFile(from)
 	if err == nil {
-		// A program that another test starts now would have the new file open for writing until its exec, and nobody
-		// could run the file until then (ETXTBSY; golang.org/issue/22315).
+		// A program that another test starts now would have the new file open for writing until its exec, and the
+		// file could not be run until then (ETXTBSY; golang.org/issue/22315).
 		syscall.ForkLock.RLock()
 		defer syscall.ForkLock.RUnlock()
 		err = os.WriteFile(to, content, 0o755)

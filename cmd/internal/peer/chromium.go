@@ -107,7 +107,7 @@ func (b *Browser) check(err error) {
 	}
 }
 
-// Value is what an expression of JavaScript gives.
+// Value evaluates an expression of JavaScript.
 func Value[T any](b *Browser, expression string) T {
 	b.tb.Helper()
 	value, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
@@ -127,7 +127,7 @@ func (b *Browser) Await(expression string) {
 		select {
 		case <-tick.C:
 		case <-b.ctx.Done():
-			b.tb.Fatalf("waited in vain for %s", expression)
+			b.tb.Fatalf("waited too long for %s", expression)
 		}
 	}
 }

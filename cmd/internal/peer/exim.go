@@ -53,7 +53,7 @@ func StartExim(tb testing.TB, c EximConfig) *Exim {
 
 func (e *Exim) path(name string) string { return filepath.Join(e.dir, name) }
 
-// config returns the configuration file: everybody's mail is taken, and has one way out.
+// config returns the configuration file: mail is taken from any sender, and has one way out.
 func (e *Exim) config(port string, c EximConfig) []string {
 	lines := []string{
 		"primary_hostname = mx.example",

@@ -184,7 +184,7 @@ func (c *IMAP) Quota() (kib, messages int64, err error) {
 		return err
 	})
 	if err == nil && kib < 0 {
-		err = errors.New("no quota was told")
+		err = errors.New("no quota in the answer")
 	}
 	return kib, messages, err
 }

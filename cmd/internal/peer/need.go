@@ -112,7 +112,7 @@ func canGroup() bool {
 }
 
 // look finds a program, in the directories of system programs too, which are not in
-// everybody's PATH.
+// the PATH of every user.
 func look(name string) (path string, err error) {
 	if pattern := programs[name].file; pattern != "" {
 		if found, err := filepath.Glob(pattern); err != nil || len(found) == 0 {

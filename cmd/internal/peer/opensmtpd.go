@@ -80,7 +80,7 @@ func (o *OpenSMTPD) install() {
 
 func (o *OpenSMTPD) path(name string) string { return filepath.Join(o.dir, name) }
 
-// config returns the configuration file: everybody's mail is taken, and has one way out.
+// config returns the configuration file: mail is taken from any sender, and has one way out.
 func (o *OpenSMTPD) config(port string, c OpenSMTPDConfig) []string {
 	return []string{
 		"listen on 127.0.0.1 port " + port + " hostname mx.example",

@@ -73,7 +73,7 @@ func tail(log string) string {
 // it is closed, and a test that asks for two would listen twice on one.
 var handedOut sync.Map
 
-// FreePort finds a loopback TCP port that nobody listens on, another one at each call.
+// FreePort finds a loopback TCP port without a listener, another one at each call.
 func FreePort(tb testing.TB) string {
 	tb.Helper()
 	for range 100 {
@@ -101,13 +101,13 @@ func Await(tb testing.TB, patience time.Duration, what string, ready func() bool
 	defer tick.Stop()
 	for end := time.Now().Add(patience); !ready(); <-tick.C {
 		if time.Now().After(end) {
-			tb.Fatalf("waited %v in vain: %s", patience, what)
+			tb.Fatalf("waited %v for %s", patience, what)
 		}
 	}
 }
 
 // awaitEmpty waits until the queue of an MTA is empty. A bounce is queued before its cause is removed,
-// but behind the back of one look: two looks see it.
+// and one look can miss both: two looks see it.
 func awaitEmpty(tb testing.TB, patience time.Duration, mta string, queued func() int) {
 	tb.Helper()
 	Await(tb, patience, "the queue of "+mta+" to be empty", func() bool { return queued()+queued() == 0 })
@@ -123,7 +123,7 @@ func showLog(tb testing.TB, program string, log func() string) {
 	})
 }
 
-// AwaitListener waits until somebody accepts connections at the address, and fails at once when
+// AwaitListener waits until a program accepts connections at the address, and fails at once when
 // the program that should has ended.
 func AwaitListener(tb testing.TB, p *Process, network, addr string) {
 	tb.Helper()

@@ -96,7 +96,7 @@ func (p *Process) Err() error {
 // Stop ends the program, if it still runs, and waits for its end. Children that outlive it are
 // killed with its session's process group.
 func (p *Process) Stop() {
-	// Signals that find nobody are no error: the program may have ended by itself.
+	// A signal that finds no process is no error: the program may have ended by itself.
 	_ = p.Signal(syscall.SIGTERM)
 	select {
 	case <-p.exited:

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/doorstep-mail/doorstep/config/internal/hint"
+	"github.com/doorstep-mail/doorstep/config/hint"
 )
 
 // durationForm is the form of a duration: numbers with units, "5m" or "1h30m".

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/doorstep-mail/doorstep/config/internal/hint"
+	"github.com/doorstep-mail/doorstep/config/hint"
 )
 
 // Text is any string, which set stores, or says what is wrong with.

@@ -5,7 +5,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/doorstep-mail/doorstep/config/internal/hint"
+	"github.com/doorstep-mail/doorstep/config/hint"
 	"github.com/doorstep-mail/doorstep/config/internal/tomlpos"
 )
 

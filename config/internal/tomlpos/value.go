@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/doorstep-mail/doorstep/config/internal/hint"
+	"github.com/doorstep-mail/doorstep/config/hint"
 )
 
 // A Value is what a document says for a key, and where.

@@ -158,7 +158,7 @@ var hostile = []string{
 }
 
 // unknown is refused as such, whatever its octets: an error would defer mail for ever, and an
-// account would be somebody else's.
+// account would be another user's.
 func (s Suite) unknown(t *testing.T, d directory.Directory) {
 	for _, local := range hostile {
 		if entry, err := ask(t, d, directory.Key{Local: local, Domain: "dst.example"}); !errors.Is(err,
@@ -183,7 +183,7 @@ func broken(t *testing.T, d directory.Directory) {
 	}
 }
 
-// claimedTwice: what the backend has, in a record that makes sense or not, belongs to nobody while another
+// claimedTwice: what the backend has, in a record that makes sense or not, counts for no one while another
 // directory has it too. What only one of them has is found.
 func (s Suite) claimedTwice(t *testing.T, d directory.Directory) {
 	other := static.New()
@@ -230,7 +230,7 @@ func catchAlls(t *testing.T, d directory.Directory) {
 		checkTargets(t, "@"+domain, entry, err, []string{want})
 	}
 	if entry, err := lookup(t, d, "@dst.example"); !errors.Is(err, directory.ErrNotFound) {
-		t.Errorf("a catch-all that nobody made: %+v, %v", entry, err)
+		t.Errorf("a catch-all that was not made: %+v, %v", entry, err)
 	}
 }
 

@@ -138,7 +138,7 @@ func (d dialer) bind(conn *client.Conn) error {
 		return fmt.Errorf("read the password: %w", err)
 	}
 	if password == "" {
-		return errors.New("the password is empty, which would bind as nobody (RFC 4513 §5.1.2)")
+		return errors.New("the password is empty, which would bind anonymously (RFC 4513 §5.1.2)")
 	}
 	if err := conn.Bind(d.options.BindDN, password); err != nil {
 		return fmt.Errorf("bind as %q: %w", d.options.BindDN, err)

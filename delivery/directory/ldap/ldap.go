@@ -28,7 +28,7 @@ type Options struct {
 	StartTLS bool
 	// TLS is for StartTLS and ldaps://; its ServerName is the URL's host. [that of the system]
 	TLS *tls.Config
-	// BindDN is who asks; "" for nobody. Password is asked for it at each bind.
+	// BindDN is who asks; "" asks anonymously. Password is asked for it at each bind.
 	BindDN   string
 	Password func() (string, error)
 	// Base is the entry below which all is.

@@ -14,7 +14,7 @@ import (
 )
 
 // record understands the entry of an account that was found by a key. What makes no sense in it
-// is named with the account, and is nobody else's loss.
+// is reported with the account, and concerns no other.
 func (d *Directory) record(e *client.Entry, asked directory.Key) (*directory.Account, error) {
 	s := d.options.Schema
 	value := func(name string) string {

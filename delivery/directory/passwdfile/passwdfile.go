@@ -147,7 +147,7 @@ func (d *Directory) look() {
 		d.err = nil
 		return
 	case d.known != nil && d.looked.Sub(info.ModTime()).Abs() < settling:
-		d.err = fmt.Errorf("%s was changed a moment ago", d.options.Path) // somebody may be writing, which is no complaint
+		d.err = fmt.Errorf("%s was changed a moment ago", d.options.Path) // it may be being written, which is no fault
 		return
 	}
 	text, err := read(d.options.Path, info)
@@ -166,7 +166,7 @@ func (d *Directory) fail(err error) {
 	d.err = err
 }
 
-// read reads a file that looks like info, and refuses one that is being written: nobody shall be
+// read reads a file that looks like info, and refuses one that is being written: no user shall be
 // unknown because their line is not there yet.
 func read(path string, info os.FileInfo) (text []byte, err error) {
 	if !info.Mode().IsRegular() {

@@ -19,7 +19,7 @@ type Dialect struct {
 	// Numbered placeholders are $1, $2 …, others are ?.
 	Numbered bool
 	// Prepare keeps queries prepared, on each connection. Without it the driver sends them in one
-	// go, which also a pooler in between understands that gives each query another connection.
+	// go, which a pooler that sends each query over another connection understands too.
 	Prepare bool
 	// Backslash says that a backslash in a string escapes what follows.
 	Backslash bool

@@ -9,7 +9,7 @@ import (
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 )
 
-// accountColumns are those that account understands. What a user_query gives besides is kept in
+// accountColumns are those that account understands. What a user_query returns besides is kept in
 // Account.Fields, for those who show it.
 var accountColumns = []string{
 	"address", "home", "mailbox", "prefix", "format", "quota", "messages", "uid", "gid", "active", "disabled",

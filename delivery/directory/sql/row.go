@@ -64,7 +64,7 @@ func (r row) text(column string) string {
 // need is the text of a column that must be there.
 func (r row) need(column string) (string, error) {
 	if _, ok := r[column]; !ok {
-		return "", fmt.Errorf("the query gives no %s", column)
+		return "", fmt.Errorf("the query returns no %s", column)
 	}
 	return r.text(column), nil
 }

@@ -59,7 +59,7 @@ var presets = map[string]Queries{
 			UNION ALL
 			SELECT alias_domain, target_domain, active, NULL FROM alias_domain WHERE alias_domain IN (:domain, :domain_unicode)`,
 	},
-	// mailcow: quotas in octets; what is active is 1, or 2 where nobody may log in. Locations and
+	// mailcow: quotas in octets; what is active is 1, or 2 where login is not allowed. Locations and
 	// things have rows too, and no mail. A mailbox is below a path of its own, in a format that its attributes (JSON)
 	// say; with either of them NULL, Dovecot is given no place and takes the home. The path that all have is
 	// where the store is, wherever that is mounted.

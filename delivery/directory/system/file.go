@@ -39,7 +39,7 @@ func (f file) find(ctx context.Context, name string) (line string, err error) {
 		case err != nil && len(text) == 0 && number > 1:
 			return "", directory.ErrNotFound
 		case err != nil:
-			// Half a line, or nothing at all: nobody is unknown because their line is to come.
+			// Half a line, or nothing at all: no user is unknown because their line is still to come.
 			return "", fmt.Errorf("%s:%d: the line has no end: %w", f, number, err)
 		}
 		if found, _, _ := strings.Cut(string(text), ":"); found == name {

@@ -35,7 +35,7 @@ type Options struct {
 	// RefusedShells are login shells whose accounts take no mail.
 	RefusedShells []string
 	// Canary is an account that must be there: getent says of an account that there is none
-	// also when the service behind cannot be asked. While the canary is not there, no other
+	// also when the service that it asks does not answer. While the canary is not there, no other
 	// account is taken to be unknown. "" for none.
 	Canary string
 	// Timeout bounds one question. [5s]
@@ -108,7 +108,7 @@ func (d *Directory) Lookup(ctx context.Context, key directory.Key) (directory.En
 func (d *Directory) doubt(ctx context.Context) error {
 	_, err := d.source.find(ctx, d.options.Canary)
 	if errors.Is(err, directory.ErrNotFound) {
-		return fmt.Errorf("the system does not know the canary %q: who is unknown cannot be told", d.options.Canary)
+		return fmt.Errorf("the system does not know the canary %q: unknown users cannot be recognized", d.options.Canary)
 	}
 	if err != nil {
 		return err

@@ -1,7 +1,7 @@
 // Package breaker keeps what does not answer, such as a file system whose server is gone or a database that drops
 // packets, from taking the whole program with it. A system call that hangs cannot be cut short: its goroutine and its
 // thread stay until the kernel returns. So there is a bound to how many may be under way, those who wait get an answer
-// in time, and when a mere probe hangs too everybody else is answered at once.
+// in time, and when a mere probe hangs too all others are answered at once.
 package breaker
 
 import (

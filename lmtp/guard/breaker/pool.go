@@ -10,8 +10,8 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
 
-// A Pool is the operations of one kind before a Breaker, of which only so many are under way at once. One that hangs
-// keeps its place until the kernel returns, so that the threads which hang are bounded.
+// A Pool is the operations of one kind before a Breaker, of which a bounded number are under way at once. One that
+// hangs keeps its place until the kernel returns, so that the threads which hang are bounded.
 type Pool struct {
 	breaker *Breaker
 	places  chan struct{}
@@ -133,12 +133,12 @@ func (o *Operation) Abandoned() bool {
 
 // A Question is an operation whose answer is waited for.
 type Question[V any] struct {
-	// Do answers, in a goroutine of its own. It goes on when nobody waits for it any more, and must touch nothing then
+	// Do answers, in a goroutine of its own. It goes on when its caller waits no longer, and must touch nothing then
 	// that belongs to who has asked.
 	Do func() (V, error)
-	// Late is called behind Do, in its place, where nobody waits for the answer. [nothing]
+	// Late is called after Do, in its place, where the caller no longer waits for the answer. [nothing]
 	Late func()
-	// Always has Do called in any case, when there is a place: with the breaker open, and when nobody waits any more.
+	// Always has Do called in any case, when there is a place: with the breaker open, and when the caller waits no longer.
 	Always bool
 	// Over is called when Do and Late have returned, or Do is not called at all. [nothing]
 	Over func()
@@ -180,7 +180,7 @@ func Ask[V any](ctx context.Context, p *Pool, q Question[V]) (V, error) {
 // An asked is a question on its way.
 type asked[V any] struct {
 	Operation
-	settled atomic.Bool   // by the answer, or because nobody waits for it
+	settled atomic.Bool   // by the answer, or because the caller waits no longer
 	answer  chan struct{} // closed when value and err are the answer
 	value   V
 	err     error

@@ -11,7 +11,7 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
 
-// Log returns a log that nobody reads, in which a panic is an error of the test.
+// Log returns a log that drops its lines, in which a panic is an error of the test.
 func Log(t testing.TB) *slog.Logger { return Watch(t, slog.New(slog.DiscardHandler)) }
 
 // Watch returns log, with every panic in it an error of the test. A nil log is as for Log. One by Watch

@@ -77,7 +77,7 @@ func (c *committer) show(f *File) error {
 	return visible
 }
 
-// nameInSlot gives a copy its name. One that could not share a file after all gets one of its own first.
+// nameInSlot renames a copy into new/. One that could not share a file after all gets one of its own first.
 func (c *committer) nameInSlot(f *File) error {
 	err := f.asOwner((*File).rename)
 	if errors.Is(err, errUnshared) {

@@ -55,7 +55,7 @@ type FileSystems struct {
 }
 
 // A mounted tells what is mounted in a place from everything that was or will be. Another mount there is another file
-// system, also while operations hang in the one before, of which nobody can wait for an answer any more.
+// system, also while operations hang in the one before, whose answers no one can wait for any more.
 type mounted struct {
 	point string
 	id    int

@@ -26,7 +26,7 @@ type Target struct {
 type Owners struct{ FirstUID, FirstGID int }
 
 // Drop makes the process what t says, on each of its threads and for good, and checks that. After
-// an error the process must end. Root can become anybody; others can stay who they are and give up
+// an error the process must end. Root can become any user; others can stay who they are and give up
 // capabilities.
 //
 // No program that the process starts gets rights from its file (no_new_privs), and a filter of
@@ -35,7 +35,7 @@ type Owners struct{ FirstUID, FirstGID int }
 // only to such as are within bounds.
 func Drop(t Target) error {
 	if t.UID == 0 || t.GID == 0 {
-		return errors.New("root is nobody to become")
+		return errors.New("cannot become root")
 	}
 	if t.Owners != nil {
 		t.Groups = nil

@@ -60,12 +60,12 @@ func (t Target) program(architecture uint32) []unix.SockFilter {
 	return append(p, allow)
 }
 
-// nobody is what setfsuid and setfsgid are asked with by those who only want to know.
-const nobody = 1<<32 - 1
+// noID is the argument of setfsuid and setfsgid that changes nothing: they return the ID in force.
+const noID = 1<<32 - 1
 
 func (t Target) bounds() (firstUID, firstGID uint32) {
 	if t.Owners == nil {
-		return nobody, nobody
+		return noID, noID
 	}
 	return uint32(t.Owners.FirstUID), uint32(t.Owners.FirstGID)
 }

@@ -11,9 +11,9 @@ import (
 // maxConnections is how many clients may be connected at once.
 const maxConnections = 64
 
-// A crowd bounds how many clients are connected. One more takes the place of whoever has waited longest without a
-// request that is being answered: connections that are kept alive, or that say nothing, must not keep away who looks
-// whether the server lives. Where all others are being answered, the newcomer is closed.
+// A crowd bounds how many clients are connected. One more takes the place of the one that has waited longest without a
+// request that is being answered: connections that are kept alive, or that say nothing, must not keep out a probe of
+// the server. Where all others are being answered, the newcomer is closed.
 type crowd struct {
 	mu      sync.Mutex
 	all     int        // that are open
@@ -42,7 +42,7 @@ func (c *crowd) note(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// answering makes next answer, and whoever asks no longer one of those that wait.
+// answering has next answer, and counts the client as busy meanwhile.
 func (c *crowd) answering(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if conn, ok := r.Context().Value(connKey{}).(net.Conn); ok {

@@ -1,6 +1,6 @@
 // Package trace shows dialogues between clients and the server while they go on, to those who ask
-// for those of one address or peer. Content and secrets are not in them. Whoever watches is never
-// waited for: what does not fit is dropped, and counted.
+// for those of one address or peer. Content and secrets are not in them. A session never
+// waits for a watcher: what does not fit is dropped, and counted.
 package trace
 
 import (

@@ -5,8 +5,8 @@ import "sync"
 const (
 	// ahead is how many lines a watcher may lag.
 	ahead = 1024
-	// A session whose address is not known yet is kept from its last so many lines, for at most so
-	// many sessions.
+	// A session whose address is not known yet is kept: its last heldLines lines, for at most
+	// heldSessions sessions.
 	heldLines    = 60
 	heldSessions = 256
 )

@@ -29,7 +29,7 @@ func dots() []Message {
 		letter("only dots", ".\n..\n...\n....\n.\n.\n"),
 		letter("dot without a line end", "text\n."),
 		letter("dots before words", ".a\n..b\n...c\n.\td\n. e\n"),
-		letter("dots behind words", "a.\nb..\n.c.\n"),
+		letter("dots after words", "a.\nb..\n.c.\n"),
 		{"dots in the header", header("dots in the header") + "X-Dots: a\n .\n ..b\n\n.\n"},
 		letter("forged transaction", "text\n.\nMAIL FROM:<evil@src.example>\nRCPT TO:<alice@dst.example>\nDATA\nSubject: "+
 			"forged\n\nforged\n.\nQUIT\n"),

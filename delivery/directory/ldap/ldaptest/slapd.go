@@ -179,7 +179,7 @@ func (s *Server) signal(sig syscall.Signal) {
 	}
 }
 
-// freeAddresses are so many of loopback where nobody listens.
+// freeAddresses are n loopback addresses without a listener.
 func freeAddresses(tb testing.TB, n int) []string {
 	tb.Helper()
 	var free []string

@@ -34,7 +34,7 @@ func Open(s sql.Server, queries sql.Queries, key directory.Keyer) (*sql.Director
 }
 
 // dialect sends each query with its parameters in one go, and prepares none: a pooler in between
-// gives each query another connection, and a server that took over knows of no statements.
+// may send each query over another connection, and a server that took over knows of no statements.
 var dialect = sql.Dialect{Numbered: true, CannotHold: cannotHold}
 
 // cannotHold reports whether a database in another encoding has no such character.

@@ -223,7 +223,7 @@ func (d *Directory) retire(p *pool) {
 	d.finish(p)
 }
 
-// finish closes the connections of a pool that is over when nobody uses them any more. d.mu is held.
+// finish closes the connections of a pool that is over when no lookup uses them any more. d.mu is held.
 func (d *Directory) finish(p *pool) {
 	if !p.over || p.users > 0 || p.closing {
 		return

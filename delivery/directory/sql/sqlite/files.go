@@ -78,8 +78,8 @@ func (f files) fits(orphan os.FileInfo) error {
 // directories may make the log first.
 const copying = time.Minute
 
-// logIsOlder reports whether the log was made before the database, which no log of its own can have been. A
-// file system that does not tell gives the benefit of the doubt.
+// logIsOlder reports whether the log was made before the database, which no log of its own can have been. Where
+// the file system keeps no such time the log is taken to be right.
 func (f files) logIsOlder() bool {
 	main, known := born(f.path)
 	wal, walKnown := born(f.path + "-wal")

@@ -79,7 +79,7 @@ func create(path string) (err error) {
 
 // migrate makes the tables, or brings them up to date.
 func migrate(ctx context.Context, database *db.DB, path string) (err error) {
-	tx, err := database.BeginTx(ctx, nil) // immediate: nobody else migrates
+	tx, err := database.BeginTx(ctx, nil) // immediate: no other process migrates
 	if err != nil {
 		return fmt.Errorf("open %s: %w", path, err)
 	}

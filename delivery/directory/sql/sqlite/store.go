@@ -148,7 +148,7 @@ func (s *Store) Has(ctx context.Context, key directory.Key) (there bool, err err
 	return there, err
 }
 
-// free wants that nobody has the address of a key, neither an account nor an alias.
+// free returns an error where an account or an alias has the address of a key.
 func free(ctx context.Context, tx *db.Tx, address string, key directory.Key) error {
 	for _, table := range []string{"account", "alias"} {
 		var other string
