@@ -58,6 +58,7 @@ func (t *transaction) copyTo(dots *dotWriter, buffer []byte) error {
 			return err
 		}
 	}
+	t.ended = true
 	return dots.Close()
 }
 

@@ -40,11 +40,18 @@ func (t *transaction) commands() ([]command, error) {
 		}
 		list = append(list, command{line: rcpt, wants: 2, take: o.takeRcpt, skip: o.decided})
 	}
-	return append(list, command{
+	if t.message.AllOrNone {
+		return list, nil // DATA comes when all are answered
+	}
+	return append(list, t.data()), nil
+}
+
+func (t *transaction) data() command {
+	return command{
 		line: "DATA", wants: 3,
-		take: func(reply Reply) { r.Data = reply },
-		skip: func() bool { return len(r.accepted()) == 0 },
-	}), nil
+		take: func(reply Reply) { t.result.Data = reply },
+		skip: func() bool { return len(t.result.accepted()) == 0 },
+	}
 }
 
 func never() bool { return false }

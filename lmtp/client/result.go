@@ -1,5 +1,10 @@
 package client
 
+import (
+	"errors"
+	"slices"
+)
+
 // A Result has the answers of the server to one message.
 type Result struct {
 	Mail       Reply     // to MAIL
@@ -22,7 +27,14 @@ type Outcome struct {
 	// Err is why there is no Final. The server may or may not have delivered: like a
 	// temporary refusal, it calls for another try (RFC 5321 §4.2.5, RFC 2033 §5).
 	Err error
+
+	// Uncertain is set with an Err after the end of the content was sent: the server may have the message, and another
+	// try then makes two of it (RFC 1047).
+	Uncertain bool
 }
+
+// errAllOrNone is what becomes of recipients who were accepted, if another one of an AllOrNone was not.
+var errAllOrNone = errors.New("not sent, as another recipient was refused for now")
 
 // Delivered reports whether the server took responsibility for the recipient.
 func (o Outcome) Delivered() bool { return o.Final.Positive() }
@@ -51,11 +63,22 @@ func (r *Result) decide(recipients []int, final Reply) {
 	}
 }
 
-// abandon sets the error of each recipient that has no final reply.
-func (r *Result) abandon(err error) {
+// spare reports whether a recipient was refused for now. Then nobody gets the message.
+func (r *Result) spare() bool {
+	if !slices.ContainsFunc(r.Recipients, func(o Outcome) bool { return o.Final.Temporary() }) {
+		return false
+	}
+	for _, i := range r.accepted() {
+		r.Recipients[i].Err = errAllOrNone
+	}
+	return true
+}
+
+// abandon sets the error of each recipient that has no final reply. ended says that the content may have been taken.
+func (r *Result) abandon(err error, ended bool) {
 	for i := range r.Recipients {
 		if o := &r.Recipients[i]; !o.decided() {
-			o.Err = err
+			o.Err, o.Uncertain = err, ended
 		}
 	}
 }

@@ -24,7 +24,7 @@ func (c *Client) Send(ctx context.Context, m Message) (*Result, error) {
 	}
 	defer c.wire.watch(ctx)()
 	if err := t.run(ctx, commands); err != nil {
-		t.result.abandon(err)
+		t.result.abandon(err, t.ended)
 		return t.result, err
 	}
 	return t.result, nil
@@ -35,6 +35,7 @@ type transaction struct {
 	client  *Client
 	message Message
 	result  *Result
+	ended   bool // the end of the content was sent, or may have been
 }
 
 func (t *transaction) run(ctx context.Context, commands []command) error {
@@ -44,11 +45,19 @@ func (t *transaction) run(ctx context.Context, commands []command) error {
 	}
 	err := envelope(ctx, commands)
 	t.client.open = t.result.Mail.Positive()
+	if err == nil && t.message.AllOrNone {
+		if t.result.spare() {
+			return nil
+		}
+		err = t.lockStep(ctx, []command{t.data()})
+	}
 	if err != nil {
 		return err
 	}
 	waiting := t.result.accepted()
 	switch {
+	case len(waiting) == 0 && t.message.AllOrNone:
+		return nil
 	case t.result.Data.Code != 354:
 		t.result.decide(waiting, t.result.Data)
 		return nil
