@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -144,53 +145,82 @@ func (b *bundle) missing(set []*delivery) (spared error) {
 	return spared
 }
 
-// publish publishes the copies that are staged, but for those that another bundle has published. It has a place on
-// each of their file systems.
+// publish publishes the copies that are staged, but for those that another bundle has published: all of them are shown
+// before the first directory is synced. Those of each file system have a place of their own there, and none while
+// another is at work, which may hang.
 func (b *bundle) publish(ctx context.Context) error {
-	var staged []*delivery
-	var files []*durable.File
-	var places []*breaker.Operation
-	leave := func() (awaited bool) {
-		awaited = true
-		for _, place := range places {
-			awaited = place.End() && awaited
+	parts := b.parts()
+	for _, part := range parts { // not to show copies beside others that have to wait
+		if err := part[0].fileSystem().Err(); err != nil {
+			return err
 		}
-		places = nil
-		return awaited
 	}
-	defer leave()
-	entered := map[*mount.FileSystem]bool{}
+	for _, part := range parts {
+		if err := part.inPlace(ctx, func(c durable.Committer, files []*durable.File) (int, error) {
+			return c.Show(context.WithoutCancel(ctx), files)
+		}); err != nil {
+			return err
+		}
+		ctx = context.WithoutCancel(ctx) // no way back halfway
+	}
+	var syncs guard.Group
+	errs := make([]error, len(parts))
+	for i, part := range parts {
+		syncs.Go(func() { errs[i] = part.inPlace(ctx, durable.Committer.SyncNames) })
+	}
+	syncs.Wait()
+	if err := cmp.Or(errs...); err != nil {
+		return err
+	}
+	for _, part := range parts {
+		for _, d := range part {
+			d.published = true
+		}
+	}
+	return nil
+}
+
+// A part is the copies of a bundle on one file system.
+type part []*delivery
+
+// parts are the copies that are staged and not published, in the order of their numbers.
+func (b *bundle) parts() (all []part) {
+	of := map[*mount.FileSystem]int{}
 	for _, d := range b.members {
 		if d.failure() != nil || d.published {
 			continue
 		}
-		staged, files = append(staged, d), append(files, &d.File)
 		at := d.fileSystem()
-		if entered[at] {
-			continue
+		i, ok := of[at]
+		if !ok {
+			i, all = len(all), append(all, nil)
+			of[at] = i
 		}
-		if err := at.Copies.Begin(ctx, &d.place, d); err != nil {
-			return err
-		}
-		entered[at], places = true, append(places, &d.place)
+		all[i] = append(all[i], d)
 	}
-	if len(staged) == 0 {
-		return nil
+	return all
+}
+
+// inPlace takes a step with all copies of the part in a place of their file system.
+func (p part) inPlace(ctx context.Context, step func(durable.Committer, []*durable.File) (int, error)) error {
+	first := p[0]
+	if err := first.fileSystem().Copies.Begin(ctx, &first.place, first); err != nil {
+		return err
+	}
+	files := make([]*durable.File, len(p))
+	for i, d := range p {
+		files[i] = &d.File
 	}
 	which := 0
 	err := guard.Call(func() (err error) {
-		which, err = staged[0].store().committer.PublishAll(context.WithoutCancel(ctx), files)
+		which, err = step(first.store().committer, files)
 		return err
 	})
 	if err != nil {
-		staged[which].fail(staged[which].withdraw(err))
-		return err
+		p[which].fail(p[which].withdraw(err))
 	}
-	if !leave() {
+	if awaited := first.place.End(); !awaited && err == nil {
 		return ErrHangs // and was answered for
 	}
-	for _, d := range staged {
-		d.published = true
-	}
-	return nil
+	return err
 }

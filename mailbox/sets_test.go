@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -178,4 +179,76 @@ func TestSetsOnFileSystemThatHangs(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestSetsHoldNothingElsewhere: while copies of many sets hang as they are published, what answers is not held up by
+// them: they keep no place and no slot of another file system.
+func TestSetsHoldNothingElsewhere(t *testing.T) {
+	const sets = 260 // more than there are places on a file system
+	for _, tt := range []struct {
+		call     string
+		parallel int
+	}{{"rename", 0}, {"fsync", sets}} {
+		t.Run(fmt.Sprint(tt.call, tt.parallel), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				root, elsewhere := scratch(t), well(t)
+				sys, lifted := newProbe(), make(chan struct{})
+				s := open(t, Options{Create: true, Parallel: tt.parallel}, sys)
+				sys.before = func(_ int, c call) error {
+					probed := c.path == filepath.Dir(root)
+					if probed || c.name == tt.call && strings.HasPrefix(c.path, root) && strings.Contains(c.path, ",") ||
+						c.name == tt.call && strings.HasPrefix(c.path, root) && strings.HasSuffix(c.path, "/new") {
+						<-lifted
+					}
+					return nil
+				}
+				var end sync.WaitGroup
+				outcomes, dests := make([][2]error, sets), make([][2]Dest, sets)
+				for i := range sets {
+					dests[i] = [2]Dest{{Root: elsewhere, Path: fmt.Sprint(i)}, {Root: root, Path: fmt.Sprint(i)}}
+					if i%2 == 0 {
+						slices.Reverse(dests[i][:])
+					}
+					m := begin(s)
+					m.Add(dests[i][0], nil)
+					m.Add(dests[i][1], nil)
+					_, _ = m.Write([]byte("x\r\n"))
+					end.Go(func() {
+						defer m.Close()
+						m.CommitSets(context.Background(), Sets{Of: [][]int{{0, 1}}}, func(copy int, err error) {
+							outcomes[i][copy] = err
+						})
+					})
+				}
+				time.Sleep(soon)
+				ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+				defer cancel()
+				began := time.Now()
+				other := begin(s)
+				other.Add(Dest{Root: elsewhere, Path: "other"}, nil)
+				_, _ = other.Write([]byte("x\r\n"))
+				other.Commit(ctx, func(_ int, err error) {
+					if err != nil || time.Since(began) > 0 {
+						t.Errorf("a copy elsewhere: %v after %v", err, time.Since(began))
+					}
+				})
+				other.Close()
+				close(lifted)
+				end.Wait()
+				for i := range sets {
+					for copy, err := range outcomes[i] {
+						to, want := dests[i][copy].String(), 0
+						if err == nil {
+							want = 1
+						} else if !errors.Is(err, ErrHangs) && !errors.Is(err, ErrTogether) {
+							t.Errorf("set %d: %v", i, err)
+						}
+						if n, left := len(in(t, to, "new")), in(t, to, "tmp"); n != want || left != nil {
+							t.Errorf("%s has %d messages after the end, and %q: %v", to, n, left, err)
+						}
+					}
+				}
+			})
+		})
+	}
 }

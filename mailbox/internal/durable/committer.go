@@ -26,10 +26,11 @@ type Committer interface {
 	Stage(ctx context.Context, f *File) error
 	// Publish renames a staged copy in new/. After nil the copy is durable.
 	Publish(ctx context.Context, f *File) error
-	// PublishAll publishes staged copies that stand or fall together: no directory is synced before all have their
-	// names, so that one that cannot have its name is known as soon as a rename takes. After nil all are durable; an
-	// error is that of the copy with the number.
-	PublishAll(ctx context.Context, files []*File) (int, error)
+	// Show gives staged copies of one file system, which stand or fall together with others, their names in new/: so that
+	// one that cannot have its name is known before a directory is synced. An error is that of the copy with the number.
+	Show(ctx context.Context, files []*File) (int, error)
+	// SyncNames makes copies durable that were shown. An error is that of the copy with the number.
+	SyncNames(files []*File) (int, error)
 	// SyncDirectory makes the names in a directory durable.
 	SyncDirectory(dir Directory) error
 }

@@ -4,21 +4,47 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync/atomic"
 
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
 
-// syncsAtOnce bounds the directories of one PublishAll that are synced at the same time.
+// syncsAtOnce bounds the directories of one SyncNames that are synced at the same time.
 const syncsAtOnce = 64
 
-// PublishAll renames one copy after the other, with a slot of each file system in hand, and then syncs their
-// directories. Each is visible, and counted, when it has its name: the next may have to wait for a count.
-func (c *committer) PublishAll(ctx context.Context, files []*File) (int, error) {
-	if i, err := c.showAll(ctx, files); err != nil {
-		return i, err
+// Show makes the copies visible, with a slot of their file system in hand. Each is counted when it has its name: the
+// next may have to wait for a count.
+func (c *committer) Show(ctx context.Context, files []*File) (int, error) {
+	for i := 0; i < len(files); {
+		device := files[i].dir.ID.Device
+		if err := c.slots.Acquire(ctx, device); err != nil {
+			return i, fmt.Errorf("wait for the file system of %s: %w", files[i].To, err)
+		}
+		n, err := c.showInSlot(files[i:], device)
+		c.slots.Release(device)
+		if i += n; err != nil {
+			return i, err
+		}
 	}
+	return 0, nil
+}
+
+// showInSlot makes those of the copies visible that come before the first on another file system than device. It
+// returns how many that are.
+func (c *committer) showInSlot(files []*File, device uint64) (int, error) {
+	for i, f := range files {
+		if f.dir.ID.Device != device {
+			return i, nil
+		}
+		if err := guard.Call(func() error { return c.show(f) }); err != nil {
+			return i, err
+		}
+	}
+	return len(files), nil
+}
+
+// SyncNames syncs the directories of the copies, many at once.
+func (c *committer) SyncNames(files []*File) (int, error) {
 	var workers guard.Group
 	var next atomic.Int64
 	errs := make([]error, len(files))
@@ -41,28 +67,7 @@ func (c *committer) PublishAll(ctx context.Context, files []*File) (int, error) 
 	return 0, nil
 }
 
-// showAll makes all copies visible. The slots are acquired in one order, as others wait for them too.
-func (c *committer) showAll(ctx context.Context, files []*File) (int, error) {
-	var devices []uint64
-	for _, f := range files {
-		devices = append(devices, f.dir.ID.Device)
-	}
-	slices.Sort(devices)
-	for _, device := range slices.Compact(devices) {
-		if err := c.slots.Acquire(ctx, device); err != nil {
-			return 0, fmt.Errorf("wait for a file system: %w", err)
-		}
-		defer c.slots.Release(device)
-	}
-	for i, f := range files {
-		if err := guard.Call(func() error { return c.show(f) }); err != nil {
-			return i, err
-		}
-	}
-	return 0, nil
-}
-
-// show makes one copy visible. It is that already where an earlier PublishAll failed because of another.
+// show makes one copy visible. It is that already where an earlier Show failed because of another.
 func (c *committer) show(f *File) error {
 	if f.at == inNew {
 		return nil
