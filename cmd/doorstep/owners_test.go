@@ -105,8 +105,8 @@ var staticDoorstep = sync.OnceValues(func() (string, error) {
 	return program, errors.Join(err, os.Chmod(dir, 0o755), os.WriteFile(filepath.Join(dir, "log"), out, 0o644))
 })
 
-// serveStatic is serveConfig with that program.
-func serveStatic(t *testing.T, dir, configuration string) *server {
+// serveStatic is serveConfig with that program, started by another one where that is given.
+func serveStatic(t *testing.T, dir, configuration string, by ...string) *server {
 	t.Helper()
 	program, err := staticDoorstep()
 	if err != nil {
@@ -115,7 +115,8 @@ func serveStatic(t *testing.T, dir, configuration string) *server {
 	if err := os.WriteFile(filepath.Join(dir, "doorstep.toml"), []byte(configuration), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	s := &server{dir: dir, cmd: exec.Command(program, "serve", "-c", "doorstep.toml")}
+	args := append(by, program, "serve", "-c", "doorstep.toml")
+	s := &server{dir: dir, cmd: exec.Command(args[0], args[1:]...)}
 	s.cmd.Stdout, s.cmd.Stderr = &s.out, &s.log
 	if err := s.start(); err != nil {
 		t.Fatal(err)

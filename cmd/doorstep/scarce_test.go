@@ -135,26 +135,30 @@ func sessionWhenRoom(t *testing.T, dir string) *dialogue {
 	}
 }
 
+// memory is the line of that key in the kernel's account of a process, less the pages of the program itself, which can
+// be read again, in KiB.
+func (s *server) memory(t *testing.T, key string) int {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kib := func(key string) int {
+		n, err := strconv.Atoi(string(regexp.MustCompile(key + `:\s+(\d+) kB`).FindSubmatch(status)[1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	return kib(key) - kib("RssFile")
+}
+
 // TestManyLargeMessages is R16: a hundred large messages at once take less than 64 MiB, so that the
-// kernel has no reason to kill the server where it may have no more. The program is one
-// without the race detector, which has a memory of its own.
+// kernel has no reason to kill the server where it may have no more.
 func TestManyLargeMessages(t *testing.T) {
 	const sessions, size, most = 100, 8 << 20, 64 << 10 // KiB
 	dir := place(t)
-	program := filepath.Join(dir, "program")
-	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "doorstep.toml"), []byte(plainConfig("")), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s := &server{dir: dir, cmd: exec.Command(program, "serve", "-c", "doorstep.toml")}
-	s.cmd.Stdout, s.cmd.Stderr = &s.out, &s.log
-	if err := s.start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.kill)
-	s.awaitLog(t, "msg=listening")
+	s := serveStatic(t, dir, plainConfig(""))
 
 	// Every message waits before its last line until all of them are there.
 	var there, sent sync.WaitGroup
@@ -168,18 +172,7 @@ func TestManyLargeMessages(t *testing.T) {
 		})
 	}
 	sent.Wait()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	kib := func(key string) int {
-		n, err := strconv.Atoi(string(regexp.MustCompile(key + `:\s+(\d+) kB`).FindSubmatch(status)[1]))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
-	peak := kib("VmHWM") - kib("RssFile") // the kernel can read the program itself again
+	peak := s.memory(t, "VmHWM")
 	t.Logf("at most %d KiB", peak)
 	if peak > most {
 		t.Errorf("%d messages of %d octets took %d KiB, want at most %d", sessions, size, peak, most)

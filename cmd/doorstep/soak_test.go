@@ -47,6 +47,37 @@ func vitals(t *testing.T, dir string, pid int) (v vital) {
 	return v
 }
 
+// settled is what a server holds when it has noticed that its clients have gone.
+func settled(t *testing.T, dir string, pid int) vital {
+	t.Helper()
+	v := vitals(t, dir, pid)
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
+		next := vitals(t, dir, pid)
+		if next.files == v.files && next.goroutines <= v.goroutines {
+			return next
+		}
+		v = next
+	}
+	return v
+}
+
+// wantNoMoreThan wants nothing to have grown since before.
+func (after vital) wantNoMoreThan(t *testing.T, before vital) {
+	t.Helper()
+	if after.files > before.files+4 {
+		t.Errorf("descriptors: %d, then %d", before.files, after.files)
+	}
+	if after.goroutines > before.goroutines+10 {
+		t.Errorf("goroutines: %d, then %d", before.goroutines, after.goroutines)
+	}
+	if after.threads > before.threads+40 {
+		t.Errorf("threads: %d, then %d", before.threads, after.threads)
+	}
+	if after.resident > 2*before.resident+(32<<10) {
+		t.Errorf("memory: %d KiB, then %d KiB", before.resident, after.resident)
+	}
+}
+
 // TestSoak keeps a server busy, with clients that behave and clients that do not, and with reloads;
 // what it holds must not grow. "make soak" does so for ten minutes.
 func TestSoak(t *testing.T) {
@@ -89,37 +120,14 @@ func TestSoak(t *testing.T) {
 	}
 	round(0)
 	round(1)
-	settle := func() vital {
-		// The server notices that clients have gone; what it holds for them goes away.
-		v := vitals(t, dir, pid)
-		for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
-			next := vitals(t, dir, pid)
-			if next.files == v.files && next.goroutines <= v.goroutines {
-				return next
-			}
-			v = next
-		}
-		return v
-	}
-	before := settle()
+	before := settled(t, dir, pid)
 	rounds := 0
 	for end := time.Now().Add(duration); time.Now().Before(end); rounds++ {
 		round(rounds + 2)
 	}
-	after := settle()
+	after := settled(t, dir, pid)
 	t.Logf("%d rounds of 200 messages, in %s: before %+v, after %+v", rounds, duration, before, after)
-	if after.files > before.files+4 {
-		t.Errorf("descriptors: %d, then %d", before.files, after.files)
-	}
-	if after.goroutines > before.goroutines+10 {
-		t.Errorf("goroutines: %d, then %d", before.goroutines, after.goroutines)
-	}
-	if after.threads > before.threads+40 {
-		t.Errorf("threads: %d, then %d", before.threads, after.threads)
-	}
-	if after.resident > 2*before.resident+(32<<10) {
-		t.Errorf("memory: %d KiB, then %d KiB", before.resident, after.resident)
-	}
+	after.wantNoMoreThan(t, before)
 	if log := s.log.String(); strings.Contains(log, "level=ERROR") {
 		t.Error("errors in the log")
 	}

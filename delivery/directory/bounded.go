@@ -56,7 +56,18 @@ func (b bounded) probe(ctx context.Context) error {
 		key = &Key{Local: "postmaster", Domain: "localhost"}
 	}
 	_, err := b.to.Lookup(ctx, *key)
-	return err
+	return unanswered(ctx, err)
+}
+
+// unanswered makes an error that comes when the time is over one of that: of a connection that they closed then,
+// drivers say "invalid connection", "i/o timeout" and the like, as of a server that refuses them.
+func unanswered(ctx context.Context, err error) error {
+	end, ok := ctx.Deadline()
+	if err == nil || errors.Is(err, ErrNotFound) || !ok || time.Now().Before(end) ||
+		errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", context.DeadlineExceeded, err)
 }
 
 // boundedDomains is bounded for a DomainDirectory.
@@ -73,7 +84,10 @@ func (b boundedDomains) Domain(ctx context.Context, key string) (Domain, error) 
 func askBounded[V any](ctx context.Context, b bounded, ask func(context.Context) (V, error)) (V, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.timeout)
 	defer cancel()
-	value, err := breaker.Ask(ctx, b.questions, breaker.Question[V]{Do: func() (V, error) { return ask(ctx) }})
+	value, err := breaker.Ask(ctx, b.questions, breaker.Question[V]{Do: func() (V, error) {
+		value, err := ask(ctx)
+		return value, unanswered(ctx, err)
+	}})
 	if errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, breaker.ErrHangs) {
 		err = fmt.Errorf("%w: %w", breaker.ErrHangs, err)
 	}

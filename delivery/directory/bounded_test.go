@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -13,10 +14,12 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp/guard/breaker"
 )
 
-// A hungDirectory answers when over is closed or, where it is polite, when its context ends.
+// A hungDirectory answers when over is closed or, where it is polite, when its context ends: by the error of that, or
+// with vague by another.
 type hungDirectory struct {
 	over        chan struct{}
 	polite      bool
+	vague       error
 	asked, most atomic.Int32
 }
 
@@ -33,7 +36,7 @@ func (d *hungDirectory) wait(ctx context.Context) error {
 	case <-d.over:
 		return ErrNotFound
 	case <-end:
-		return ctx.Err()
+		return cmp.Or(d.vague, ctx.Err())
 	}
 }
 
@@ -48,9 +51,9 @@ func (d *hungDirectory) Domain(ctx context.Context, _ string) (Domain, error) {
 // A backend that hangs, on a file system that does or behind a network that drops packets, is waited for no longer than
 // its timeout, by a bounded number, and not at all as soon as it is known to hang.
 func TestBounded(t *testing.T) {
-	for _, polite := range []bool{false, true} {
+	for _, kind := range []*hungDirectory{{}, {polite: true}, {polite: true, vague: errors.New("invalid connection")}} {
 		synctest.Test(t, func(t *testing.T) {
-			hung := &hungDirectory{over: make(chan struct{}), polite: polite}
+			hung := &hungDirectory{over: make(chan struct{}), polite: kind.polite, vague: kind.vague}
 			var changes []bool
 			d, b := Bounded("sql", hung, 2*time.Second, func(s breaker.State) { changes = append(changes, s.Open) })
 			defer b.Close()

@@ -77,7 +77,8 @@ func again(t *testing.T, namespaces uintptr) (here bool, err error) {
 	if os.Getenv(inside) != "" {
 		return true, nil
 	}
-	args := []string{"-test.run=^" + t.Name() + "$", "-test.v"}
+	// Subtests side by side wait there for what hangs, and need no processors.
+	args := []string{"-test.run=^" + t.Name() + "$", "-test.v", "-test.parallel=16"}
 	for _, name := range []string{"test.timeout", "test.short"} {
 		args = append(args, "-"+name+"="+flag.Lookup(name).Value.String())
 	}

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/doorstep-mail/doorstep/mailbox/powercut"
 )
 
 // TestKill is R7: kill -9 at any moment of a loaded server, again and again. The next one takes
@@ -31,12 +33,26 @@ func TestKill(t *testing.T) {
 	}
 }
 
+// TestKillAmongHangs is TestKill with the mail, and the directory of the accounts, on a file system that hangs for
+// moments, and in the long form for longer than it takes to notice. Every other kill comes while it hangs.
+func TestKillAmongHangs(t *testing.T) {
+	powercut.Need(t)
+	if !powercut.Alone(t) {
+		return
+	}
+	rounds := 2
+	if long {
+		rounds = 50
+	}
+	killRounds(t, setting{name: "hangs", disk: powercut.NewLoopback(t), recognize: recognize}, rounds)
+}
+
 func killRounds(t *testing.T, set setting, rounds int) {
 	limit := 10 * time.Second // other tests run beside
 	if long {
 		limit = time.Second
 	}
-	s := set.open(t, filepath.Join(ownDir(t), "mail"))
+	s := set.open(t, filepath.Join(set.dir(t), "mail"))
 	acked, lost := 0, 0
 	var slowest time.Duration
 	p := s.start(t)
@@ -46,12 +62,17 @@ func killRounds(t *testing.T, set setting, rounds int) {
 		l.told = func(acks int) {
 			if acks == killAt {
 				// The others are in the middle of something.
+				if set.disk != nil && round%2 == 0 {
+					set.disk.Stop(t)
+				}
 				_ = p.Signal(syscall.SIGKILL)
 			}
 		}
+		hangNoMore := set.hangNowAndThen(t)
 		l.run(t, 8*round, 8*(round+1))
 		await(t, p.Exited(), "the load to reach the server")
 		l.stop()
+		hangNoMore()
 		if _, err := os.Lstat(filepath.Join(s.dir, "lmtp")); err != nil {
 			t.Errorf("there is no stale socket: %v", err)
 		}

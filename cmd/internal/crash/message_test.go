@@ -2,6 +2,7 @@ package crash
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -55,15 +56,25 @@ func lookFor(t *testing.T, store string, recognize func(file string, user int) (
 	t.Helper()
 	f := finding{whole: map[copyID]int{}}
 	for user := range users {
-		for _, file := range stored(t, store, user) {
-			b, err := os.ReadFile(file)
-			id, ok := recognize(string(b), user)
-			if !ok {
-				f.torn = append(f.torn, fmt.Sprintf("%s: %d octets, %v", strings.TrimPrefix(file, store), len(b), err))
-				continue
-			}
-			f.whole[copyID{id, user}]++
+		in := lookAt(t, store, user, recognize)
+		f.torn = append(f.torn, in.torn...)
+		maps.Copy(f.whole, in.whole)
+	}
+	return f
+}
+
+// lookAt reads one mailbox.
+func lookAt(t *testing.T, store string, user int, recognize func(file string, user int) (messageID, bool)) finding {
+	t.Helper()
+	f := finding{whole: map[copyID]int{}}
+	for _, file := range stored(t, store, user) {
+		b, err := os.ReadFile(file)
+		id, ok := recognize(string(b), user)
+		if !ok {
+			f.torn = append(f.torn, fmt.Sprintf("%s: %d octets, %v", strings.TrimPrefix(file, store), len(b), err))
+			continue
 		}
+		f.whole[copyID{id, user}]++
 	}
 	return f
 }

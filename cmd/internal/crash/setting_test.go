@@ -4,16 +4,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
+	"github.com/doorstep-mail/doorstep/mailbox/powercut"
 )
 
 // A setting is a choice of the administrator under which the server is killed and the power fails.
@@ -22,6 +25,7 @@ type setting struct {
 	store     string // keys of [store]
 	owners    bool   // each account has a user of its own, one of a few; takes root
 	quotas    bool
+	disk      *powercut.Loopback // has the mail, and the accounts in a file; it hangs now and then
 	recognize func(file string, user int) (messageID, bool)
 }
 
@@ -57,7 +61,69 @@ func (set setting) open(t *testing.T, store string) *site {
 	}
 	s := configure(t, store, path, set.store, set.account(store))
 	s.setting = set
+	if set.disk != nil {
+		s.moveAccounts(t, filepath.Join(set.disk.Dir, "accounts"))
+	}
 	return s
+}
+
+// dir makes a directory for the store.
+func (set setting) dir(t *testing.T) string {
+	if set.disk != nil {
+		return set.disk.Dir
+	}
+	return ownDir(t)
+}
+
+// moveAccounts moves the accounts from the configuration into a passwd-file that is asked for each recipient.
+func (s *site) moveAccounts(t *testing.T, file string) {
+	t.Helper()
+	configuration := filepath.Join(s.dir, "doorstep.toml")
+	text, err := os.ReadFile(configuration)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest, accounts := string(text), ""
+	for user := range users {
+		rest = strings.Replace(rest, fmt.Sprintf("[[user]]\naddress = %q\n", address(user)), "", 1)
+		accounts += address(user) + ":::::::\n"
+	}
+	rest += fmt.Sprintf("[[directory]]\ndriver = \"passwd-file\"\nfile = %q\n", file)
+	if err := errors.Join(os.WriteFile(file, []byte(accounts), 0o644),
+		os.WriteFile(configuration, []byte(rest), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// hangNowAndThen has the file system of the setting, if there is one, hang for moments until the end is called.
+func (set setting) hangNowAndThen(t *testing.T) (end func()) {
+	if set.disk == nil {
+		return func() {}
+	}
+	over, ended := make(chan struct{}), make(chan struct{})
+	pass := func(upTo time.Duration) {
+		select {
+		case <-over:
+		case <-time.After(rand.N(upTo)):
+		}
+	}
+	go func() {
+		defer close(ended)
+		for !closed(over) {
+			pass(200 * time.Millisecond)
+			set.disk.Stop(t)
+			if long && rand.IntN(20) == 0 {
+				pass(20 * time.Second)
+			} else {
+				pass(200 * time.Millisecond)
+			}
+			set.disk.Continue(t)
+		}
+	}()
+	return func() {
+		close(over)
+		<-ended
+	}
 }
 
 // account returns the lines of an account.

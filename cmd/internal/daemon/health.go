@@ -105,49 +105,62 @@ func (h *health) disk(ctx context.Context) *status.Disk {
 	return d
 }
 
-// A probe asks a file system how it is. One that hangs keeps one goroutine, however often it is
-// asked: the others wait for the same answer.
+// A probe asks file systems how they are. One that hangs keeps one goroutine, however often it is asked: the others wait
+// for the same answer, and as soon as it is late none does.
 type probe struct {
 	look func(root string) (*status.Disk, error) // default probeStore
 
 	mu      sync.Mutex
-	running *probed
+	running map[string]*probed // by root
 }
 
 type probed struct {
+	late chan struct{} // closed after healthPatience
 	done chan struct{}
 	disk *status.Disk
 	err  error
 }
 
 func (p *probe) ask(ctx context.Context, root string) (*status.Disk, error) {
-	p.mu.Lock()
-	r := p.running
-	if r == nil {
-		r = &probed{done: make(chan struct{})}
-		p.running = r
-		look := p.look
-		if look == nil {
-			look = probeStore
-		}
-		go func() {
-			r.err = guard.Call(func() (err error) {
-				r.disk, err = look(root)
-				return err
-			})
-			p.mu.Lock()
-			p.running = nil
-			p.mu.Unlock()
-			close(r.done)
-		}()
-	}
-	p.mu.Unlock()
+	r := p.begin(root)
 	select {
 	case <-r.done:
 		return r.disk, r.err
+	case <-r.late:
 	case <-ctx.Done():
-		return nil, fmt.Errorf("store %s does not answer", root)
 	}
+	return nil, fmt.Errorf("store %s does not answer", root)
+}
+
+// begin looks at a root, unless somebody does.
+func (p *probe) begin(root string) *probed {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r := p.running[root]; r != nil {
+		return r
+	}
+	r := &probed{late: make(chan struct{}), done: make(chan struct{})}
+	late := time.AfterFunc(healthPatience, func() { close(r.late) })
+	if p.running == nil {
+		p.running = map[string]*probed{}
+	}
+	p.running[root] = r
+	look := p.look
+	if look == nil {
+		look = probeStore
+	}
+	go func() {
+		r.err = guard.Call(func() (err error) {
+			r.disk, err = look(root)
+			return err
+		})
+		p.mu.Lock()
+		delete(p.running, root)
+		p.mu.Unlock()
+		late.Stop()
+		close(r.done)
+	}()
+	return r
 }
 
 // probeStore looks whether mail can be written below root. It writes nothing.

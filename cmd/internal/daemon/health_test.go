@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,23 +19,47 @@ import (
 	"github.com/doorstep-mail/doorstep/mailbox"
 )
 
-// TestHungStore: a file system that does not answer costs one goroutine, however often it is asked,
-// and is told as what it is.
+// TestHungStore: a file system that does not answer costs one goroutine, and is reported as what it is: after three
+// seconds to those who ask first, and then at once. The root of another configuration is asked by itself.
 func TestHungStore(t *testing.T) {
-	c := &config.Config{}
-	c.Store.Path = "/mail/{domain}/{local}"
-	h := &health{inForce: func() (*config.Config, *delivery.Agent, bool) { return c, nil, true }}
-	h.store.running = &probed{done: make(chan struct{})} // as one that hangs
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	for range 10 {
-		if err := h.storeProblem(ctx, c); err == nil || !strings.Contains(err.Error(), "does not answer") {
-			t.Errorf("%v", err)
+	synctest.Test(t, func(t *testing.T) {
+		c := &config.Config{}
+		c.Store.Path = "/mail/{domain}/{local}"
+		h := &health{inForce: func() (*config.Config, *delivery.Agent, bool) { return c, nil, true }}
+		lifted, looks := make(chan struct{}), new(atomic.Int32)
+		h.store.look = func(root string) (*status.Disk, error) {
+			if root == "/mail" {
+				looks.Add(1)
+				<-lifted
+			}
+			return &status.Disk{Path: root, Size: 1}, nil
 		}
-	}
-	if d := h.disk(ctx); d != nil {
-		t.Errorf("%+v", d)
-	}
+		for _, patience := range []time.Duration{healthPatience, 0} {
+			began := time.Now()
+			var all sync.WaitGroup
+			for range 100 {
+				all.Go(func() {
+					if err := h.storeProblem(t.Context(), c); err == nil || !strings.Contains(err.Error(), "does not answer") {
+						t.Errorf("%v", err)
+					}
+					if d := h.disk(t.Context()); d != nil {
+						t.Errorf("%+v", d)
+					}
+				})
+			}
+			if all.Wait(); time.Since(began) != patience || looks.Load() != 1 {
+				t.Errorf("answered after %v, by %d looks", time.Since(began), looks.Load())
+			}
+		}
+		if d, err := h.store.ask(t.Context(), "/other"); err != nil || d.Path != "/other" {
+			t.Errorf("another root: %+v, %v", d, err)
+		}
+		close(lifted)
+		synctest.Wait()
+		if d := h.disk(t.Context()); d == nil || d.Path != "/mail" {
+			t.Errorf("afterwards %+v", d)
+		}
+	})
 }
 
 func TestPanicInProbe(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
 
 // A Value is what was made of files. It may be used by many goroutines.
@@ -19,8 +21,11 @@ type Value[T any] struct {
 	log   *slog.Logger
 	files []string
 
-	mu       sync.Mutex
-	value    T
+	mu      sync.Mutex
+	value   T
+	running *refresh // nil: none
+
+	// Of the refresh that runs.
 	stamps   []stamp
 	complain string // the error that was logged last
 }
@@ -38,15 +43,65 @@ func New[T any](log *slog.Logger, load func() (T, error), files ...string) (*Val
 	return v, nil
 }
 
-// Get returns the value, made anew if a file has changed.
+// patience is how long those who ask wait for files that do not answer.
+const patience = time.Second
+
+// A refresh is a look at the files, and what comes of it.
+type refresh struct{ done, late chan struct{} }
+
+// Get returns the value, made anew if a file has changed. Files on a file system that does not answer leave it as it
+// was, and keep one goroutine: those who ask wait a second for that, and after that not at all.
 func (v *Value[T]) Get() T {
+	for first := true; ; first = false {
+		r, mine := v.begin()
+		select {
+		case <-r.done:
+			if first && !mine { // it may have looked before what the caller knows of was changed
+				continue
+			}
+		case <-r.late:
+		}
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		return v.value
+	}
+}
+
+// begin begins a refresh, unless one is under way.
+func (v *Value[T]) begin() (r *refresh, mine bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.running != nil {
+		return v.running, false
+	}
+	r = &refresh{done: make(chan struct{}), late: make(chan struct{})}
+	v.running = r
+	late := time.AfterFunc(patience, func() {
+		v.log.Error("files do not answer, and what was read before is used", "files", v.files)
+		close(r.late)
+	})
+	go func() {
+		err := guard.Call(v.refresh)
+		answersAgain := !late.Stop()
+		v.mu.Lock()
+		v.running = nil
+		v.mu.Unlock()
+		guard.Report(v.log, "files", err)
+		if answersAgain {
+			v.log.Info("files answer again", "files", v.files)
+		}
+		close(r.done)
+	}()
+	return r, true
+}
+
+// refresh looks at the files, and makes the value anew if one has changed. There is one at a time.
+func (v *Value[T]) refresh() error {
 	// What the files look like is asked before they are read: what changes meanwhile is then
 	// seen the next time.
 	stamps := v.look()
 	if same(stamps, v.stamps) || v.Patient && writing(stamps, v.stamps) {
-		return v.value
+		return nil
 	}
 	value, err := v.load()
 	v.stamps = stamps
@@ -55,11 +110,14 @@ func (v *Value[T]) Get() T {
 			v.log.Error("changed files are not used", "error", err)
 			v.complain = err.Error()
 		}
-		return v.value
+		return nil
 	}
-	v.value, v.complain = value, ""
+	v.mu.Lock()
+	v.value = value
+	v.mu.Unlock()
+	v.complain = ""
 	v.log.Info("changed files are used", "files", v.files)
-	return v.value
+	return nil
 }
 
 // A stamp is what tells one state of a file from another. The zero stamp is no file.
