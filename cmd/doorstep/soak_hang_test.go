@@ -172,7 +172,7 @@ func codeFor(t *testing.T, dir, to string) string {
 		return ""
 	}
 	defer c.Close()
-	r, err := c.Send(t.Context(), client.Message{From: "s@example.com", To: []string{to},
+	r, err := c.Send(t.Context(), client.Message{From: "s@example.com", To: client.To(to),
 		Content: strings.NewReader(message("to what hangs"))})
 	if err != nil {
 		t.Error(err)
