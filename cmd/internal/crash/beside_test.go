@@ -19,9 +19,10 @@ import (
 )
 
 const (
-	besiegers = 60 // sessions that send to them
-	each      = 64 // recipients of each of their messages
-	healthy   = 4  // sessions that send to another file system
+	besiegers = 60               // sessions that send to them
+	each      = 64               // recipients of each of their messages
+	pause     = 10 * time.Second // from one to the next, at least: an MTA has minutes
+	healthy   = 4                // sessions that send to another file system
 )
 
 // TestBesideHung is what a file system that hangs costs those who are not on it. Sixty sessions send to it, 64
