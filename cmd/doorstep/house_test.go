@@ -43,9 +43,10 @@ var arrows = []struct {
 	{"delivery/submit", []string{"lmtp/client"}},
 	{"delivery/report", []string{"lmtp/address", "lmtp/client"}},
 	{"delivery/route", []string{"delivery/directory", "lmtp", "mailbox"}},
+	{"delivery/state", []string{"lmtp/guard"}},
 	{"delivery/warning", []string{"lmtp/guard", "mailbox"}},
-	{"delivery", []string{"delivery/directory", "delivery/head", "delivery/route", "delivery/warning", "lmtp/guard",
-		"lmtp", "mailbox"}},
+	{"delivery", []string{"delivery/directory", "delivery/head", "delivery/route", "delivery/state", "delivery/warning",
+		"lmtp/guard", "lmtp", "mailbox"}},
 	{"lmtp/guard", []string{"lmtp/guard"}}, // a leaf of all packages that start goroutines
 	{"lmtp/client", []string{"lmtp/guard", "lmtp/address"}},
 	{"lmtp/address", nil},
