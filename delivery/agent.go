@@ -2,12 +2,15 @@ package delivery
 
 import (
 	"context"
+	"crypto/sha256"
+	"hash"
 	"io"
 	"log/slog"
 	"time"
 
 	"github.com/doorstep-mail/doorstep/delivery/head"
 	"github.com/doorstep-mail/doorstep/delivery/route"
+	"github.com/doorstep-mail/doorstep/delivery/state"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/mailbox"
@@ -21,6 +24,9 @@ type Agent struct {
 	Store  *mailbox.Store
 	// RRVS has mail refused that is for an earlier owner of the mailbox (RFC 7293).
 	RRVS bool
+	// State remembers which mailboxes of an alias have a message that is deferred for others. [nothing: an alias is
+	// delivered to all of its mailboxes or none]
+	State state.Store
 	// Quotas is when to warn of mailboxes that fill up.
 	Quotas Quotas
 	// Hooks observe outcomes. [none]
@@ -64,6 +70,7 @@ type transaction struct {
 	held       int64       // what they take of the agent's budget
 	copies     []target    // one for each distinct place
 	head       head.Editor
+	digest     hash.Hash        // of the content, where it may have come before; else nil
 	content    *mailbox.Content // its Deliver has been called where message is set
 	message    *mailbox.Message
 }
@@ -75,11 +82,19 @@ type recipient struct {
 	since  time.Time     // as said with RCPT: since when the mailbox must have its owner
 	force  bool          // into a full mailbox too
 	beyond mailbox.Quota // into one that is full by no more
+
+	later   error     // the reply because of mailboxes that cannot have it now
+	apart   bool      // each mailbox is delivered to by itself
+	subject state.Key // by which it is remembered who has the message
+	marking marking
 }
 
 // Rcpt accepts a recipient, if the router does.
 func (t *transaction) Rcpt(ctx context.Context, r *lmtp.Recipient) error {
 	decision := t.agent.Router.Decide(ctx, t.envelope, r)
+	if decision.Err == nil && t.hasOneReply() {
+		decision.Err = decision.Later // which would be that of all recipients
+	}
 	if decision.Err != nil {
 		t.logRefused(r.To, decision)
 		return decision.Err
@@ -95,7 +110,7 @@ func (t *transaction) Rcpt(ctx context.Context, r *lmtp.Recipient) error {
 	for i, action := range decision.Actions {
 		parts[i] = part{action: action, copy: t.copyFor(action, len(t.recipients))}
 	}
-	taken := recipient{to: r.To, parts: parts, since: r.ValidSince}
+	taken := recipient{to: r.To, parts: parts, since: r.ValidSince, later: decision.Later}
 	taken.force, taken.beyond = route.OverQuota(r)
 	t.recipients = append(t.recipients, taken)
 	return nil
@@ -118,6 +133,10 @@ func (t *transaction) begin() {
 		return
 	}
 	t.content = t.agent.Store.NewContent()
+	if t.mayHaveCome() {
+		t.digest = sha256.New()
+		t.head.Digest = t.digest
+	}
 	t.edit(sink{t})
 }
 

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/emersion/go-message/textproto"
@@ -17,6 +18,7 @@ type part struct {
 	action  route.Action
 	copy    int
 	refused error // by the header: why it gets nothing
+	has     bool  // the message, since an earlier attempt
 }
 
 // A target is the copy in one place. Its trace fields name the first recipient that led
@@ -95,22 +97,27 @@ func (t *transaction) name() {
 	t.message = t.content.Deliver(copies...)
 }
 
-// sets returns the copies of each recipient, whether each is for itself, and why the first recipient of whom all are
-// refused may not have the message.
+// sets returns the copies of each recipient that stand or fall together, whether each copy is for itself, and why the
+// first recipient of whom all are refused may not have the message.
 func (t *transaction) sets() (of [][]int, each bool, refused error) {
 	of, each = make([][]int, 0, len(t.recipients)), true
 	for _, r := range t.recipients {
 		set := make([]int, 0, len(r.parts))
 		for _, p := range r.parts {
-			if p.refused == nil {
+			if p.refused == nil && !p.has {
 				set = append(set, p.copy)
 			}
 		}
-		each = each && len(r.parts) == 1 && len(set) == 1
-		if len(set) > 0 {
+		each = each && len(set) == len(r.parts) && (r.apart || len(set) == 1 && r.later == nil)
+		switch {
+		case len(set) == 0:
+			refused = cmp.Or(refused, r.parts[0].refused)
+		case r.apart:
+			for _, copy := range set {
+				of = append(of, []int{copy})
+			}
+		case r.later == nil: // else those of an alias that cannot have it now are in the set too
 			of = append(of, set)
-		} else if refused == nil {
-			refused = r.parts[0].refused
 		}
 	}
 	return of, each, refused

@@ -33,6 +33,12 @@ func (t *transaction) logDone(r *recipient, p part, err error) {
 		place)
 }
 
+// logHas logs a mailbox of an alias that has the message since an earlier attempt.
+func (t *transaction) logHas(r *recipient, p part) {
+	t.log("delivered before", nil, slog.String("to", r.to.Log()),
+		slog.String("mailbox", address.Shown(p.action.For().Account.Address)))
+}
+
 // logRefused logs a recipient that RCPT refused. If that is because of a mailbox of an alias, the line names it.
 func (t *transaction) logRefused(to address.Address, d route.Decision) {
 	for _, r := range d.Refusals {

@@ -7,14 +7,14 @@ import (
 	"sync"
 
 	"github.com/doorstep-mail/doorstep/delivery/route"
-	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
 	"github.com/doorstep-mail/doorstep/mailbox"
 )
 
 // Commit ends the content and delivers. LMTP recipients succeed and fail each on their own; ESMTP has one reply for
 // all, so that their copies become visible all or none, unless the client asked for PRDR, which is LMTP's way. The
-// copies of one recipient become visible all or none by either: the client tries again for all of them.
+// copies of one recipient become visible all or none by either, as the client tries again for all of them, unless it is
+// remembered which of them were delivered (apart.go).
 //
 // The work has a goroutine of its own, even for one copy: a file system that hangs must not
 // keep the session from telling its client so.
@@ -30,7 +30,7 @@ func (t *transaction) Commit(ctx context.Context) (out <-chan error) {
 	looped := t.looped()
 	o := &outcomes{
 		t:     t,
-		one:   t.session.Protocol == lmtp.ESMTP && !t.envelope.PRDR,
+		one:   t.hasOneReply(),
 		out:   make(chan error, len(t.recipients)),
 		known: make([]bool, len(t.copies)),
 		errs:  make([]error, len(t.copies)),
@@ -71,13 +71,17 @@ type outcomes struct {
 
 	expiry func() bool // stops the wait for the end of ctx
 	closed bool
+
+	marking guard.Group // writes what is to be remembered
 }
 
 // deliver delivers the copies, and reports each outcome as soon as it can.
 func (o *outcomes) deliver(ctx context.Context) {
 	defer o.end() // after a panic, recipients without an outcome get 451
+	defer o.marking.Wait()
 	message := o.t.message
 	defer o.t.content.Close()
+	o.recall(ctx)
 	of, each, refused := o.t.sets()
 	done := func(copy int, err error) {
 		if errors.Is(err, context.Canceled) { // the cause says more
@@ -120,21 +124,31 @@ func (o *outcomes) done(copy int, err error) {
 	}
 	c := o.t.copies[copy]
 	o.known[copy], o.errs[copy] = true, o.t.agent.Router.ReplyFor(c.action, err)
+	o.answer()
+}
+
+// answer reports the outcomes of the recipients whose turn it is. o.mu is held.
+func (o *outcomes) answer() {
 	for o.next < len(o.t.recipients) {
 		r := &o.t.recipients[o.next]
 		err, ok := o.outcome(r)
-		if !ok {
+		if !ok || o.remember(r, err) {
 			break
 		}
 		for _, p := range r.parts {
+			if p.has {
+				o.t.logHas(r, p)
+				continue
+			}
 			of := o.outcomeOf(p)
-			if of == nil && err != nil { // it is there for another recipient
+			if of == nil && err != nil && !r.apart { // it is there for another recipient
 				of = o.t.agent.Router.Reply(mailbox.ErrTogether)
 			}
 			o.t.logDone(r, p, of)
 		}
 		o.out <- err // only now: a server may be stopped as soon as its clients are answered
 		o.next++
+		o.forget(r, err)
 	}
 	if o.next == len(o.t.recipients) {
 		o.close()
@@ -144,10 +158,10 @@ func (o *outcomes) done(copy int, err error) {
 // outcome is that of a recipient, once all of its copies have theirs: with one reply for all, those of all recipients.
 func (o *outcomes) outcome(r *recipient) (err error, ok bool) {
 	if !o.one {
-		return o.outcomeOfAll(r.parts)
+		return o.outcomeOfAll(r)
 	}
-	for _, r := range o.t.recipients {
-		one, known := o.outcomeOfAll(r.parts)
+	for i := range o.t.recipients {
+		one, known := o.outcomeOfAll(&o.t.recipients[i])
 		if !known {
 			return nil, false
 		}
@@ -157,10 +171,11 @@ func (o *outcomes) outcome(r *recipient) (err error, ok bool) {
 }
 
 // outcomeOfAll is that of a recipient by its copies: it is refused if one of them is for now, or all are for good.
-func (o *outcomes) outcomeOfAll(parts []part) (err error, ok bool) {
+func (o *outcomes) outcomeOfAll(r *recipient) (err error, ok bool) {
 	stored := false
-	for _, p := range parts {
-		if !o.known[p.copy] {
+	err = r.later
+	for _, p := range r.parts {
+		if !p.has && !o.known[p.copy] {
 			return nil, false
 		}
 		one := o.outcomeOf(p)
@@ -174,7 +189,12 @@ func (o *outcomes) outcomeOfAll(parts []part) (err error, ok bool) {
 }
 
 // outcomeOf is that of one part of a recipient.
-func (o *outcomes) outcomeOf(p part) error { return cmp.Or(p.refused, o.errs[p.copy]) }
+func (o *outcomes) outcomeOf(p part) error {
+	if p.has {
+		return nil
+	}
+	return cmp.Or(p.refused, o.errs[p.copy])
+}
 
 // expire ends the wait for copies that hang, so that the recipients after them get their outcomes: a
 // copy that is stored but not acknowledged is stored again.

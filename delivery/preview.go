@@ -65,5 +65,5 @@ func (t *transaction) preview(ctx context.Context, p *Preview, r recipient) {
 	if len(p.To) == 0 {
 		p.Err = refused
 	}
-	p.Err = cmp.Or(t.looped(), p.Err)
+	p.Err = cmp.Or(t.looped(), p.Err, r.later)
 }

@@ -37,6 +37,9 @@ type Editor struct {
 	Remove func(name []byte) bool
 	// Collect reports whether Header is to have the fields of a name. [none]
 	Collect func(name []byte) bool
+	// Digest, if not nil, gets the message too, but for the fields in which an MTA writes when it tries to deliver: it is
+	// the same whenever the same message comes again. It must not fail.
+	Digest io.Writer
 	// Received counts the fields of that name, by which loops are found (RFC 5321 §6.3).
 	Received int
 
@@ -65,7 +68,7 @@ func (e *Editor) Write(p []byte) (int, error) {
 		var err error
 		switch e.place {
 		case inBody:
-			_, err = e.To.Write(rest)
+			err = e.pass(rest)
 			rest = nil
 		case partOfField:
 			rest, err = e.passPart(rest)
@@ -220,6 +223,14 @@ func (e *Editor) fields(head []byte, from int) (int, error) {
 				return 0, err
 			}
 			from = next
+		} else if e.Digest != nil && isOfAttempt(name) {
+			if err := e.pass(head[from:at]); err != nil {
+				return 0, err
+			}
+			if _, err := e.To.Write(field); err != nil {
+				return 0, err
+			}
+			from = next
 		}
 		at = next
 	}
@@ -252,6 +263,9 @@ func (e *Editor) Header() (h textproto.Header) {
 func (e *Editor) pass(p []byte) error {
 	if len(p) == 0 {
 		return nil
+	}
+	if e.Digest != nil {
+		_, _ = e.Digest.Write(p)
 	}
 	_, err := e.To.Write(p)
 	return err

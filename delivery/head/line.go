@@ -83,3 +83,7 @@ func fieldName(line []byte) []byte {
 func isSpace(b byte) bool { return b == ' ' || b == '\t' }
 
 func isEmptyLine(line []byte) bool { return string(line) == "\r\n" || string(line) == "\n" }
+
+// isOfAttempt reports whether a field says when a message is delivered: Exim writes Delivery-date at each attempt
+// (delivery_date_add).
+func isOfAttempt(name []byte) bool { return bytes.EqualFold(name, []byte("Delivery-date")) }

@@ -226,21 +226,25 @@ func badAlias(key directory.Key, why error) error {
 
 // verdict is what becomes of mail for an address because of those that it leads to and that refuse it, nil if the
 // others get it. One that refuses for good is left out as long as another takes the mail. One that refuses for now
-// defers the mail for all: if the others had it, they would get it again at each of the client's attempts.
-func verdict(members []Resolution) (refused error) {
+// defers the mail for all: if the others had it, they would get it again at each of the client's attempts. Unless they
+// are delivered to apart, and the client is answered later, when the others have it.
+func verdict(members []Resolution, apart bool) (refused, later error) {
 	taken := false
 	for _, m := range members {
 		switch {
 		case m.Refused == nil:
 			taken = true
 		case Defers(m.Refused):
-			return m.Refused
+			later = cmp.Or(later, m.Refused)
 		case refused == nil || m.nowhere != nil:
 			refused = cmp.Or(m.nowhere, m.Refused)
 		}
 	}
-	if taken {
-		return nil
+	switch {
+	case later != nil && !(taken && apart):
+		return later, nil
+	case taken:
+		return nil, later
 	}
-	return refused
+	return refused, nil
 }

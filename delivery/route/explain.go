@@ -58,8 +58,11 @@ func (q *question) explainRefusal(f *Resolution, all error) {
 		return
 	}
 	rule := "left out"
-	if all != nil {
+	switch {
+	case all != nil:
 		rule = "refused"
+	case Defers(f.Refused):
+		rule = "deferred"
 	}
 	q.note(f, Step{Rule: rule, Input: f.name(), Result: lmtp.RcptReply(f.Refused).String()})
 }

@@ -75,7 +75,8 @@ func (r *Resolution) name() string {
 // that do not take its mail are among them. The error is an *lmtp.Error with the reply that RCPT gets.
 func (r *Resolver) Resolve(ctx context.Context, to address.Address) ([]Resolution, error) {
 	found, err := r.resolve(ctx, to, nil)
-	return found, cmp.Or(err, verdict(found))
+	refused, _ := verdict(found, false)
+	return found, cmp.Or(err, refused)
 }
 
 // resolve is Resolve, but for what the accounts refuse, and adds each step to steps unless that is nil.

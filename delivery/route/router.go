@@ -28,6 +28,9 @@ type Router struct {
 	FolderLimit, FolderLevels int
 	// Rules file mail by its header.
 	Rules []Rule
+	// Apart reports whether the mailboxes of an alias are delivered to each by itself, because it is remembered which of
+	// them have the message when the client sends it again. [never]
+	Apart func() bool
 	// RejectFull refuses mail for a full mailbox for good: 552 5.2.2 in place of 452 4.2.2.
 	RejectFull bool
 }
@@ -36,8 +39,12 @@ type Router struct {
 type Decision struct {
 	// Actions are those for the mailboxes that the address leads to: one, or several where it is an alias.
 	Actions []Action
-	// Refusals are those of single mailboxes, where the address is an alias. If Err is nil they are left out.
+	// Refusals are those of single mailboxes, where the address is an alias. If Err is nil they are left out: for good,
+	// or for now where they are the reason of Later.
 	Refusals []Refusal
+	// Later, if Err is nil, is the reply for a message that has been delivered to the others, an *lmtp.Error: the client is
+	// to send it again for those who cannot have it now. nil where there are none.
+	Later error
 	// Steps are how that came about. Only Explain has them.
 	Steps []Step
 	// Err is the reply to RCPT, an *lmtp.Error. nil accepts the recipient.
@@ -81,19 +88,21 @@ func (q *question) decide(ctx context.Context) Decision {
 	if err != nil && q.steps == nil {
 		return Decision{Err: q.router.Reply(err)}
 	}
+	apart := len(found) > 1 && q.router.Apart != nil && q.router.Apart()
 	actions := make([]Action, 0, len(found))
 	for i := range found {
 		if found[i].Account != nil {
 			q.member(ctx, &found[i])
 		}
-		if q.steps == nil && Defers(found[i].Refused) {
+		if q.steps == nil && !apart && Defers(found[i].Refused) {
 			break // the others do not matter any more
 		}
 	}
+	var later error
 	if err == nil {
-		err = verdict(found)
+		err, later = verdict(found, apart)
 	}
-	d := Decision{Err: q.router.Reply(err)}
+	d := Decision{Err: q.router.Reply(err), Later: later}
 	for i := range found {
 		f := &found[i]
 		if f.action != nil && (f.Refused == nil || d.Err != nil && q.steps != nil) {
