@@ -46,12 +46,15 @@ func (c *Config) CheckSystem(open ...Listen) []Problem {
 	s.report("tls.key", w.checkReload(c.TLS.Key))
 	s.report("auth.passwd_file", w.checkReload(c.Auth.PasswdFile))
 	s.report("store.path", c.Store.checkRoot(w))
+	if _, set := s.places["state.path"]; set { // else it is as the machine has it
+		s.report("state.path", c.State.checkDirectory(w))
+	}
 	return s.found
 }
 
 // checkedOnSystem are the beginnings of the keys that CheckSystem checks.
 var checkedOnSystem = []string{
-	"quota.", "listen[", "tls.", "auth.", "store.", "user[", "directory[", "admin.", "limits.",
+	"quota.", "listen[", "tls.", "auth.", "store.", "state.", "user[", "directory[", "admin.", "limits.",
 }
 
 // systemPlaces returns where the values are that CheckSystem checks.

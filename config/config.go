@@ -9,6 +9,7 @@ type Config struct {
 	Limits Limits
 	Store  Store
 	Quota  Quota
+	State  State
 	Accounts
 	Rules   []Rule
 	Control Control

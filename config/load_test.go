@@ -107,6 +107,7 @@ func TestEverything(t *testing.T) {
 			Reject: true, Grace: 0, CountTrash: true, WarnAt: []int{50, 90}, WarnCommand: []string{"/bin/true", "a b"},
 			WarnURL: "http://127.0.0.1:8080/quota", WarnTimeout: 5 * time.Second,
 		},
+		State: config.State{Driver: config.StateNone, Path: here + "/state.db", Entries: 1000, Keep: 24 * time.Hour},
 		Accounts: config.Accounts{Domains: []config.Domain{{
 			Name: "bücher.example", Aliases: []string{"example.org"},
 			Keys:     []string{"xn--bcher-kva.example", "example.org"},
@@ -157,6 +158,9 @@ func TestDefaultsApply(t *testing.T) {
 			FirstUID: 500, FirstGID: 1,
 		},
 		Quota: config.Quota{Grace: 10 << 20, WarnAt: []int{80, 95}, WarnTimeout: 30 * time.Second},
+		State: config.State{
+			Driver: config.StateSQLite, Path: "/var/lib/doorstep/state.db", Entries: 1_000_000, Keep: 168 * time.Hour,
+		},
 		Accounts: config.Accounts{Domains: []config.Domain{{
 			Name: "example.org", Keys: []string{"example.org"}, Subaddress: "+", Policy: address.LocalPolicy{Fold: true},
 			Details: config.DetailsInbox,

@@ -16,6 +16,7 @@ var sections = []table.Part[Config]{
 	table.One(func(c *Config) *Limits { return &c.Limits }, limitsSection),
 	table.One(func(c *Config) *Store { return &c.Store }, storeSection),
 	table.One(func(c *Config) *Quota { return &c.Quota }, quotaSection),
+	table.One(func(c *Config) *State { return &c.State }, stateSection),
 	table.Many(func(c *Config) *[]Domain { return &c.Domains }, domainSection),
 	table.Many(func(c *Config) *[]User { return &c.Users }, userSection),
 	table.Many(func(c *Config) *[]Alias { return &c.Aliases }, aliasSection),

@@ -107,6 +107,8 @@ func (r localRequest) run(cmd *cobra.Command, c *config.Config) (err error) {
 	if err != nil {
 		return cli.Failed(err, "doorstep check tells what is wrong with the configuration")
 	}
+	remembered := build.State(c.State, log)
+	build.Remember(agent, remembered)
 	ctx, cancel := context.WithTimeout(cmd.Context(), c.Limits.TransactionTimeout)
 	defer cancel()
 	mail, err := localmail.New(agent, c, r.from, r.to, content)
@@ -114,6 +116,11 @@ func (r localRequest) run(cmd *cobra.Command, c *config.Config) (err error) {
 		err = dryRun(ctx, mail, r.json, cmd.OutOrStdout())
 	} else if err == nil {
 		err = guard.Call(func() error { return mail.Deliver(ctx) })
+	}
+	if remembered != nil {
+		if e := remembered.Close(context.WithoutCancel(ctx)); e != nil { // no reason to deliver again
+			log.Debug("close", "error", e)
+		}
 	}
 	if e := errors.Join(build.CloseAgent(context.WithoutCancel(ctx), agent), agent.Store.Close()); e != nil {
 		return cli.Failed(errors.Join(err, e), "")

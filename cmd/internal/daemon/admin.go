@@ -52,6 +52,7 @@ func (a *adminListener) begin(d *daemon) {
 	}
 	h := &health{inForce: d.instances.inForce, log: d.log}
 	watchHealth(d.observers, h)
+	d.watchState()
 	d.observers.Value("tls_certificate_expiry_timestamp_seconds",
 		"When the certificate that clients are presented now ceases to be valid; 0 without TLS.", d.certificateEnds)
 	a.server.Metrics = promhttp.HandlerFor(d.observers.Metrics.Registry(),
@@ -132,6 +133,22 @@ func watchHealth(w *observe.Observers, h *health) {
 		disk(func(d *status.Disk) uint64 { return d.FreeInodes }))
 	w.Value("store_inodes", "Files that it can hold; 0 where the file system does not count them.",
 		disk(func(d *status.Disk) uint64 { return d.Inodes }))
+}
+
+// watchState adds the gauges of what is remembered.
+func (d *daemon) watchState() {
+	if d.started.State.Driver == config.StateNone {
+		return
+	}
+	d.observers.Value("state_keeps", "1 where it can be remembered who has a message of an alias, 0 where an alias is "+
+		"delivered to all or none.", func() float64 {
+		if d.instances.state.Keeps() {
+			return 1
+		}
+		return 0
+	})
+	d.observers.Value("state_entries", "How much is remembered, about.",
+		func() float64 { return float64(d.instances.state.Entries()) })
 }
 
 // snapshot is all that the status page shows.

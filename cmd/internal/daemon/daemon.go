@@ -100,6 +100,7 @@ func (d *daemon) prepare(ctx context.Context, in *inherited) (logSandbox func(),
 	}
 	logIdentity(d.started.Store, d.log)
 	d.failed = make(chan error, len(d.sockets.listeners))
+	d.instances.state = build.State(d.started.State, d.log)
 	first, err := d.newInstance(d.started, secrets)
 	if err != nil {
 		return nil, err
@@ -135,6 +136,9 @@ func (d *daemon) run(ctx context.Context, stop, ready func()) error {
 	defer cancel()
 	go guard.Run(d.log, "watchdog", func() { d.notifier.watch(watched) })
 	go guard.Run(d.log, "clock watch", func() { newClockWatch(d.log).run(watched) })
+	if d.instances.state != nil {
+		go guard.Run(d.log, "state", func() { d.instances.state.Run(watched) })
+	}
 	d.obey(watched)
 	if d.sockets.control != nil {
 		go guard.Run(d.log, "control socket", d.sockets.control.serve)

@@ -40,6 +40,9 @@ socket = "control.sock"
 address    = "tcp:127.0.0.1:2480"
 token_file = "" # every user of this machine may look
 
+[state]
+path = "state.db"
+
 [store]
 path = "mail/{domain}/{local}/Maildir"
 

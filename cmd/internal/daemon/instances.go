@@ -13,6 +13,7 @@ import (
 	"github.com/doorstep-mail/doorstep/cmd/internal/build"
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery"
+	"github.com/doorstep-mail/doorstep/delivery/state"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
@@ -29,7 +30,8 @@ var errLeaving = errors.New("the server is stopping")
 
 // instances are the configuration in force, and the earlier ones that still have sessions.
 type instances struct {
-	log *slog.Logger
+	log   *slog.Logger
+	state *state.SQLite // of all; nil: none
 
 	// They are closed without mu: closing one waits for warnings, until patience ends, and for databases.
 	closing  guard.Group // counted with mu held
@@ -211,6 +213,13 @@ func (i *instances) close() {
 		if !waited { // a socket that failed to go over left it in force
 			i.beside("stop", func() { _ = g.close(i.patience, i.now) }) // what i.now.close says is enough
 		}
+	}
+	if i.state != nil {
+		i.beside("stop", func() {
+			if err := i.state.Close(i.patience); err != nil {
+				i.log.Error("stop", "error", err)
+			}
+		})
 	}
 	i.mu.Unlock()
 	defer time.AfterFunc(lastWarnings, i.hurry).Stop()

@@ -17,7 +17,10 @@ import (
 
 // A sandbox is what the kernel still lets the process touch (Landlock): below write to read and write,
 // below read to read. nil is all that the user may.
-type sandbox struct{ write, read []string }
+type sandbox struct {
+	write, read []string
+	state       string // of write, what only [state] needs; "" for nothing
+}
 
 // sandboxedBy has for a process that takes over what the one before let itself touch: the kernel does not
 // give back what was given up.
@@ -97,6 +100,10 @@ func sandboxFor(c *config.Config) (s *sandbox, why string) {
 	if c.Admin.Socket.Network == "unix" {
 		s.write = append(s.write, filepath.Dir(c.Admin.Socket.Address))
 	}
+	// Its log is beside it. A process that has given it up, because it knew of none, need not be restarted for it.
+	if dir := filepath.Dir(c.State.Path); c.State.Driver != config.StateNone && !within(dir, s.write) {
+		s.write, s.state = append(s.write, dir), dir
+	}
 	// Users and groups, names, certificates of authorities, zones of time; the process itself.
 	s.read = []string{"/etc", "/proc", "/usr", "/lib", "/lib64", "/run/systemd"}
 	if slices.ContainsFunc(c.Directories, func(d config.Directory) bool { return d.Driver == config.SystemAccounts }) {
@@ -124,7 +131,7 @@ func (s *sandbox) covers(other *sandbox) error {
 		return nil
 	}
 	for _, path := range other.write {
-		if !within(path, s.write) {
+		if !within(path, s.write) && path != other.state {
 			return fmt.Errorf("the sandbox of the running process does not let it write to %s", path)
 		}
 	}
@@ -150,7 +157,7 @@ func inheritedSandbox() *sandbox {
 		return nil
 	}
 	write, read, _ := strings.Cut(text, "\x01")
-	return &sandbox{strings.Split(write, "\n"), strings.Split(read, "\n")}
+	return &sandbox{write: strings.Split(write, "\n"), read: strings.Split(read, "\n")}
 }
 
 func within(path string, dirs []string) bool {
