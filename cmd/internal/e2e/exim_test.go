@@ -103,7 +103,7 @@ func TestEximIgnoresQuota(t *testing.T) {
 	s := openSite(t, fmt.Sprintf("[[listen]]\naddress = %q\ntrusted = [\"127.0.0.1\"]\n", "tcp:"+addr))
 	full := s.account(t, fullD)
 	s.fillBox(t, full)
-	e := peer.StartExim(t, peer.EximConfig{Deliver: "inet:" + addr, IgnoreQuota: true})
+	e := peer.StartExim(t, peer.EximConfig{Deliver: "inet:" + addr, Transport: []string{"lmtp_ignore_quota"}})
 	m := corpus.Messages()[0]
 	submit(t, e.Addr, m.Content, fullD)
 	e.AwaitIdle(time.Minute)

@@ -98,7 +98,7 @@ func TestFolderExamples(t *testing.T) {
 
 func TestAliasExamples(t *testing.T) {
 	t.Parallel()
-	runLookups(t, "aliases.md", t.TempDir())
+	runLookups(t, "aliases.md", t.TempDir(), "/var/lib/doorstep", t.TempDir())
 }
 
 func TestLDAPExamples(t *testing.T) {

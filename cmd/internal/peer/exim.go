@@ -17,8 +17,8 @@ type EximConfig struct {
 	// knows SMTPUTF8, or "unix:/path", by its lmtp transport, which does not. Either way it
 	// speaks LMTP; to "smtp:127.0.0.1:25" its smtp transport speaks ESMTP.
 	Deliver string
-	// IgnoreQuota has it ask for IGNOREQUOTA over LMTP on TCP.
-	IgnoreQuota bool
+	// Transport are further options of the transport.
+	Transport []string
 }
 
 // An Exim is a running instance.
@@ -86,9 +86,9 @@ func (e *Exim) config(port string, c EximConfig) []string {
 		host, port, _ := net.SplitHostPort(addr)
 		lines = append(lines, "  driver = smtp", "  protocol = "+protocol, "  hosts = "+host, "  port = "+port,
 			"  hosts_override", "  allow_localhost", "  max_rcpt = 1000")
-		if c.IgnoreQuota {
-			lines = append(lines, "  lmtp_ignore_quota")
-		}
+	}
+	for _, option := range c.Transport {
+		lines = append(lines, "  "+option)
 	}
 	return append(lines, "begin retry", "* * F,1h,1s")
 }
