@@ -28,8 +28,8 @@ type Router struct {
 	FolderLimit, FolderLevels int
 	// Rules file mail by its header.
 	Rules []Rule
-	// Apart reports whether the mailboxes of an alias are delivered to each by itself, because it is remembered which of
-	// them have the message when the client sends it again. [never]
+	// Apart reports whether the mailboxes of an alias are delivered to each by itself, because it is remembered which
+	// of them have the message when the client sends it again. [never]
 	Apart func() bool
 	// RejectFull refuses mail for a full mailbox for good: 552 5.2.2 in place of 452 4.2.2.
 	RejectFull bool
@@ -42,8 +42,8 @@ type Decision struct {
 	// Refusals are those of single mailboxes, where the address is an alias. If Err is nil they are left out: for good,
 	// or for now where they are the reason of Later.
 	Refusals []Refusal
-	// Later, if Err is nil, is the reply for a message that has been delivered to the others, an *lmtp.Error: the client is
-	// to send it again for those who cannot have it now. nil where there are none.
+	// Later, if Err is nil, is the reply for a message that has been delivered to the others, an *lmtp.Error: the client
+	// is to send it again for those who cannot have it now. nil where there are none.
 	Later error
 	// Steps are how that came about. Only Explain has them.
 	Steps []Step

@@ -30,7 +30,9 @@ func (l *list) start(t *testing.T, away string) {
 	t.Helper()
 	var b strings.Builder
 	fmt.Fprintf(&b, "hostname = \"store.example\"\npostmaster = \"member00@dst.example\"\n"+
-		"[[listen]]\naddress = \"unix:%s\"\nmode = \"0666\"\n[control]\nsocket = \"\"\n[state]\npath = \"state.db\"\n[store]\npath = \"mail/{local}/Maildir\"\n"+
+		"[[listen]]\naddress = \"unix:%s\"\nmode = \"0666\"\n"+
+		"[control]\nsocket = \"\"\n[state]\npath = \"state.db\"\n"+
+		"[store]\npath = \"mail/{local}/Maildir\"\n"+
 		"[[domain]]\nname = \"dst.example\"\n", l.socket)
 	var members []string
 	for i := range listMembers {
