@@ -17,11 +17,8 @@ func (c *Config) CheckSecrets() error {
 	for _, d := range c.Directories {
 		files[d.Database.PasswordFile] = true
 	}
-	for _, e := range c.origin.entries {
-		if isSecret(e.row.Name) {
-			file, _, _ := strings.Cut(c.origin.where[e.Key], ":")
-			files[file] = true
-		}
+	for _, file := range c.haveSecrets() {
+		files[file] = true
 	}
 	for _, file := range slices.Sorted(maps.Keys(files)) {
 		if file == "" {
@@ -33,4 +30,15 @@ func (c *Config) CheckSecrets() error {
 		}
 	}
 	return nil
+}
+
+// haveSecrets returns the files of the configuration that have a secret in them.
+func (c *Config) haveSecrets() (files []string) {
+	for _, e := range c.origin.entries {
+		where, set := c.origin.where[e.Key]
+		if file, _, _ := strings.Cut(where, ":"); set && isSecret(e.row.Name) && !slices.Contains(files, file) {
+			files = append(files, file)
+		}
+	}
+	return files
 }

@@ -28,14 +28,14 @@ func (c *Config) CheckSystem(open ...Listen) []Problem {
 	}
 	c.TLS.checkFiles(s.below("tls"))
 	c.Auth.checkFiles(c.Listen, s.below("auth"))
-	for i := range c.Directories {
-		c.Directories[i].checkFiles(s.below("directory[" + strconv.Itoa(i) + "]"))
-	}
 	s.admin(c)
-	if len(c.Quota.WarnCommand) > 0 {
-		s.report("quota.warn_command[0]", checkProgram(c.Quota.WarnCommand[0]))
-	}
 	w := c.Store.runner(s.below("store"))
+	for i := range c.Directories {
+		c.Directories[i].checkFiles(w, s.below("directory["+strconv.Itoa(i)+"]"))
+	}
+	if len(c.Quota.WarnCommand) > 0 {
+		s.report("quota.warn_command[0]", w.check(func() error { return checkProgram(c.Quota.WarnCommand[0]) }))
+	}
 	for i, u := range c.Users {
 		if u.Owner != "" && c.Store.Owners {
 			_, _, err := c.Store.IDs(u)
@@ -49,12 +49,15 @@ func (c *Config) CheckSystem(open ...Listen) []Problem {
 	if _, set := s.places["state.path"]; set { // else it is as the machine has it
 		s.report("state.path", c.State.checkDirectory(w))
 	}
+	for _, file := range c.haveSecrets() {
+		s.add(Problem{File: file}, checkSecret(file))
+	}
 	return s.found
 }
 
 // checkedOnSystem are the beginnings of the keys that CheckSystem checks.
 var checkedOnSystem = []string{
-	"quota.", "listen[", "tls.", "auth.", "store.", "state.", "user[", "directory[", "admin.", "limits.",
+	"quota.", "listen[", "tls.", "auth.", "store.", "state.", "user[", "directory[", "admin.", "limits.", "control.",
 }
 
 // systemPlaces returns where the values are that CheckSystem checks.
@@ -83,13 +86,15 @@ type systemCheck struct {
 }
 
 // report adds what is wrong with the value at a path, if err is not nil.
-func (s *systemCheck) report(path string, err error) {
+func (s *systemCheck) report(path string, err error) { s.add(s.places[path], err) }
+
+// add adds a problem at a place, if err is not nil.
+func (s *systemCheck) add(p Problem, err error) {
 	if err == nil {
 		return
 	}
 	var e hint.Error
 	errors.As(err, &e)
-	p := s.places[path]
 	p.Text, p.Hint, p.Warning = err.Error(), e.Hint, e.Warning
 	switch {
 	case p.Hint != "":

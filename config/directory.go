@@ -205,20 +205,22 @@ func directoryExample(key string) string {
 	return ""
 }
 
-// checkFiles checks the files of a directory. report takes what is wrong with the value of a key.
-func (d *Directory) checkFiles(report func(key string, err error)) {
+// checkFiles checks the files of a directory, which w will read. report takes what is wrong with the value of a key.
+func (d *Directory) checkFiles(w runner, report func(key string, err error)) {
 	if d.File != "" {
-		err := checkReadable(d.File)
+		err := w.check(func() error { return checkReadable(d.File) })
 		if d.Driver == SQLite && errors.Is(err, fs.ErrNotExist) {
 			err = hint.New("there is no "+hint.Quote(d.File), "doorstep domain add NAME makes it, with its first domain")
 		}
 		report("file", err)
 	}
 	if d.Database.PasswordFile != "" {
-		report("password_file", checkSecret(d.Database.PasswordFile))
+		report("password_file", w.check(func() error { return checkSecret(d.Database.PasswordFile) }))
 	}
 	if d.Database.TLSCA != "" {
-		_, err := keypair.Authorities(d.Database.TLSCA)
-		report("tls_ca", err)
+		report("tls_ca", w.check(func() error {
+			_, err := keypair.Authorities(d.Database.TLSCA)
+			return err
+		}))
 	}
 }

@@ -51,11 +51,14 @@ func (s Store) runner(report func(key string, err error)) runner {
 
 // can reports whether the server will have the given access (access(2)) to a path.
 func (w runner) can(path string, mode uint32) error {
-	ask := func() error { return unix.Faccessat(unix.AT_FDCWD, path, mode, unix.AT_EACCESS) }
+	return w.do(func() error { return unix.Faccessat(unix.AT_FDCWD, path, mode, unix.AT_EACCESS) })
+}
+
+// do calls ask, which looks at files, with the rights that the server will have.
+func (w runner) do(ask func() error) (err error) {
 	if w.present {
 		return ask()
 	}
-	var err error
 	asked := make(chan struct{})
 	go func() {
 		defer close(asked)
@@ -75,6 +78,16 @@ func (w runner) can(path string, mode uint32) error {
 	}()
 	<-asked
 	return err
+}
+
+// check is do for what is said of the configuration: that it is not the present user who may not is said with it.
+func (w runner) check(ask func() error) error {
+	err := w.do(ask)
+	if w.present || !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return hint.New(fmt.Sprintf("user %s, who will run the server: %v", hint.Quote(w.name), err),
+		"give it to a group of that user, with mode 0640; every directory above must let that user pass")
 }
 
 // checkReload checks that the server can read a file again when it runs.

@@ -73,8 +73,19 @@ func literal(data any, quote func(string) string) string {
 func (c *Config) Where(key string) string { return c.origin.where[key] }
 
 // Place returns a Problem that has no text yet, of the value at a key of the tables that CheckSystem looks at, such as
-// "listen[0].address".
-func (c *Config) Place(key string) Problem { return c.origin.places[key] }
+// "listen[0].address". Of a key that no file sets it is the place of its table.
+func (c *Config) Place(key string) Problem {
+	p, set := c.origin.places[key]
+	if !set {
+		section, _, _ := strings.Cut(key, ".")
+		p = c.origin.places[section]
+	}
+	if p.File == "" {
+		p.File = c.origin.files[0]
+	}
+	p.Key = key
+	return p
+}
 
 // ReadFrom returns the files that the configuration was read from.
 func (c *Config) ReadFrom() []string { return slices.Clone(c.origin.files) }

@@ -1,19 +1,15 @@
 package main
 
 import (
-	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
-	"io/fs"
-	"log/slog"
-	"os"
-	"slices"
-	"strings"
+	"io"
 
-	"github.com/doorstep-mail/doorstep/cmd/internal/build"
+	"github.com/doorstep-mail/doorstep/cmd/internal/check"
 	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
+	"github.com/doorstep-mail/doorstep/cmd/internal/columns"
 	"github.com/doorstep-mail/doorstep/config"
-	"github.com/doorstep-mail/doorstep/delivery/directory/sql/sqlite"
+	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/spf13/cobra"
 )
 
@@ -23,147 +19,56 @@ func checkCommand() *cobra.Command {
 		Use:   "check",
 		Short: "Print every problem of the configuration",
 		Long: "Check prints every problem of the configuration at once, each with its file, line and\n" +
-			"column, and of what it names on this machine: directories, users and groups.\n\n" +
+			"column, and of what it names on this machine: directories, files, users and groups.\n\n" +
+			"With --connect it asks what the configuration leads to, each for 30 seconds at most: every\n" +
+			"[[directory]] the questions of a delivery, and how many accounts it has; whether sockets are free,\n" +
+			"or whose they are; whether homes are there and the store has room; the server of quota.warn_url.\n" +
+			"Nothing is written and no mail is touched.\n\n" +
+			"Root tries files, directories and databases as the user who will use them: who starts the server,\n" +
+			"which --as says, and by default User= of the unit doorstep.service; and store.user.\n\n" +
 			"It exits with 0 when the configuration can be used, warnings or not, and with 2 when not.",
-		Args: cli.NoArguments,
+		Example: "  doorstep check --connect\n  doorstep check --connect --as doorstep -c new.toml",
+		Args:    cli.NoArguments,
 	}
 	path := cli.ConfigFlag(cmd)
 	asJSON := cmd.Flags().Bool("json", false, "print the problems as JSON, on standard output")
+	connect := cmd.Flags().Bool("connect", false, "ask the databases and servers that the configuration leads to")
+	as := cmd.Flags().String("as", "", "the `user` who starts the server")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, problems, err := config.Load(*path)
+		r, err := check.Run(cmd.Context(), check.Options{Path: *path, As: *as, Connect: *connect})
 		if err != nil {
-			return cli.Usage(err, cli.Unreadable(*path, err))
+			return err
 		}
-		if !config.HasErrors(problems) {
-			problems = append(problems, c.CheckSystem()...)
-			problems = append(problems, checkBuilds(*path, c)...)
-			problems = append(problems, checkHellos(c)...)
-			problems = append(problems, checkLists(cmd.Context(), c)...)
+		switch {
+		case *asJSON && *connect:
+			encoder := json.NewEncoder(cmd.OutOrStdout())
+			encoder.SetIndent("", "  ")
+			err = encoder.Encode(r)
+		case *asJSON:
+			err = cli.PrintJSON(cmd.OutOrStdout(), r.Problems)
+		default:
+			cli.PrintProblems(cmd.ErrOrStderr(), r.Problems)
+			err = printAnswers(cmd.OutOrStdout(), r.Answers)
 		}
-		if *asJSON {
-			if err := cli.PrintJSON(cmd.OutOrStdout(), problems); err != nil {
-				return err
-			}
-		} else {
-			cli.PrintProblems(cmd.ErrOrStderr(), problems)
-		}
-		if config.HasErrors(problems) {
+		if config.HasErrors(r.Problems) && err == nil {
 			return &cli.Failure{Code: cli.ExitUsage}
 		}
-		if *asJSON {
-			return nil
+		if *asJSON || err != nil {
+			return err
 		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: ok (%s, %s)\n", *path,
-			cli.Count(len(c.Domains), "domain"), cli.Count(len(c.Users), "user"))
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: ok (%s)\n", *path, r.Summary)
 		return err
 	}
 	return cmd
 }
 
-// checkBuilds finds what only the parts themselves can tell of their configuration, such as mistakes
-// in queries. It connects to nothing.
-func checkBuilds(path string, c *config.Config) []config.Problem {
-	resolver, err := build.Resolver(c, nil, slog.New(slog.DiscardHandler))
-	if err == nil {
-		err = build.CloseDirectory(resolver.Directory)
-	}
-	if err != nil {
-		return []config.Problem{{File: path, Text: err.Error()}}
-	}
-	return nil
-}
-
-// eximRoom is the room that Exim's lmtp transport has for the answer to LHLO: each line takes its octets and one more
-// (src/transports/lmtp.c reads them into a buffer of 256).
-const eximRoom = 255
-
-// checkHellos warns of sockets whose answer to LHLO is too long for Exim's lmtp transport, which then defers all mail.
-// It does not connect over TCP.
-func checkHellos(c *config.Config) (problems []config.Problem) {
-	for i, l := range c.Listen {
-		if l.Protocol != config.LMTP || l.Network == "tcp" || l.Peers != nil && !mayBeExim(l.Peers) {
-			continue
-		}
-		trusted := mayBeExim(l.TrustedUsers)
-		reply, err := build.HelloReply(c, l, trusted)
-		if err != nil {
-			continue // a user that does not exist, of which CheckSystem tells
-		}
-		lines := strings.Count(reply, "\r\n")
-		excess := len(reply) + lines - eximRoom
-		if excess <= 0 {
-			continue
-		}
-		p := c.Place(fmt.Sprintf("listen[%d].address", i))
-		p.Text = fmt.Sprintf("the answer to LHLO has %d octets in %d lines, %d more than Exim's lmtp transport has room "+
-			"for: if that speaks to it, all its mail is deferred with \"Malformed LMTP response\"", len(reply), lines, excess)
-		p.Hint = "shorten hostname, or offer less"
-		if trusted {
-			p.Hint = "leave Exim out of trusted"
-		}
-		p.Hint += "; or have Exim's smtp transport speak LMTP over TCP, see smtputf8.md"
-		p.Warning = true
-		problems = append(problems, p)
-	}
-	return problems
-}
-
-// mayBeExim reports whether Exim may be one of the users: it delivers as whom its transport names.
-func mayBeExim(users []string) bool {
-	return slices.ContainsFunc(users, func(user string) bool { return user != "postfix" })
-}
-
-// manyLists bounds what check says of one database.
-const manyLists = 20
-
-// checkLists warns of aliases in the databases that verbs manage whose mail is deferred, as they lead in a circle or
-// exceed the limits. Nothing is asked but these files.
-func checkLists(ctx context.Context, c *config.Config) (problems []config.Problem) {
-	only := *c
-	only.Directories = slices.DeleteFunc(slices.Clone(c.Directories), func(d config.Directory) bool {
-		return !build.IsOurs(d)
-	})
-	r, err := build.Resolver(&only, nil, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return nil // a problem already
-	}
-	defer func() { _ = build.CloseDirectory(r.Directory) }() // it was read only
-	for i, d := range c.Directories {
-		if _, err := os.Stat(d.File); !build.IsOurs(d) || errors.Is(err, fs.ErrNotExist) {
-			continue // a problem already
-		}
-		p := c.Place(fmt.Sprintf("directory[%d].file", i))
-		p.Warning = true
-		found := 0
-		note := func(err error) {
-			if found++; found <= manyLists {
-				p.Text = err.Error()
-				problems = append(problems, p)
-			}
-		}
-		s, err := sqlite.Read(ctx, sqlite.StoreOptions{Path: d.File, Key: build.Keyer(r)})
-		if err != nil {
-			note(fmt.Errorf("read the aliases: %w", err))
-			continue
-		}
-		for a, err := range s.Aliases(ctx, "") {
-			if err != nil {
-				note(fmt.Errorf("read the aliases: %w", err))
-				break
-			}
-			if key, err := s.Key(a.Address); err == nil {
-				if err := r.CheckAlias(ctx, key); err != nil {
-					note(err)
-				}
-			}
-		}
-		if found > manyLists {
-			p.Text = fmt.Sprintf("and %d aliases more whose mail is deferred", found-manyLists)
-			problems = append(problems, p)
-		}
-		if err := s.Close(); err != nil {
-			note(err)
+// printAnswers prints a row for each question that has an answer; the others have problems.
+func printAnswers(w io.Writer, answers []check.Answer) error {
+	table := columns.New(w)
+	for _, a := range answers {
+		if a.Text != "" {
+			fmt.Fprintf(table, "%s\t%s\n", address.Readable(a.Name), address.Readable(a.Text))
 		}
 	}
-	return problems
+	return table.Flush()
 }

@@ -42,26 +42,35 @@ func PeerIP(nc net.Conn) (netip.Addr, bool) {
 	return tcp.AddrPort().Addr().Unmap().WithZone(""), true
 }
 
-// PeerUID asks the kernel who is at the other end of a Unix socket; what it says cannot be
-// forged (unix(7), SO_PEERCRED).
+// PeerUID returns the user at the other end of a Unix socket.
 func PeerUID(nc net.Conn) (int, error) {
+	cred, err := Peer(nc)
+	if err != nil {
+		return 0, err
+	}
+	return int(cred.Uid), nil
+}
+
+// Peer asks the kernel who is at the other end of a Unix socket; what it says cannot be forged (unix(7), SO_PEERCRED).
+// Of a socket that listens it is the process that made it so.
+func Peer(nc net.Conn) (*unix.Ucred, error) {
 	uc, ok := nc.(*net.UnixConn)
 	if !ok {
-		return 0, errors.New("not a Unix socket: the peer's user is unknown")
+		return nil, errors.New("not a Unix socket: the peer's user is unknown")
 	}
 	raw, err := uc.SyscallConn()
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	var cred *unix.Ucred
 	var credErr error
 	if err := raw.Control(func(fd uintptr) {
 		cred, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
 	}); err != nil {
-		return 0, err
+		return nil, err
 	}
 	if credErr != nil {
-		return 0, fmt.Errorf("ask for the peer's user: %w", credErr)
+		return nil, fmt.Errorf("ask for the peer's user: %w", credErr)
 	}
-	return int(cred.Uid), nil
+	return cred, nil
 }

@@ -14,12 +14,12 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
 
-// defaultConfig is where the configuration is looked for.
-const defaultConfig = "/etc/doorstep/doorstep.toml"
+// DefaultConfig is where the configuration is looked for.
+const DefaultConfig = "/etc/doorstep/doorstep.toml"
 
 // ConfigFlag adds -c to a verb.
 func ConfigFlag(cmd *cobra.Command) *string {
-	return cmd.Flags().StringP("config", "c", defaultConfig, "the configuration `file`")
+	return cmd.Flags().StringP("config", "c", DefaultConfig, "the configuration `file`")
 }
 
 // LoadConfig loads the configuration and prints what is wrong with it. It fails when the
@@ -44,7 +44,7 @@ func Unreadable(path string, err error) string {
 	case errors.Is(err, fs.ErrPermission):
 		return "do it as root, or as the user who runs the server, who must be able to read " + path
 	case errors.Is(err, syscall.EISDIR):
-		return "name the file in it, such as " + filepath.Join(path, filepath.Base(defaultConfig))
+		return "name the file in it, such as " + filepath.Join(path, filepath.Base(DefaultConfig))
 	}
 	return "-c FILE says where the configuration is"
 }

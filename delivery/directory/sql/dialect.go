@@ -37,6 +37,7 @@ func (d Dialect) placeholder(n int) string {
 
 // A statement is a query with named parameters.
 type statement struct {
+	question
 	db      *db.DB
 	prepare bool
 	text    string
@@ -46,12 +47,38 @@ type statement struct {
 	prepared *db.Stmt
 }
 
-func newStatement(database *db.DB, d Dialect, query string) (*statement, error) {
+func newStatement(database *db.DB, d Dialect, q question, query string) (*statement, error) {
 	text, names, err := d.compile(query)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", q.key, err)
 	}
-	return &statement{db: database, prepare: d.Prepare, text: text, names: names}, nil
+	return &statement{question: q, db: database, prepare: d.Prepare, text: text, names: names}, nil
+}
+
+// A question is what a query is for.
+type question struct {
+	key, about string
+	needs      []string // the columns without which no answer could be understood
+}
+
+// A QueryError is why a query has no answer.
+type QueryError struct {
+	Query string // its key in the configuration: user_query
+	about string
+	err   error
+}
+
+func (e *QueryError) Error() string { return "ask for " + e.about + ": " + e.err.Error() }
+
+// Unwrap returns what the database said.
+func (e *QueryError) Unwrap() error { return e.err }
+
+// failed returns the error of the statement, nil for none.
+func (s *statement) failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &QueryError{s.key, s.about, err}
 }
 
 // query runs the statement and returns all its rows.
@@ -77,7 +104,7 @@ func (s *statement) each(ctx context.Context, about parameters, see func(row) er
 		return err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	return eachRow(rows, see)
+	return eachRow(rows, s.needs, see)
 }
 
 func (s *statement) run(ctx context.Context, args []any) (*db.Rows, error) {

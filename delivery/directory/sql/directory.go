@@ -51,22 +51,24 @@ func Open(o Options) (*Directory, error) {
 		o.Timeout = defaultTimeout
 	}
 	d := &Directory{options: o}
+	account, alias := []string{"address"}, []string{"address", "target"}
 	for _, q := range []struct {
-		name, text string
-		to         **statement
+		question
+		text string
+		to   **statement
 	}{
-		{"user_query", o.Queries.User, &d.user},
-		{"alias_query", o.Queries.Alias, &d.alias},
-		{"catch_all_query", o.Queries.CatchAll, &d.catchAll},
-		{"domain_query", o.Queries.Domain, &d.domain},
-		{"iterate_query", o.Queries.Iterate, &d.iterate},
+		{question{"user_query", "the account", account}, o.Queries.User, &d.user},
+		{question{"alias_query", "the alias", alias}, o.Queries.Alias, &d.alias},
+		{question{"catch_all_query", "the alias", alias}, o.Queries.CatchAll, &d.catchAll},
+		{question{"domain_query", "the domain", []string{"name"}}, o.Queries.Domain, &d.domain},
+		{question{"iterate_query", "all accounts", account}, o.Queries.Iterate, &d.iterate},
 	} {
 		if q.text == "" {
 			continue
 		}
-		s, err := newStatement(o.DB, o.Dialect, q.text)
+		s, err := newStatement(o.DB, o.Dialect, q.question, q.text)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", q.name, err)
+			return nil, err
 		}
 		*q.to = s
 	}
@@ -107,7 +109,7 @@ func (d *Directory) lookupAccount(ctx context.Context, key directory.Key,
 	about parameters) (*directory.Account, error) {
 	rows, err := d.ask(ctx, d.user, about)
 	if err != nil {
-		return nil, fmt.Errorf("ask for the account: %w", err)
+		return nil, err
 	}
 	rows, err = d.about(rows, key)
 	switch {
@@ -125,7 +127,7 @@ func (d *Directory) lookupAlias(ctx context.Context, s *statement, key directory
 	about parameters) (directory.Entry, error) {
 	rows, err := d.ask(ctx, s, about)
 	if err != nil {
-		return directory.Entry{}, fmt.Errorf("ask for the alias: %w", err)
+		return directory.Entry{}, err
 	}
 	rows, err = d.about(rows, key)
 	if err != nil {
@@ -156,7 +158,7 @@ func (d *Directory) Domain(ctx context.Context, key string) (directory.Domain, e
 	defer cancel()
 	rows, err := d.ask(ctx, d.domain, about)
 	if err != nil {
-		return directory.Domain{}, fmt.Errorf("ask for the domain: %w", err)
+		return directory.Domain{}, err
 	}
 	found, err := directory.Domain{}, directory.ErrNotFound
 	for _, r := range rows {
@@ -180,14 +182,14 @@ func (d *Directory) ask(ctx context.Context, s *statement, about parameters) ([]
 		return nil, nil
 	}
 	if err := d.look(ctx); err != nil {
-		return nil, err
+		return nil, s.failed(err)
 	}
 	rows, err := s.query(ctx, about)
 	if err != nil && ctx.Err() == nil && isLost(err) {
 		rows, err = s.query(ctx, about)
 	}
 	if err == nil || d.options.Dialect.CannotHold == nil || !d.options.Dialect.CannotHold(err) {
-		return rows, err
+		return rows, s.failed(err)
 	}
 	if ascii := about.inALabels(); ascii != about {
 		return d.ask(ctx, s, ascii) // the domain may be there in the form that needs ASCII only
@@ -223,7 +225,7 @@ func (d *Directory) Accounts(ctx context.Context) iter.Seq2[*directory.Account, 
 			})
 		}
 		if err != nil && !errors.Is(err, errEnough) {
-			yield(nil, fmt.Errorf("ask for all accounts: %w", err))
+			yield(nil, d.iterate.failed(err))
 		}
 	}
 }

@@ -2,7 +2,9 @@ package sql
 
 import (
 	db "database/sql"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,8 +18,12 @@ const maxRows = 1000
 // A row is what a query gave, by the names of the columns in lower case. NULL is not there.
 type row map[string]any
 
-// eachRow calls see with all rows, until it fails.
-func eachRow(rows *db.Rows, see func(row) error) error {
+// ErrNoColumn says that a query has not the columns that its answers are understood by.
+var ErrNoColumn = errors.New("the query returns no")
+
+// eachRow calls see with all rows, until it fails. Columns that are needed are missed also where there is no row: who
+// is unknown to a query that could find nobody is not unknown.
+func eachRow(rows *db.Rows, needs []string, see func(row) error) error {
 	columns, err := rows.Columns()
 	if err != nil {
 		return err
@@ -27,6 +33,11 @@ func eachRow(rows *db.Rows, see func(row) error) error {
 	for i := range values {
 		into[i] = &values[i]
 		columns[i] = strings.ToLower(columns[i])
+	}
+	for _, name := range needs {
+		if !slices.Contains(columns, name) {
+			return fmt.Errorf("%w %s", ErrNoColumn, name)
+		}
 	}
 	for rows.Next() {
 		if err := rows.Scan(into...); err != nil {
@@ -64,7 +75,7 @@ func (r row) text(column string) string {
 // need is the text of a column that must be there.
 func (r row) need(column string) (string, error) {
 	if _, ok := r[column]; !ok {
-		return "", fmt.Errorf("the query returns no %s", column)
+		return "", fmt.Errorf("%w %s", ErrNoColumn, column)
 	}
 	return r.text(column), nil
 }

@@ -59,6 +59,12 @@ func Drop(t Target) error {
 	return nil
 }
 
+// Become makes the process a user in these groups, for good, as what starts a service does.
+func Become(uid, gid int, groups []int) error {
+	t := Target{UID: uid, GID: gid, Groups: groups}
+	return errors.Join(t.setGroups(), t.setGroup(), t.setUser())
+}
+
 // errThreads says that what is a thread's cannot be set on all. The C library has threads of
 // which Go does not know.
 var errThreads = errors.New("not possible in a program built with cgo; build it with CGO_ENABLED=0")
