@@ -73,8 +73,9 @@ type Extensions struct {
 	MTPriority bool
 	// RRVS offers RRVS (RFC 7293). Set it only if the Handler enforces it.
 	RRVS bool
-	// DSN reports, at each hello, whether to offer DSN (RFC 3461); sessions call it at the same time. Whoever was offered
-	// it leaves the reports of success (NotifySuccess) to the Handler, for as long as the session lasts. [not offered]
+	// DSN reports, at each hello, whether to offer DSN (RFC 3461); sessions call it at the same time. A client that was
+	// offered it leaves the reports of success (NotifySuccess) to the Handler, for as long as the session lasts. [not
+	// offered]
 	DSN func() bool
 }
 

@@ -68,7 +68,7 @@ var arrows = []struct {
 }
 
 // TestImportsRunOneWay: the protocol knows no files and no accounts, the mailboxes know no
-// protocol, and the leaves know nobody.
+// protocol, and the leaves import nothing of ours.
 func TestImportsRunOneWay(t *testing.T) {
 	seen := map[string]bool{}
 	for _, f := range sources(t) {
@@ -176,6 +176,46 @@ func TestShape(t *testing.T) {
 		t.Errorf("%s has more than %d columns, or %d in a table or block", line, house.MaxColumns, house.MaxTable)
 	}
 }
+
+// vague matches words in whose place the noun that is meant says more, after the phrases that are good English.
+var vague = regexp.MustCompile(`(?i)\b(lea(?:ves|ve|ving) behind|left behind|gives (?:up|back)|` +
+	`nobody|somebody|anybody|everybody|whoever|so many|in vain|to be had|told|gives|behind)\b`)
+
+var plain = regexp.MustCompile(`(?i)^(lea.* behind|left behind|gives (up|back))$`)
+
+// TestWords: comments, messages and pages name who and what is meant.
+func TestWords(t *testing.T) {
+	check := func(at, text string) {
+		for _, word := range vague.FindAllString(text, -1) {
+			if !plain.MatchString(word) {
+				t.Errorf("%s: %q: name who or what is meant", at, word)
+			}
+		}
+	}
+	for _, f := range sources(t) {
+		if f.isTest() {
+			continue
+		}
+		for _, group := range f.syntax.Comments {
+			check(f.at(group), strings.ReplaceAll(group.Text(), "\n", " "))
+		}
+		if below(f.dir(), "cmd/internal/peer") || below(f.dir(), "delivery/directory/directorytest") {
+			continue // which has names and mail of the tests in its texts
+		}
+		ast.Inspect(f.syntax, func(n ast.Node) bool {
+			if text, ok := n.(*ast.BasicLit); ok && text.Kind == token.STRING {
+				check(f.at(text), text.Value)
+			}
+			return true
+		})
+	}
+	for _, page := range pages(t) {
+		check(page.path, codeSpan.ReplaceAllString(withoutCode(page.text), ""))
+	}
+}
+
+// codeSpan is what a page shows as it is: a command, a name.
+var codeSpan = regexp.MustCompile("`[^`]*`")
 
 var (
 	// A citation is "RFC 5321", also with further ones after it: "RFC 2034, 3463".

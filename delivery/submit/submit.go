@@ -18,7 +18,7 @@ type Server struct {
 	Target string
 	// Options are those of the session. The protocol is ESMTP, whatever they say.
 	Options client.Options
-	// Login returns who to authenticate as. It is asked before each session, as a password may change. [nobody]
+	// Login returns who to authenticate as. It is asked before each session, as a password may change. [no authentication]
 	Login func() (*client.Login, error)
 	// AtOnce is how many messages are handed over at once, at most. [4]
 	AtOnce int

@@ -36,7 +36,7 @@ type Message struct {
 	Return string
 
 	// AllOrNone has the content sent only if no recipient is refused for now, so that a message that is tried again
-	// reaches nobody twice. Those who are refused for good do not count. The commands before the content then cost one
+	// reaches no recipient twice. Those who are refused for good do not count. The commands before the content then cost one
 	// more round trip.
 	AllOrNone bool
 

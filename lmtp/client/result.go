@@ -63,7 +63,7 @@ func (r *Result) decide(recipients []int, final Reply) {
 	}
 }
 
-// spare reports whether a recipient was refused for now. Then nobody gets the message.
+// spare reports whether a recipient was refused for now. Then no recipient gets the message.
 func (r *Result) spare() bool {
 	if !slices.ContainsFunc(r.Recipients, func(o Outcome) bool { return o.Final.Temporary() }) {
 		return false

@@ -121,7 +121,7 @@ func tooMany(format string, args ...any) error {
 		Cause: fmt.Errorf(format, args...)}
 }
 
-// checkPeer lets only these users in. Behind a PROXY header it is the proxy that connects.
+// checkPeer lets only these users in. Where there is a PROXY header, the proxy is the user who connects.
 func checkPeer(nc net.Conn, uids []int) error {
 	if proxied, ok := nc.(interface{ NetConn() net.Conn }); ok {
 		nc = proxied.NetConn()

@@ -26,7 +26,7 @@ type Committer interface {
 	Stage(ctx context.Context, f *File) error
 	// Publish renames a staged copy in new/. After nil the copy is durable.
 	Publish(ctx context.Context, f *File) error
-	// Show gives staged copies of one file system, which stand or fall together with others, their names in new/: so that
+	// Show renames staged copies of one file system, which stand or fall together with others, in new/: so that
 	// one that cannot have its name is known before a directory is synced. An error is that of the copy with the number.
 	Show(ctx context.Context, files []*File) (int, error)
 	// SyncNames makes copies durable that were shown. An error is that of the copy with the number.
