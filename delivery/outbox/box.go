@@ -1,0 +1,194 @@
+package outbox
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+var errNotThere = fs.ErrNotExist
+
+// Options are the choices of a Box. What is in brackets stands for the zero value.
+type Options struct {
+	// Dir is where the entries are. It is made if it is not there.
+	Dir string
+	// Host is the machine in the names of files; it has no slash.
+	Host string
+	// Entries and Octets bound what waits. [10000, 128 MiB]
+	Entries int
+	Octets  int64
+	// Expire is the age above which an entry is given up. [5 days]
+	Expire time.Duration
+	// Withdraw is how long the oldest entry may wait, while the server fails, before Offers says no. [10 minutes]
+	Withdraw time.Duration
+	// Retry is the pause after a failure, doubled with each one up to MaxRetry. [1 minute, 1 hour]
+	Retry, MaxRetry time.Duration
+	// Log has what an operator must know. [discarded]
+	Log *slog.Logger
+	// Changed is called when Offers says another thing than before. [nothing]
+	Changed func(offers bool, why string)
+
+	disk disk
+}
+
+func (o *Options) setDefaults() {
+	o.Entries, o.Octets = cmp.Or(o.Entries, 10000), cmp.Or(o.Octets, 128<<20)
+	o.Expire, o.Withdraw = cmp.Or(o.Expire, 5*24*time.Hour), cmp.Or(o.Withdraw, 10*time.Minute)
+	o.Retry, o.MaxRetry = cmp.Or(o.Retry, time.Minute), cmp.Or(o.MaxRetry, time.Hour)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.disk == nil {
+		o.disk = linux{}
+	}
+}
+
+// A Box is an outbox.
+type Box struct {
+	opts Options
+	disk disk
+	wake chan struct{} // there is something new
+
+	mu      sync.Mutex
+	waiting map[string]*attempt
+	staged  int       // drafts
+	octets  int64     // of drafts, and of what waits
+	quiet   time.Time // until then nothing is sent: the server is down
+	valve   valve
+}
+
+// An attempt is what is known of an entry that waits.
+type attempt struct {
+	size        int64
+	since       time.Time // when it was staged, as its name says
+	transaction string    // "" where another process has published it
+	tries       int
+	next        time.Time
+}
+
+// Open opens an outbox: it makes its directories, removes what a process of this machine had staged before it ended,
+// and takes up what waits.
+func Open(o Options) (*Box, error) {
+	o.setDefaults()
+	if o.Host == "" || strings.ContainsAny(o.Host, "/\x00") {
+		return nil, fmt.Errorf("outbox %s: %q is no name of a machine", o.Dir, o.Host)
+	}
+	if err := makeDirs(o.Dir); err != nil {
+		return nil, fmt.Errorf("outbox: %w", err)
+	}
+	b := &Box{opts: o, disk: o.disk, wake: make(chan struct{}, 1), waiting: map[string]*attempt{}}
+	if err := b.sweep(); err != nil {
+		return nil, fmt.Errorf("outbox: %w", err)
+	}
+	return b, b.scan()
+}
+
+// leftover is the age of a file in tmp/ that no process is at work on.
+const leftover = time.Hour
+
+// sweep removes what was staged and never published.
+func (b *Box) sweep() error {
+	files, err := os.ReadDir(filepath.Join(b.opts.Dir, "tmp"))
+	for _, f := range files {
+		if since, ok := b.ours(f.Name()); ok && time.Since(since) > leftover {
+			if wrong := b.disk.Remove(b.path("tmp", f.Name())); !errors.Is(wrong, errNotThere) {
+				err = errors.Join(err, wrong)
+			}
+		}
+	}
+	return err
+}
+
+// scan takes up what other processes have published, and forgets what they have sent.
+func (b *Box) scan() error {
+	files, err := os.ReadDir(filepath.Join(b.opts.Dir, "new"))
+	if err != nil {
+		return fmt.Errorf("outbox: %w", err)
+	}
+	there := map[string]bool{}
+	for _, f := range files {
+		info, err := f.Info()
+		if _, ok := b.ours(f.Name()); !ok || err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		there[f.Name()] = true
+		b.take(f.Name(), info.Size())
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for name := range b.waiting {
+		if !there[name] {
+			b.forget(name)
+		}
+	}
+	return nil
+}
+
+// ours reports whether this machine sends a file, and when it was staged.
+func (b *Box) ours(name string) (since time.Time, ok bool) {
+	stamp, rest, _ := strings.Cut(name, ".")
+	_, host, found := strings.Cut(rest, ".")
+	nanos, err := strconv.ParseInt(stamp, 10, 64)
+	return time.Unix(0, nanos), err == nil && found && host == b.opts.Host
+}
+
+// take notes an entry that waits, unless it is known.
+func (b *Box) take(name string, size int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.waiting[name] != nil {
+		return
+	}
+	since, _ := b.ours(name)
+	b.waiting[name] = &attempt{size: size, since: since}
+	b.octets += size
+}
+
+// add has a draft wait.
+func (b *Box) add(d *Draft) {
+	b.mu.Lock()
+	since, _ := b.ours(d.name)
+	b.forget(d.name) // Run may have found it already
+	b.waiting[d.name] = &attempt{size: d.size, since: since, transaction: d.transaction}
+	b.staged--
+	b.mu.Unlock()
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// forget is the end of an entry; b.mu is held.
+func (b *Box) forget(name string) {
+	if a := b.waiting[name]; a != nil {
+		b.octets -= a.size
+		delete(b.waiting, name)
+	}
+}
+
+// reserve takes room for a draft.
+func (b *Box) reserve(size int64) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.staged+len(b.waiting) >= b.opts.Entries || b.octets+size > b.opts.Octets {
+		return ErrFull
+	}
+	b.staged++
+	b.octets += size
+	return nil
+}
+
+func (b *Box) release(size int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.staged--
+	b.octets -= size
+}

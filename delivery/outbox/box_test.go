@@ -1,0 +1,486 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/doorstep-mail/doorstep/lmtp/address"
+	"github.com/google/go-cmp/cmp"
+)
+
+func entry(transaction, to string) Entry {
+	return Entry{
+		Transaction: transaction, Sender: "s@src.example", EnvelopeID: "QQ+1",
+		Original: address.Original{Type: "utf-8", Address: "用户@dst.example"}, Final: to,
+		Arrived: time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC), Header: []byte("Subject: x\r\n\x00\xff"), Cut: true,
+	}
+}
+
+func open(t *testing.T, o Options) *Box {
+	t.Helper()
+	if o.Dir == "" {
+		o.Dir = filepath.Join(t.TempDir(), "outbox")
+	}
+	if o.Host == "" {
+		o.Host = "mx.dst.example"
+	}
+	b, err := Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func put(t *testing.T, b *Box, entries ...Entry) {
+	t.Helper()
+	for _, e := range entries {
+		d, err := b.Stage(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Publish(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A server takes reports, and answers as it is told.
+type server struct {
+	mu      sync.Mutex
+	taken   [][]Entry
+	tried   []time.Time
+	verdict func(group []Entry) Verdict
+}
+
+func (s *server) send(_ context.Context, group []Entry) Verdict {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tried = append(s.tried, time.Now())
+	if s.verdict != nil {
+		if v := s.verdict(group); v.Err != nil {
+			return v
+		}
+	}
+	s.taken = append(s.taken, group)
+	return Verdict{}
+}
+
+// tries is when a report was tried.
+func (s *server) tries() []time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.tried)
+}
+
+// answer has the server answer so from now on.
+func (s *server) answer(verdict func([]Entry) Verdict) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.verdict = verdict
+}
+
+// finals are the recipients of each report that was taken.
+func (s *server) finals() (list []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, group := range s.taken {
+		var names []string
+		for _, e := range group {
+			names = append(names, e.Final)
+		}
+		list = append(list, strings.Join(names, " "))
+	}
+	return list
+}
+
+// run runs the outbox, until stop is called.
+func run(t *testing.T, b *Box, s *server) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b.Run(ctx, s.send)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+func files(t *testing.T, b *Box, sub string) (names []string) {
+	t.Helper()
+	list, err := os.ReadDir(filepath.Join(b.opts.Dir, sub))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range list {
+		names = append(names, f.Name())
+	}
+	return names
+}
+
+var later = Verdict{Err: errors.New("later"), Temporary: true}
+
+// What was staged is sent when it is published, whole, once; reports of one message leave as one.
+func TestSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, s := open(t, Options{}), &server{}
+		defer run(t, b, s)()
+		draft, err := b.Stage(entry("1", "u1@dst.example"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour + rescan/2)
+		if len(s.tries()) > 0 || len(files(t, b, "new")) > 0 {
+			t.Error("sent before it was published")
+		}
+		if err := draft.Publish(); err != nil {
+			t.Fatal(err)
+		}
+		put(t, b, entry("1", "u2@dst.example"), entry("2", "u3@dst.example"), entry("1", "u4@dst.example"))
+		if err := errors.Join(draft.Publish(), draft.Discard()); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(2 * settle)
+		synctest.Wait()
+		got := map[string]Entry{}
+		s.mu.Lock()
+		for _, group := range s.taken {
+			for _, e := range group {
+				got[e.Final] = e
+			}
+			if len(group) != map[string]int{"1": 3, "2": 1}[group[0].Transaction] {
+				t.Errorf("a report on %d recipients", len(group))
+			}
+		}
+		s.mu.Unlock()
+		if diff := cmp.Diff(entry("1", "u1@dst.example"), got["u1@dst.example"]); diff != "" || len(got) != 4 {
+			t.Errorf("%d recipients %s", len(got), diff)
+		}
+		if st := b.State(); st.Entries != 0 || st.Octets != 0 || !st.Offers || len(files(t, b, "new")) > 0 {
+			t.Errorf("%+v", st)
+		}
+	})
+}
+
+// OUT-02: what is discarded is never sent, and takes no room.
+func TestDiscarded(t *testing.T) {
+	b := open(t, Options{Entries: 1})
+	for range 3 {
+		d, err := b.Stage(entry("1", "u1@dst.example"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(d.Discard(), d.Publish()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if left := append(files(t, b, "tmp"), files(t, b, "new")...); len(left) > 0 || b.octets != 0 {
+		t.Errorf("left %q, %d octets", left, b.octets)
+	}
+}
+
+// OUT-08: the pause doubles up to an hour, and what is too old is given up.
+func TestRetries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, s := open(t, Options{}), &server{verdict: func([]Entry) Verdict { return later }}
+		stop := run(t, b, s)
+		put(t, b, entry("1", "u1@dst.example"))
+		time.Sleep(3 * time.Hour)
+		var pauses []time.Duration
+		for i, at := range s.tries()[1:7] {
+			pauses = append(pauses, at.Sub(s.tries()[i]).Round(time.Minute))
+		}
+		if diff := cmp.Diff(minutes(1, 2, 4, 8, 16, 32), pauses); diff != "" {
+			t.Error(diff)
+		}
+		time.Sleep(5 * 24 * time.Hour)
+		if st := b.State(); st.Entries != 0 || len(files(t, b, "new")) > 0 {
+			t.Errorf("%+v", st)
+		}
+		stop()
+		if tries := len(s.tries()); tries < 120 || tries > 135 {
+			t.Errorf("%d tries", tries)
+		}
+	})
+}
+
+func minutes(list ...time.Duration) []time.Duration {
+	for i := range list {
+		list[i] *= time.Minute
+	}
+	return list
+}
+
+// What is refused for good is dropped: the reverse-path of a report is null, and nobody is to hear of it.
+func TestRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, s := open(t, Options{}), &server{verdict: func([]Entry) Verdict { return Verdict{Err: errors.New("no")} }}
+		defer run(t, b, s)()
+		put(t, b, entry("1", "u1@dst.example"))
+		time.Sleep(24 * time.Hour)
+		if st := b.State(); st.Entries != 0 || len(s.tries()) != 1 || len(files(t, b, "new")) > 0 || !st.Offers {
+			t.Errorf("%+v, %d tries", st, len(s.tries()))
+		}
+	})
+}
+
+// While the server is down one report is tried, and not all.
+func TestDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		down := later
+		down.Down = true
+		b, s := open(t, Options{}), &server{verdict: func([]Entry) Verdict { return down }}
+		for i := range 100 {
+			put(t, b, entry(fmt.Sprint(i), "u1@dst.example"))
+		}
+		stop := run(t, b, s)
+		time.Sleep(2 * settle)
+		if n := len(s.tries()); n == 0 || n > 2*atOnce {
+			t.Errorf("%d tries", n)
+		}
+		s.answer(nil)
+		b.Flush()
+		time.Sleep(2 * settle)
+		if n := len(s.finals()); n != 100 {
+			t.Errorf("%d sent", n)
+		}
+		stop()
+	})
+}
+
+// OUT-07: the offer is withdrawn when the outbox fills or the server does not take what waits, and made again.
+func TestValve(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var changes []string
+		b := open(t, Options{Entries: 10, Changed: func(offers bool, why string) {
+			changes = append(changes, fmt.Sprint(offers, " ", why))
+		}})
+		for i := range 10 {
+			if want := i < 8; b.Offers() != want {
+				t.Errorf("with %d entries offers %v", i, !want)
+			}
+			put(t, b, entry(fmt.Sprint(i), "u1@dst.example"))
+		}
+		if _, err := b.Stage(entry("x", "u1@dst.example")); !errors.Is(err, ErrFull) {
+			t.Errorf("%v", err)
+		}
+		s := &server{}
+		stop := run(t, b, s)
+		time.Sleep(2 * settle)
+		if !b.Offers() || len(s.finals()) != 10 {
+			t.Errorf("%+v", b.State())
+		}
+		s.answer(func([]Entry) Verdict { return later })
+		put(t, b, entry("1", "u1@dst.example"))
+		time.Sleep(9 * time.Minute)
+		if !b.Offers() {
+			t.Error("withdrawn too early")
+		}
+		time.Sleep(2 * time.Minute)
+		if b.Offers() {
+			t.Error("not withdrawn")
+		}
+		s.answer(nil)
+		time.Sleep(time.Hour)
+		stop()
+		want := []string{"false the outbox is full", "true ", "false the server does not take what waits: later", "true "}
+		if diff := cmp.Diff(want, changes); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// A new process goes on where the last one ended. What that had only staged belonged to no message.
+func TestRestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first := open(t, Options{})
+		put(t, first, entry("1", "u1@dst.example"))
+		if _, err := first.Stage(entry("2", "u2@dst.example")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * leftover)
+		if _, err := first.Stage(entry("3", "u3@dst.example")); err != nil { // by a process that is still at it
+			t.Fatal(err)
+		}
+		b, s := open(t, Options{Dir: first.opts.Dir}), &server{}
+		if n := len(files(t, b, "tmp")); n != 1 {
+			t.Errorf("%d files in tmp", n)
+		}
+		stop := run(t, b, s)
+		put(t, first, entry("4", "u4@dst.example")) // the old process goes on for a while
+		time.Sleep(2 * rescan)
+		stop()
+		if diff := cmp.Diff([]string{"u1@dst.example", "u4@dst.example"}, s.finals()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// Of two processes one sends a report.
+func TestTwoProcesses(t *testing.T) {
+	a := open(t, Options{})
+	b := open(t, Options{Dir: a.opts.Dir})
+	const n = 200
+	for i := range n {
+		put(t, a, entry(fmt.Sprint(i), fmt.Sprintf("u%d@dst.example", i)))
+	}
+	if err := b.scan(); err != nil {
+		t.Fatal(err)
+	}
+	s := &server{}
+	var both sync.WaitGroup
+	both.Go(func() { a.round(t.Context(), s.send) })
+	both.Go(func() { b.round(t.Context(), s.send) })
+	both.Wait()
+	got := s.finals()
+	slices.Sort(got)
+	if len(got) != n || len(slices.Compact(got)) != n {
+		t.Errorf("%d sent", len(got))
+	}
+}
+
+// What is not ours, or is no entry, is left alone or set aside.
+func TestStrangers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, s := open(t, Options{}), &server{}
+		dir := filepath.Join(b.opts.Dir, "new")
+		whole, err := entry("1", "u1@dst.example").encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, content := range map[string]string{
+			"1.cut.mx.dst.example":       string(whole[:len(whole)-1]),
+			"2.text.mx.dst.example":      "hello\n",
+			"3.version.mx.dst.example":   strings.Replace(string(whole), `"v":1`, `"v":2`, 1),
+			"4.empty.mx.dst.example":     "",
+			"5.host.other.dst.example":   string(whole),
+			"notes":                      "x",
+			"6.vacation.mx.dst.example":  strings.Replace(string(whole), `"report"`, `"vacation"`, 1),
+			"-7.negative.mx.dst.example": string(whole),
+		} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		link, fifo, sub := "8.link.mx.dst.example", "9.fifo.mx.dst.example", "10.dir.mx.dst.example"
+		if err := errors.Join(os.Symlink("/etc/passwd", filepath.Join(dir, link)),
+			syscall.Mkfifo(filepath.Join(dir, fifo), 0o600), os.Mkdir(filepath.Join(dir, sub), 0o700)); err != nil {
+			t.Fatal(err)
+		}
+		defer run(t, b, s)()
+		time.Sleep(24 * time.Hour)
+		if diff := cmp.Diff([]string{"1.cut.mx.dst.example", "2.text.mx.dst.example", "3.version.mx.dst.example",
+			"4.empty.mx.dst.example", "6.vacation.mx.dst.example"}, files(t, b, "failed")); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff([]string{sub, "5.host.other.dst.example", link, fifo, "notes"}, files(t, b, "new")); diff != "" {
+			t.Error(diff)
+		}
+		if st := b.State(); st.Entries != 0 || !st.Offers {
+			t.Errorf("%+v", st)
+		}
+	})
+}
+
+// A failing is a disk whose n-th call fails.
+type failing struct {
+	disk
+	n     int64
+	calls atomic.Int64
+}
+
+var errDisk = errors.New("disk on fire")
+
+func (f *failing) fail() error {
+	if f.calls.Add(1) == f.n {
+		return errDisk
+	}
+	return nil
+}
+
+func (f *failing) Create(path string, content []byte) error {
+	if err := f.fail(); err != nil {
+		return errors.Join(err, f.disk.Create(path, content[:len(content)/2])) // a part of it
+	}
+	return f.disk.Create(path, content)
+}
+
+func (f *failing) Rename(from, to string) error {
+	if err := f.fail(); err != nil {
+		return err
+	}
+	return f.disk.Rename(from, to)
+}
+
+func (f *failing) SyncDir(path string) error { return errors.Join(f.fail(), f.disk.SyncDir(path)) }
+
+func (f *failing) Remove(path string) error {
+	if err := f.fail(); err != nil {
+		return err
+	}
+	return f.disk.Remove(path)
+}
+
+// Whichever call fails: a report that was published is sent, one that was not is not, and the outbox is whole again
+// when the disk is.
+func TestFaults(t *testing.T) {
+	for n := int64(1); ; n++ {
+		reached := false
+		synctest.Test(t, func(t *testing.T) {
+			f := &failing{disk: linux{}, n: n}
+			b, s := open(t, Options{disk: f}), &server{}
+			stop := run(t, b, s)
+			var published, failed int
+			for i := range 3 {
+				d, err := b.Stage(entry(fmt.Sprint(i), "u1@dst.example"))
+				if err != nil {
+					failed++
+					continue
+				}
+				if i == 1 {
+					if err := d.Discard(); err != nil {
+						failed++
+					}
+					continue
+				}
+				if err := d.Publish(); err != nil {
+					failed++
+					continue
+				}
+				published++
+			}
+			time.Sleep(3 * time.Hour)
+			stop()
+			reached = f.calls.Load() >= n
+			sent := len(s.finals())
+			if sent < published || sent > published+failed+1 { // one whose removal failed goes twice
+				t.Errorf("call %d: %d sent, %d published, %d failed", n, sent, published, failed)
+			}
+			if st := b.State(); st.Entries != 0 || st.Octets != 0 || b.staged != 0 || !st.Offers {
+				t.Errorf("call %d: %+v, %d staged", n, st, b.staged)
+			}
+			if left := files(t, b, "new"); len(left) > 0 {
+				t.Errorf("call %d: left %q", n, left)
+			}
+		})
+		if !reached {
+			if n < 12 {
+				t.Errorf("only %d calls", n)
+			}
+			return
+		}
+	}
+}

@@ -1,0 +1,337 @@
+package outbox
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	// settle is how long a report waits for those of other recipients of its message, to leave as one.
+	settle = time.Second
+	// rescan is how often the directory is looked at for entries of other processes.
+	rescan = time.Minute
+	// atOnce is how many reports are being sent at the same time.
+	atOnce = 4
+	// maxEntry bounds what is read of a file, in octets.
+	maxEntry = 256 << 10
+)
+
+// A Verdict is what became of a report.
+type Verdict struct {
+	Err       error // nil: the server has taken it
+	Temporary bool  // another try may help
+	Down      bool  // no other report can be sent now either
+	Uncertain bool  // the server may have taken it all the same
+}
+
+// A Send hands over one report on recipients of one message.
+type Send func(context.Context, []Entry) Verdict
+
+// Run sends what waits, until ctx ends.
+func (b *Box) Run(ctx context.Context, send Send) {
+	for {
+		b.repair()
+		if err := b.scan(); err != nil {
+			b.stuck(err)
+			b.opts.Log.Error("outbox cannot be read", "dir", b.opts.Dir, "error", err)
+		}
+		b.round(ctx, send)
+		b.Offers() // says so if that has changed
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(b.pause()):
+		case <-b.wake:
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(settle):
+			}
+		}
+	}
+}
+
+// pause is how long nothing is due.
+func (b *Box) pause() time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	pause := rescan
+	for _, a := range b.waiting {
+		pause = min(pause, a.next.Sub(time.Now()))
+	}
+	return max(pause, b.quiet.Sub(time.Now()), settle)
+}
+
+// repair finds out whether the outbox can be written to again.
+func (b *Box) repair() {
+	b.mu.Lock()
+	broken := b.valve.broken != nil
+	b.mu.Unlock()
+	if !broken {
+		return
+	}
+	probe := b.path("tmp", b.newName())
+	if err := errors.Join(b.disk.Create(probe, nil), b.disk.Remove(probe)); err == nil {
+		b.stuck(nil)
+	}
+}
+
+// round sends what is due.
+func (b *Box) round(ctx context.Context, send Send) {
+	var group sync.WaitGroup
+	defer group.Wait()
+	places := make(chan struct{}, atOnce)
+	names := b.due(time.Now())
+	for len(names) > 0 {
+		places <- struct{}{}
+		if ctx.Err() != nil || b.isQuiet() {
+			return
+		}
+		held := b.hold(&names)
+		if held == nil {
+			<-places
+			continue
+		}
+		group.Go(func() {
+			defer func() { <-places }()
+			b.send(ctx, held, send)
+		})
+	}
+}
+
+func (b *Box) isQuiet() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return time.Now().Before(b.quiet)
+}
+
+// due are the names of what is to be sent now, those of a transaction side by side.
+func (b *Box) due(now time.Time) []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if now.Before(b.quiet) {
+		return nil
+	}
+	var names []string
+	for name, a := range b.waiting {
+		if !now.Before(a.next) {
+			names = append(names, name)
+		}
+	}
+	slices.SortFunc(names, func(x, y string) int {
+		return cmp.Or(cmp.Compare(b.waiting[x].transaction, b.waiting[y].transaction),
+			b.waiting[x].since.Compare(b.waiting[y].since))
+	})
+	return names
+}
+
+// A held entry is locked: no other process sends it.
+type held struct {
+	Entry
+	name string
+	file *os.File
+}
+
+// hold takes the first of names, and those right after it that are of its transaction. It is nil where the first is not
+// to be sent: another process is at it, or has sent it, or the file is damaged.
+func (b *Box) hold(names *[]string) []*held {
+	first := b.open((*names)[0])
+	*names = (*names)[1:]
+	if first == nil {
+		return nil
+	}
+	group := []*held{first}
+	for len(*names) > 0 {
+		next := b.open((*names)[0])
+		if next != nil && (next.Transaction != first.Transaction || next.Sender != first.Sender) {
+			_ = next.file.Close() // of the next group
+			break
+		}
+		*names = (*names)[1:]
+		if next != nil {
+			group = append(group, next)
+		}
+	}
+	return group
+}
+
+// open locks and reads an entry.
+func (b *Box) open(name string) *held {
+	f, err := os.OpenFile(b.path("new", name), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, errNotThere) {
+		b.done(name)
+		return nil
+	}
+	if err != nil {
+		b.later(name)
+		b.opts.Log.Error("report cannot be read", "entry", name, "error", err)
+		return nil
+	}
+	if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+		_ = f.Close() // another process has it
+		b.later(name)
+		return nil
+	}
+	content, err := io.ReadAll(io.LimitReader(f, maxEntry+1))
+	if err != nil {
+		_ = f.Close()
+		b.later(name)
+		b.opts.Log.Error("report cannot be read", "entry", name, "error", err)
+		return nil
+	}
+	if _, err := os.Lstat(b.path("new", name)); errors.Is(err, errNotThere) {
+		_ = f.Close() // another process has sent it in the meantime
+		b.done(name)
+		return nil
+	}
+	entry, err := decode(content)
+	if err != nil {
+		_ = f.Close()
+		b.setAside(name, err)
+		return nil
+	}
+	return &held{entry, name, f}
+}
+
+// setAside keeps a file that cannot be sent where a person may look at it.
+func (b *Box) setAside(name string, why error) {
+	err := b.disk.Rename(b.path("new", name), b.path("failed", name))
+	b.opts.Log.Error("report dropped", "reason", "damaged", "entry", name, "error", errors.Join(why, err))
+	if err == nil || errors.Is(err, errNotThere) {
+		b.done(name)
+		return
+	}
+	b.later(name)
+}
+
+// send hands a group over, and notes what became of it.
+func (b *Box) send(ctx context.Context, group []*held, send Send) {
+	entries := make([]Entry, len(group))
+	names := make([]string, len(group))
+	oldest := time.Now()
+	for i, h := range group {
+		defer h.file.Close()
+		entries[i], names[i] = h.Entry, h.name
+		if since, _ := b.ours(h.name); since.Before(oldest) {
+			oldest = since
+		}
+	}
+	log := b.opts.Log.With("entry", strings.Join(names, ","), "transaction", entries[0].Transaction, "to",
+		entries[0].Sender, "recipients", len(entries))
+	began := time.Now()
+	v := send(ctx, entries)
+	if ctx.Err() != nil && v.Err != nil {
+		return // the program stops, and the next one goes on
+	}
+	b.note(v)
+	switch {
+	case v.Err == nil:
+		log.Info("report sent", "ms", float64(time.Since(began).Microseconds())/1000)
+	case v.Temporary && time.Since(oldest) < b.opts.Expire:
+		next := b.later(names...)
+		log.Info("report deferred", "next", next.Round(time.Second), "reason", v.Err, "uncertain", v.Uncertain)
+		return
+	case v.Temporary:
+		log.Error("report dropped", "reason", "expired", "error", v.Err)
+	default:
+		log.Warn("report dropped", "reason", "refused", "error", v.Err)
+	}
+	b.remove(log.Error, names)
+}
+
+// remove ends entries. A file that stays would be sent again.
+func (b *Box) remove(complain func(string, ...any), names []string) {
+	var err error
+	for _, name := range names {
+		if wrong := b.disk.Remove(b.path("new", name)); wrong != nil && !errors.Is(wrong, errNotThere) {
+			err = errors.Join(err, wrong)
+			b.later(name)
+			continue
+		}
+		b.done(name)
+	}
+	if err = errors.Join(err, b.disk.SyncDir(filepath.Join(b.opts.Dir, "new"))); err != nil {
+		b.stuck(err)
+		complain("outbox cannot be written to: a report may be sent again", "dir", b.opts.Dir, "error", err)
+	}
+}
+
+// note keeps the last verdict for the valve.
+func (b *Box) note(v Verdict) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.valve.failing = nil
+	if v.Err != nil && v.Temporary {
+		b.valve.failing = v.Err
+	}
+	if v.Down {
+		b.quiet = time.Now().Add(b.opts.Retry)
+	}
+}
+
+// done forgets an entry.
+func (b *Box) done(name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.forget(name)
+}
+
+// later has entries wait for the next try, and returns how long.
+func (b *Box) later(names ...string) (pause time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, name := range names {
+		a := b.waiting[name]
+		if a == nil {
+			continue
+		}
+		pause = min(b.opts.Retry<<min(a.tries, 20), b.opts.MaxRetry)
+		a.tries++
+		a.next = time.Now().Add(pause)
+	}
+	return pause
+}
+
+// Flush makes everything due.
+func (b *Box) Flush() {
+	b.mu.Lock()
+	b.quiet = time.Time{}
+	for _, a := range b.waiting {
+		a.next = time.Time{}
+	}
+	b.mu.Unlock()
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// A State is how an outbox is.
+type State struct {
+	Entries int
+	Octets  int64
+	Oldest  time.Time // zero: nothing waits
+	Offers  bool
+	Why     string // it does not
+}
+
+// State returns how things are.
+func (b *Box) State() State {
+	offers := b.Offers()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return State{len(b.waiting), b.octets, b.oldest(), offers, b.valve.closed}
+}
+
+// String says what waits.
+func (s State) String() string { return fmt.Sprintf("%d reports, %d octets", s.Entries, s.Octets) }
