@@ -5,6 +5,8 @@
 # make fuzz     each fuzz target for FUZZTIME
 # make crash    power cuts, kill -9 and failing disks, at length; needs root
 # make soak     reloads and upgrades under load, and ten minutes of it
+# make overload  healthy clients beside thousands that are idle, slow, or come and go: the table of docs/overload.md
+# make vulncheck known faults of the libraries and of Go, by govulncheck and its database
 # make deb      the Debian package, in ./bin
 # make bench    Doorstep beside Dovecot and others, for half an hour; BENCH=-quick or BENCH="-within 12m" for less;
 #               then what it costs to look one of a million accounts up, in SQLite and PostgreSQL
@@ -20,8 +22,9 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 MISSPELL    = github.com/golangci/misspell/cmd/misspell@v0.8.0
 GOLANGCI    = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-.PHONY: build test check lint peers unit fuzz crash soak bench microbench house deb clean
+.PHONY: build test check lint peers unit fuzz crash soak overload vulncheck bench microbench house deb clean
 
 # What is written by people. "dialogue" is one spelling of two; the others are mistakes that tests make on purpose.
 SPELLED = $$(git ls-files '*.go' '*.md' Makefile .ci dist | grep -v testdata)
@@ -41,6 +44,11 @@ check:
 
 lint:
 	$(GO) run $(GOLANGCI) run ./...
+
+# It fails for a fault in code that is called, and where it cannot reach its database; VULNCHECK="-db file:///DIR" has it
+# use a copy of that.
+vulncheck:
+	$(GO) run $(GOVULNCHECK) $(VULNCHECK) ./...
 
 peers:
 	.ci/install-peers
@@ -68,6 +76,9 @@ crash: peers
 # a look at descriptors, goroutines and memory.
 soak: peers
 	DOORSTEP_SOAK=long $(GO) test -count=1 -v -timeout 30m -run 'Soak|ChangesUnderLoad' ./cmd/doorstep
+
+overload:
+	DOORSTEP_OVERLOAD=long $(GO) test -count=1 -v -timeout 30m ./cmd/internal/overload
 
 bench:
 	$(GO) run ./cmd/internal/bench $(BENCH)

@@ -42,7 +42,8 @@ var limitsSection = table.Section[Limits]{
 			Doc: "Recipients of one message. Not under 100 (RFC 5321 §4.5.3.1.8)."},
 		{Name: "connections", Default: "1000",
 			Kind: table.Count(1, 1_000_000, func(l *Limits) *int { return &l.Connections }),
-			Doc:  "Connections open at once, over all sockets."},
+			Doc: "Connections open at once, over all sockets. The last tenth is kept for peers with fewer connections " +
+				"than others have. See overload.md."},
 		{Name: "connections_per_peer", Default: "100",
 			Kind: table.Count(0, 1_000_000, func(l *Limits) *int { return &l.ConnectionsPerPeer }),
 			Doc: "Connections open at once from one IPv4 address or one IPv6 network of 64 bits, over all TCP sockets; 0 for " +

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
 	"path"
 	"strconv"
@@ -17,6 +18,7 @@ import (
 type Room struct {
 	Descriptors int // RLIMIT_NOFILE
 	Threads     int // RLIMIT_NPROC and pids.max, less what others have of it
+	Memory      int // octets, of the control group
 }
 
 // Room asks the kernel what a server with this configuration may have.
@@ -25,8 +27,8 @@ func (c *Config) Room() Room {
 	if !set || err != nil {
 		uid = os.Geteuid()
 	}
-	r := Room{Descriptors: resource(unix.RLIMIT_NOFILE)}
 	root := os.DirFS("/")
+	r := Room{Descriptors: resource(unix.RLIMIT_NOFILE), Memory: cgroupMemory(root)}
 	r.tasks(cgroupTasks(root))
 	if most := resource(unix.RLIMIT_NPROC); uid != 0 && most > 0 { // root is exempt (setrlimit(2))
 		r.tasks(max(most-tasksOf(root, uid), 1))
@@ -36,8 +38,8 @@ func (c *Config) Room() Room {
 
 // tasks bounds the threads, unless n is 0.
 func (r *Room) tasks(n int) {
-	if n > 0 && (r.Threads == 0 || n < r.Threads) {
-		r.Threads = n
+	if n > 0 {
+		r.Threads = leastOf(r.Threads, n)
 	}
 }
 
@@ -50,58 +52,73 @@ func resource(which int) int {
 	return int(limit.Cur)
 }
 
-// cgroupTasks is how many more tasks this process's control group may have, or one above it; 0 for any number. There
-// are two versions of them (cgroups(7)).
-func cgroupTasks(root fs.FS) int {
-	groups, err := fs.ReadFile(root, "proc/self/cgroup")
-	if err != nil {
-		return 0
+// cgroupTasks is how many more tasks this process's control group may have, or one above it; 0 for any number.
+func cgroupTasks(root fs.FS) (least int) {
+	for group := range controlGroups(root, "pids") {
+		most, err := numberIn(root, path.Join(group, "pids.max"))
+		if err != nil { // "max" is no number
+			continue
+		}
+		if current, err := numberIn(root, path.Join(group, "pids.current")); err == nil {
+			least = leastOf(least, max(most-current, 1))
+		}
 	}
-	least := 0
-	for line := range strings.Lines(string(groups)) {
-		field := strings.SplitN(strings.TrimSpace(line), ":", 3)
-		if len(field) < 3 {
-			continue
-		}
-		mount := ""
-		switch field[1] {
-		case "":
-			mount = "sys/fs/cgroup"
-		case "pids":
-			mount = "sys/fs/cgroup/pids"
-		default:
-			continue
-		}
-		for group := path.Join("/", field[2]); ; group = path.Dir(group) {
-			if left := tasksLeft(root, mount+group); left > 0 && (least == 0 || left < least) {
-				least = left
-			}
-			if group == "/" {
-				break
+	return least
+}
+
+// cgroupMemory is how many octets the control group may have, or one above it; 0 for any number.
+func cgroupMemory(root fs.FS) (least int) {
+	for group := range controlGroups(root, "memory") {
+		for _, name := range []string{"memory.max", "memory.limit_in_bytes"} { // of the second version, and of the first
+			// A limit of the first version that nobody set is near the largest number.
+			if most, err := numberIn(root, path.Join(group, name)); err == nil && most < 1<<50 {
+				least = leastOf(least, max(most, 1))
 			}
 		}
 	}
 	return least
 }
 
-// tasksLeft is how many more tasks one control group may have; 0 for any number.
-func tasksLeft(root fs.FS, group string) int {
-	read := func(name string) (int, error) {
-		text, err := fs.ReadFile(root, path.Join(group, name))
+// leastOf returns the less of two limits, of which 0 is none.
+func leastOf(a, b int) int {
+	if a == 0 || b < a {
+		return b
+	}
+	return a
+}
+
+// controlGroups goes through the directories of a controller for this process, upwards. There are two versions of them
+// (cgroups(7)).
+func controlGroups(root fs.FS, controller string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		groups, err := fs.ReadFile(root, "proc/self/cgroup")
 		if err != nil {
-			return 0, err
+			return
 		}
-		return strconv.Atoi(strings.TrimSpace(string(text)))
+		for line := range strings.Lines(string(groups)) {
+			field := strings.SplitN(strings.TrimSpace(line), ":", 3)
+			if len(field) < 3 || field[1] != "" && field[1] != controller {
+				continue
+			}
+			mount := path.Join("sys/fs/cgroup", field[1])
+			for group := path.Join("/", field[2]); ; group = path.Dir(group) {
+				if !yield(mount + group) {
+					return
+				}
+				if group == "/" {
+					break
+				}
+			}
+		}
 	}
-	most, err := read("pids.max") // "max" is no number
+}
+
+func numberIn(root fs.FS, file string) (int, error) {
+	text, err := fs.ReadFile(root, file)
 	if err != nil {
-		return 0
+		return 0, err
 	}
-	current, err := read("pids.current")
-	if err != nil {
-		return 0
-	}
-	return max(most-current, 1)
+	return strconv.Atoi(strings.TrimSpace(string(text)))
 }
 
 // tasksOf counts the threads of a user, of which RLIMIT_NPROC has the most.

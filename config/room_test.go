@@ -53,6 +53,35 @@ func TestTasks(t *testing.T) {
 	}
 }
 
+// TestMemory: the least of what a control group and those above it may have, in both versions.
+func TestMemory(t *testing.T) {
+	file := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
+	for name, c := range map[string]struct {
+		files fstest.MapFS
+		want  int
+	}{
+		"no /proc": {fstest.MapFS{}, 0},
+		"second version, and less above": {fstest.MapFS{
+			"proc/self/cgroup":                                       file("0::/system.slice/doorstep.service\n"),
+			"sys/fs/cgroup/system.slice/memory.max":                  file("1000\n"),
+			"sys/fs/cgroup/system.slice/doorstep.service/memory.max": file("2147483648\n"),
+		}, 1000},
+		"of a container": {fstest.MapFS{
+			"proc/self/cgroup": file("0::/\n"), "sys/fs/cgroup/memory.max": file("268435456\n"),
+		}, 256 << 20},
+		"first version": {fstest.MapFS{
+			"proc/self/cgroup": file("9:name=systemd:/\n8:memory:/x\n"),
+			"sys/fs/cgroup/memory/x/memory.limit_in_bytes": file("5000\n"),
+			"sys/fs/cgroup/memory/memory.limit_in_bytes":   file("9223372036854771712\n"),
+		}, 5000},
+		"any": {fstest.MapFS{"proc/self/cgroup": file("0::/\n"), "sys/fs/cgroup/memory.max": file("max\n")}, 0},
+	} {
+		if got := cgroupMemory(c.files); got != c.want {
+			t.Errorf("%s: %d, want %d", name, got, c.want)
+		}
+	}
+}
+
 // TestFit: whatever there is, deliveries have a part of it.
 func TestFit(t *testing.T) {
 	for _, c := range []struct {

@@ -37,6 +37,9 @@ type Agent struct {
 	// MaxPending is how many octets the recipients of all transactions may take in memory, about. More are refused with
 	// 452 4.3.1. [128 MiB]
 	MaxPending int64
+	// IsShort reports whether memory is short: MAIL is answered with 452 4.3.1 then, and the transactions that have begun
+	// go on. Sessions call it at the same time. [it never is]
+	IsShort func() bool
 	// Log gets one line for each recipient: "delivered" or "refused".
 	Log *slog.Logger
 	// Now is the clock of the trace fields. [time.Now]
@@ -47,6 +50,9 @@ type Agent struct {
 
 // Mail begins a transaction.
 func (a *Agent) Mail(_ context.Context, s *lmtp.Session, env *lmtp.Envelope) (lmtp.Transaction, error) {
+	if a.IsShort != nil && a.IsShort() {
+		return nil, errShort
+	}
 	return &transaction{agent: a, session: s, envelope: env, begun: a.now()}, nil
 }
 

@@ -24,6 +24,11 @@ var errPending = &lmtp.Error{
 	Cause: errors.New("the recipients of all transactions take too much memory"),
 }
 
+var errShort = &lmtp.Error{
+	Code: 452, Enhanced: "4.3.1", Text: "memory is short, try again later", Rule: "memory",
+	Cause: errors.New("the messages under way take nearly all the memory that this process may have"),
+}
+
 // hold takes what a recipient costs from the budget of the agent, or refuses it.
 func (t *transaction) hold(r *lmtp.Recipient, parts int) error {
 	cost := int64(len(r.To.Raw) + len(r.To.Local) + len(r.To.Domain) + (1+parts)*partCost)

@@ -56,6 +56,47 @@ S: 250 2.1.5
 `)
 }
 
+// TestMemoryIsShort: no message is begun when memory is short, and the one under way is delivered.
+func TestMemoryIsShort(t *testing.T) {
+	f := newFixture(t, "lmtp")
+	asked := 0
+	f.agent.IsShort = func() bool { asked++; return asked == 2 || asked == 3 }
+	script, err := lmtptest.Parse("session", `
+P0
+C: MAIL FROM:<s@src.example>
+S: 250 2.1.0
+C: RCPT TO:<u1@dst.example>
+S: 250 2.1.5
+C: DATA
+S: 354
+C: .
+S: 250 2.0.0
+C: MAIL FROM:<s@src.example>
+S: 452 4.3.1
+C: RCPT TO:<u1@dst.example>
+S: 503 5.5.1
+C: MAIL FROM:<s@src.example>
+S: 452 4.3.1
+C: MAIL FROM:<s@src.example>
+S: 250 2.1.0
+C: RCPT TO:<u1@dst.example>
+S: 250 2.1.5
+C: DATA
+S: 354
+C: .
+S: 250 2.0.0
+C: QUIT
+S: 221 2.0.0
+`)
+	must(t, err)
+	if err := script.Play(f.connect(t, "unix"), lmtptest.LockStep); err != nil {
+		t.Errorf("%v\nlog:\n%s", err, f.log.String())
+	}
+	if log := f.log.String(); strings.Count(log, "rule=memory") != 2 {
+		t.Errorf("the log does not say so twice:\n%s", log)
+	}
+}
+
 // TestPendingIsReleased: neither a preview nor a Commit that panics keeps what its recipients took.
 func TestPendingIsReleased(t *testing.T) {
 	f := newFixture(t, "lmtp")

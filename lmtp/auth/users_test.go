@@ -221,3 +221,23 @@ func TestFileIsReadAgain(t *testing.T) {
 
 // fileOf is a File of users that are already read.
 func fileOf(u *Users) *File { return newFile(func() *Users { return u }) }
+
+// FuzzParse reads any text as a password file. Each line is a user, or a problem at its place.
+func FuzzParse(f *testing.F) {
+	f.Add("alice@example.org:{PLAIN}one:1000:1000::/home/alice::extra=x\r\nbroken\n# comment\n")
+	f.Add("a:{SHA256}AAAA\na:{SCRAM-SHA-256}4096,c2FsdA==,AAAA,BBBB\nb:{ARGON2ID}$argon2id$v=19$m=1,t=1,p=1$AAAA$AAAA")
+	f.Fuzz(func(t *testing.T, text string) {
+		users, problems := Parse(text)
+		lines := strings.Split(text, "\n")
+		if len(users.secrets)+len(problems) > len(lines) {
+			t.Errorf("%q: %d users and %d problems", text, len(users.secrets), len(problems))
+		}
+		last := 0
+		for _, p := range problems {
+			if p.Line <= last || p.Line > len(lines) {
+				t.Errorf("%q: a problem in line %d, and the last one in %d", text, p.Line, last)
+			}
+			last = p.Line
+		}
+	})
+}

@@ -165,3 +165,15 @@ func TestTimeouts(t *testing.T) {
 		})
 	}
 }
+
+// FuzzExtensions: whatever a server offers, keywords are in the form of the grammar.
+func FuzzExtensions(f *testing.F) {
+	f.Add("SIZE 100\nAUTH=LOGIN\npipelining\nLIMITS  RCPTMAX=1 \n-x\n")
+	f.Fuzz(func(t *testing.T, lines string) {
+		for keyword, params := range parseExtensions(Reply{Code: 250, Lines: strings.Split("x\n"+lines, "\n")}) {
+			if !isKeyword(keyword) || keyword != strings.ToUpper(keyword) || params != strings.TrimSpace(params) {
+				t.Errorf("%q: %q with %q", lines, keyword, params)
+			}
+		}
+	})
+}

@@ -3,27 +3,43 @@ package daemon
 import (
 	"fmt"
 	"net"
-	"net/netip"
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/build"
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/lmtp"
 )
 
-// An Admission decides who may connect: within limits over all listeners and for one address,
-// and on a Unix socket with peers only those users. It answers with temporary refusals: a mistake in the
-// configuration must not bounce mail.
+// An Admission decides who may connect: on a Unix socket with peers only those users, within limits over all listeners
+// and for one peer, and only as long as there is memory and there are descriptors for the deliveries under way. Where
+// little is left of any of these, the peers that have most are refused, and others get in (docs/overload.md). It
+// answers with temporary refusals: a mistake in the configuration must not bounce mail.
 type Admission struct {
-	limit   int
-	perPeer int // 0: any number
+	descriptors int        // that may be in use; 0 for any number
+	memory      int        // octets that may be in use; 0 for any number
+	inUse       func() int // octets
+	collecting  atomic.Bool
 
-	mu     sync.Mutex
-	open   int
-	peers  map[netip.Prefix]int // kept only with perPeer; an entry for each peer that is connected
-	listen map[string]int       // by the address of the listener
+	mu        sync.Mutex
+	limit     int
+	perPeer   int // 0: any number
+	whole     *crowd
+	listeners map[string]*crowd // by the address of the listener
 }
+
+func newAdmission(r config.Room) *Admission {
+	return &Admission{
+		descriptors: descriptorsFor(r), memory: memoryFor(), inUse: memoryInUse,
+		whole: newCrowd(), listeners: map[string]*crowd{},
+	}
+}
+
+// collectEvery is how often the garbage collector is made to look whether memory is still low.
+const collectEvery = time.Second
 
 // Set changes the limits; connections that are more by then stay.
 func (g *Admission) Set(limits config.Limits) {
@@ -32,11 +48,32 @@ func (g *Admission) Set(limits config.Limits) {
 	g.limit, g.perPeer = limits.Connections, limits.ConnectionsPerPeer
 }
 
-// scarce reports whether more than 3/4 of limits.connections are open: slow senders are no longer waited for.
+// scarce reports whether more than 3/4 of limits.connections are open, or memory is low: slow senders are no longer
+// waited for.
 func (g *Admission) scarce() bool {
+	if g.memoryLeft().isLow() {
+		return true
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return 4*g.open > 3*g.limit
+	return 4*g.whole.open > 3*g.limit
+}
+
+// isShort reports whether there is memory for the messages under way only: no further one is begun.
+func (g *Admission) isShort() bool { return g.memoryLeft().isOut() }
+
+func (g *Admission) memoryLeft() supply {
+	if g.memory == 0 {
+		return supply{}
+	}
+	s := supply{name: "the room for memory", among: g.whole, used: g.inUse(), limit: g.memory}
+	if s.isLow() && g.collecting.CompareAndSwap(false, true) {
+		go func() {
+			runtime.GC() // with little mail the next look of the collector is minutes away
+			time.AfterFunc(collectEvery, func() { g.collecting.Store(false) })
+		}()
+	}
+	return s
 }
 
 // admit returns what decides for one listener.
@@ -55,64 +92,56 @@ func (g *Admission) admit(l config.Listen) (func(net.Conn) (func(), error), erro
 				return nil, err
 			}
 		}
-		ip, _ := build.PeerIP(nc)
-		return g.enter(ip, l.Network+":"+l.Address, l.Connections)
+		return g.enter(caller{peerOf(nc), descriptorOf(nc), l.Network + ":" + l.Address, l.Connections})
 	}, nil
 }
 
-// enter counts a connection in; the zero address is none, as on a Unix socket. most is the limit of
-// its listener, whose connections of earlier configurations count too; 0 for none.
-func (g *Admission) enter(from netip.Addr, listener string, most int) (leave func(), err error) {
+// A caller is who asks to be let in.
+type caller struct {
+	peerID
+	descriptor int    // of the connection
+	at         string // the listener
+	most       int    // the limit of that, whose connections of earlier configurations count too; 0 for none
+}
+
+// enter counts a connection in.
+func (g *Admission) enter(c caller) (leave func(), err error) {
+	memory := g.memoryLeft()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	switch {
-	case g.open >= g.limit:
-		return nil, tooMany("limits.connections is %d", g.limit)
-	case most > 0 && g.listen[listener] >= most:
-		return nil, tooMany("connections of %s is %d", listener, most)
+	here := g.listeners[c.at]
+	if here == nil {
+		here = newCrowd()
+		g.listeners[c.at] = here
 	}
-	peer := peerOf(from)
-	counted := g.perPeer > 0 && peer.IsValid()
-	if counted {
-		if g.peers[peer] >= g.perPeer {
-			return nil, tooMany("limits.connections_per_peer is %d, of which %s has all", g.perPeer, peer)
+	supplies := []supply{
+		{"limits.connections", g.whole, g.whole.open, g.limit},
+		{"connections of " + c.at, here, here.open, c.most},
+		{"the room for descriptors", g.whole, c.descriptor, g.descriptors},
+		memory,
+	}
+	for _, s := range supplies {
+		if s.isOut() {
+			return nil, tooMany("%s is %d, of which %d are in use", s.name, s.limit, s.used)
 		}
-		if g.peers == nil {
-			g.peers = make(map[netip.Prefix]int)
+	}
+	if g.perPeer > 0 && c.net.IsValid() && g.whole.peers[c.peerID] >= g.perPeer {
+		return nil, tooMany("limits.connections_per_peer is %d, of which %s has all", g.perPeer, c.peerID)
+	}
+	for _, s := range supplies {
+		if s.isLow() && s.among.hasMost(c.peerID) {
+			return nil, tooMany("%s is %d, of which %d are in use, and no peer has more connections than %s, with %d", s.name,
+				s.limit, s.used, c.peerID, s.among.peers[c.peerID])
 		}
-		g.peers[peer]++
 	}
-	if g.listen == nil {
-		g.listen = make(map[string]int)
-	}
-	g.listen[listener]++
-	g.open++
+	g.whole.enter(c.peerID)
+	here.enter(c.peerID)
 	return func() {
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		g.open--
-		g.listen[listener]--
-		if !counted {
-			return
-		}
-		if g.peers[peer]--; g.peers[peer] == 0 {
-			delete(g.peers, peer)
-		}
+		g.whole.leave(c.peerID)
+		here.leave(c.peerID)
 	}, nil
-}
-
-// peerOf is who counts as one peer: an address of IPv4, and a network of IPv6, of which one machine has all
-// 2^64 addresses to connect from. It is not valid without an address.
-func peerOf(a netip.Addr) netip.Prefix {
-	bits := a.BitLen()
-	if a.Is6() {
-		bits = 64
-	}
-	peer, err := a.Prefix(bits)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	return peer
 }
 
 // tooMany refuses a connection; the log says which limit it met.

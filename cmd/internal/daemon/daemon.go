@@ -51,9 +51,11 @@ func newDaemon(path string, c *config.Config, stderr io.Writer) *daemon {
 	level.Set(c.Log.Level)
 	output := logging.NewOutput(stderr, c.Log.Format)
 	log := logging.New(c.Log, level, output)
+	room := c.Room()
+	useMemory(room.Memory)
 	d := &daemon{
-		path: path, started: c, room: c.Room(), log: log, level: level, endLog: output.End, notifier: newNotifier(log),
-		admission: &Admission{}, observers: observe.New(c), instances: newInstances(log),
+		path: path, started: c, room: room, log: log, level: level, endLog: output.End, notifier: newNotifier(log),
+		admission: newAdmission(room), observers: observe.New(c), instances: newInstances(log),
 		orders: semaphore.NewWeighted(1), replaced: make(chan struct{}),
 	}
 	d.observers.Logs(output, log)

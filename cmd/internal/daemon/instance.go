@@ -48,6 +48,7 @@ func (d *daemon) newInstance(c *config.Config, secrets *build.Secrets) (*instanc
 		return nil, cli.Failed(err, "doorstep check tells what is wrong with the configuration")
 	}
 	build.Remember(g.agent, d.instances.state)
+	g.agent.IsShort = d.admission.isShort
 	for _, l := range d.sockets.listeners {
 		server, err := d.serverFor(g, l)
 		if err != nil {

@@ -162,7 +162,7 @@ func parse(table []byte) map[string]int {
 	mounts := map[string]int{}
 	for line := range strings.Lines(string(table)) {
 		const id, point = 0, 4
-		fields := strings.Fields(line)
+		fields := strings.Split(line, " ") // the kernel escapes no other white space than ASCII's
 		if len(fields) <= point {
 			continue
 		}
