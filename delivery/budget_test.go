@@ -43,7 +43,7 @@ S: 250 2.0.0 x2
 C: QUIT
 S: 221 2.0.0
 `)
-	play("P0\n" + fill + "C: QUIT\nS: 221 2.0.0\n")
+	play("P0\n" + fill + "C: QUIT\nS: 221 2.0.0\nclosed\n") // by then the transaction has ended
 	play("P0\n" + fill + `
 C: DATA
 S: 354
