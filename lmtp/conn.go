@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"syscall"
 
 	"github.com/doorstep-mail/doorstep/lmtp/internal/wire"
 )
@@ -165,6 +166,11 @@ func (c *conn) endTransaction() {
 // isGone reports whether err only says that the peer went away.
 func isGone(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe)
+}
+
+// isReset reports whether err says that the peer has reset the connection. Load balancers end their checks so.
+func isReset(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // reportReply calls the hook for a reply, unless the client is gone.

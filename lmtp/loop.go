@@ -24,7 +24,7 @@ func (c *conn) serve() {
 	err := c.run()
 	c.abort(nil) // nothing is left in tmp/ when the log says that the session has ended
 	switch {
-	case errors.Is(err, errHangUp) || isGone(err):
+	case errors.Is(err, errHangUp), isGone(err), c.count.mails == 0 && isReset(err):
 		c.log.Debug("session ends", "reason", err)
 	default:
 		c.log.Info("session broken off", "reason", err)

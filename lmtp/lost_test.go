@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"strings"
@@ -73,5 +74,30 @@ func loseAt(t *testing.T, p Protocol, said string, loss error) {
 	h.check(t)
 	if strings.Contains(nc.said.String(), "421 4.3.0") {
 		t.Errorf("lost with %v after %q: server said %q", loss, said, nc.said.String())
+	}
+}
+
+// TestHealthChecks: a client that is gone before it has begun with a message, as that of a load balancer which resets
+// its connections, leaves no line in the log; one that is lost later does.
+func TestHealthChecks(t *testing.T) {
+	for _, tt := range []struct {
+		said  string
+		proxy bool
+		lines int
+	}{
+		{"", false, 0}, {"EHLO c\r\n", false, 0}, {"", true, 0}, {"PROXY TC", true, 0},
+		{"EHLO c\r\nMAIL FROM:<>\r\n", false, 1},
+	} {
+		for _, loss := range []error{syscall.ECONNRESET, syscall.EPIPE} {
+			nc := &lostConnection{recording{Blocks: lmtptest.Blocks{Left: lmtptest.Cut([]byte(tt.said), nil)}},
+				&net.OpError{Op: "read", Err: os.NewSyscallError("read", loss)}}
+			var log strings.Builder
+			s := &Server{Handler: &fakeHandler{}, Protocol: ESMTP, Log: slog.New(slog.NewTextHandler(&log, nil))}
+			s.Peers = Peers{ProxyProtocol: tt.proxy, Trusted: func(net.Conn) bool { return true }}
+			s.ServeConn(nc)
+			if n := strings.Count(log.String(), "\n"); n != tt.lines {
+				t.Errorf("after %q and %v the log has %d lines: %s", tt.said, loss, n, log.String())
+			}
+		}
 	}
 }

@@ -101,7 +101,7 @@ func (s *Server) serveConn(nc net.Conn, arrived func()) {
 	}
 	client, err := c.meet()
 	switch {
-	case isGone(err): // a health check of the proxy
+	case isGone(err), isReset(err): // a health check of the proxy
 		c.log.Debug("connection closed before its PROXY header")
 		return
 	case err != nil:
