@@ -25,7 +25,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%d %s %s", e.Code, e.Enhanced, e.Text)
 }
 
-// Unwrap returns the cause. It bears a nil *Error, which is an error that is not nil.
+// Unwrap returns the cause, nil for a nil *Error.
 func (e *Error) Unwrap() error {
 	if e == nil {
 		return nil

@@ -186,7 +186,7 @@ func (c *fileContent) CopyTo(f *durable.File) error { return c.spill.copyTo(c.st
 
 func (c *fileContent) Sizes() maildir.Sizes { return c.ends.sizes }
 
-// Deliver names the copies of the content. Commit or CommitAll of the Message delivers them, when the content is
+// Deliver names the copies of the content. Commit or CommitSets of the Message delivers them, when the content is
 // complete. What is wrong with a copy is reported there.
 func (c *Content) Deliver(copies ...Copy) *Message {
 	c.message.add(copies)

@@ -352,7 +352,7 @@ func TestSweeperHangs(t *testing.T) {
 		send(t, s, "x\r\n", dests...)
 		sys.from(0, false)
 		swept := make(chan error)
-		go s.SweepBehind(t.Context(), func(to Dest, _ int, err error) {
+		go s.RunSweeper(t.Context(), func(to Dest, _ int, err error) {
 			if (to.Root == root) != errors.Is(err, ErrHangs) {
 				t.Errorf("%s: %v", to, err)
 			}

@@ -18,7 +18,7 @@ type Copy struct {
 }
 
 // A Message is a Content on its way into Maildirs. Its copies are counted from 0, in the order in which
-// Deliver named them. One goroutine calls one of Commit, CommitAll and CommitSets.
+// Deliver named them. One goroutine calls one of Commit and CommitSets.
 type Message struct {
 	content    *Content
 	deliveries []*delivery
@@ -65,8 +65,8 @@ func (m *Message) fail(err error) {
 	}
 }
 
-// Name is the file name of a copy in new/, once Commit has reported it stored or CommitAll
-// has returned nil; before that, and for a copy that failed, it is "".
+// Name is the file name of a copy in new/, once it was reported stored; before that, and
+// for a copy that failed, it is "".
 func (m *Message) Name(copy int) string { return m.deliveries[copy].Name() }
 
 // Filled returns what the mailbox of a copy held before and after it, once Commit has reported it

@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"context"
+	"errors"
 	"github.com/doorstep-mail/doorstep/mailbox/internal/kernel"
 	"os"
 	"path/filepath"
@@ -363,4 +364,30 @@ func lines(n int) (wire, disk string) {
 	wire = strings.Repeat(strings.Repeat("x", 62)+"\r\n", count)
 	disk = strings.Repeat(strings.Repeat("x", 62)+"\n", count)
 	return wire, disk
+}
+
+// CommitAll delivers all copies or none: it makes the content of all durable before it publishes any, and after an
+// error nothing of any stays. done is called once, as soon as the outcome is known: with nil, or the error of a copy
+// that failed. It returns when CommitSets does.
+func (m *Message) CommitAll(ctx context.Context, done func(err error)) {
+	all := make([]int, len(m.deliveries))
+	for i := range all {
+		all[i] = i
+	}
+	var mu sync.Mutex
+	var failed error
+	left := len(all)
+	m.CommitSets(ctx, Sets{Of: [][]int{all}}, func(_ int, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if failed == nil || errors.Is(failed, ErrTogether) && err != nil {
+			failed = err
+		}
+		if left--; left == 0 {
+			done(failed)
+		}
+	})
+	if len(all) == 0 {
+		done(nil)
+	}
 }

@@ -26,32 +26,6 @@ type Sets struct {
 	Spare func(copy int, err error) bool
 }
 
-// CommitAll delivers all copies or none: it makes the content of all durable before it publishes any, and after an
-// error nothing of any stays. done is called once, as soon as the outcome is known: with nil, or the error of a copy
-// that failed. It returns when CommitSets does.
-func (m *Message) CommitAll(ctx context.Context, done func(err error)) {
-	all := make([]int, len(m.deliveries))
-	for i := range all {
-		all[i] = i
-	}
-	var mu sync.Mutex
-	var failed error
-	left := len(all)
-	m.CommitSets(ctx, Sets{Of: [][]int{all}}, func(_ int, err error) {
-		mu.Lock()
-		defer mu.Unlock()
-		if failed == nil || errors.Is(failed, ErrTogether) && err != nil {
-			failed = err
-		}
-		if left--; left == 0 {
-			done(failed)
-		}
-	})
-	if len(all) == 0 {
-		done(nil)
-	}
-}
-
 // CommitSets is Commit for copies in sets: the content of all copies of a set is durable before one is published, and
 // if one of them cannot be, nothing of the set stays. Should one fail at the publication itself, the others have been
 // in their new/ for as long as it takes to rename them all and, if it was the sync, to sync their directories.

@@ -78,7 +78,7 @@ func newStore(o Options, sys kernel.System) (*Store, error) {
 }
 
 // Close ends the use of s: copies that have not reached their Maildir by then fail. It does
-// not wait for those that have; Commit does. SweepBehind ends too.
+// not wait for those that have; Commit does. RunSweeper ends too.
 func (s *Store) Close() error {
 	s.closed.Store(true)
 	s.end()

@@ -63,13 +63,13 @@ func (w *sweeper) again() {
 	clear(w.later)
 }
 
-// SweepBehind sweeps the Maildirs and folders that mail is delivered to, until ctx ends or s is closed: each after
+// RunSweeper sweeps the Maildirs and folders that mail is delivered to, until ctx ends or s is closed: each after
 // its first delivery since the start, and once a day. It goes from one to the next with a pause
 // between them, and holds no delivery up. swept, if not nil, is called for each. What gets no mail is
 // not swept: Sweep does that.
 //
 // A file system that hangs is left for the next day.
-func (s *Store) SweepBehind(ctx context.Context, swept func(to Dest, removed int, err error)) {
+func (s *Store) RunSweeper(ctx context.Context, swept func(to Dest, removed int, err error)) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	defer context.AfterFunc(s.life, stop)()

@@ -47,7 +47,7 @@ func TestSweepFolders(t *testing.T) {
 
 // The sweeper looks after the Maildirs that mail comes for, once at first and once a day, and stops
 // when it is told to (MDIR-06).
-func TestSweepBehind(t *testing.T) {
+func TestRunSweeper(t *testing.T) {
 	to := Dest{Root: t.TempDir(), Path: "u", Quota: Quota{Messages: 5}}
 	idle := Dest{Root: to.Root, Path: "idle"}
 	synctest.Test(t, func(t *testing.T) {
@@ -58,7 +58,7 @@ func TestSweepBehind(t *testing.T) {
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			s.SweepBehind(ctx, func(of Dest, removed int, err error) {
+			s.RunSweeper(ctx, func(of Dest, removed int, err error) {
 				if of.Path != to.Path || err != nil {
 					t.Errorf("swept %s: %v", of, err)
 				}

@@ -1,7 +1,6 @@
-// Package address is for mail addresses. A Parser reads them by the grammar of RFC 5321 §4.1.2, with
-// the additions of RFC 6531 §3.3. DomainKey and LocalPolicy.Key return the keys by which two
-// spellings are one mailbox. Further functions render them for the wire, header fields, logs,
-// terminals and file names.
+// Package address parses, compares and renders mail addresses. A Parser reads them by the grammar of RFC 5321 §4.1.2,
+// with the additions of RFC 6531 §3.3. DomainKey and LocalPolicy.Key return the keys by which two spellings are one
+// mailbox. Further functions render them for the wire, header fields, logs, terminals and file names.
 //
 // An Address keeps the octets it was received with. Keys are for comparison, and are never
 // emitted: only the final host interprets a local part (RFC 5321 §2.3.11). The package

@@ -3,6 +3,6 @@
 // messages, one after the other.
 //
 // The server is not trusted: replies are bounded in length and count, and one outside the grammar
-// ends the connection. The caller is: content is sent as it is, but for line ends and
-// transparency dots (see Message).
+// ends the connection. The caller is trusted: content is sent as it is, except for line ends
+// and transparency dots (see Message).
 package client

@@ -36,8 +36,8 @@ type Message struct {
 	Return string
 
 	// AllOrNone has the content sent only if no recipient is refused for now, so that a message that is tried again
-	// reaches no recipient twice. Those who are refused for good do not count. The commands before the content then cost one
-	// more round trip.
+	// reaches no recipient twice. Those who are refused for good do not count. The commands before the content then cost
+	// one more round trip.
 	AllOrNone bool
 
 	// EnvelopeID comes back in each report, so that the sender knows what it is about (RFC 3461 §4.4). It is printable

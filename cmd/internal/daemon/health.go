@@ -105,8 +105,8 @@ func (h *health) disk(ctx context.Context) *status.Disk {
 	return d
 }
 
-// A probe asks file systems how they are. One that hangs keeps one goroutine, however often it is asked: the others wait
-// for the same answer, and as soon as it is late none does.
+// A probe asks file systems how they are. One that hangs keeps one goroutine, however often it is asked: the others
+// wait for the same answer, and as soon as it is late none does.
 type probe struct {
 	look func(root string) (*status.Disk, error) // default probeStore
 

@@ -41,7 +41,7 @@ func (d *daemon) newInstance(c *config.Config, secrets *build.Secrets) (*instanc
 		if err == nil {
 			store := g.agent.Store
 			// until the store is closed
-			go guard.Run(d.log, "sweeper", func() { store.SweepBehind(context.Background(), OnSwept(d.log)) })
+			go guard.Run(d.log, "sweeper", func() { store.RunSweeper(context.Background(), OnSwept(d.log)) })
 		}
 	}
 	if err != nil {
