@@ -29,6 +29,9 @@ type Loopback struct {
 // NewLoopback mounts one until the test ends. The TestMain of its package calls ServeLoopback.
 func NewLoopback(tb testing.TB) *Loopback {
 	tb.Helper()
+	if os.Getenv(loopback) != "" { // else this would begin anew in each of the processes that it starts
+		tb.Fatal("the package's TestMain has to begin with powercut.ServeLoopback")
+	}
 	base, err := os.MkdirTemp("", "loopback-")
 	if err != nil {
 		tb.Fatal(err)
