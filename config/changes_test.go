@@ -50,7 +50,7 @@ address = "bob@example.org"
 aliases = ["postmaster@example.org", "b@example.org"]
 `
 
-// TestChanges: elements are told apart by name, not by their place in the file; and what only a start
+// TestChanges: elements are matched by name, not by their place in the file; and what only a start
 // reads is marked.
 func TestChanges(t *testing.T) {
 	load := func(text string) *config.Config {

@@ -19,7 +19,7 @@ func TestPipeIsNoSecret(t *testing.T) {
 	}
 }
 
-// TestPassword: the first line counts, and a file that everybody can read is refused.
+// TestPassword: the first line counts, and a file that every user can read is refused.
 func TestPassword(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "password")
 	if _, err := ReadPassword(path); err == nil {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestSettings: what a file says and what is the default can be told apart, and nothing that
+// TestSettings: what a file says and what is the default can be distinguished, and nothing that
 // holds a secret is shown.
 func TestSettings(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "doorstep.toml")

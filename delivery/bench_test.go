@@ -70,7 +70,7 @@ func BenchmarkTransaction(b *testing.B) {
 	}
 }
 
-// message is one of about so many octets, with the header that a relayed one has.
+// message is one of about size octets, with the header that a relayed one has.
 func message(size int) []byte {
 	const line = "A line of text such as people write, of seventy octets or thereabouts.\r\n"
 	m := []byte("Received: from somewhere.example (somewhere.example [192.0.2.1])\r\n" +

@@ -14,7 +14,7 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 )
 
-// warnings notes what it is told.
+// warnings notes what it is called with.
 type warnings struct {
 	mu   sync.Mutex
 	said []string

@@ -19,7 +19,7 @@ func TestSharedCopyNamesOneWhoHasIt(t *testing.T) {
 		{"a header alone", "with: rrvs\n", newOwnerField + "C: A: b\n", refused, "sales", `A: b\n`},
 		{"no header", "with: rrvs\n", "C:\n" + newOwnerField, taken, "u1", ""},
 		{"in front of a long header", "with: rrvs\n", newOwnerField + long + "C:\n", refused, "sales", ""},
-		{"behind a long header", "with: rrvs\n", long + newOwnerField + "C:\n", refused, "u1", ""},
+		{"after a long header", "with: rrvs\n", long + newOwnerField + "C:\n", refused, "u1", ""},
 		{"nobody refused", "with: rrvs\n", long + "C:\nC: c\n", taken, "u1", ""},
 		{"not looked at", "", newOwnerField + "C:\nC: c\n", taken, "u1", ""},
 	} {

@@ -65,7 +65,7 @@ func TestBadAddressesInTheLog(t *testing.T) {
 	})
 }
 
-// refuse plays a session with one bad path in it, and gives the lines of the log that speak of
+// refuse plays a session with one bad path in it, and returns the lines of the log that speak of
 // the refusal.
 func refuse(t *testing.T, session, octets, code string) string {
 	t.Helper()

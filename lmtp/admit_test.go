@@ -63,7 +63,7 @@ func TestAdmit(t *testing.T) {
 	})
 }
 
-// The connection that is one too many is told so; when one ends there is room again.
+// The connection that is one too many is refused; when one ends there is room again.
 func TestMaxConnections(t *testing.T) {
 	s := &Server{Handler: nullHandler{}, Limits: Limits{Connections: 2}}
 	first, second := opened(t, s), opened(t, s)

@@ -16,7 +16,7 @@ import (
 
 // A fakeAuth knows one secret word. Its mechanisms take any number of steps.
 //
-//	WORD    the word, at once or behind an empty challenge
+//	WORD    the word, at once or after an empty challenge
 //	LONG    a challenge that is too long, then the word
 //	SERVER  begins with a challenge of the server's
 //	ENDLESS has always another challenge
@@ -114,7 +114,7 @@ func TestAuth(t *testing.T) {
 		"AUTH-03 * is no initial one":      {"AUTH WORD *", "501 5.5.2"},
 		"AUTH-03 misplaced =":              {"AUTH WORD AA=A", "501 5.5.2"},
 		"AUTH-03 no padding":               {"AUTH WORD Zg", "501 5.5.2"},
-		"AUTH-03 bits behind the end":      {"AUTH WORD Zh==", "501 5.5.2"},
+		"AUTH-03 bits after the end":      {"AUTH WORD Zh==", "501 5.5.2"},
 		"AUTH-03 illegal character":        {"AUTH WORD", "334", right[:4] + "-" + right[4:], "501 5.5.2"},
 		"AUTH-03 space": {"AUTH WORD " + right + " x", "501 5.5.2", "AUTH WORD", "334", right + " ",
 			"501 5.5.2"},

@@ -100,7 +100,7 @@ func (d *dialogue) send(octets string) {
 	}
 }
 
-// expect reads a reply for each of want, such as "250 2.1.5" or "354", and gives the last.
+// expect reads a reply for each of want, such as "250 2.1.5" or "354", and returns the last.
 func (d *dialogue) expect(want ...string) lmtptest.Reply {
 	d.t.Helper()
 	var last lmtptest.Reply

@@ -12,7 +12,7 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp/guard/guardtest"
 )
 
-// A hookLog writes down what hooks are told.
+// A hookLog writes down what hooks are called with.
 type hookLog struct {
 	mu    sync.Mutex
 	lines []string
@@ -34,7 +34,7 @@ func (l *hookLog) hooks() lmtp.Hooks {
 	}
 }
 
-// talk gives a server that has hooks some input, reads until it hangs up, and gives what the hooks
+// talk gives a server that has hooks some input, reads until it hangs up, and returns what the hooks
 // were told.
 func talk(t *testing.T, s *lmtp.Server, input string) []string {
 	t.Helper()
@@ -74,7 +74,7 @@ func TestHooks(t *testing.T) {
 	}
 }
 
-// TestHooksSeeNoSecrets: nothing of a password is told, however a client goes on about it, and
+// TestHooksSeeNoSecrets: nothing of a password is shown, however a client goes on about it, and
 // nothing of a message that is taken for commands.
 func TestHooksSeeNoSecrets(t *testing.T) {
 	s := &lmtp.Server{Handler: takesAll{}, Hostname: "h", Auth: lmtp.Auth{Authenticator: refuses{}, Delay: 1}}

@@ -22,7 +22,7 @@ var (
 	errPlain = errors.New("open /srv/mail/u1: input/output error")
 )
 
-// LMTP-04, LMTP-10, DATA-12: what Commit says, and what the client of each protocol is told.
+// LMTP-04, LMTP-10, DATA-12: what Commit says, and what the client of each protocol is answered.
 func TestOutcomes(t *testing.T) {
 	tests := []struct {
 		name     string
@@ -272,7 +272,7 @@ func TestClientLeavesBetweenReplies(t *testing.T) {
 	})
 }
 
-// An outcome that comes after its recipient was told 451 must not be given to the next
+// An outcome that comes after its recipient got 451 must not be given to the next
 // recipient: that would be a 250 for a copy that is not there.
 func TestLateOutcome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 )
 
 // A panic in a Handler costs what it was asked about, never the session and never the
-// server; its stack is in the log, and nothing of it is told to the client.
+// server; its stack is in the log, and nothing of it goes to the client.
 func TestPanicInHandler(t *testing.T) {
 	boom := func() { panic("index out of range [7] with length 7") }
 	tests := []struct {

@@ -87,7 +87,7 @@ func TestParameters(t *testing.T) {
 		{"UTF8-02 twice", " SMTPUTF8 SMTPUTF8", bad, unknown},
 		{"all", " SIZE=1 BODY=7BIT SMTPUTF8", ok, unknown},
 		{"PATH-12 unknown", " FOO=1", unknown, unknown},
-		{"PATH-12 unknown behind a known", " SIZE=1 FOO", unknown, unknown},
+		{"PATH-12 unknown after a known", " SIZE=1 FOO", unknown, unknown},
 		{"PATH-12 a keyword of 4000 letters", " " + strings.Repeat("x", 4000), unknown, unknown},
 		{"EXT-13 CONPERM", " CONPERM", "504 5.5.4", "504 5.5.4"},
 	}

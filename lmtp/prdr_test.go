@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestPRDRForAll: what the last reply says of the whole, given what each recipient is told.
+// TestPRDRForAll: what the last reply says of the whole, given what each recipient is answered.
 func TestPRDRForAll(t *testing.T) {
 	gone := &Error{Code: 550, Enhanced: "5.7.17", Text: "another owner"}
 	full := &Error{Code: 552, Enhanced: "5.2.2", Text: "full"}

@@ -106,7 +106,7 @@ func TestProxyAdmit(t *testing.T) {
 	}
 }
 
-// A proxy that only looks whether somebody is there is no news.
+// A proxy that only looks whether a server is there is no news.
 func TestProxyHealthCheck(t *testing.T) {
 	var log syncBuffer
 	s := behindProxy(nullHandler{})

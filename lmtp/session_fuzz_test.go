@@ -67,7 +67,7 @@ func played(t *testing.T, protocol Protocol, wire, cuts []byte) (string, *fakeHa
 
 // FuzzSession sends octets from several points of a session on. Whatever they are: every
 // line that comes back belongs to a reply in good form; what the Handler saw and what the
-// client was told agree; content is committed only where a true end of data was sent; and
+// client was answered agree; content is committed only where a true end of data was sent; and
 // nothing depends on how the octets were cut into packets.
 func FuzzSession(f *testing.F) {
 	files, err := filepath.Glob("../testdata/sessions/*.txt")

@@ -36,7 +36,7 @@ func expectErr(t *testing.T, done <-chan error, want error) {
 	}
 }
 
-// CMD-16: a session that waits for a command is told at once.
+// CMD-16: a session that waits for a command is answered at once.
 func TestShutdownIdle(t *testing.T) {
 	tests := []struct {
 		name string
@@ -46,10 +46,10 @@ func TestShutdownIdle(t *testing.T) {
 		{"greeted", "", nil},
 		{"before a hello, in a line", "LHL", nil},
 		{"ready", "LHLO c\r\n", []string{"250"}},
-		{"behind MAIL", "LHLO c\r\nMAIL FROM:<>\r\n", []string{"250", "250 2.1.0"}},
-		{"behind RCPT, in a line", "LHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<u@dst.example>\r\nRC",
+		{"after MAIL", "LHLO c\r\nMAIL FROM:<>\r\n", []string{"250", "250 2.1.0"}},
+		{"after RCPT, in a line", "LHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<u@dst.example>\r\nRC",
 			[]string{"250", "250 2.1.0", "250 2.1.5"}},
-		{"behind a message", "LHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<u@dst.example>\r\nDATA\r\n.\r\n",
+		{"after a message", "LHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<u@dst.example>\r\nDATA\r\n.\r\n",
 			[]string{"250", "250 2.1.0", "250 2.1.5", "354", "250 2.0.0"}},
 	}
 	for _, tt := range tests {
@@ -117,7 +117,7 @@ func TestShutdownInCommit(t *testing.T) {
 	})
 }
 
-// When patience is over, the recipients without an outcome are told 451 4.3.2, each.
+// When patience is over, the recipients without an outcome get 451 4.3.2, each.
 func TestShutdownWithoutPatience(t *testing.T) {
 	for _, p := range []Protocol{LMTP, ESMTP} {
 		t.Run("CMD-16 in Commit "+p.String(), func(t *testing.T) {
@@ -267,7 +267,7 @@ func (l *lateListener) Close() error {
 
 func (l *lateListener) Addr() net.Addr { return &net.UnixAddr{Name: "late", Net: "unix"} }
 
-// TestShutdownAcceptsLast: whoever was accepted while the server closed is told so, and Shutdown waits for
+// TestShutdownAcceptsLast: a client that was accepted while the server closed is answered, and Shutdown waits for
 // that: the program ends after it.
 func TestShutdownAcceptsLast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

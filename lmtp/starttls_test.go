@@ -136,7 +136,7 @@ func TestSTARTTLSInjection(t *testing.T) {
 		d.expect("421 4.7.0")
 		d.expectClosed()
 	})
-	t.Run("TLS-03 behind the reply", func(t *testing.T) {
+	t.Run("TLS-03 after the reply", func(t *testing.T) {
 		d := opened(t, a.server())
 		d.say("STARTTLS")
 		d.expect("220 2.0.0")
@@ -204,7 +204,7 @@ func TestRequireTLS(t *testing.T) {
 	d.expectClosed()
 }
 
-// TLS-06: the client is told, and not just cut off.
+// TLS-06: the client is answered, and not just cut off.
 func TestRequireCertificate(t *testing.T) {
 	a, stranger := newAuthority(t), newAuthority(t)
 	for _, tt := range []struct {
@@ -260,7 +260,7 @@ func TestImplicitTLS(t *testing.T) {
 			t.Errorf("with %s", got)
 		}
 	})
-	t.Run("TLS-07 behind a PROXY header", func(t *testing.T) {
+	t.Run("TLS-07 after a PROXY header", func(t *testing.T) {
 		s := a.server()
 		s.TLS.Implicit, s.Peers.ProxyProtocol, s.Log = true, true, guardtest.Log(t)
 		s.Peers.Trusted = func(net.Conn) bool { return true }

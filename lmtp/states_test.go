@@ -167,7 +167,7 @@ func probeState(t *testing.T, d *dialogue, p Protocol, want string) {
 		}
 		want = "ready"
 	}
-	// What is out of sequence is told from what only lacks its argument, and changes nothing.
+	// What is out of sequence is another thing than what only lacks its argument, and changes nothing.
 	const no, arg = "503 5.5.1", "501 5.5.4"
 	probes := map[string][3]string{ // MAIL, RCPT, DATA x
 		"greeted": {no, no, no},
@@ -197,7 +197,7 @@ func probeState(t *testing.T, d *dialogue, p Protocol, want string) {
 	}
 }
 
-// anybody lets everybody in.
+// anybody lets all in.
 type anybody struct{}
 
 func (anybody) Mechanisms(*Session) []string { return []string{"PLAIN"} }

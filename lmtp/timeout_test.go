@@ -162,7 +162,7 @@ func TestClientDoesNotRead(t *testing.T) {
 	}
 }
 
-// CMD-15: recipients without an outcome when the time is over are told 451, those before
+// CMD-15: recipients without an outcome when the time is over get 451, those before
 // them what became of them, each once and in order.
 func TestTransactionTimeout(t *testing.T) {
 	tests := []struct {
@@ -213,7 +213,7 @@ func TestTransactionTimeout(t *testing.T) {
 	}
 }
 
-// An outcome that was known in time is told, even where the client reads it too late.
+// An outcome that was known in time is answered, even where the client reads it too late.
 func TestSlowReaderGetsTheTruth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		results := make(chan error, 3)

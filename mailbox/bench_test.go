@@ -110,7 +110,7 @@ func benchMailboxes(b *testing.B, root string) []Dest {
 	return dests
 }
 
-// inSessions shares b.N deliveries among so many goroutines.
+// inSessions shares b.N deliveries among a number of goroutines.
 func inSessions(b *testing.B, sessions int, deliver func(n int64) error) {
 	b.ReportAllocs()
 	var next atomic.Int64

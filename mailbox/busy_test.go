@@ -42,7 +42,7 @@ func (b *blockade) waiting() int {
 	return b.held
 }
 
-// A mailbox that is slow takes so many deliveries at once, and queues the rest. Other mailboxes of
+// A mailbox that is slow takes a number of deliveries at once, and queues the rest. Other mailboxes of
 // the same file system, and of the same message, get their mail meanwhile.
 func TestBusyMailbox(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Content is taken before anybody knows where it goes: what is read back is what was sent, octet for octet, and what
+// Content is taken before it is known where it goes: what is read back is what was sent, octet for octet, and what
 // the copies get is the same whether they were named before the content, in the midst of it, or after it.
 func TestContentBeforeCopies(t *testing.T) {
 	const piece = 10_000

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// syncedDirs delivers, and gives the directories above new/ that were synced for it.
+// syncedDirs delivers, and returns the directories above new/ that were synced for it.
 func syncedDirs(t *testing.T, s *Store, sys *probe, to Dest) (dirs []string) {
 	t.Helper()
 	sys.take()

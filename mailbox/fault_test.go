@@ -229,7 +229,7 @@ func harmless(c call, errno unix.Errno) bool {
 	return false
 }
 
-// A disk that dies in the middle of a transaction takes mail only from those who were told so.
+// A disk that dies in the middle of a transaction loses only mail that was refused.
 func TestDiskDies(t *testing.T) {
 	wire, disk := lines(2*largeBuffer + 1000)
 	for n := 0; ; n++ {

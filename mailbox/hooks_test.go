@@ -9,7 +9,7 @@ import (
 	"github.com/doorstep-mail/doorstep/mailbox"
 )
 
-// TestHooksAreTold: each step of each copy is told of once, and its failure as one.
+// TestHooksAreTold: each step of each copy is reported once, and its failure as one.
 func TestHooksAreTold(t *testing.T) {
 	var mu sync.Mutex
 	told := map[string]int{}

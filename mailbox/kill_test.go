@@ -144,7 +144,7 @@ func killOnce(t *testing.T, set crashSetting, root string, acked map[string]bool
 		}
 		line, err := in.ReadString('\n')
 		if err == io.EOF {
-			break // a line cut off was not read by anybody
+			break // a line cut off was not read
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -157,7 +157,7 @@ func killOnce(t *testing.T, set crashSetting, root string, acked map[string]bool
 	_ = child.Wait() // "signal: killed"
 }
 
-// judge looks at every file in a new/ below root, and gives how many there are.
+// judge looks at every file in a new/ below root, and returns how many there are.
 func judge(t *testing.T, root string, acked map[string]bool) (found int) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(root, "*/*/new/*"))

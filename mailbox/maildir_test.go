@@ -222,7 +222,7 @@ func TestExchanged(t *testing.T) {
 }
 
 // However many first deliveries meet at a new Maildir, none is reported before every
-// directory above new/ has been synced, whoever made it.
+// directory above new/ has been synced, whatever program made it.
 func TestFirstDeliveries(t *testing.T) {
 	for _, durability := range []Durability{Group, Each} {
 		t.Run("MDIR-05 "+durability.String(), func(t *testing.T) {

@@ -139,7 +139,7 @@ func TestMakeFolder(t *testing.T) {
 			}
 		}
 		if names := in(t, elsewhere); names != nil {
-			t.Errorf("behind the link: %q", names)
+			t.Errorf("after the link: %q", names)
 		}
 	})
 	t.Run("MDIR-17 no Maildir and none to be made", func(t *testing.T) {
@@ -297,7 +297,7 @@ func age(t *testing.T, elem ...string) {
 	}
 }
 
-// Somebody who changes the list meanwhile is waited for, though not for ever, and what they wrote
+// A program that changes the list meanwhile is waited for, though not for ever, and what they wrote
 // is kept.
 func TestSubscribeWaits(t *testing.T) {
 	to := Dest{Root: t.TempDir(), Path: "u", Folder: ".a", MakeFolder: AnyNumber}

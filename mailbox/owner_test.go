@@ -411,7 +411,7 @@ func TestOwnerRoot(t *testing.T) {
 }
 
 // Many deliveries to two owners at once, some of which panic in the midst, leave no thread with
-// anybody's rights, and every file is its owner's.
+// the rights of others, and every file is its owner's.
 func TestOwnersAtOnce(t *testing.T) {
 	alice, bob := owners(t)
 	sys := newProbe()

@@ -61,7 +61,7 @@ func checkTally(t testing.TB, d Dest, what string) {
 	}
 }
 
-// put makes a message as another program would, and gives its path.
+// put makes a message as another program would, and returns its path.
 func put(t testing.TB, d Dest, name string, octets int) string {
 	t.Helper()
 	path := filepath.Join(d.Root, d.Path, name)
@@ -77,7 +77,7 @@ func put(t testing.TB, d Dest, name string, octets int) string {
 }
 
 // A mailbox takes mail up to its quota, and over it by the grace of the last message; then none
-// before there is room, which a reader makes without telling anybody.
+// before there is room, which a reader makes without a word.
 func TestQuota(t *testing.T) {
 	wire, disk := lines(1000)
 	size := int64(len(disk))
@@ -146,7 +146,7 @@ func TestNeverRefuseByStaleTotal(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, content := range map[string]string{
-		"lines behind it":    "5000S\n4000 9\n4000 9\n",
+		"lines after it":    "5000S\n4000 9\n4000 9\n",
 		"another's quota":    "100S\n100 1\n",
 		"not usable":         "5000S\nmany few\n",
 		"nothing":            "",
@@ -258,7 +258,7 @@ func TestLongNames(t *testing.T) {
 	if got, err := s.Recount(t.Context(), d, nil); err != nil || got != (Usage{Bytes: 50*7 + 6, Messages: 51}) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	checkTally(t, d, "behind a delivery")
+	checkTally(t, d, "after a delivery")
 }
 
 // Trash does not count for mail elsewhere, and all counts for mail that comes into Trash: what strangers can put into a
@@ -279,7 +279,7 @@ func TestTrashTakesMail(t *testing.T) {
 			t.Errorf("the inbox, with Trash counted %t: %v", count, err)
 		}
 		if !count {
-			checkTally(t, inbox, "behind mail for Trash")
+			checkTally(t, inbox, "after mail for Trash")
 		}
 		if err := send(t, s, "123456\r\n", d)[0]; !errors.Is(err, ErrOverQuota) {
 			t.Errorf("Trash of a full mailbox: %v, want ErrOverQuota", err)

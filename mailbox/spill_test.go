@@ -88,7 +88,7 @@ func TestBoundedMemory(t *testing.T) {
 func TestFailover(t *testing.T) {
 	wire, disk := lines(6 * largeBuffer)
 	for n := range 6 {
-		for failing := range 3 { // so many copies fail one after the other
+		for failing := range 3 { // this many copies fail one after the other
 			t.Run(fmt.Sprintf("write %d of %d copies", n, failing), func(t *testing.T) {
 				root := scratch(t)
 				sys := newProbe()

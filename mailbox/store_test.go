@@ -115,7 +115,7 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// Many sessions and one Maildir, read by somebody else's code.
+// Many sessions and one Maildir, read by another's code.
 func TestConcurrent(t *testing.T) {
 	const sessions, each = 8, 2000
 	to := Dest{Root: t.TempDir(), Path: "u"}

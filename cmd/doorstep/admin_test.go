@@ -62,7 +62,7 @@ func scrape(tb testing.TB, dir string) []string {
 }
 
 // eventually asks until there is an answer that is wanted: what is counted is so a little later
-// than the client is told.
+// than the client is answered.
 func eventually(tb testing.TB, wanted func() bool, say func() string) {
 	tb.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -72,7 +72,7 @@ func eventually(tb testing.TB, wanted func() bool, say func() string) {
 		select {
 		case <-tick.C:
 		case <-end:
-			tb.Fatalf("waited in vain: %s", say())
+			tb.Fatalf("waited too long: %s", say())
 		}
 	}
 }
@@ -187,7 +187,7 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 	}
 }
 
-// TestReadiness: a store that cannot be written to is told, and so is one that has come back.
+// TestReadiness: a store that cannot be written to is reported, and so is one that has come back.
 func TestReadiness(t *testing.T) {
 	dir := place(t)
 	serveAdmin(t, dir)
@@ -421,7 +421,7 @@ func TestStatusWatch(t *testing.T) {
 	}
 }
 
-// TestTraceNobodyReads: who watches and does not read is no hindrance to mail, and is told later how
+// TestTraceNobodyReads: who watches and does not read is no hindrance to mail, and hears later how
 // much was lost.
 func TestTraceNobodyReads(t *testing.T) {
 	dir := place(t)
@@ -465,7 +465,7 @@ func TestTraceNobodyReads(t *testing.T) {
 	}
 }
 
-// TestAdminToken: with a token the verbs work, whoever has another is told so, and without one a
+// TestAdminToken: with a token the verbs work, with another they say that it is wrong, and without one a
 // loopback address shows no traces.
 func TestAdminToken(t *testing.T) {
 	dir := place(t)

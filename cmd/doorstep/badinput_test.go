@@ -12,8 +12,8 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 )
 
-// TestReloadWithBadCertificates: one that has expired is told of and used, as clients may not care; one
-// that is none, or a key that everybody may read, changes nothing. Mail goes on all the time.
+// TestReloadWithBadCertificates: one that has expired is reported and used, as clients may not care; one
+// that is none, or a key that every user may read, changes nothing. Mail goes on all the time.
 func TestReloadWithBadCertificates(t *testing.T) {
 	dir := place(t)
 	certify(t, dir, time.Now().Add(30*24*time.Hour))

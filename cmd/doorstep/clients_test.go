@@ -43,7 +43,7 @@ func clientSite(t *testing.T) (dir, esmtp string) {
 	return dir, addr
 }
 
-// pythonClient sends by Python's smtplib what it is told on its standard input, and prints what
+// pythonClient sends by Python's smtplib what its standard input says, and prints what
 // became of it. sendmail knows one answer after the content, so LMTP is spoken by hand there.
 const pythonClient = `
 import json, smtplib, sys

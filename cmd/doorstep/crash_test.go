@@ -14,7 +14,7 @@ import (
 )
 
 // A crowd delivers messages from many sessions at once until the server is gone, and remembers
-// what it was told.
+// what it was answered.
 type crowd struct {
 	wg sync.WaitGroup
 
@@ -81,7 +81,7 @@ func (c *crowd) awaitFirst(t *testing.T) {
 }
 
 // check wants every acknowledged message to be there once, and no partial one. It gives the
-// number of those that are there though nobody was told.
+// number of those that are there though no client was answered.
 func (c *crowd) check(t *testing.T, dir string, read func(testing.TB, string, string) map[string]string) (unknown int) {
 	t.Helper()
 	seen := map[string]int{}
@@ -101,8 +101,8 @@ func (c *crowd) check(t *testing.T, dir string, read func(testing.TB, string, st
 	return len(seen)
 }
 
-// TestStopAmongDeliveries is R8: SIGTERM among two hundred sessions. What was told 250 is there,
-// what is there was told, and nothing is left over.
+// TestStopAmongDeliveries is R8: SIGTERM among two hundred sessions. What gets 250 is there,
+// what is there was answered, and nothing is left over.
 func TestStopAmongDeliveries(t *testing.T) {
 	dir := place(t)
 	s := serveConfig(t, dir, plainConfig(""))

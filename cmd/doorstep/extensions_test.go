@@ -213,7 +213,7 @@ func TestExtensionTableNamesTests(t *testing.T) {
 	}
 }
 
-// offered says hello to s, and again under TLS, and gives the keywords of the replies.
+// offered says hello to s, and again under TLS, and returns the keywords of the replies.
 func offered(t *testing.T, s *lmtp.Server, withTLS bool) (plain, secure []string) {
 	t.Helper()
 	client, server := net.Pipe()

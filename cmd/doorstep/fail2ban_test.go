@@ -46,7 +46,7 @@ func TestFail2ban(t *testing.T) {
 	}
 }
 
-// strangers has clients of several addresses try a server, and gives the file with its log.
+// strangers has clients of several addresses try a server, and returns the file with its log.
 func strangers(t *testing.T, dir, format string) (log string) {
 	t.Helper()
 	octets := base64.StdEncoding.EncodeToString(make([]byte, 32))

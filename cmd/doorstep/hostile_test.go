@@ -91,7 +91,7 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// TestTooManyRecipients: LIM-01, the 1001st is told to come later, and a thousand get their mail.
+// TestTooManyRecipients: LIM-01, the 1001st is asked to come later, and a thousand get their mail.
 func TestTooManyRecipients(t *testing.T) {
 	dir := place(t)
 	serveConfig(t, dir, plainConfig(""))
@@ -124,7 +124,7 @@ func TestErrorBudget(t *testing.T) {
 }
 
 // TestForeignClients: what a web page makes a browser send must not become mail, and a client that
-// begins with TLS is told that it waits in vain.
+// begins with TLS is answered that it waits for nothing.
 func TestForeignClients(t *testing.T) {
 	dir := place(t)
 	serveConfig(t, dir, plainConfig(""))

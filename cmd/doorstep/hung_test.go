@@ -139,7 +139,7 @@ func hungLDAP(scheme, keys, says string) func(*testing.T, string, string) string
 	}
 }
 
-// TestHungThings: each thing that a server needs hangs. Who needs it is told 451 in time, and at once when it is known;
+// TestHungThings: each thing that a server needs hangs. Who needs it gets 451 in time, and at once when it is known;
 // mail for others is delivered; it is seen where people look; configuration and program can be exchanged where they are
 // not on what hangs; and the server stops. When the thing answers, so does the server.
 func TestHungThings(t *testing.T) {

@@ -139,7 +139,7 @@ func TestQueriesPrintJSON(t *testing.T) {
 				t.Fatalf("%v: %s", err, out)
 			}
 			if err := d.Decode(new(any)); err != io.EOF && verb != "trace" {
-				t.Errorf("more comes behind it: %s", out)
+				t.Errorf("more comes after it: %s", out)
 			}
 			if got.Elem().IsZero() || regexp.MustCompile(`:\s*null`).MatchString(out) {
 				t.Errorf("nothing, or null: %s", out)

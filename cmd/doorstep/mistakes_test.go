@@ -12,7 +12,7 @@ import (
 	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
 )
 
-// A slip is what somebody gets wrong, and what must be said: what it is, where, and what to do.
+// A slip is what a user gets wrong, and what must be said: what it is, where, and what to do.
 type slip struct {
 	name    string
 	replace [2]string // in the configuration
@@ -39,7 +39,7 @@ func onDatabase(name, what string, args ...string) slip {
 }
 
 // after has a command run first.
-func (s slip) behind(args ...string) slip {
+func (s slip) after(args ...string) slip {
 	s.before = append(s.before, append(args, "-c", "doorstep.toml"))
 	return s
 }
@@ -147,26 +147,26 @@ var mistakes = []slip{
 	onTheLine("no database for aliases", `alias add: the configuration has no \[\[directory\]\] with driver = "sqlite"`,
 		"alias", "add", "-c", "doorstep.toml", "a@example.org", "b@example.org"),
 	onDatabase("database that is not made", `open .*a.db: no such file`, "user", "list"),
-	onDatabase("no address to add", `"carol" is not an address`, "user", "add", "carol").behind("domain", "add",
+	onDatabase("no address to add", `"carol" is not an address`, "user", "add", "carol").after("domain", "add",
 		"example.com"),
 	onDatabase("address in brackets", `"<carol@example.com>" is not an address`, "user", "add",
-		"<carol@example.com>").behind("domain", "add", "example.com"),
+		"<carol@example.com>").after("domain", "add", "example.com"),
 	onDatabase("domain that is not there", `exmaple.com is not a domain of the database`, "user", "add",
-		"carol@exmaple.com").behind("domain", "add", "example.com"),
+		"carol@exmaple.com").after("domain", "add", "example.com"),
 	onDatabase("list of another domain", `exmaple.com is not a domain of the database`, "alias", "list",
-		"exmaple.com").behind("domain", "add", "example.com"),
+		"exmaple.com").after("domain", "add", "example.com"),
 	onDatabase("address that the file has", `alice@example.org would be in users and sqlite, and its mail deferred`,
-		"user", "add", "alice@example.org").behind("domain", "add", "example.com"),
+		"user", "add", "alice@example.org").after("domain", "add", "example.com"),
 	onDatabase("alias that the file has", `alice@example.org would be in users and sqlite, and its mail deferred`, "alias",
-		"add", "alice@example.org", "bob@example.org").behind("domain", "add", "example.com"),
+		"add", "alice@example.org", "bob@example.org").after("domain", "add", "example.com"),
 	onDatabase("home that is relative", `home "carol" is not an absolute path`, "user", "add", "carol@example.com",
-		"--home", "carol").behind("domain", "add", "example.com"),
+		"--home", "carol").after("domain", "add", "example.com"),
 	onDatabase("targets with commas", `"a@example.com,b@example.com" is not an address`, "alias", "add", "x@example.com",
-		"a@example.com,b@example.com").behind("domain", "add", "example.com"),
+		"a@example.com,b@example.com").after("domain", "add", "example.com"),
 	onDatabase("address for a domain", `"carol@example.com" is not the name of a domain`, "domain", "add",
 		"carol@example.com"),
-	onDatabase("domain in use", `domain example.com is in use`, "domain", "del", "example.com").behind("domain", "add",
-		"example.com").behind("user", "add", "carol@example.com"),
+	onDatabase("domain in use", `domain example.com is in use`, "domain", "del", "example.com").after("domain", "add",
+		"example.com").after("user", "add", "carol@example.com"),
 	onTheLine("unknown verb before a flag", `unknown verb "users"`, "users", "list", "-c", "doorstep.toml"),
 	onTheLine("unknown verb of users", `user: unknown verb "remove"`, "user", "remove", "-c", "doorstep.toml",
 		"alice@example.org"),

@@ -337,7 +337,7 @@ func TestOwnersUpgrade(t *testing.T) {
 	serveStatic(t, dir, ownersConfig)
 	session(t, dir).deliver("before", "alice")
 	pid := upgraded(t, dir)
-	session(t, dir).deliver("behind", "alice", "bob")
+	session(t, dir).deliver("after", "alice", "bob")
 	wantThreads(t, pid, map[string]string{"CapPrm": "00000000000000c0", "CapInh": "0000000000000000",
 		"CapAmb": "0000000000000000", "Uid": "8 8 8 8"})
 	wantOwner(t, filepath.Join(dir, "homes", "alice"), aliceID)
@@ -346,7 +346,7 @@ func TestOwnersUpgrade(t *testing.T) {
 	}
 }
 
-// TestDeliverAsOwner: deliver has the same rules, whoever starts it; who may not become others
+// TestDeliverAsOwner: deliver has the same rules, whatever user starts it; who may not become others
 // delivers to a mailbox of their own.
 func TestDeliverAsOwner(t *testing.T) {
 	dir := ownersPlace(t)

@@ -26,7 +26,7 @@ func TestQuickStart(t *testing.T) {
 	}
 	block := quickstart.FindStringSubmatch(string(readme))
 	if block == nil {
-		t.Fatal("README.md has no block of commands behind <!-- test: quickstart -->")
+		t.Fatal("README.md has no block of commands after <!-- test: quickstart -->")
 	}
 	for _, shell := range []string{"bash", "dash"} {
 		t.Run(shell, func(t *testing.T) {

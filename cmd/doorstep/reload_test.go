@@ -169,7 +169,7 @@ func TestReloadNeedsAServer(t *testing.T) {
 }
 
 // TestIdleSessionsLetGo: clients that stay connected over many reloads keep no more than two earlier configurations in
-// memory. Those that are idle are told to connect again, and what is in a message is finished.
+// memory. Those that are idle are asked to connect again, and what is in a message is finished.
 func TestIdleSessionsLetGo(t *testing.T) {
 	dir := place(t)
 	serveConfig(t, dir, controlled(""))

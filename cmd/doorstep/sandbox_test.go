@@ -84,7 +84,7 @@ func TestSandboxIsReal(t *testing.T) {
 	}
 }
 
-// TestNoSandboxWhereNobodyKnows: with {home}, mailboxes may be anywhere, unless somebody says where.
+// TestNoSandboxWhereNobodyKnows: with {home}, mailboxes may be anywhere, unless the configuration says where.
 func TestNoSandboxWhereNobodyKnows(t *testing.T) {
 	for more, want := range map[string]string{
 		"":                                `msg="no sandbox" reason="store.path begins with {home}`,

@@ -12,7 +12,7 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp/client"
 )
 
-// TestReportIsPrintable: a server's words cannot play with the terminal of whoever asks it
+// TestReportIsPrintable: a server's words cannot play with the terminal of the user who asks it
 // (ECMA-48 has control functions above 127 too).
 func TestReportIsPrintable(t *testing.T) {
 	var out strings.Builder

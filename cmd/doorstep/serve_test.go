@@ -20,7 +20,7 @@ import (
 // TestDev is the first minute of a newcomer: an empty directory, one command, and mail arrives by
 // all three ways that it tells of.
 func TestDev(t *testing.T) {
-	if !powercut.AloneOnNetwork(t) { // its ports are fixed, and somebody may try --dev on this machine
+	if !powercut.AloneOnNetwork(t) { // its ports are fixed, and a user may try --dev on this machine
 		return
 	}
 	dir := peer.Dir(t)
@@ -56,7 +56,7 @@ func TestDev(t *testing.T) {
 		t.Errorf("exit status %d\n%s", code, s.log.String())
 	}
 
-	// What somebody changed in its configuration stays.
+	// What a user changed in its configuration stays.
 	path := filepath.Join(dev, "doorstep.toml")
 	changed := strings.Replace(daemon.DevConfig, "127.0.0.1:2424", "127.0.0.1:"+peer.FreePort(t), 1)
 	if err := os.WriteFile(path, []byte(changed), 0o600); err != nil {
@@ -77,7 +77,7 @@ func TestDev(t *testing.T) {
 }
 
 // TestStopFinishesDeliveries: at SIGTERM a delivery in the middle of its data is finished and
-// answered, sessions that wait are told, and nothing of the server is left.
+// answered, sessions that wait get a reply, and nothing of the server is left.
 func TestStopFinishesDeliveries(t *testing.T) {
 	dir := place(t)
 	s := serveConfig(t, dir, plainConfig(""))
@@ -109,7 +109,7 @@ func TestStopFinishesDeliveries(t *testing.T) {
 	}
 }
 
-// TestSecondSignalEndsAtOnce: whoever does not want to wait does not have to.
+// TestSecondSignalEndsAtOnce: who does not want to wait does not have to.
 func TestSecondSignalEndsAtOnce(t *testing.T) {
 	dir := place(t)
 	s := serveConfig(t, dir, plainConfig(""))

@@ -114,7 +114,7 @@ func (s *server) signal(tb testing.TB, sig os.Signal) {
 	}
 }
 
-// exitCode waits for the end, and gives the exit status, -1 for an end by a signal.
+// exitCode waits for the end, and returns the exit status, -1 for an end by a signal.
 func (s *server) exitCode(tb testing.TB) int {
 	tb.Helper()
 	select {
@@ -178,7 +178,7 @@ func (t *transcript) await(text string) error {
 		select {
 		case <-more:
 		case <-end:
-			return fmt.Errorf("waited in vain for %q; the program wrote:\n%s", text, t)
+			return fmt.Errorf("waited too long for %q; the program wrote:\n%s", text, t)
 		}
 	}
 }

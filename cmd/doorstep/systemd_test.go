@@ -116,7 +116,7 @@ address = "alice@example.org"
 aliases = ["postmaster@example.org"]
 `
 
-// TestSystemd: sockets are taken by their names, several of one name too, systemd is told of every
+// TestSystemd: sockets are taken by their names, several of one name too, systemd hears of every
 // state, and the socket's file stays.
 func TestSystemd(t *testing.T) {
 	dir := place(t)
@@ -141,7 +141,7 @@ func TestSystemd(t *testing.T) {
 	session(t, dir).deliver("after the reload", "alice")
 
 	pid := upgraded(t, dir)
-	// systemd listens to the new process from then on; it is not told anything by it before.
+	// systemd listens to the new process from then on; it hears nothing of it before.
 	f.note(t, fmt.Sprintf("^MAINPID=%d$", pid))
 	session(t, dir).deliver("after the upgrade", "alice")
 	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {

@@ -45,7 +45,7 @@ func TestDirectoryGoes(t *testing.T) {
 	asks.say("RCPT TO:<nobody.else@example.org>", "550 5.1.1") // this session keeps what it began with
 	if out := status(); !strings.Contains(out, "users ") || !strings.Contains(out, "later ") ||
 		strings.Contains(out, "earlier") {
-		t.Errorf("behind the reload\n%s", out)
+		t.Errorf("after the reload\n%s", out)
 	}
 }
 

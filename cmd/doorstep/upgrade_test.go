@@ -15,7 +15,7 @@ import (
 	"github.com/doorstep-mail/doorstep/cmd/internal/daemon"
 )
 
-// upgraded lets a new process take over, and gives a way to wait until it has ended after a signal.
+// upgraded lets a new process take over, and returns a way to wait until it has ended after a signal.
 func upgraded(t *testing.T, dir string) (pid int) {
 	t.Helper()
 	out, errs, code := doorstep(t, dir, "upgrade", "-c", "doorstep.toml", "--json")
@@ -114,7 +114,7 @@ func awaitEnd(t *testing.T, pid int) {
 	}
 }
 
-// zombie reports whether a process has ended, and waits for whoever takes care of orphans here.
+// zombie reports whether a process has ended, and waits for the process that takes care of orphans here.
 func zombie(pid int) bool {
 	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	return err != nil || strings.Contains(string(stat), ") Z ")

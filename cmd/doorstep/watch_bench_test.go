@@ -16,7 +16,7 @@ import (
 	"github.com/doorstep-mail/doorstep/config"
 )
 
-// BenchmarkWatched is a delivery over a session, without syncs, with and without those who are told
+// BenchmarkWatched is a delivery over a session, without syncs, with and without those who hear
 // of it: metrics, the status page, and traces that nobody watches.
 func BenchmarkWatched(b *testing.B) {
 	for name, more := range map[string]string{"nobody": "", "admin": adminConfig} {

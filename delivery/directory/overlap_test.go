@@ -85,7 +85,7 @@ func TestOverlapIsCached(t *testing.T) {
 	}
 }
 
-// TestOverlaps: an address that two directories have is told of once; one that is only in one of
+// TestOverlaps: an address that two directories have is reported once; one that is only in one of
 // them, or that nobody has, never.
 func TestOverlaps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -38,7 +38,7 @@ func TestOverlapsPanic(t *testing.T) {
 	})
 }
 
-// TestWatchPanic: a panic of a backend is an error that is told like any other.
+// TestWatchPanic: a panic of a backend is an error that is reported like any other.
 func TestWatchPanic(t *testing.T) {
 	var told error
 	d := directory.Watch(&broken{}, func(_ time.Duration, err error) { told = err })

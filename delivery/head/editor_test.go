@@ -168,7 +168,7 @@ func TestHeader(t *testing.T) {
 	}
 }
 
-// failing takes so many writes, and then none.
+// failing takes some writes, and then none.
 type failing int
 
 var errFull = errors.New("full")

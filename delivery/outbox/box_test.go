@@ -55,7 +55,7 @@ func put(t *testing.T, b *Box, entries ...Entry) {
 	}
 }
 
-// A server takes reports, and answers as it is told.
+// A server takes reports, and answers as its fields say.
 type server struct {
 	mu      sync.Mutex
 	taken   [][]Entry

@@ -251,7 +251,7 @@ func TestDamaged(t *testing.T) {
 	must(t, err)
 	info, err := f.Stat()
 	must(t, err)
-	_, err = f.WriteAt([]byte(strings.Repeat("nonsense", int(info.Size()-4096)/8)), 4096) // behind the first page
+	_, err = f.WriteAt([]byte(strings.Repeat("nonsense", int(info.Size()-4096)/8)), 4096) // after the first page
 	must(t, errors.Join(err, f.Close()))
 	second := open(t, o)
 	if err := second.Remember(t.Context(), []state.Mark{mark("m", "a")}); err == nil {

@@ -20,7 +20,7 @@ func TestDomainKey(t *testing.T) {
 		{"EAI-07 final sigma", "\u03a3\u039f\u03a6\u039f\u03a3.example", "xn--0xaakcn.example"},
 		{"EAI-07 dotted I", "\u0130.example", "xn--i-9bb.example"},
 		{"PATH-06 trailing dot", "dst.example.", "dst.example"},
-		{"PATH-06 trailing dot behind a U-label", "example.\u05d0\u05d1.", "example.xn--4dbc"},
+		{"PATH-06 trailing dot after a U-label", "example.\u05d0\u05d1.", "example.xn--4dbc"},
 		{"PATH-07 literal", "[192.000.2.01]", "[192.0.2.1]"},
 		{"PATH-07 IPv6 literal", "[IPV6:2001:DB8:0::0:1]", "[ipv6:2001:db8::1]"},
 		{"EAI-10 63 octets", strings.Repeat("a", 63), strings.Repeat("a", 63)},
@@ -148,7 +148,7 @@ func TestSplitDetail(t *testing.T) {
 		{"none", "u1", "+", "u1", "", false},
 		{"empty", "", "+", "", "", false},
 		{"EAI-09 full-width plus", "jos\u00e9\uff0bx", "+", "jos\u00e9\uff0bx", "", false},
-		{"EAI-09 plus behind UTF-8", "jos\u00e9+\u00fc", "+", "jos\u00e9", "\u00fc", true},
+		{"EAI-09 plus after UTF-8", "jos\u00e9+\u00fc", "+", "jos\u00e9", "\u00fc", true},
 		{"EAI-09 delimiters that are not ASCII", "jos\u00e9x", "\u00e9", "jos\u00e9x", "", false},
 	}
 	for _, tt := range tests {

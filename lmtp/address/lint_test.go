@@ -38,7 +38,7 @@ func TestWarnings(t *testing.T) {
 		{"Persian with its non-joiner", "\u0646\u0627\u0645\u0647\u200c\u0627\u06cc@dst.example", nil},
 		{"variation selector", "\u2764\ufe0f@dst.example", []string{"UsernameCaseMapped", "variation selector"}},
 		{"leading combining mark", "\u0301x@dst.example", []string{"combining mark"}},
-		{"combining mark behind a dot", "a.\u0301x@dst.example", []string{"combining mark"}},
+		{"combining mark after a dot", "a.\u0301x@dst.example", []string{"combining mark"}},
 		{"emoji domain", "u1@xn--i-7iq.example", []string{"no A-label"}},
 		{"A-label", "u1@XN--bcher-kva.example", nil},
 	}

@@ -27,7 +27,7 @@ var relations = map[string][4]bool{
 // key is what a directory would look up.
 type key struct{ local, domain string }
 
-// keyOf parses with SMTPUTF8 and gives the key; it returns the parser's error, if any,
+// keyOf parses with SMTPUTF8 and returns the key; it returns the parser's error, if any,
 // apart from the keys'.
 func keyOf(s string, p address.LocalPolicy) (k key, syntax, none error) {
 	a, err := address.Parser{UTF8: true}.ForwardPath(s)

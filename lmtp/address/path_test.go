@@ -39,7 +39,7 @@ func TestParsePath(t *testing.T) {
 			addr{"postmaster@d.example", "postmaster", "d.example"}, nil},
 		{"PATH-02 no other name without domain", forward(false), "u1", addr{}, address.ErrSyntax},
 		{"PATH-02 long s is no s", forward(true), "po\u017ftmaster", addr{}, address.ErrSyntax},
-		{"PATH-02 no Postmaster behind a route", forward(false), "@a.example:postmaster", addr{}, address.ErrSyntax},
+		{"PATH-02 no Postmaster after a route", forward(false), "@a.example:postmaster", addr{}, address.ErrSyntax},
 		{"PATH-02 bare Postmaster in MAIL", reverse(false), "postmaster", addr{"postmaster", "postmaster", ""}, nil},
 		{"PATH-03 route dropped", forward(false), "@a.example,@b.example:u1@dst.example",
 			addr{"u1@dst.example", "u1", "dst.example"}, nil},

@@ -51,7 +51,7 @@ func TestReadable(t *testing.T) {
 	}
 }
 
-// TestEscapeBackslash: what looks like an escape and is none is told from one.
+// TestEscapeBackslash: what looks like an escape and is none is not taken for one.
 func TestEscapeBackslash(t *testing.T) {
 	for octets, want := range map[string]string{
 		`\x{e9}`:       `\x{5c}x{e9}`,

@@ -42,7 +42,7 @@ func TestDotWriter(t *testing.T) {
 		{"end of data by LF", "a\n.\nQUIT\n", "a\r\n..\r\nQUIT\r\n.\r\n"},
 		{"bare CR is content", "a\rb\r\r\nc", "a\rb\r\r\nc\r\n.\r\n"},
 		{"CR at the end is content", "a\r", "a\r\r\n.\r\n"},
-		{"dot behind a bare CR", "a\r.\r\n", "a\r.\r\n.\r\n"},
+		{"dot after a bare CR", "a\r.\r\n", "a\r.\r\n.\r\n"},
 		{"8BIT-02 octets", "\x00\x7f\x80\xff\xc3\xa9\n", "\x00\x7f\x80\xff\xc3\xa9\r\n.\r\n"},
 	} {
 		for n := 1; n <= len(tt.content)+1; n++ {

@@ -71,7 +71,7 @@ func (s script) run(conn net.Conn) error {
 	}
 	rest, err := io.ReadAll(in)
 	if len(rest) > 0 {
-		return fmt.Errorf("server got %q (%v) behind the script", rest, err)
+		return fmt.Errorf("server got %q (%v) after the script", rest, err)
 	}
 	return nil
 }

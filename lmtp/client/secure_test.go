@@ -40,7 +40,7 @@ func (w who) Mail(_ context.Context, s *lmtp.Session, _ *lmtp.Envelope) (lmtp.Tr
 	return nil, &lmtp.Error{Code: 550, Enhanced: "5.1.8", Text: "seen"}
 }
 
-// serve runs our own server on loopback, and gives its address and a pool that trusts it.
+// serve runs our own server on loopback, and returns its address and a pool that trusts it.
 func serve(t *testing.T, s *lmtp.Server, users string,
 	mechanisms ...string) (addr string, pool *x509.CertPool, sessions chan *lmtp.Session) {
 	t.Helper()

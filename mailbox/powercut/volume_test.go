@@ -12,7 +12,7 @@ import (
 	"github.com/doorstep-mail/doorstep/mailbox/powercut"
 )
 
-// What a real file system was told to sync is there after the cut, and what it was not is gone.
+// What a real file system was asked to sync is there after the cut, and what it was not is gone.
 func TestVolume(t *testing.T) {
 	powercut.Need(t, powercut.Ext4)
 	if !powercut.Alone(t) {

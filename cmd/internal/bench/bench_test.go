@@ -165,7 +165,7 @@ func TestRender(t *testing.T) {
 	}
 }
 
-// TestBudget: the time that is left is shared among the cases that are left, whoever takes part.
+// TestBudget: the time that is left is shared among the cases that are left, whatever takes part.
 func TestBudget(t *testing.T) {
 	o, err := parseOptions([]string{"-within", "10m"})
 	if err != nil || !o.million || o.only != withinContenders {

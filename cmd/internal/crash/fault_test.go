@@ -64,7 +64,7 @@ func large(n int) messageID {
 }
 
 // TestDiskGoesAway takes the disk away under load: every write fails, and the file system stops
-// or becomes read-only. Everybody is told 4xx, the server lives, and when the disk is back and
+// or becomes read-only. Everybody gets 4xx, the server lives, and when the disk is back and
 // mounted again it takes mail without having been started again. What it had acknowledged is
 // there.
 func TestDiskGoesAway(t *testing.T) {
@@ -105,7 +105,7 @@ func TestDiskGoesAway(t *testing.T) {
 	}
 }
 
-// TestReadOnly: while a file system is read-only its recipients are told 4xx.
+// TestReadOnly: while a file system is read-only its recipients get 4xx.
 func TestReadOnly(t *testing.T) {
 	powercut.Need(t, powercut.Ext4)
 	if !powercut.Alone(t) {
@@ -153,6 +153,6 @@ func await(t *testing.T, done <-chan struct{}, what string) {
 	select {
 	case <-done:
 	case <-time.After(patience):
-		t.Fatalf("waited in vain for %s", what)
+		t.Fatalf("waited too long for %s", what)
 	}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // TestFrozen is R9: one file system hangs, with more deliveries in it than may be in one at once.
-// The other takes mail as if nothing had happened; recipients on the frozen one are told 451
+// The other takes mail as if nothing had happened; recipients on the frozen one get 451
 // when the time for a transaction is over; the server's threads stay bounded; and when the file
 // system thaws its mail goes in again.
 func TestFrozen(t *testing.T) {

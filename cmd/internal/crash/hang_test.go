@@ -17,7 +17,7 @@ import (
 )
 
 // TestHangs stops the program behind a file system of FUSE: every call on it hangs, look-ups and opens too, as on NFS
-// whose server has gone. Recipients on it are told 451 in seconds, and at once when it is known; those elsewhere are
+// whose server has gone. Recipients on it get 451 in seconds, and at once when it is known; those elsewhere are
 // delivered to, in the same message and with large content too; threads stay bounded; it is seen where people look;
 // mail goes in again when the program goes on; and the server can be stopped meanwhile.
 func TestHangs(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 // patience is how long anything may take before a test gives up.
 const patience = time.Minute
 
-// A load is many sessions that send one message after the other, and what they were told.
+// A load is many sessions that send one message after the other, and what they were answered.
 type load struct {
 	site *site
 	end  chan struct{} // closed to let sessions end with the message they are at
@@ -144,7 +144,7 @@ func (l *load) breaks(err error) {
 	l.broken = append(l.broken, err)
 }
 
-// one sends a single message over a connection of its own, and gives the replies' codes.
+// one sends a single message over a connection of its own, and returns the replies' codes.
 func one(t *testing.T, s *site, id messageID, to ...int) (codes []int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -126,7 +126,7 @@ func recognizeBehind(file string, fields ...string) (id messageID, ok bool) {
 	return id, len(fields) == 0 && strings.HasSuffix(trace, "\n")
 }
 
-// judge holds a store against what clients were told, and gives the number of acknowledged
+// judge holds a store against what clients were answered, and returns the number of acknowledged
 // copies that are not there.
 func judge(t *testing.T, what string, acked map[copyID]bool, f finding) (lost int) {
 	t.Helper()

@@ -73,7 +73,7 @@ func control(t *testing.T, kind powercut.FileSystem) {
 }
 
 // cutOnce makes a file system, loads a server on it, cuts the power and looks what is left. It
-// gives what clients were told, and what is there.
+// returns what clients were answered, and what is there.
 func cutOnce(t *testing.T, kind powercut.FileSystem, set setting, sessions,
 	round int) (what string, acked map[copyID]bool, f finding) {
 	v := powercut.New(t, kind)

@@ -31,7 +31,7 @@ func (c fakeConn) RemoteAddr() net.Addr {
 // admission is one with these limits, on a machine that has enough of everything.
 func admission(limit, perPeer int) *Admission {
 	g := newAdmission(config.Room{})
-	g.memory = 0 // whoever runs the test may have set GOMEMLIMIT
+	g.memory = 0 // the user who runs the test may have set GOMEMLIMIT
 	g.Set(config.Limits{Connections: limit, ConnectionsPerPeer: perPeer})
 	return g
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// TestClockIsSet: a clock that is set is told of once each time, and one that is slewed is not.
+// TestClockIsSet: a clock that is set is reported once each time, and one that is slewed is not.
 func TestClockIsSet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ahead atomic.Int64

@@ -93,7 +93,7 @@ func removeCgroups(t *testing.T, place, cgroup string) {
 	}
 }
 
-// try runs a command on the machine, as its root, and gives all that it said.
+// try runs a command on the machine, as its root, and returns all that it said.
 func (m *machine) try(args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

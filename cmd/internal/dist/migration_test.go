@@ -172,7 +172,7 @@ func (s *oldSite) shell(t *testing.T, commands string) {
 	t.Log(s.run(t, "sh", "-eux", "/tmp/commands"))
 }
 
-// block is what the page has behind a mark.
+// block is what the page has after a mark.
 func (s *oldSite) block(t *testing.T, name, kind string) string {
 	t.Helper()
 	found := regexp.MustCompile("(?s)<!-- test: " + name + " -->\n```" + kind + "\n(.*?)```").FindStringSubmatch(s.page)

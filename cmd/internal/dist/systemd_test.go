@@ -54,7 +54,7 @@ func testWithSystemd(t *testing.T, packages []string) {
 	}
 }
 
-// testInstall: what is installed does not run until it is told to, then it is ready.
+// testInstall: what is installed does not run until it is started, then it is ready.
 func testInstall(t *testing.T, m *machine) {
 	m.run(t, "dpkg", "-i", "/media/a.deb")
 	m.properties(t, service, "ActiveState", "inactive", "UnitFileState", "disabled")
@@ -382,7 +382,7 @@ func testBrokenConfiguration(t *testing.T, m *machine) {
 	send(t, m, "alice@example.org")
 }
 
-// testReadOnlyStore: a store that the unit does not let the service write to is told of at the start, once, and
+// testReadOnlyStore: a store that the unit does not let the service write to is reported at the start, once, and
 // costs its mail alone: the service runs, and says that it is not ready.
 func testReadOnlyStore(t *testing.T, m *machine) {
 	good := m.run(t, "cat", configuration)

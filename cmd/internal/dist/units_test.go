@@ -55,7 +55,7 @@ func TestUnits(t *testing.T) {
 	run(t, dir, "systemd-sysusers", "--dry-run", users)
 }
 
-// checkExposure wants the service closed off well, and gives what systemd says of it. Unlike
+// checkExposure wants the service closed off well, and returns what systemd says of it. Unlike
 // "verify" this reads drop-ins.
 func checkExposure(t *testing.T, dir, unit string) string {
 	t.Helper()

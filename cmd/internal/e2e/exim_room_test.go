@@ -30,7 +30,7 @@ func TestEximRoomForLHLO(t *testing.T) {
 		openHost(t, hostName(longest), keys, more).handOver(t, true)
 		openHost(t, hostName(longest+1), keys, more).handOver(t, false)
 	})
-	// What trusted peers are offered is too long whatever the name. Others on the same socket are not told of it.
+	// What trusted peers are offered is too long whatever the name. Others on the same socket do not hear of it.
 	t.Run("trusted", func(t *testing.T) {
 		t.Parallel()
 		openHost(t, short, "trusted = [\"Debian-exim\"]\n", "").handOver(t, false)
@@ -52,7 +52,7 @@ type host struct{ dir, checked string }
 
 func (h *host) socket() string { return filepath.Join(h.dir, "lmtp") }
 
-// openHost starts one that names itself name, with keys in its [[listen]] and more behind that.
+// openHost starts one that names itself name, with keys in its [[listen]] and more after that.
 func openHost(t *testing.T, name, keys, more string) *host {
 	t.Helper()
 	h := &host{dir: peer.MailDir(t)}

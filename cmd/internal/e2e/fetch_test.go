@@ -19,7 +19,7 @@ type fetcher struct {
 	name, need string
 	page       string
 	// configure makes its configuration in dir of the recipe, with the port of the POP3 server, and
-	// gives the command.
+	// returns the command.
 	configure func(dir, recipe, port string) (file, text string, command []string)
 	unknown   string // what it says when there is no such recipient
 }
@@ -33,7 +33,7 @@ var fetchers = []fetcher{
 		unknown: "550 5.1.1 no such mailbox here"},
 }
 
-// fetchmail insists on TLS, unless it is told that there is none.
+// fetchmail insists on TLS, unless its configuration says that there is none.
 func fetchmail(dir, recipe, port string) (file, text string, command []string) {
 	text = strings.NewReplacer("poll pop.example.com protocol pop3", "poll 127.0.0.1 protocol pop3 service "+port,
 		`user "alice"`, `user "alice" sslproto ""`).Replace(recipe)

@@ -19,7 +19,7 @@ import (
 	"github.com/doorstep-mail/doorstep/mailbox"
 )
 
-// folderNames are names that somebody could want for a folder, and those that are near the bounds of what a reader
+// folderNames are names that a user could want for a folder, and those that are near the bounds of what a reader
 // takes: each character of ASCII in each place, INBOX in every case, names that mean something on disk or in IMAP.
 func folderNames() []string {
 	names := []string{

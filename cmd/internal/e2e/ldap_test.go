@@ -16,8 +16,8 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp/client"
 )
 
-// TestLDAPDiesUnderLoad: slapd is killed and comes back, twice, while many deliver. Whoever cannot
-// be looked up is told to try again, and nobody to give up; what was answered with 250 is there, once;
+// TestLDAPDiesUnderLoad: slapd is killed and comes back, twice, while many deliver. Mail for an account
+// that cannot be looked up is deferred, and none is refused; what was answered with 250 is there, once;
 // and mail goes on without a restart.
 func TestLDAPDiesUnderLoad(t *testing.T) {
 	slapd := ldaptest.Start(t, ldaptest.IRedMail(directorytest.Standard))

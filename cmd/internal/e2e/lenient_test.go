@@ -13,7 +13,7 @@ import (
 // Exim's lmtp transport knows no SMTPUTF8 and sends addresses as they are, and Postfix hands over without SMTPUTF8 what
 // an alias leads to, where the sender did not ask for it: what lenient_8bit_localpart is for (UTF8-03).
 
-// TestEximWithoutSMTPUTF8IsRefused is the rule: the sender is told, once and for good.
+// TestEximWithoutSMTPUTF8IsRefused is the rule: the sender is answered, once and for good.
 func TestEximWithoutSMTPUTF8IsRefused(t *testing.T) {
 	t.Parallel()
 	peer.Need(t, "exim4")

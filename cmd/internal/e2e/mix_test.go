@@ -132,7 +132,7 @@ func submit(t *testing.T, addr, content string, to ...string) {
 	}
 }
 
-// checkDeliveries wants so many successes of each recipient, and of the others nothing but the
+// checkDeliveries wants a number of successes of each recipient, and of the others nothing but the
 // given failure.
 func checkDeliveries(t *testing.T, list []peer.Delivery, good map[string]int, failures map[string]string) {
 	t.Helper()
@@ -167,7 +167,7 @@ func (s *site) checkFailed(t *testing.T, words ...string) {
 	}
 }
 
-// checkMix wants every recipient of the mix told apart, as MTAs tell that tell a full mailbox from one
+// checkMix wants an outcome of its own for every recipient of the mix, as MTAs have that know a full mailbox from one
 // that does not exist: delivered once, bounced with a report, deferred.
 func (s *site) checkMix(t *testing.T, list []peer.Delivery) {
 	t.Helper()

@@ -91,7 +91,7 @@ func smtp(t *testing.T, addr string, lines ...string) (replies []string) {
 		reply := "   -"
 		for reply[3] == '-' {
 			if reply, err = in.ReadString('\n'); err != nil || len(reply) < 4 {
-				t.Fatalf("behind %s: %q, %v", line, reply, err)
+				t.Fatalf("after %s: %q, %v", line, reply, err)
 			}
 		}
 		replies = append(replies, strings.TrimSpace(reply))

@@ -150,7 +150,7 @@ func injectCorpus(t *testing.T, addr string) []sent {
 }
 
 // checkBounces wants every unknown recipient bounced with our 550 5.1.1, and everything else
-// delivered at the first attempt. It gives the number of bounce messages to the sender.
+// delivered at the first attempt. It returns the number of bounce messages to the sender.
 func checkBounces(t *testing.T, deliveries []peer.Delivery, mail []sent) (bounced int) {
 	t.Helper()
 	want := map[string]int{}

@@ -177,7 +177,7 @@ func (s *site) checkReports(t *testing.T, a siteAccount, n int) {
 	}
 }
 
-// cutFields cuts the first n header fields off and gives their names.
+// cutFields cuts the first n header fields off and returns their names.
 func cutFields(file string, n int) (names []string, rest string) {
 	for rest = file; len(names) < n; {
 		name, _, _ := strings.Cut(rest, ":")

@@ -87,7 +87,7 @@ func TestTwoServersOneStore(t *testing.T) {
 	}
 }
 
-// startOn starts a server of its own on a store, and gives its address.
+// startOn starts a server of its own on a store, and returns its address.
 func startOn(t *testing.T, store string) (target string) {
 	t.Helper()
 	dir := peer.MailDir(t)

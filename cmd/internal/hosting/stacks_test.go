@@ -195,7 +195,7 @@ func (h *hosted) check(t *testing.T, o outcome) {
 	}
 }
 
-// send sends a message of its own to one address, and gives its id and the reply.
+// send sends a message of its own to one address, and returns its id and the reply.
 func (h *hosted) send(t *testing.T, socket string, o outcome) (id string, code int, enhanced string) {
 	t.Helper()
 	h.seen++

@@ -76,7 +76,7 @@ func TestHangs(t *testing.T) {
 	}
 }
 
-// BenchmarkHooks is what all who are told of it cost of one message for one recipient.
+// BenchmarkHooks is what all who hear of it cost of one message for one recipient.
 func BenchmarkHooks(b *testing.B) {
 	c := &config.Config{}
 	c.Admin.Socket.Network = "unix"

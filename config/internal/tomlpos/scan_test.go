@@ -133,7 +133,7 @@ func FuzzScan(f *testing.F) {
 			return
 		}
 		if end < len(text) {
-			t.Fatalf("the decoder reads on behind %q: %q", text[:end], text[end:])
+			t.Fatalf("the decoder reads on after %q: %q", text[:end], text[end:])
 		}
 		checkFound(t, "", root, values)
 	})

@@ -266,7 +266,7 @@ func TestConnections(t *testing.T) {
 	}
 }
 
-// TestStartTLSIsNotStripped: where a server, or somebody on the way, says that there is no StartTLS, or
+// TestStartTLSIsNotStripped: where a server, or a machine on the way, says that there is no StartTLS, or
 // says yes and speaks none, there is an error, and neither a name nor a password goes out.
 func TestStartTLSIsNotStripped(t *testing.T) {
 	for what, result := range map[string]byte{"protocolError": 2, "unavailable": 52, "success, and then no TLS": 0} {
@@ -308,7 +308,7 @@ func TestStartTLSIsNotStripped(t *testing.T) {
 	}
 }
 
-// TestBadOptions are told before any question.
+// TestBadOptions are refused before any question.
 func TestBadOptions(t *testing.T) {
 	for what, change := range map[string]func(o *ldap.Options){
 		"no server":     func(o *ldap.Options) { o.URLs = nil },

@@ -16,7 +16,7 @@ func readerOf(blocks [][]byte) *Reader {
 	return NewReader(&lmtptest.Blocks{Left: blocks}, func() error { return nil })
 }
 
-// readLines reads lines to the end and gives each, or what was wrong with it.
+// readLines reads lines to the end and returns each, or what was wrong with it.
 func readLines(r *Reader) []string {
 	var got []string
 	for {

@@ -56,7 +56,7 @@ func TestReplyForm(t *testing.T) {
 	}
 }
 
-// CMD-04: a long text becomes lines of at most 512 octets, and of these at most so many.
+// CMD-04: a long text becomes lines of at most 512 octets, and of these a bounded number.
 func TestReplyLength(t *testing.T) {
 	for _, n := range []int{500, 501, 502, 503, 506, 507, 1004, 1 << 20} {
 		t.Run(fmt.Sprint("CMD-04 ", n), func(t *testing.T) {

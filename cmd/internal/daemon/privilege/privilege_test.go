@@ -61,7 +61,7 @@ func TestDropAll(t *testing.T) {
 }
 
 // Who keeps the right to borrow those of owners can do no more with it: not become root, nor a user
-// of the system, nor anybody in a namespace of its own, and programs get nothing of it.
+// of the system, nor any user in a namespace of its own, and programs get nothing of it.
 func TestDropAllButOwners(t *testing.T) {
 	want := becoming("ok") + `unshare user: refused
 clone user: refused

@@ -242,7 +242,7 @@ func TestTrace(t *testing.T) {
 	}
 }
 
-// TestHeaderIsBounded: whoever sends a header without end is cut off.
+// TestHeaderIsBounded: a client that sends a header without end is cut off.
 func TestHeaderIsBounded(t *testing.T) {
 	s := fake()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

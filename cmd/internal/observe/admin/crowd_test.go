@@ -40,7 +40,7 @@ func TestCrowd(t *testing.T) {
 				defer conn.Close()
 				_, _ = io.WriteString(conn, says) // it may be cut off already
 			}
-			// Not the deadline for a header, which is longer: whoever asks does not wait for that.
+			// Not the deadline for a header, which is longer: a client does not wait for that.
 			client := http.Client{Timeout: 4 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 			answer, err := client.Get(fmt.Sprintf("http://%s/healthz", l.Addr()))
 			if err != nil {

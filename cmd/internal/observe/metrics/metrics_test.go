@@ -55,7 +55,7 @@ func TestOutcomeOf(t *testing.T) {
 	}
 }
 
-// TestReloads: a failure is seen until one succeeds, whose time is told.
+// TestReloads: a failure is seen until one succeeds, whose time is shown.
 func TestReloads(t *testing.T) {
 	m := New("test")
 	at := time.Unix(1795550000, 0)

@@ -118,8 +118,8 @@ func TestPeer(t *testing.T) {
 	}
 }
 
-// TestBounds: a reader who does not read costs so many lines and no more, is told how many were
-// dropped, and holds nobody up; sessions that name nobody are not collected for ever.
+// TestBounds: a reader who does not read costs a bounded number of lines, learns how many were
+// dropped, and holds no session up; sessions that name no address are not collected for ever.
 func TestBounds(t *testing.T) {
 	h := &Hub{}
 	w := watch(t, h, "192.0.2.1")

@@ -142,7 +142,7 @@ func TestEverythingIsKept(t *testing.T) {
 	check(plain)
 }
 
-// TestReadWhileWritten: a server finds whoever is there, whatever is being written.
+// TestReadWhileWritten: a server finds the accounts that are there, whatever is being written.
 func TestReadWhileWritten(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "accounts.db")
 	fill(t, path, directorytest.Standard)
@@ -235,7 +235,7 @@ func TestFileMode(t *testing.T) {
 	}
 }
 
-// TestChangedRules: an account that was added when case did not matter is not somebody else's when
+// TestChangedRules: an account that was added when case did not matter is not another user's when
 // it does.
 func TestChangedRules(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "accounts.db")
