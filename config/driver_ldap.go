@@ -44,6 +44,7 @@ var (
 		{"domain_attribute", "associatedDomain", "The name of a domain."},
 		{"home_attribute", "homeDirectory", "The account's home."},
 		{"mailbox_attribute", "mailMessageStore", "The path of its Maildir, in the place of store.path."},
+		{"format_attribute", "mailboxFormat", "The format of its mailbox. Mail for any but a Maildir is deferred."},
 		{"quota_attribute", "mailQuota", "How much its mailbox may hold, in octets."},
 		{"uid_attribute", "uidNumber", "The user whose files its mail is, as a number; gid_attribute the group."},
 		{"gid_attribute", "gidNumber", "The group whose files its mail is, as a number."},

@@ -69,6 +69,15 @@ func ParseOwner(uid, gid string) (*Owner, error) {
 	return &Owner{UID: uint32(u), GID: uint32(g)}, nil
 }
 
+// CheckFormat says what is wrong with the format of a mailbox: "" and "maildir" are ours, and so is "maildir:",
+// as Dovecot's mail_location begins. In any other its reader would not see a Maildir.
+func CheckFormat(format string) error {
+	if f := strings.TrimSuffix(strings.TrimSpace(format), ":"); f != "" && !strings.EqualFold(f, "maildir") {
+		return fmt.Errorf("format is %q: only Maildir can be written", format)
+	}
+	return nil
+}
+
 // Check cleans the paths of an account, in which programs write "//" and a slash at the end, and says what
 // of it makes no sense: records are written by programs and by hand. The error is that of Broken.
 func (a *Account) Check() error {

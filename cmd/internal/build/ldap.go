@@ -42,14 +42,14 @@ func ldapSchema(d config.Directory) ldap.Schema {
 	}
 	for name, at := range map[string]*string{
 		"address": &s.Address, "other_addresses": &s.OtherAddresses, "target": &s.Target, "domain": &s.Domain,
-		"home": &s.Home, "quota": &s.Quota, "uid": &s.UID, "gid": &s.GID,
+		"home": &s.Home, "format": &s.Format, "quota": &s.Quota, "uid": &s.UID, "gid": &s.GID,
 	} {
 		if own := d.LDAP.Attributes[name+"_attribute"]; own != "" {
 			*at = own
 		}
 	}
 	if own := d.LDAP.Attributes["mailbox_attribute"]; own != "" {
-		s.Mailbox, s.MailboxBase, s.MailboxSuffix = own, "", ""
+		s.Mailbox, s.DefaultFolder = own, ""
 	}
 	return s
 }

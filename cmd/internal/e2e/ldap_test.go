@@ -20,9 +20,9 @@ import (
 // that cannot be looked up is deferred, and none is refused; what was answered with 250 is there, once;
 // and mail goes on without a restart.
 func TestLDAPDiesUnderLoad(t *testing.T) {
-	slapd := ldaptest.Start(t, ldaptest.IRedMail(directorytest.Standard))
 	dir := peer.MailDir(t)
 	store, listener := filepath.Join(dir, "mail"), "unix:"+filepath.Join(dir, "lmtp")
+	slapd := ldaptest.Start(t, ldaptest.IRedMail(directorytest.Standard, store))
 	password := filepath.Join(dir, "password")
 	err := errors.Join(os.Mkdir(store, 0o700), os.Chown(store, peer.MailUser, peer.MailUser),
 		os.WriteFile(password, []byte(ldaptest.Password), 0o600), os.Chown(password, peer.MailUser, peer.MailUser))
@@ -95,13 +95,13 @@ func TestLDAPDiesUnderLoad(t *testing.T) {
 	}
 	stop.Store(true)
 	sessions.Wait()
-	files, err := filepath.Glob(filepath.Join(store, "*", "*", "new", "*"))
+	files, err := filepath.Glob(filepath.Join(store, "*", "*", "Maildir", "new", "*"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	// alice and sales are one mailbox: one file, and two replies.
 	sent, twice := int64(len(files)), 0
-	alice, err := filepath.Glob(filepath.Join(store, "dst.example", "alice", "new", "*"))
+	alice, err := filepath.Glob(filepath.Join(store, "dst.example", "alice", "Maildir", "new", "*"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -103,8 +103,8 @@ func TestAliasExamples(t *testing.T) {
 
 func TestLDAPExamples(t *testing.T) {
 	t.Parallel()
-	s := ldaptest.Start(t, ldaptest.IRedMail(directorytest.Standard))
 	dir := t.TempDir()
+	s := ldaptest.Start(t, ldaptest.IRedMail(directorytest.Standard, filepath.Join(dir, "mail")))
 	password := filepath.Join(dir, "password")
 	if err := os.WriteFile(password, []byte(ldaptest.Password+"\n"), 0o600); err != nil {
 		t.Fatal(err)

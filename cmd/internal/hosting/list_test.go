@@ -33,8 +33,9 @@ func TestMailboxVerbsListDatabases(t *testing.T) {
 			p := named("postfixadmin")
 			db.Fill("crowd", p.tables(t, kind)...)
 			db.Run("crowd", p.fill(w)...)
-			db.Run("crowd", insert("domain", "domain", "elsewhere.example"), insert("mailbox",
-				"username, local_part, domain, maildir", "x@elsewhere.example", "x", "elsewhere.example", "x/"))
+			db.Run("crowd", insert("domain", "domain, description, transport", "elsewhere.example", "", "virtual"),
+				insert("mailbox", "username, password, name, local_part, domain, maildir", "x@elsewhere.example", "", "", "x",
+					"elsewhere.example", "x/"))
 			listing{
 				keys: overTCP(db, kind, "crowd"), schema: "schema = \"postfixadmin\"\n", elsewhere: 1,
 				own: "user_query = \"SELECT username AS address FROM mailbox " +
@@ -44,7 +45,7 @@ func TestMailboxVerbsListDatabases(t *testing.T) {
 		})
 	}
 	t.Run("ldap", func(t *testing.T) {
-		s := ldaptest.Start(t, ldaptest.IRedMail(w))
+		s := ldaptest.Start(t, ldaptest.IRedMail(w, ""))
 		password := filepath.Join(peer.Dir(t), "password")
 		if err := os.WriteFile(password, []byte(ldaptest.Password), 0o600); err != nil {
 			t.Fatal(err)

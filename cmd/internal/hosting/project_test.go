@@ -26,14 +26,13 @@ var knowsAll = directorytest.Suite{Aliases: true, Domains: true, CatchAlls: true
 var projects = []project{
 	{schema: "postfixadmin", servers: []string{"postgres", "mysql"}, suite: withMailboxes(knowsAll),
 		fill: fillPostfixAdmin, extras: []string{
-			"INSERT INTO domain (domain, active) VALUES ('off.example', '0')",
-			"INSERT INTO domain (domain, backupmx) VALUES ('backup.example', '1')",
-			"INSERT INTO domain (domain, active) VALUES ('offalias.example', '0')",
+			"INSERT INTO domain (domain, description, transport, active, backupmx) VALUES ('off.example', '', '', '0', '0'), " +
+				"('backup.example', '', 'relay:backup', '1', '1'), ('offalias.example', '', '', '0', '0')",
 			"INSERT INTO alias_domain (alias_domain, target_domain, active) VALUES ('offalias.example', 'dst.example', '0')",
 			"INSERT INTO alias (address, goto, domain, active) VALUES ('offalias@dst.example', 'alice@dst.example', " +
 				"'dst.example', '0')",
 			"INSERT INTO alias (address, goto, domain) VALUES ('away@dst.example', 'a@elsewhere.example, alice@dst.example', " +
-				"'dst.example')",
+				"'dst.example'), ('outside@dst.example', 'a@elsewhere.example', 'dst.example')",
 		}},
 	{schema: "mailcow", servers: []string{"mysql"}, suite: knowsAll, fill: fillMailcow, extras: []string{
 		"INSERT INTO domain (domain, active) VALUES ('off.example', 0)",
@@ -42,11 +41,14 @@ var projects = []project{
 		"INSERT INTO alias (address, goto, domain, active) VALUES ('offalias@dst.example', 'alice@dst.example', " +
 			"'dst.example', 0)",
 		"INSERT INTO alias (address, goto, domain) VALUES ('away@dst.example', 'a@elsewhere.example,alice@dst.example', " +
-			"'dst.example')",
-		"INSERT INTO mailbox (username, local_part, domain, kind) VALUES ('room@dst.example', 'room', 'dst.example', " +
-			"'location')",
-		"INSERT INTO mailbox (username, local_part, domain, active) VALUES ('nologin@dst.example', 'nologin', " +
-			"'dst.example', 2)",
+			"'dst.example'), ('outside@dst.example', 'a@elsewhere.example', 'dst.example')",
+		"INSERT INTO mailbox (username, password, local_part, domain, kind) VALUES ('room@dst.example', '', 'room', " +
+			"'dst.example', 'location')",
+		"INSERT INTO domain (domain, backupmx, relay_all_recipients, relay_unknown_only) VALUES " +
+			"('split.example', 1, 1, 1), ('relay.example', 1, 1, 0)",
+		"INSERT INTO mailbox (username, password, local_part, domain, active) VALUES ('nologin@dst.example', '', 'nologin', " +
+			"'dst.example', 2), ('dave@split.example', '', 'dave', 'split.example', 1), " +
+			"('dave@relay.example', '', 'dave', 'relay.example', 1)",
 	}},
 	{schema: "iredmail", servers: []string{"postgres", "mysql"}, suite: withHomes(knowsAll), fill: fillIRedMail,
 		extras: []string{
@@ -56,18 +58,21 @@ var projects = []project{
 			"INSERT INTO forwardings (address, forwarding, domain, is_list, active) VALUES ('offalias@dst.example', " +
 				"'alice@dst.example', 'dst.example', 1, 0)",
 			"INSERT INTO forwardings (address, forwarding, domain, is_alias) VALUES ('away@dst.example', 'alice@dst.example', " +
-				"'dst.example', 1), ('away@dst.example', 'a@elsewhere.example', 'dst.example', 1)",
+				"'dst.example', 1), ('away@dst.example', 'a@elsewhere.example', 'dst.example', 1), " +
+				"('outside@dst.example', 'a@elsewhere.example', 'dst.example', 1)",
 			"INSERT INTO forwardings (address, forwarding, domain, is_forwarding) VALUES ('gone@dst.example', " +
 				"'a@elsewhere.example', 'dst.example', 1)",
 		}},
 	{schema: "modoboa", servers: []string{"postgres", "mysql"}, suite: knowsAll, fill: fillModoboa, extras: []string{
-		"INSERT INTO admin_domain (id, name, enabled) VALUES (90, 'off.example', '0')",
-		"INSERT INTO admin_domain (id, name, enabled, type) VALUES (91, 'backup.example', '1', 'relaydomain')",
-		"INSERT INTO admin_domainalias (id, name, enabled, target_id) VALUES (90, 'offalias.example', '0', 1)",
-		"INSERT INTO admin_alias (id, address, enabled, domain_id, expire_at) VALUES (90, 'offalias@dst.example', '0', 1, " +
-			"NULL), (91, 'away@dst.example', '1', 1, NULL), (92, 'gone@dst.example', '1', 1, '2020-01-01 00:00:00')",
-		"INSERT INTO modoboa_admin_aliasrecipient (alias_id, address) VALUES (90, 'alice@dst.example'), (91, " +
-			"'alice@dst.example'), (91, 'a@elsewhere.example'), (92, 'alice@dst.example')",
+		modoboaDomain(90, "off.example", "domain", false), modoboaDomain(91, "backup.example", "relaydomain", true),
+		modoboaDomain(92, "split.example", "relaydomain", true),
+		modoboaUser(900, "dave@split.example"), modoboaMailbox(900, "dave", 92, 0, false),
+		modoboaDomainAlias("offalias.example", 1, false),
+		modoboaAlias(900, "offalias@dst.example", 1, false, false), modoboaAlias(901, "away@dst.example", 1, true, false),
+		modoboaAlias(902, "outside@dst.example", 1, true, false), modoboaAlias(903, "gone@dst.example", 1, true, false),
+		"UPDATE admin_alias SET expire_at = '2020-01-01 00:00:00' WHERE id = 903",
+		"INSERT INTO modoboa_admin_aliasrecipient (alias_id, address) VALUES (900, 'alice@dst.example'), (901, " +
+			"'alice@dst.example'), (901, 'a@elsewhere.example'), (902, 'a@elsewhere.example'), (903, 'alice@dst.example')",
 	}},
 }
 
@@ -109,10 +114,10 @@ func quota(a directorytest.Account, unit int64) int64 {
 
 func fillPostfixAdmin(w directorytest.World) (list []string) {
 	for _, d := range w.Domains {
-		list = append(list, insert("domain", "domain", d))
+		list = append(list, insert("domain", "domain, description, transport", d, "", "virtual"))
 	}
 	for alias, of := range w.DomainAliases {
-		list = append(list, insert("domain", "domain", alias),
+		list = append(list, insert("domain", "domain, description, transport", alias, "", "virtual"),
 			insert("alias_domain", "alias_domain, target_domain", alias, of))
 	}
 	for _, a := range w.Accounts {
@@ -122,8 +127,8 @@ func fillPostfixAdmin(w directorytest.World) (list []string) {
 			maildir = a.Mailbox + "/"
 		}
 		list = append(list,
-			insert("mailbox", "username, local_part, domain, maildir, quota, active", a.Address, local, domain, maildir,
-				quota(a, 1), !a.Off),
+			insert("mailbox", "username, password, name, local_part, domain, maildir, quota, active", a.Address, "", "", local,
+				domain, maildir, quota(a, 1), !a.Off),
 			insert("alias", "address, goto, domain", a.Address, a.Address, domain))
 	}
 	return append(list, postfixAliases(w)...)
@@ -151,8 +156,8 @@ func fillMailcow(w directorytest.World) (list []string) {
 	for _, a := range w.Accounts {
 		local, domain := parts(a.Address)
 		list = append(list,
-			insert("mailbox", "username, local_part, domain, quota, active, attributes", a.Address, local, domain, quota(a, 1),
-				!a.Off, `{"mailbox_format": "maildir:"}`),
+			insert("mailbox", "username, password, local_part, domain, quota, active, attributes", a.Address, "", local, domain,
+				quota(a, 1), !a.Off, `{"mailbox_format": "maildir:"}`),
 			insert("alias", "address, goto, domain", a.Address, a.Address, domain))
 	}
 	return append(list, postfixAliases(w)...)
@@ -194,27 +199,24 @@ func fillModoboa(w directorytest.World) (list []string) {
 	ids := map[string]int{}
 	for i, d := range w.Domains {
 		ids[d] = i + 1
-		list = append(list, insert("admin_domain", "id, name, enabled", i+1, d, true))
+		list = append(list, modoboaDomain(i+1, d, "domain", true))
 	}
 	n := 0
 	alias := func(from string, internal bool, targets ...string) {
 		n++
 		_, domain, _ := strings.Cut(from, "@")
-		list = append(list, insert("admin_alias", "id, address, enabled, internal, domain_id", n, from, true, internal,
-			ids[domain]))
+		list = append(list, modoboaAlias(n, from, ids[domain], true, internal))
 		for _, target := range targets {
 			list = append(list, insert("modoboa_admin_aliasrecipient", "alias_id, address", n, target))
 		}
 	}
 	for name, of := range w.DomainAliases {
-		list = append(list, insert("admin_domainalias", "name, enabled, target_id", name, true, ids[of]))
+		list = append(list, modoboaDomainAlias(name, ids[of], true))
 	}
 	for i, a := range w.Accounts {
 		local, domain := parts(a.Address)
 		mailbox := func(id int) {
-			list = append(list, insert("core_user", "id, username, email", id, fmt.Sprintf("%s %d", a.Address, id), a.Address),
-				insert("admin_mailbox", "address, quota, domain_id, user_id, is_send_only", local, a.Quota.Bytes>>20, ids[domain],
-					id, a.Off))
+			list = append(list, modoboaUser(id, a.Address), modoboaMailbox(id, local, ids[domain], a.Quota.Bytes>>20, a.Off))
 		}
 		mailbox(i + 1)
 		if a.Broken { // quotas cannot be negative; twice there is what nothing forbids
@@ -230,3 +232,35 @@ func fillModoboa(w directorytest.World) (list []string) {
 	}
 	return list
 }
+
+// Django writes all columns: the tables have no defaults.
+
+func modoboaDomain(id int, name, kind string, enabled bool) string {
+	return insert("admin_domain", "id, name, quota, default_mailbox_quota, enabled, type, creation, last_modification",
+		id, name, 0, 0, enabled, kind, moment, moment)
+}
+
+func modoboaDomainAlias(name string, target int, enabled bool) string {
+	return insert("admin_domainalias", "name, enabled, target_id, creation, last_modification", name, enabled, target,
+		moment, moment)
+}
+
+func modoboaUser(id int, address string) string {
+	return insert("core_user", "id, password, username, email, is_staff, is_active, is_local, master_user", id, "",
+		fmt.Sprintf("%s %d", address, id), address, false, true, true, false)
+}
+
+func modoboaMailbox(user int, local string, domain int, quota int64, sendOnly bool) string {
+	return insert("admin_mailbox",
+		"address, quota, use_domain_quota, domain_id, user_id, is_send_only, creation, last_modification",
+		local, quota, false, domain, user, sendOnly, moment, moment)
+}
+
+func modoboaAlias(id int, address string, domain int, enabled, internal bool) string {
+	return insert("admin_alias",
+		"id, address, enabled, internal, description, domain_id, creation, last_modification",
+		id, address, enabled, internal, "", domain, moment, moment)
+}
+
+// moment is when all rows were made.
+const moment = "2026-11-28 10:00:00"

@@ -18,8 +18,9 @@ func TestLatin1(t *testing.T) {
 		t.Fatal(err)
 	}
 	db.Fill("old", string(text),
-		"INSERT INTO domain (domain) VALUES ('xn--r8jz45g.example')",
-		"INSERT INTO mailbox (username, domain) VALUES ('alice@xn--r8jz45g.example', 'xn--r8jz45g.example')")
+		insert("domain", "domain, description, transport", "xn--r8jz45g.example", "", "virtual"),
+		insert("mailbox", "username, password, name, maildir, local_part, domain", "alice@xn--r8jz45g.example", "", "",
+			"xn--r8jz45g.example/alice/", "alice", "xn--r8jz45g.example"))
 	d := openDirectory(t, "mysql", connect(db, "old"), preset(t, "postfixadmin"))
 	if entry, err := d.Lookup(t.Context(), directory.Key{Local: "alice", Domain: "xn--r8jz45g.example"}); err != nil ||
 		entry.Account == nil {

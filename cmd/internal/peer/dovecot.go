@@ -20,8 +20,8 @@ type DovecotConfig struct {
 	LMTP bool
 	// POP3 makes it listen for POP3 too (Debian package dovecot-pop3d).
 	POP3 bool
-	// SQL finds the accounts in a database, in the place of Users; any password logs in.
-	SQL *DovecotSQL
+	// Database finds the accounts, in the place of Users; any password logs in.
+	Database *DovecotDatabase
 	// Settings are further lines of dovecot.conf.
 	Settings []string
 }
@@ -32,11 +32,10 @@ type DovecotUser struct {
 	Maildir string
 }
 
-// A DovecotSQL says how Dovecot asks a database for accounts (its user_query).
-type DovecotSQL struct {
-	Driver    string // mysql, pgsql or sqlite
-	Connect   string
-	UserQuery string
+// A DovecotDatabase says how Dovecot asks a database for accounts.
+type DovecotDatabase struct {
+	Driver string   // mysql, pgsql, sqlite or ldap
+	Lines  []string // of the file of settings that its userdb has
 }
 
 // Password is that of every DovecotUser.
@@ -65,8 +64,8 @@ func StartDovecot(tb testing.TB, c DovecotConfig) *Dovecot {
 	if c.LMTP {
 		Need(tb, "dovecot-lmtp")
 	}
-	if c.SQL != nil {
-		Need(tb, "dovecot-"+c.SQL.Driver)
+	if c.Database != nil {
+		Need(tb, "dovecot-"+c.Database.Driver)
 	}
 	port := FreePort(tb)
 	d := &Dovecot{Addr: net.JoinHostPort("127.0.0.1", port), tb: tb, dir: Dir(tb)}
@@ -84,8 +83,8 @@ func StartDovecot(tb testing.TB, c DovecotConfig) *Dovecot {
 	}
 	d.UsersFile = d.path("users")
 	write(tb, d.UsersFile, d.users(c)...)
-	if c.SQL != nil {
-		write(tb, d.path("sql"), "driver = "+c.SQL.Driver, "connect = "+c.SQL.Connect, "user_query = "+c.SQL.UserQuery)
+	if c.Database != nil {
+		write(tb, d.path("database"), c.Database.Lines...)
 	}
 	write(tb, d.path("dovecot.conf"), append(lines, c.Settings...)...)
 
@@ -104,9 +103,13 @@ func (d *Dovecot) path(name string) string { return filepath.Join(d.dir, name) }
 func (d *Dovecot) common(c DovecotConfig) []string {
 	passdb := "passdb {\n driver = passwd-file\n args = scheme=PLAIN username_format=%u " + d.path("users") + "\n}"
 	userdb := "userdb {\n driver = passwd-file\n args = username_format=%u " + d.path("users") + "\n}"
-	if c.SQL != nil {
+	if c.Database != nil {
+		driver := "sql"
+		if c.Database.Driver == "ldap" {
+			driver = "ldap"
+		}
 		passdb = "passdb {\n driver = static\n args = nopassword=y\n}"
-		userdb = "userdb {\n driver = sql\n args = " + d.path("sql") + "\n}"
+		userdb = "userdb {\n driver = " + driver + "\n args = " + d.path("database") + "\n}"
 	}
 	return []string{
 		"base_dir = " + d.path("run"),

@@ -39,6 +39,7 @@ var programs = map[string]struct {
 	"dovecot-pop3":   {pkg: "dovecot-pop3d", path: "/usr/lib/dovecot/pop3", root: true},
 	"dovecot-mysql":  {pkg: "dovecot-mysql", file: "/usr/lib/dovecot/modules/auth/libdriver_mysql.so"},
 	"dovecot-pgsql":  {pkg: "dovecot-pgsql", file: "/usr/lib/dovecot/modules/auth/libdriver_pgsql.so"},
+	"dovecot-ldap":   {pkg: "dovecot-ldap", file: "/usr/lib/dovecot/modules/auth/libauthdb_ldap.so"},
 	"dovecot-sqlite": {pkg: "dovecot-sqlite", file: "/usr/lib/dovecot/modules/auth/libdriver_sqlite.so"},
 	"deliverquota": {pkg: "maildrop", path: "/usr/sbin/deliverquota.maildrop",
 		aside: "maildrop/usr/sbin/deliverquota.maildrop", root: true},

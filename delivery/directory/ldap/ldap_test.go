@@ -29,7 +29,7 @@ var own = ldap.Schema{
 		Address: "MAIL", Target: "mailForwardingAddress", Home: "homeDirectory", Mailbox: "mailMessageStore",
 		Quota: "mailQuota", UID: "ownerUid", GID: "ownerGid", Status: "accountStatus",
 	},
-	MailboxSuffix: "Maildir", Active: "active",
+	Active: "active",
 }
 
 func options(s *ldaptest.Server, schema ldap.Schema) ldap.Options {
@@ -59,9 +59,9 @@ func TestConformance(t *testing.T) {
 			var s *ldaptest.Server
 			directorytest.Suite{
 				Aliases: true, Lists: name != "own", Domains: name != "own", CatchAlls: name != "own",
-				Owners: name == "own", Mailboxes: true,
+				Owners: name == "own", Mailboxes: name == "own",
 				Open: func(t *testing.T, w directorytest.World) directory.Directory {
-					s = ldaptest.Start(t, ldaptest.IRedMail(w))
+					s = ldaptest.Start(t, ldaptest.IRedMail(w, ""))
 					return open(t, options(s, schema))
 				},
 				Stop: func(*testing.T) (start func()) {
@@ -83,7 +83,7 @@ func TestListPages(t *testing.T) {
 	for n := range all {
 		w.Accounts = append(w.Accounts, directorytest.Account{Address: fmt.Sprintf("u%d@dst.example", n)})
 	}
-	s := ldaptest.Start(t, ldaptest.IRedMail(w))
+	s := ldaptest.Start(t, ldaptest.IRedMail(w, ""))
 	mine := own
 	mine.IterateFilter = "(&(objectClass=mailUser)(!(mail=@*)))"
 	for name, schema := range map[string]ldap.Schema{"iRedMail": ldap.IRedMail, "own": mine} {
@@ -130,27 +130,38 @@ func find(t *testing.T, d *ldap.Directory, who string) (directory.Entry, error) 
 
 // TestEntries: what makes no sense in an entry is its own account's loss, and named with it.
 func TestEntries(t *testing.T) {
-	user := func(address string, attributes ...string) string {
+	homeless := func(address string, attributes ...string) string {
 		return ldaptest.Entry("mailUser", "mail", address,
-			append([]string{"accountStatus", "active", "enabledService", "mail", "enabledService", "lmtp", "enabledService",
-				"shadowaddress"}, attributes...)...)
+			append([]string{"accountStatus", "active", "enabledService", "mail", "enabledService", "deliver",
+				"enabledService", "lmtp", "enabledService", "shadowaddress"}, attributes...)...)
+	}
+	user := func(address string, attributes ...string) string {
+		return homeless(address, append(attributes, "homeDirectory", "/var/vmail/vmail1/x.example/"+address+"/")...)
 	}
 	s := ldaptest.Start(t, strings.Join([]string{
-		user("good@x.example", "storageBaseDirectory", "/var/vmail", "mailMessageStore", "vmail1/x.example/g/o/o/good-2026",
-			"mailQuota", "1048576"),
+		homeless("good@x.example", "homeDirectory", "/var/vmail/vmail1/x.example/g/O/O/Good-2026/", "mailQuota", "1048576",
+			"storageBaseDirectory", "/var/old", "mailMessageStore", "x.example/old"),
+		user("folder@x.example", "mailboxFolder", "Mail", "mailboxFormat", "Maildir"),
+		user("mdbox@x.example", "mailboxFormat", "mdbox"),
+		ldaptest.Entry("mailUser", "mail", "offmdbox@x.example", "accountStatus", "disabled", "mailboxFormat", "mdbox"),
+		user("suspended@x.example", "domainStatus", "disabled"),
 		user("shadow@x.example", "shadowAddress", "other@x.example", "shadowAddress", "Dot.Less@y.example"),
 		ldaptest.Entry("mailUser", "mail", "unshadowed@x.example", "accountStatus", "active", "enabledService", "mail",
 			"enabledService", "lmtp", "shadowAddress", "hidden@x.example"),
 		user("negative@x.example", "mailQuota", "-1"),
 		user("huge@x.example", "mailQuota", "99999999999999999999"),
 		user("words@x.example", "mailQuota", "5GB"),
-		user("relative@x.example", "homeDirectory", "home/relative"),
-		user("away@x.example", "mailMessageStore", "../../etc"),
-		user("base@x.example", "storageBaseDirectory", "var", "mailMessageStore", "x"),
+		homeless("relative@x.example", "homeDirectory", "home/relative"),
+		user("away@x.example", "mailboxFolder", "../../etc"),
+		homeless("homeless@x.example", "mailMessageStore", "x"),
 		user("one@x.example", "shadowAddress", "twice@x.example"),
 		user("two@x.example", "shadowAddress", "twice@x.example"),
 		user("space d@x.example"),
 		ldaptest.Entry("mailUser", "mail", "noservice@x.example", "accountStatus", "active", "enabledService", "mail"),
+		ldaptest.Entry("mailUser", "mail", "lda@x.example", "accountStatus", "active", "enabledService", "mail",
+			"enabledService", "deliver", "enabledService", "lda", "homeDirectory", "/var/vmail/lda"),
+		ldaptest.Entry("mailUser", "mail", "undelivered@x.example", "accountStatus", "active", "enabledService", "mail",
+			"enabledService", "lmtp"),
 		ldaptest.Entry("mailUser", "mail", "nomail@x.example", "accountStatus", "active", "enabledService", "lmtp"),
 		ldaptest.Entry("mailUser", "mail", "nostatus@x.example", "enabledService", "mail", "enabledService", "deliver"),
 		ldaptest.Entry("mailAlias", "mail", "empty@x.example", "accountStatus", "active", "enabledService", "mail",
@@ -162,29 +173,35 @@ func TestEntries(t *testing.T) {
 		ldaptest.Entry("mailDomain", "domainName", "off.example", "accountStatus", "disabled", "enabledService", "mail"),
 	}, ""))
 	d := open(t, options(s, ldap.IRedMail))
-	entry, err := find(t, d, "good@x.example")
-	if err != nil || entry.Account.Mailbox != "/var/vmail/vmail1/x.example/g/o/o/good-2026/Maildir" ||
-		entry.Account.Quota.Bytes != 1<<20 {
-		t.Errorf("good: %+v, %v", entry.Account, err)
+	for who, mailbox := range map[string]string{
+		"good":   "/var/vmail/vmail1/x.example/g/o/o/good-2026/Maildir",
+		"folder": "/var/vmail/vmail1/x.example/folder@x.example/Mail",
+		"lda":    "/var/vmail/lda/Maildir",
+	} {
+		if entry, err := find(t, d, who+"@x.example"); err != nil || entry.Account.Disabled != "" ||
+			entry.Account.Mailbox != mailbox || who == "good" && entry.Account.Quota.Bytes != 1<<20 {
+			t.Errorf("%s: %+v, %v", who, entry.Account, err)
+		}
 	}
 	for _, who := range []string{"other@x.example", "dot.less@Y.example", "SHADOW@x.example"} {
 		if entry, err := find(t, d, who); err != nil || entry.Account.Address != "shadow@x.example" {
 			t.Errorf("%s: %+v, %v", who, entry.Account, err)
 		}
 	}
-	for _, who := range []string{"negative", "huge", "words", "relative", "away", "base", "twice", "empty"} {
+	for _, who := range []string{"negative", "huge", "words", "relative", "away", "homeless", "mdbox", "twice",
+		"empty"} {
 		who += "@x.example"
 		if entry, err := find(t, d, who); err == nil || errors.Is(err, directory.ErrNotFound) ||
 			!strings.Contains(err.Error(), who) {
 			t.Errorf("%s: %+v, %v", who, entry, err)
 		}
 	}
-	for _, who := range []string{"noservice", "nomail", "nostatus"} {
+	for _, who := range []string{"noservice", "undelivered", "nomail", "nostatus", "offmdbox"} {
 		if entry, err := find(t, d, who+"@x.example"); err != nil || entry.Account.Disabled != "reject" {
 			t.Errorf("%s: %+v, %v", who, entry.Account, err)
 		}
 	}
-	for _, who := range []string{"hidden", "offalias", "space", "doorstep"} {
+	for _, who := range []string{"hidden", "offalias", "space", "doorstep", "suspended"} {
 		if entry, err := find(t, d, who+"@x.example"); !errors.Is(err, directory.ErrNotFound) {
 			t.Errorf("%s: %+v, %v", who, entry, err)
 		}
@@ -198,7 +215,7 @@ func TestEntries(t *testing.T) {
 
 // TestConnections: by each way there is, and what is wrong with one is said.
 func TestConnections(t *testing.T) {
-	s := ldaptest.Start(t, ldaptest.IRedMail(directorytest.Standard))
+	s := ldaptest.Start(t, ldaptest.IRedMail(directorytest.Standard, ""))
 	pem, err := os.ReadFile(s.CA)
 	if err != nil {
 		t.Fatal(err)
@@ -332,7 +349,7 @@ func TestBadOptions(t *testing.T) {
 // TestServerHangs: a server that does not answer, and one that takes no connection any more, cost
 // each question its time and no more; when it is back, so are the answers.
 func TestServerHangs(t *testing.T) {
-	s := ldaptest.Start(t, ldaptest.IRedMail(directorytest.Standard))
+	s := ldaptest.Start(t, ldaptest.IRedMail(directorytest.Standard, ""))
 	o := options(s, ldap.IRedMail)
 	o.Timeout, o.Connections = 200*time.Millisecond, 1
 	d := open(t, o)

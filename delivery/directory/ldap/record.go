@@ -1,9 +1,9 @@
 package ldap
 
 import (
+	"cmp"
 	"fmt"
 	"math"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,12 +37,21 @@ func (d *Directory) record(e *client.Entry, asked directory.Key) (*directory.Acc
 	if a.Owner, err = directory.ParseOwner(value(s.UID), value(s.GID)); err != nil {
 		return broken(s.UID+", "+s.GID, err)
 	}
-	if a.Mailbox, err = maildir(value(s.MailboxBase), value(s.Mailbox), s.MailboxSuffix); err != nil {
-		return broken(s.Mailbox, err)
+	if s.LowerHomes {
+		a.Home = strings.ToLower(a.Home)
 	}
 	if s.Status != "" && !strings.EqualFold(value(s.Status), s.Active) ||
 		!hasEach(e.GetEqualFoldAttributeValues(s.Services), s.Needed) {
 		a.Disabled = "reject"
+	} else if err := directory.CheckFormat(value(s.Format)); err != nil { // one that takes no mail is refused anyway
+		return broken(s.Format, err)
+	}
+	a.Mailbox = value(s.Mailbox)
+	switch inHome := a.Mailbox == "" && s.DefaultFolder != ""; {
+	case inHome && a.Home != "":
+		a.Mailbox = a.Home + "/" + cmp.Or(value(s.Folder), s.DefaultFolder)
+	case inHome && a.Disabled == "":
+		return nil, directory.Broken(a.Address, "%s has no %s", e.DN, s.Home)
 	}
 	if err := a.Check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", e.DN, err)
@@ -60,23 +69,6 @@ func number(text string) (int64, error) {
 		return 0, fmt.Errorf("%q is not a number from 0 to %d", text, math.MaxInt64)
 	}
 	return int64(n), nil
-}
-
-// maildir puts together the path of a Maildir.
-func maildir(base, below, suffix string) (string, error) {
-	if below == "" {
-		return "", nil
-	}
-	if slices.Contains(strings.Split(base+"/"+below, "/"), "..") {
-		return "", fmt.Errorf("%q leads elsewhere", path.Clean(below))
-	}
-	if base == "" && suffix == "" {
-		return below, nil
-	}
-	if base != "" && !path.IsAbs(base) {
-		return "", fmt.Errorf("%q is not an absolute path", base)
-	}
-	return path.Join(base, below, suffix), nil
 }
 
 // hasEach reports whether the values have one of each list.

@@ -12,8 +12,11 @@ import (
 type Schema struct {
 	Filters
 	Attributes
-	// MailboxSuffix is the path of the Maildir below the one that an account's attributes name.
-	MailboxSuffix string
+	// DefaultFolder is the Maildir below the home of an account without the attribute Folder; "" where the mail is
+	// not in homes. With it, an account without a home makes no sense.
+	DefaultFolder string
+	// LowerHomes says that homes are in lower case, whatever the attribute says.
+	LowerHomes bool
 	// Active is the value of the attribute Status of an account that takes mail.
 	Active string
 	// Needed are lists of values, of each of which the attribute Services must have one.
@@ -38,8 +41,11 @@ type Attributes struct {
 	Target string
 	// Domain has the name of a domain, DomainAlias its other names.
 	Domain, DomainAlias string
-	// Home has an absolute path. Mailbox has the path of the Maildir, below MailboxBase where that is set.
-	Home, Mailbox, MailboxBase string
+	// Home has an absolute path. Mailbox has the path of the Maildir; Folder has its path below the home, for accounts
+	// without one.
+	Home, Mailbox, Folder string
+	// Format has the format of the mailbox (directory.CheckFormat).
+	Format string
 	// Quota has a number of octets.
 	Quota string
 	// UID and GID have numbers.
@@ -49,13 +55,17 @@ type Attributes struct {
 }
 
 // IRedMail is the schema of iRedMail's OpenLDAP: accounts are mailUser, aliases mailAlias, domains
-// mailDomain. Base is "o=domains,…".
+// mailDomain. Base is "o=domains,…". Paths are as its Dovecot has them (dovecot-ldap.conf):
+// storageBaseDirectory and mailMessageStore are remnants since iRedMail 0.9.8, and new accounts lack them.
+// Postfix asks for the service deliver, and Dovecot for lmtp or lda.
 var IRedMail = Schema{
 	Filters: Filters{
-		UserFilter: "(&(objectClass=mailUser)(|(mail={address})(&(enabledService=shadowaddress)(shadowAddress={address}))))",
-		AliasFilter: "(&(objectClass=mailAlias)(accountStatus=active)(enabledService=mail)(enabledService=deliver)" +
+		UserFilter: "(&(objectClass=mailUser)(!(domainStatus=disabled))" +
 			"(|(mail={address})(&(enabledService=shadowaddress)(shadowAddress={address}))))",
-		CatchAllFilter: "(&(objectClass=mailUser)(accountStatus=active)(mail=@{domain}))",
+		AliasFilter: "(&(objectClass=mailAlias)(accountStatus=active)(!(domainStatus=disabled))" +
+			"(enabledService=mail)(enabledService=deliver)" +
+			"(|(mail={address})(&(enabledService=shadowaddress)(shadowAddress={address}))))",
+		CatchAllFilter: "(&(objectClass=mailUser)(accountStatus=active)(!(domainStatus=disabled))(mail=@{domain}))",
 		DomainFilter: "(&(objectClass=mailDomain)(accountStatus=active)(enabledService=mail)(!(domainBackupMX=yes))" +
 			"(|(domainName={domain})(&(enabledService=domainalias)(domainAliasName={domain}))))",
 		IterateFilter: "(&(objectClass=mailUser)(!(mail=@*)))",
@@ -63,10 +73,11 @@ var IRedMail = Schema{
 	Attributes: Attributes{
 		Address: "mail", OtherAddresses: "shadowAddress", Target: "mailForwardingAddress",
 		Domain: "domainName", DomainAlias: "domainAliasName",
-		Home: "homeDirectory", Mailbox: "mailMessageStore", MailboxBase: "storageBaseDirectory",
+		Home: "homeDirectory", Folder: "mailboxFolder", Format: "mailboxFormat",
 		Quota: "mailQuota", Status: "accountStatus", Services: "enabledService",
 	},
-	MailboxSuffix: "Maildir", Active: "active", Needed: [][]string{{"mail"}, {"lmtp", "deliver", "lda"}},
+	DefaultFolder: "Maildir", LowerHomes: true,
+	Active: "active", Needed: [][]string{{"mail"}, {"deliver"}, {"lmtp", "lda"}},
 }
 
 // all returns the filters that there are, by what they find.
@@ -81,7 +92,7 @@ func (f Filters) all() map[string]string {
 
 // all returns the attributes to ask for.
 func (a Attributes) all() []string {
-	names := []string{a.Address, a.OtherAddresses, a.Target, a.Domain, a.DomainAlias, a.Home, a.Mailbox, a.MailboxBase,
-		a.Quota, a.UID, a.GID, a.Status, a.Services}
+	names := []string{a.Address, a.OtherAddresses, a.Target, a.Domain, a.DomainAlias, a.Home, a.Mailbox, a.Folder,
+		a.Format, a.Quota, a.UID, a.GID, a.Status, a.Services}
 	return slices.DeleteFunc(names, func(name string) bool { return name == "" })
 }

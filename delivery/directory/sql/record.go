@@ -2,7 +2,6 @@ package sql
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -28,7 +27,7 @@ func (r row) account(key directory.Key) (*directory.Account, error) {
 	}
 	var e error
 	if a.Disabled == "" { // one that takes no mail is refused, whatever its format
-		e = isMaildir(r.text("format"))
+		e = directory.CheckFormat(r.text("format"))
 	}
 	err = errors.Join(err, e)
 	internationalized, e := r.yes("eai", true)
@@ -54,15 +53,6 @@ func (r row) account(key directory.Key) (*directory.Account, error) {
 		a.Fields[name] = r.text(name)
 	}
 	return a, a.Check()
-}
-
-// isMaildir says what is wrong with the format of a mailbox: "" and "maildir" are ours, and so is "maildir:",
-// as Dovecot's mail_location begins. In any other its reader would not see a Maildir.
-func isMaildir(format string) error {
-	if f := strings.TrimSuffix(strings.TrimSpace(format), ":"); f != "" && !strings.EqualFold(f, "maildir") {
-		return fmt.Errorf("format is %q: only Maildir can be written", format)
-	}
-	return nil
 }
 
 // limit understands a column of a quota. -1 is no limit, as 0 is: panels such as PostfixAdmin store it where

@@ -62,7 +62,8 @@ var presets = map[string]Queries{
 	// mailcow: quotas in octets; what is active is 1, or 2 where login is not allowed. Locations and
 	// things have rows too, and no mail. A mailbox is below a path of its own, in a format that its attributes (JSON)
 	// say; with either of them NULL, Dovecot is given no place and takes the home. The path that all have is
-	// where the store is, wherever that is mounted.
+	// where the store is, wherever that is mounted. Of a domain that is relayed but for its mailboxes
+	// (relay_unknown_only) Postfix hands these over.
 	"mailcow": {
 		User: `SELECT username AS address, quota, active, JSON_VALUE(attributes, '$.mailbox_format') AS format,
 				CASE WHEN JSON_VALUE(attributes, '$.mailbox_format') IS NOT NULL THEN NULLIF(mailbox_path_prefix, '/var/vmail/') END AS prefix,
@@ -71,7 +72,9 @@ var presets = map[string]Queries{
 			FROM mailbox WHERE username IN (:address, :address_unicode) AND kind NOT IN ('location', 'thing', 'group')`,
 		Alias: `SELECT address, goto AS target, active
 			FROM alias WHERE address IN (:address, :address_unicode)`,
-		Domain: `SELECT domain AS name, NULL AS alias_of, active, backupmx FROM domain WHERE domain IN (:domain, :domain_unicode)
+		Domain: `SELECT domain AS name, NULL AS alias_of, active,
+				CASE WHEN relay_all_recipients = 1 AND relay_unknown_only = 1 THEN 0 ELSE backupmx END AS backupmx
+			FROM domain WHERE domain IN (:domain, :domain_unicode)
 			UNION ALL
 			SELECT alias_domain, target_domain, active, NULL FROM alias_domain WHERE alias_domain IN (:domain, :domain_unicode)`,
 	},
@@ -96,7 +99,7 @@ var presets = map[string]Queries{
 	},
 	// Modoboa: quotas in MiB. A user who is not active cannot log in, and has mail all the same; an account that only
 	// sends is as good as none, though there is an alias of the same name for it. Domains that are relayed are
-	// of another type. Aliases may end.
+	// of another type; in one that has mailboxes Postfix relays only what is for others. Aliases may end.
 	"modoboa": {
 		User: `SELECT CONCAT(m.address, '@', d.name) AS address, CAST(m.quota AS DECIMAL(20,0)) * 1048576 AS quota,
 				CASE WHEN m.is_send_only THEN 'unknown' END AS disabled
@@ -105,7 +108,8 @@ var presets = map[string]Queries{
 		Alias: `SELECT a.address, r.address AS target, a.enabled AS active
 			FROM admin_alias a JOIN modoboa_admin_aliasrecipient r ON r.alias_id = a.id
 			WHERE a.address IN (:address, :address_unicode) AND (a.expire_at IS NULL OR a.expire_at > CURRENT_TIMESTAMP)`,
-		Domain: `SELECT name, NULL AS alias_of, enabled AS active, CASE WHEN type = 'domain' THEN 0 ELSE 1 END AS backupmx
+		Domain: `SELECT name, NULL AS alias_of, enabled AS active, CASE WHEN type = 'domain'
+					OR EXISTS (SELECT 1 FROM admin_mailbox WHERE domain_id = admin_domain.id) THEN 0 ELSE 1 END AS backupmx
 				FROM admin_domain WHERE name IN (:domain, :domain_unicode)
 			UNION ALL
 			SELECT a.name, d.name, a.enabled, NULL

@@ -3,17 +3,17 @@ CREATE TABLE domain (
     disclaimer text NOT NULL DEFAULT '',
     maxquota int8 NOT NULL DEFAULT 0, quota int8 NOT NULL DEFAULT 0, transport varchar(255) NOT NULL DEFAULT 'dovecot',
     backupmx int2 NOT NULL DEFAULT 0, settings text NOT NULL DEFAULT '',
-    created timestamp NOT NULL DEFAULT '1970-01-01 01:01:01',
-    modified timestamp NOT NULL DEFAULT '1970-01-01 01:01:01', expired timestamp NOT NULL DEFAULT '9999-12-31 00:00:00',
+    created timestamp NOT NULL DEFAULT now(),
+    modified timestamp NOT NULL DEFAULT now(), expired timestamp NOT NULL DEFAULT '9999-12-31 01:01:01',
     active int2 NOT NULL DEFAULT 1
 );
 CREATE TABLE alias_domain (
     alias_domain varchar(255) NOT NULL PRIMARY KEY, target_domain varchar(255) NOT NULL,
-    created timestamp NOT NULL DEFAULT '1970-01-01 01:01:01', modified timestamp NOT NULL DEFAULT '1970-01-01 01:01:01',
+    created timestamp NOT NULL DEFAULT now(), modified timestamp NOT NULL DEFAULT now(),
     active int2 NOT NULL DEFAULT 1
 );
 CREATE TABLE mailbox (
-    username varchar(255) NOT NULL DEFAULT '' PRIMARY KEY, password varchar(255) NOT NULL DEFAULT '',
+    username varchar(255) NOT NULL PRIMARY KEY, password varchar(255) NOT NULL DEFAULT '',
     name varchar(255) NOT NULL DEFAULT '',
     mailboxformat varchar(50) NOT NULL DEFAULT 'maildir', mailboxfolder varchar(50) NOT NULL DEFAULT 'Maildir',
     storagebasedirectory varchar(255) NOT NULL DEFAULT '', storagenode varchar(255) NOT NULL DEFAULT '',
@@ -31,15 +31,15 @@ CREATE TABLE mailbox (
     "enablequota-status" int2 NOT NULL DEFAULT 1, "enableindexer-worker" int2 NOT NULL DEFAULT 1,
     enablelmtp int2 NOT NULL DEFAULT 1, enabledsync int2 NOT NULL DEFAULT 1, enablesogo int2 NOT NULL DEFAULT 1,
     allow_nets text, settings text NOT NULL DEFAULT '',
-    created timestamp NOT NULL DEFAULT '1970-01-01 01:01:01',
-    modified timestamp NOT NULL DEFAULT '1970-01-01 01:01:01', expired timestamp NOT NULL DEFAULT '9999-12-31 00:00:00',
+    created timestamp NOT NULL DEFAULT now(),
+    modified timestamp NOT NULL DEFAULT now(), expired timestamp NOT NULL DEFAULT '9999-12-31 01:01:01',
     active int2 NOT NULL DEFAULT 1
 );
 CREATE TABLE alias (
     address varchar(255) NOT NULL DEFAULT '' PRIMARY KEY, name varchar(255) NOT NULL DEFAULT '',
     accesspolicy varchar(30) NOT NULL DEFAULT '', domain varchar(255) NOT NULL DEFAULT '',
-    created timestamp NOT NULL DEFAULT '1970-01-01 01:01:01',
-    modified timestamp NOT NULL DEFAULT '1970-01-01 01:01:01', expired timestamp NOT NULL DEFAULT '9999-12-31 00:00:00',
+    created timestamp NOT NULL DEFAULT now(),
+    modified timestamp NOT NULL DEFAULT now(), expired timestamp NOT NULL DEFAULT '9999-12-31 01:01:01',
     active int2 NOT NULL DEFAULT 1
 );
 CREATE TABLE forwardings (

@@ -15,7 +15,7 @@ CREATE TABLE alias_domain (
     active tinyint(1) NOT NULL DEFAULT '1'
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci ROW_FORMAT=DYNAMIC;
 CREATE TABLE mailbox (
-    username varchar(255) NOT NULL PRIMARY KEY, password varchar(255) NOT NULL DEFAULT '', name varchar(255),
+    username varchar(255) NOT NULL PRIMARY KEY, password varchar(255) NOT NULL, name varchar(255),
     description varchar(255),
     mailbox_path_prefix varchar(150) DEFAULT '/var/vmail/', quota bigint(20) NOT NULL DEFAULT '102400',
     local_part varchar(255) NOT NULL,

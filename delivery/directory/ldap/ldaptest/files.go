@@ -54,11 +54,16 @@ attributetype ( x:13 NAME 'domainAliasName' EQUALITY caseIgnoreMatch SYNTAX text
 attributetype ( x:14 NAME 'domainBackupMX' EQUALITY caseIgnoreMatch SYNTAX text SINGLE-VALUE )
 attributetype ( x:15 NAME 'ownerUid' EQUALITY caseExactMatch SYNTAX text SINGLE-VALUE )
 attributetype ( x:16 NAME 'ownerGid' EQUALITY caseExactMatch SYNTAX text SINGLE-VALUE )
+attributetype ( x:17 NAME 'mailboxFormat' EQUALITY caseIgnoreMatch SYNTAX text SINGLE-VALUE )
+attributetype ( x:18 NAME 'mailboxFolder' EQUALITY caseIgnoreMatch SYNTAX text SINGLE-VALUE )
+attributetype ( x:19 NAME 'domainStatus' EQUALITY caseIgnoreMatch SYNTAX text )
 objectclass ( x:101 NAME 'root' STRUCTURAL MUST dc )
 objectclass ( x:102 NAME 'reader' STRUCTURAL MUST ( cn $ userPassword ) )
 objectclass ( x:103 NAME 'organization' STRUCTURAL MUST o )
 objectclass ( x:104 NAME 'mailDomain' STRUCTURAL MUST domainName MAY ( domainAliasName $ domainBackupMX $ accountStatus $ enabledService ) )
 objectclass ( x:105 NAME 'mailUser' STRUCTURAL MUST mail MAY ( shadowAddress $ accountStatus $ enabledService $ mailForwardingAddress $ mailQuota $
-	homeDirectory $ mailMessageStore $ storageBaseDirectory $ ownerUid $ ownerGid ) )
-objectclass ( x:106 NAME 'mailAlias' STRUCTURAL MUST mail MAY ( shadowAddress $ accountStatus $ enabledService $ mailForwardingAddress ) )
+	homeDirectory $ mailboxFormat $ mailboxFolder $ domainStatus $ mailMessageStore $
+	storageBaseDirectory $ ownerUid $ ownerGid ) )
+objectclass ( x:106 NAME 'mailAlias' STRUCTURAL MUST mail MAY ( shadowAddress $ accountStatus $ enabledService $ mailForwardingAddress $
+	domainStatus ) )
 `

@@ -31,6 +31,7 @@ type Server struct {
 
 	tb     testing.TB
 	dir    string
+	adds   string // slapadd
 	cmd    *exec.Cmd
 	exited chan struct{}
 	log    *os.File
@@ -55,7 +56,7 @@ func Start(tb testing.TB, ldif string) *Server {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s := &Server{tb: tb, dir: dir, CA: filepath.Join(dir, "ca.pem")}
+	s := &Server{tb: tb, dir: dir, adds: programs["slapadd"], CA: filepath.Join(dir, "ca.pem")}
 	tb.Cleanup(func() {
 		s.Stop()
 		if tb.Failed() {
@@ -72,16 +73,22 @@ func Start(tb testing.TB, ldif string) *Server {
 	writeCertificates(tb, dir)
 	s.write("schema", schema)
 	s.write("slapd.conf", strings.ReplaceAll(configuration, "DIR", dir))
-	s.write("entries.ldif", root+ldif)
 	if err := os.Mkdir(filepath.Join(dir, "db"), 0o700); err != nil {
 		tb.Fatal(err)
 	}
-	if out, err := exec.Command(programs["slapadd"], "-q", "-f", s.path("slapd.conf"), "-l",
-		s.path("entries.ldif")).CombinedOutput(); err != nil {
-		tb.Fatalf("slapadd: %v\n%s", err, out)
-	}
+	s.Add(root + ldif)
 	s.Resume()
 	return s
+}
+
+// Add adds entries in LDIF, while the server is stopped.
+func (s *Server) Add(ldif string) {
+	s.tb.Helper()
+	s.write("entries.ldif", ldif)
+	if out, err := exec.Command(s.adds, "-q", "-f", s.path("slapd.conf"), "-l",
+		s.path("entries.ldif")).CombinedOutput(); err != nil {
+		s.tb.Fatalf("slapadd: %v\n%s", err, out)
+	}
 }
 
 func (s *Server) path(name string) string { return filepath.Join(s.dir, name) }

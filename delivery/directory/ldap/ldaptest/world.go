@@ -1,18 +1,26 @@
 package ldaptest
 
 import (
+	"cmp"
 	"encoding/base64"
 	"fmt"
+	"path"
 	"strings"
+	"unicode"
 
 	"github.com/doorstep-mail/doorstep/delivery/directory/directorytest"
+	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
 
 // An Entry is one entry in LDIF: its parent is Base.
 func Entry(class, name, value string, attributes ...string) string {
 	var b strings.Builder
 	line := func(name, value string) {
-		fmt.Fprintf(&b, "%s:: %s\n", name, base64.StdEncoding.EncodeToString([]byte(value)))
+		if strings.TrimLeft(value, " :<") == value && !strings.ContainsFunc(value, unicode.IsControl) {
+			fmt.Fprintf(&b, "%s: %s\n", name, value) // slapadd takes UTF-8, which RFC 2849 does not
+		} else {
+			fmt.Fprintf(&b, "%s:: %s\n", name, base64.StdEncoding.EncodeToString([]byte(value)))
+		}
 	}
 	line("dn", name+"="+escapeDN(value)+","+Base)
 	line("objectClass", class)
@@ -35,8 +43,9 @@ func escapeDN(value string) string {
 	return b.String()
 }
 
-// IRedMail returns a world as iRedMail would have it.
-func IRedMail(w directorytest.World) string {
+// IRedMail returns a world as iRedMail would have it, with all homes below root. "" leaves the world its own, and puts
+// the others where iRedMail has them.
+func IRedMail(w directorytest.World, root string) string {
 	var b strings.Builder
 	for _, name := range w.Domains {
 		attributes := []string{"accountStatus", "active", "enabledService", "mail"}
@@ -58,8 +67,8 @@ func IRedMail(w directorytest.World) string {
 				attributes = append(attributes, name, value)
 			}
 		}
-		add("homeDirectory", a.Home)
-		add("mailMessageStore", strings.TrimSuffix(a.Mailbox, "/Maildir"))
+		add("homeDirectory", home(a, root))
+		add("mailMessageStore", a.Mailbox)
 		if a.Quota.Bytes > 0 {
 			add("mailQuota", fmt.Sprint(a.Quota.Bytes))
 		}
@@ -86,6 +95,22 @@ func IRedMail(w directorytest.World) string {
 	return b.String()
 }
 
-// enabled are the services of accounts and aliases.
+// home is that of an account.
+func home(a directorytest.Account, root string) string {
+	if root == "" && a.Home != "" {
+		return a.Home
+	}
+	who, err := address.Parse(a.Address)
+	if err != nil {
+		panic(err)
+	}
+	domain, err := address.DomainKey(who.Domain)
+	if err != nil {
+		panic(err)
+	}
+	return path.Join(cmp.Or(root, "/var/vmail/vmail1"), domain, who.Local) + "/"
+}
+
+// enabled are services of accounts and aliases.
 var enabled = []string{"enabledService", "mail", "enabledService", "deliver", "enabledService", "lmtp",
-	"enabledService", "shadowaddress"}
+	"enabledService", "lda", "enabledService", "imap", "enabledService", "imapsecured", "enabledService", "shadowaddress"}
