@@ -103,7 +103,7 @@ func TestAliasExamples(t *testing.T) {
 
 func TestLDAPExamples(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	dir := peer.Dir(t) // in lower case, as iRedMail's homes are
 	s := ldaptest.Start(t, ldaptest.IRedMail(directorytest.Standard, filepath.Join(dir, "mail")))
 	password := filepath.Join(dir, "password")
 	if err := os.WriteFile(password, []byte(ldaptest.Password+"\n"), 0o600); err != nil {

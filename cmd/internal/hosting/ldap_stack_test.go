@@ -30,6 +30,8 @@ func TestStacksInLDAP(t *testing.T) {
 		"uris = " + s.URL, "dn = " + ldaptest.BindDN, "dnpass = " + ldaptest.Password, "ldap_version = 3",
 		"base = " + ldaptest.Base, "scope = subtree", "deref = never",
 	}}
+	b.later = []string{"ldap_uris = " + s.URL, "ldap_auth_dn = " + ldaptest.BindDN,
+		"ldap_auth_dn_password = " + ldaptest.Password, "ldap_base = " + ldaptest.Base}
 	b.keys = strings.Join([]string{
 		`driver = "ldap"`, `servers = ["` + s.URL + `"]`, `base = "` + ldaptest.Base + `"`,
 		`bind_dn = "` + ldaptest.BindDN + `"`, `password_file = "` + password + `"`, "",
@@ -57,6 +59,17 @@ var iredmailLDAP = stack{
 		"(|(mail=%u)(&(enabledService=shadowaddress)(shadowAddress=%u))))\n" +
 		"user_attrs = mail=user,=home=%L{ldap:homeDirectory}," +
 		"=mail=%{ldap:mailboxFormat:maildir}:~/%{ldap:mailboxFolder:Maildir}/,=uid=8,=gid=8"},
+	// samples/dovecot/dovecot-2.4-openldap.conf.
+	later: map[string][]string{"ldap": {
+		`mail_driver = %{userdb:mail_driver | default("maildir") | lower}`,
+		`mail_path = %{userdb:mail_path | default("~/Maildir")}`,
+		"userdb ldap {", "filter = (&(objectClass=mailUser)(accountStatus=active)(!(domainStatus=disabled))" +
+			"(enabledService=mail)(enabledService=%{protocol}%{secured | lower})" +
+			"(|(mail=%{user})(&(enabledService=shadowaddress)(shadowAddress=%{user}))))",
+		"fields {", "user = %{ldap:mail | lower}", "home = %{ldap:homeDirectory | lower}",
+		"mail_driver = %{ldap:mailboxFormat | default('maildir') | lower}",
+		"mail_path = ~/%{ldap:mailboxFolder | default('Maildir')}", "uid = 8", "gid = 8", "}", "}",
+	}},
 	without: []string{"upper", "folder", "shout", "mdbox", "offmdbox", "nolmtp", "nodeliver"},
 	rows: []string{
 		ldapUser("upper", nil, "homeDirectory", "ROOT/vmail1/dst.example/U/P/P/Upper-2026.11.28/",

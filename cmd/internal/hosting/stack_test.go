@@ -19,6 +19,8 @@ type stack struct {
 	// settings are Dovecot's, and query is how its userdb asks, by server where they differ.
 	settings []string
 	query    map[string]string
+	// later are the settings for Dovecot 2.4, by server, where the project has some.
+	later map[string][]string
 	// rows are added to those of the site, of whose accounts those with some local parts are left out.
 	rows, without []string
 	want          []outcome
@@ -160,6 +162,10 @@ var iredmail = stack{
 			COALESCE(NULLIF(mailbox.mailboxfolder, ''), 'Maildir')) AS mail, 8 AS uid, 8 AS gid FROM mailbox, domain \
 		WHERE mailbox.username = '%u' AND mailbox.enable%Ls%Lc = 1 AND mailbox.active = 1 AND mailbox.domain = domain.domain \
 			AND domain.backupmx = 0 AND domain.active = 1`),
+	later: map[string][]string{
+		"mysql":    iredmailLater("`enable%{protocol | lower}%{secured | lower}`"),
+		"postgres": iredmailLater(`"enable%{protocol | lower}%{secured | lower}"`),
+	},
 	rows: []string{
 		"UPDATE mailbox SET storagebasedirectory = 'ROOT'",
 		set("maildir = 'dst.example/U/P/P/Upper-2026.11.28.07.00.00/', mailboxfolder = 'Mail'", "upper"),
@@ -179,6 +185,20 @@ var iredmail = stack{
 		outcome{to: "offmdbox@dst.example", code: 550, dovecot: 550})...),
 }
 
+func iredmailLater(enabled string) []string {
+	return []string{
+		`mail_driver = %{userdb:mail_driver | default("maildir") | lower}`,
+		`mail_path = %{userdb:mail_path | default("~/Maildir")}`,
+		"userdb sql {", `query = SELECT LOWER(CONCAT(mailbox.storagebasedirectory, '/', mailbox.storagenode, '/', \
+				mailbox.maildir)) AS home, 8 AS uid, 8 AS gid, \
+				COALESCE(NULLIF(mailbox.mailboxformat, ''), 'maildir') AS mail_driver, \
+				CONCAT('~/', COALESCE(NULLIF(mailbox.mailboxfolder, ''), 'Maildir')) AS mail_path FROM mailbox, domain \
+			WHERE mailbox.username = '%{user | lower}' AND mailbox.domain = '%{user | domain | lower}' \
+				AND mailbox.` + enabled + ` = 1 AND mailbox.domain = domain.domain AND domain.backupmx = 0 \
+				AND domain.active = 1 AND mailbox.active = 1`, "}",
+	}
+}
+
 // modoboa: the installer's dovecot-sql-{mysql,postgres}.conf.ext and 10-mail.conf.
 var modoboa = stack{
 	name: "modoboa", project: named("modoboa"), path: "ROOT/{domain}/{local}/Maildir",
@@ -186,13 +206,22 @@ var modoboa = stack{
 	query: both(`user_query = SELECT 'ROOT/%d/%n' AS home, 8 AS uid, 8 AS gid FROM admin_mailbox mb \
 		JOIN admin_domain dom ON mb.domain_id = dom.id JOIN core_user u ON u.id = mb.user_id \
 		WHERE (NOT mb.is_send_only OR '%s' NOT IN ('imap', 'pop3', 'lmtp')) AND mb.address = '%n' AND dom.name = '%d'`),
-	rows: []string{"UPDATE core_user SET is_active = '0' WHERE email = 'inactive@dst.example'"},
+	later: map[string][]string{"mysql": modoboaLater, "postgres": modoboaLater},
+	rows:  []string{"UPDATE core_user SET is_active = '0' WHERE email = 'inactive@dst.example'"},
 	want: expect(append(internationalized(), delivered("inactive"), // who cannot log in
 		outcome{to: "off@dst.example", code: 550, enhanced: "5.1.1", dovecot: 550}, // which only sends
 		outcome{to: "gone@dst.example", code: 550},                                 // expired
 		// Postfix relays what is for others in this domain, and hands over what is for its mailboxes.
 		outcome{to: "dave@split.example", code: 250, in: []string{"dave@split.example"}, dovecot: 250},
 		outcome{to: "nobody@split.example", code: 550, dovecot: 550})...),
+}
+
+var modoboaLater = []string{
+	"mail_home = ROOT/%{user | domain}/%{user | username}", "mail_path = %{home}/Maildir",
+	"userdb sql {", `query = SELECT 'ROOT/%{user | domain}/%{user | username}' AS home, 8 AS uid, 8 AS gid \
+		FROM admin_mailbox mb JOIN admin_domain dom ON mb.domain_id = dom.id JOIN core_user u ON u.id = mb.user_id \
+		WHERE (NOT mb.is_send_only OR '%{protocol}' NOT IN ('imap', 'pop3', 'lmtp')) \
+			AND mb.address = '%{user | username}' AND dom.name = '%{user | domain}'`, "}",
 }
 
 // postfixAdmin: DOCUMENTS/DOVECOT.txt, where the home is the Maildir.
@@ -222,6 +251,13 @@ var postfixAdminFormats = stack{
 	query: both(`user_query = SELECT 'ROOT/%d/%n' AS home, 8 AS uid, 8 AS gid, \
 		CASE WHEN mail_format = 'mdbox' THEN 'mdbox:ROOT/%d/%n' ELSE 'maildir:ROOT/%d/%n' END AS mail \
 		FROM mailbox WHERE username = '%u' AND active = '1'`),
+	later: map[string][]string{"mysql": {
+		"mail_path = ROOT/%{user | domain}/%{user | username}", "userdb sql {",
+		`query = SELECT 'ROOT/%{user | domain}/%{user | username}' AS home, 8 AS uid, 8 AS gid, \
+			CASE WHEN mail_format = 'mdbox' THEN 'mdbox' ELSE 'maildir' END AS mail_driver, \
+			CONCAT('ROOT/', '%{user | domain}/', '%{user | username}') AS mail_path \
+			FROM mailbox WHERE username = '%{user}' AND active = '1'`, "}",
+	}},
 	rows: []string{
 		"ALTER TABLE mailbox ADD COLUMN mail_format varchar(16) NOT NULL DEFAULT 'maildir'",
 		set("mail_format = 'mdbox'", "mdbox"), set("maildir = 'dst.example/Upper/'", "upper"),

@@ -32,6 +32,7 @@ func TestStacksInMariaDB(t *testing.T) {
 				server:  "mysql",
 				fill:    func(statements ...string) { server.Fill(name, statements...) },
 				dovecot: bySQL("mysql", connection(server, name)),
+				later:   laterSQL("mysql", server, name),
 				keys:    overTCP(server, "mysql", name),
 			})
 		})
@@ -49,6 +50,7 @@ func TestStacksInPostgres(t *testing.T) {
 				server:  "postgres",
 				fill:    func(statements ...string) { server.Fill(name, statements...) },
 				dovecot: bySQL("pgsql", connection(server, name)),
+				later:   laterSQL("pgsql", server, name),
 				keys:    overTCP(server, "postgres", name),
 			})
 		})
@@ -86,6 +88,7 @@ func fillSQLite(t *testing.T, path string, statements ...string) {
 type backend struct {
 	fill    func(statements ...string) // makes it
 	dovecot peer.DovecotDatabase       // reads it
+	later   []string                   // does in Dovecot 2.4
 	keys    string                     // of [[directory]], but for what it asks
 	server  string                     // what it is
 }
@@ -100,6 +103,15 @@ func connection(d *peer.Database, name string) string {
 	return "host=127.0.0.1 port=" + d.Port + " user=dovecot password=secret dbname=" + name
 }
 
+// laterSQL is how Dovecot 2.4 does.
+func laterSQL(driver string, d *peer.Database, name string) []string {
+	keys := []string{"port = " + d.Port, "user = dovecot", "password = secret", "dbname = " + name}
+	if driver == "pgsql" {
+		keys = slices.Concat([]string{"parameters {"}, keys, []string{"}"})
+	}
+	return slices.Concat([]string{"sql_driver = " + driver, driver + " 127.0.0.1 {"}, keys, []string{"}"})
+}
+
 // overTCP is how Doorstep does.
 func overTCP(d *peer.Database, driver, name string) string {
 	return fmt.Sprintf("driver = %q\nhost = \"127.0.0.1\"\nport = %s\ndatabase = %q\nuser = %q\npassword_file = %q\n",
@@ -110,8 +122,9 @@ func overTCP(d *peer.Database, driver, name string) string {
 type hosted struct {
 	dovecot  *peer.Dovecot
 	doorstep *peer.Process
-	socket   string // of Doorstep's LMTP server
-	seen     int    // messages so far
+	socket   string              // of Doorstep's LMTP server
+	seen     int                 // messages so far
+	has      map[string][]string // the messages of each account that Doorstep delivered
 }
 
 func run(t *testing.T, s stack, program string, b backend) {
@@ -132,7 +145,7 @@ func run(t *testing.T, s stack, program string, b backend) {
 	for _, line := range s.settings {
 		settings = append(settings, here.Replace(line))
 	}
-	h := &hosted{socket: filepath.Join(dir, "lmtp"), dovecot: peer.StartDovecot(t, peer.DovecotConfig{
+	h := &hosted{has: map[string][]string{}, socket: filepath.Join(dir, "lmtp"), dovecot: peer.StartDovecot(t, peer.DovecotConfig{
 		UID: peer.MailUser, GID: peer.MailUser, LMTP: true, Database: &b.dovecot, Settings: settings,
 	})}
 	asks := fmt.Sprintf("schema = %q\n", s.schema)
@@ -147,6 +160,28 @@ func run(t *testing.T, s stack, program string, b backend) {
 	peer.AwaitListener(t, h.doorstep, "unix", h.socket)
 	for _, o := range s.want {
 		t.Run(o.to, func(t *testing.T) { h.check(t, o) })
+	}
+	if s.later[b.server] != nil {
+		t.Run("Dovecot 2.4", func(t *testing.T) { h.readLater(t, b, s, here) })
+	}
+}
+
+// readLater wants Dovecot 2.4 to show all that was delivered.
+func (h *hosted) readLater(t *testing.T, b backend, s stack, here *strings.Replacer) {
+	settings := slices.Clone(b.later)
+	for _, line := range s.later[b.server] {
+		settings = append(settings, here.Replace(line))
+	}
+	later := peer.StartDovecot24(t, peer.MailUser, settings...)
+	if len(h.has) == 0 {
+		t.Error("nothing was delivered")
+	}
+	for account, ids := range h.has {
+		for _, id := range ids {
+			if n := copies(t, later, account, id); n != 1 {
+				t.Errorf("%s has %d copies of %s, want 1", account, n, id)
+			}
+		}
 	}
 }
 
@@ -198,9 +233,10 @@ func (h *hosted) check(t *testing.T, o outcome) {
 		t.Errorf("the log does not say %q", o.log)
 	}
 	for _, account := range o.in {
-		if n := h.copies(t, account, id); n != 1 {
+		if n := copies(t, h.dovecot, account, id); n != 1 {
 			t.Errorf("%s has %d copies of it, want 1", account, n)
 		}
+		h.has[account] = append(h.has[account], id)
 	}
 }
 
@@ -226,9 +262,9 @@ func (h *hosted) send(t *testing.T, socket string, o outcome) (id string, code i
 }
 
 // copies counts the messages with an id in an account's inbox.
-func (h *hosted) copies(t *testing.T, account, id string) (n int) {
+func copies(t *testing.T, dovecot *peer.Dovecot, account, id string) (n int) {
 	t.Helper()
-	c, err := peer.DialIMAP(h.dovecot.Addr, account, peer.Password)
+	c, err := peer.DialIMAP(dovecot.Addr, account, peer.Password)
 	if err != nil {
 		t.Fatal(err)
 	}
