@@ -41,11 +41,12 @@ func TestMailboxVerbsListDatabases(t *testing.T) {
 				own: "user_query = \"SELECT username AS address FROM mailbox " +
 					"WHERE username IN (:address, :address_unicode)\"\n",
 				iterate: "iterate_query = \"SELECT username AS address, quota FROM mailbox\"\n",
-			}.run(t, program)
+			}.run(t, program, peer.Dir(t))
 		})
 	}
 	t.Run("ldap", func(t *testing.T) {
-		s := ldaptest.Start(t, ldaptest.IRedMail(w, ""))
+		dir := peer.Dir(t)
+		s := ldaptest.Start(t, ldaptest.IRedMail(w, filepath.Join(dir, "mail")))
 		password := filepath.Join(peer.Dir(t), "password")
 		if err := os.WriteFile(password, []byte(ldaptest.Password), 0o600); err != nil {
 			t.Fatal(err)
@@ -56,7 +57,7 @@ func TestMailboxVerbsListDatabases(t *testing.T) {
 			keys: keys, schema: "schema = \"iredmail\"\n",
 			own:     "user_filter = \"(mail={address})\"\nquota_attribute = \"mailQuota\"\n",
 			iterate: "iterate_filter = \"(objectClass=mailUser)\"\n",
-		}.run(t, program)
+		}.run(t, program, dir)
 	})
 }
 
@@ -66,9 +67,8 @@ type listing struct {
 	elsewhere                  int // accounts of domains that the schema knows, and the configuration does not
 }
 
-// run runs the verbs.
-func (l listing) run(t *testing.T, program string) {
-	dir := peer.Dir(t)
+// run runs the verbs, in an empty directory.
+func (l listing) run(t *testing.T, program, dir string) {
 	if err := os.Mkdir(filepath.Join(dir, "mail"), 0o700); err != nil {
 		t.Fatal(err)
 	}

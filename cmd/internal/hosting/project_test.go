@@ -46,9 +46,9 @@ var projects = []project{
 			"'dst.example', 'location')",
 		"INSERT INTO domain (domain, backupmx, relay_all_recipients, relay_unknown_only) VALUES " +
 			"('split.example', 1, 1, 1), ('relay.example', 1, 1, 0)",
-		"INSERT INTO mailbox (username, password, local_part, domain, active) VALUES ('nologin@dst.example', '', 'nologin', " +
-			"'dst.example', 2), ('dave@split.example', '', 'dave', 'split.example', 1), " +
-			"('dave@relay.example', '', 'dave', 'relay.example', 1)",
+		"INSERT INTO mailbox (username, password, local_part, domain, active) VALUES " +
+			"('nologin@dst.example', '', 'nologin', 'dst.example', 2), " +
+			"('dave@split.example', '', 'dave', 'split.example', 1), ('dave@relay.example', '', 'dave', 'relay.example', 1)",
 	}},
 	{schema: "iredmail", servers: []string{"postgres", "mysql"}, suite: withHomes(knowsAll), fill: fillIRedMail,
 		extras: []string{

@@ -145,9 +145,10 @@ func run(t *testing.T, s stack, program string, b backend) {
 	for _, line := range s.settings {
 		settings = append(settings, here.Replace(line))
 	}
-	h := &hosted{has: map[string][]string{}, socket: filepath.Join(dir, "lmtp"), dovecot: peer.StartDovecot(t, peer.DovecotConfig{
+	h := &hosted{has: map[string][]string{}, socket: filepath.Join(dir, "lmtp")}
+	h.dovecot = peer.StartDovecot(t, peer.DovecotConfig{
 		UID: peer.MailUser, GID: peer.MailUser, LMTP: true, Database: &b.dovecot, Settings: settings,
-	})}
+	})
 	asks := fmt.Sprintf("schema = %q\n", s.schema)
 	if s.queries != "" {
 		_, asks, _ = strings.Cut(manual(t, "mysql.md", s.queries), "user_query")

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// StartDovecot24 starts the IMAP server of Dovecot 2.4 over mail of a user, whose uid is also the gid. Settings say where
-// accounts and mail are; any password logs in.
+// StartDovecot24 starts the IMAP server of Dovecot 2.4 over mail of a user, whose uid is also the gid. Settings say
+// where accounts and mail are; any password logs in.
 //
 // It is Debian 13's, in a tree with that release's libraries. It gets a mount namespace of its own, in which the
 // directories of this test lie in the tree.
