@@ -73,7 +73,7 @@ func newHangs(t *testing.T) *hangs {
 		}
 	}
 	h.slapd = ldaptest.Start(t, ldaptest.IRedMail(directorytest.World{Domains: []string{"dst.example"},
-		Accounts: []directorytest.Account{{Address: "carol@dst.example", Home: homes["carol@dst.example"]}}}))
+		Accounts: []directorytest.Account{{Address: "carol@dst.example", Home: homes["carol@dst.example"]}}}, ""))
 	put("password", ldaptest.Password, 0o600)(t, h.dir)
 	h.config = strings.Replace(controlled(adminConfig), "mail/{domain}/{local}", "{home}", 1)
 	for _, local := range []string{"alice", "bob"} {
