@@ -122,7 +122,7 @@ func TestCheckConnectsToLDAP(t *testing.T) {
 	s := ldaptest.Start(t, ldaptest.IRedMail(directorytest.World{
 		Domains:  []string{"dst.example"},
 		Accounts: []directorytest.Account{{Address: "alice@dst.example"}, {Address: "bob@dst.example"}},
-	}))
+	}, ""))
 	dir := peer.Dir(t)
 	password := filepath.Join(dir, "password")
 	for name, text := range map[string]string{"password": ldaptest.Password, "wrong": "sesame"} {
