@@ -131,7 +131,8 @@ func TestCheckConnectsToLDAP(t *testing.T) {
 		}
 	}
 	keys := fmt.Sprintf("driver = \"ldap\"\nservers = [%q]\nbase = %q\nbind_dn = %q\npassword_file = %q\n"+
-		"schema = \"iredmail\"\n", s.Socket, ldaptest.Base, ldaptest.BindDN, password)
+		"schema = \"iredmail\"\nmailbox_attribute = \"mailMessageStore\"\n", // which they lack: below store.path
+		s.Socket, ldaptest.Base, ldaptest.BindDN, password)
 	if out, errs, code := checkable(t, program, keys); code != 0 || errs != "" ||
 		!strings.Contains(out, "2 accounts in 1 domain\n") {
 		t.Errorf("all is right, exit status %d: %s%s", code, out, errs)
