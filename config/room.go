@@ -70,7 +70,7 @@ func cgroupTasks(root fs.FS) (least int) {
 func cgroupMemory(root fs.FS) (least int) {
 	for group := range controlGroups(root, "memory") {
 		for _, name := range []string{"memory.max", "memory.limit_in_bytes"} { // of the second version, and of the first
-			// A limit of the first version that nobody set is near the largest number.
+			// A limit of the first version that was not set is near the largest number.
 			if most, err := numberIn(root, path.Join(group, name)); err == nil && most < 1<<50 {
 				least = leastOf(least, max(most, 1))
 			}

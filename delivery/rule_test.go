@@ -105,7 +105,7 @@ func TestRules(t *testing.T) {
 		"last is not what it wants":  {`X-End: YES\r\nX-End: NO\r\n\r\n`, ""},
 		"last of many, not that":     {`«X-End: YES\r\n*200»X-End: NO\r\n\r\n`, ""},
 		"broken UTF-8":               {`Subject: \xff\xfe\r\nX-Spam-Flag: YES\r\n\r\n`, "/.Junk"},
-		"after many lines":          {`Received: «` + long + `\r\n\t*80»\r\nX-Spam-Flag: YES\r\n\r\n`, "/.Junk"},
+		"after many lines":           {`Received: «` + long + `\r\n\t*80»\r\nX-Spam-Flag: YES\r\n\r\n`, "/.Junk"},
 		"a field too long":           {`Subject: «` + long + `*118»\r\n gr\xc3\xbc\xc3\x9fe\r\n\r\n`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -114,7 +114,7 @@ func TestAuth(t *testing.T) {
 		"AUTH-03 * is no initial one":      {"AUTH WORD *", "501 5.5.2"},
 		"AUTH-03 misplaced =":              {"AUTH WORD AA=A", "501 5.5.2"},
 		"AUTH-03 no padding":               {"AUTH WORD Zg", "501 5.5.2"},
-		"AUTH-03 bits after the end":      {"AUTH WORD Zh==", "501 5.5.2"},
+		"AUTH-03 bits after the end":       {"AUTH WORD Zh==", "501 5.5.2"},
 		"AUTH-03 illegal character":        {"AUTH WORD", "334", right[:4] + "-" + right[4:], "501 5.5.2"},
 		"AUTH-03 space": {"AUTH WORD " + right + " x", "501 5.5.2", "AUTH WORD", "334", right + " ",
 			"501 5.5.2"},

@@ -146,7 +146,7 @@ func TestNeverRefuseByStaleTotal(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, content := range map[string]string{
-		"lines after it":    "5000S\n4000 9\n4000 9\n",
+		"lines after it":     "5000S\n4000 9\n4000 9\n",
 		"another's quota":    "100S\n100 1\n",
 		"not usable":         "5000S\nmany few\n",
 		"nothing":            "",

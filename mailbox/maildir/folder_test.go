@@ -81,7 +81,7 @@ func TestFolderNameRefuses(t *testing.T) {
 		"shift without an end":           ".R&AOk",
 		"no base64":                      ".&A!-",
 		"half a UTF-16 unit":             ".&AA-",
-		"bits after the last unit":      ".&AOl-",
+		"bits after the last unit":       ".&AOl-",
 		"a lone surrogate":               ".&2D0-",
 		"what could be written as ASCII": ".&AGE-",
 		"two shifts where one would do":  ".&AOQ-&APY-",
