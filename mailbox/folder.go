@@ -51,11 +51,30 @@ func (s *Store) hasFolder(to Dest) (bool, error) {
 }
 
 // Reachable reports why no mail could come to a place, as far as that shows without a delivery: the mail root is
-// missing (ErrNoRoot), or the way to the Maildir may not be passed by its owner.
+// missing (ErrNoRoot), the Maildir is and is not made (ErrNoMailbox), something else is in its place (ErrNotMaildir), or
+// the way to it may not be passed by its owner. Whether the folder is there does not matter.
 func (s *Store) Reachable(ctx context.Context, to Dest) error {
-	to.Folder = ".new" // any: whether it is there does not matter
-	_, err := s.HasFolder(ctx, to)
+	to = to.Inbox()
+	if err := to.Check(); err != nil {
+		return err
+	}
+	_, err := ask(ctx, s, to, func(context.Context) (struct{}, error) { return struct{}{}, s.maildirs.reachable(to) })
 	return err
+}
+
+// reachable is Reachable, for as long as it takes.
+func (m *maildirs) reachable(to Dest) error {
+	md, err := m.find(to)
+	switch {
+	case err == nil:
+		m.Leave(md)
+		return nil
+	case errors.Is(err, ErrNoRoot):
+		return m.couldMakeRoot(to, err)
+	case errors.Is(err, unix.ENOENT) && m.create:
+		return nil // it is made
+	}
+	return noMailbox(to, err)
 }
 
 // CanMakeFolder reports whether a delivery to the folder, which is not there (HasFolder), would

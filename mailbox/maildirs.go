@@ -128,7 +128,9 @@ func noMailbox(to Dest, err error) error {
 // notMaildir explains an error of opening a Maildir's directories.
 func notMaildir(to Dest, err error) error {
 	switch {
-	case errors.Is(err, unix.ELOOP), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.EXDEV):
+	case errors.Is(err, unix.ELOOP):
+		return fmt.Errorf("open %s: %w: on the way is a symbolic link, and none is followed: %w", to, ErrNotMaildir, err)
+	case errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.EXDEV):
 		return fmt.Errorf("open %s: %w: %w", to, ErrNotMaildir, err)
 	}
 	return fmt.Errorf("open %s: %w", to, err)

@@ -212,6 +212,10 @@ func TestHostileOwner(t *testing.T) {
 				t.Fatal(err)
 			}
 			before := tree(t, filepath.Dir(alice.String()))
+			foretold := s.Reachable(context.Background(), alice)
+			if c.want != unix.EACCES && !errors.Is(foretold, c.want) {
+				t.Errorf("Reachable: %v, want %v", foretold, c.want)
+			}
 			outcomes := send(t, s, "Subject: x\r\n\r\n", alice, bob)
 			if !errors.Is(outcomes[0], c.want) {
 				t.Errorf("Alice: %v, want %v", outcomes[0], c.want)

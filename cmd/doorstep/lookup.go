@@ -127,19 +127,24 @@ func lookup(ctx context.Context, c *config.Config, text string) (*lookupResult, 
 	}
 	for _, action := range decision.Actions {
 		result.Mailboxes = append(result.Mailboxes, mailboxOf(ctx, agent.Store, action))
-		result.tellMissingHome(ctx, agent, action)
+		result.tellUnreachable(ctx, agent, action)
 	}
 	return result, nil
 }
 
-// tellMissingHome says of an account whose home directory neither is there nor will be made that its mail waits, which
-// RCPT does not ask.
-func (r *lookupResult) tellMissingHome(ctx context.Context, agent *delivery.Agent, action route.Action) {
+// tellUnreachable says of an account whose mail waits that it does, which RCPT does not ask: its home directory neither
+// is there nor will be made, or its Maildir is something else, such as a symbolic link. Where homes are not made the
+// present user may not be able to look, and nothing is said.
+func (r *lookupResult) tellUnreachable(ctx context.Context, agent *delivery.Agent, action route.Action) {
 	dest := action.Dest()
-	if dest.Fixed == "" || !r.Accepted {
+	if !r.Accepted {
 		return
 	}
-	if err := agent.Store.Reachable(ctx, dest); err != nil {
+	err := agent.Store.Reachable(ctx, dest)
+	if dest.Fixed == "" && !errors.Is(err, mailbox.ErrNotMaildir) {
+		return
+	}
+	if err != nil {
 		err = agent.Router.ReplyFor(action, err)
 		r.Accepted, r.Reply = false, lmtp.RcptReply(err).String()
 		r.Steps = append(r.Steps, lookupStep{
