@@ -16,10 +16,13 @@ import (
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/check"
 	"github.com/doorstep-mail/doorstep/cmd/internal/daemon"
+	"github.com/doorstep-mail/doorstep/cmd/internal/filter"
 	"github.com/doorstep-mail/doorstep/cmd/internal/loadtest"
 	"github.com/doorstep-mail/doorstep/cmd/internal/observe/status"
 	"github.com/doorstep-mail/doorstep/cmd/internal/observe/trace"
 	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/delivery/sieve/svtest"
+	"github.com/doorstep-mail/doorstep/delivery/sieve/syntax"
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 )
@@ -43,6 +46,11 @@ var jsonVerbs = map[string]struct {
 	"mailbox sweep":    {form: []sweptMailbox{}},
 	"mailbox verify":   {form: []verifiedMailbox{}},
 	"reload":           {form: daemon.ReloadReport{}},
+	"sieve check":      {form: []syntax.Problem{}, args: []string{"bad.sieve"}, status: 2},
+	"sieve extensions": {form: []filter.Capability{}},
+	"sieve run": {form: filter.Report{},
+		args: []string{"good.sieve", "--message", "mail.eml", "--trace"}},
+	"sieve test": {form: []svtest.Block{}, args: []string{"good.svtest"}},
 	"send": {form: loadtest.Report{},
 		args: []string{"--server", "unix:lmtp", "--to", "alice@example.org", "--count", "3"}},
 	"status":    {form: status.Snapshot{}},
@@ -109,6 +117,15 @@ func TestQueriesPrintJSON(t *testing.T) {
 	}
 	serveConfig(t, dir, configuration)
 	session(t, dir).deliver("to look at", "alice", "bob")
+	for name, text := range map[string]string{
+		"bad.sieve": "fileinto \"A\";\n", "mail.eml": "Subject: hi\r\n\r\n",
+		"good.sieve":  "if header \"subject\" \"hi\" { discard; }\n",
+		"good.svtest": "require \"vnd.dovecot.testsuite\";\ntest \"a\" { if exists \"x\" { test_fail \"x\"; } }\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 
 	documented := documentedKeys(t)
 	for _, verb := range slices.Sorted(maps.Keys(jsonVerbs)) {
@@ -119,7 +136,7 @@ func TestQueriesPrintJSON(t *testing.T) {
 			}
 			args := append(strings.Fields(verb), v.args...)
 			args = append(args, "--json")
-			if verb != "send" && verb != "version" {
+			if verb != "send" && verb != "version" && !strings.HasPrefix(verb, "sieve ") {
 				args = append(args, "-c", "doorstep.toml")
 			}
 			out := ""

@@ -14,6 +14,7 @@ import (
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/cmd/internal/daemon"
+	"github.com/doorstep-mail/doorstep/cmd/internal/filter"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/spf13/cobra"
 )
@@ -78,6 +79,7 @@ func rootCommand() *cobra.Command {
 		deliverCommand(),
 		sendCommand(),
 		mailboxCommand(),
+		filter.Command(),
 		statusCommand(),
 		traceCommand(),
 		userCommand(),

@@ -62,7 +62,7 @@ type run struct {
 // newRun begins a run with the name of its charset.
 func newRun(name string) run {
 	name = strings.ToLower(name)
-	return run{name: name, charset: charsetOf(name)}
+	return run{name: name, charset: Charset(name)}
 }
 
 // end writes what a run says.
@@ -76,8 +76,8 @@ func (r *run) end(b *strings.Builder) {
 	b.WriteString(r.written)
 }
 
-// charsetOf finds a charset by a name that mail has for it, or the Web; nil if there is none.
-func charsetOf(name string) encoding.Encoding {
+// Charset finds a charset by a name that mail has for it, or the Web; nil if there is none.
+func Charset(name string) encoding.Encoding {
 	charset, err := ianaindex.MIME.Encoding(name)
 	if err != nil || charset == nil {
 		charset, err = htmlindex.Get(name)

@@ -1,0 +1,242 @@
+package filter
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
+	"github.com/doorstep-mail/doorstep/delivery/sieve"
+	"github.com/doorstep-mail/doorstep/delivery/sieve/message"
+	"github.com/doorstep-mail/doorstep/delivery/sieve/syntax"
+	"github.com/spf13/cobra"
+)
+
+// A Report is what run prints as JSON.
+type Report struct {
+	Scripts []ScriptReport `json:"scripts"`
+	Trace   []sieve.Event  `json:"trace,omitempty"`
+	Result  ResultReport   `json:"result"`
+}
+
+// A ScriptReport is what a script took.
+type ScriptReport struct {
+	Name  string `json:"name"`
+	Steps int64  `json:"steps"`
+	Micro int64  `json:"us"`
+}
+
+// A ResultReport is what would be done with the message.
+type ResultReport struct {
+	Store        []StoreReport  `json:"store"`
+	Redirect     []string       `json:"redirect"`
+	Reject       []string       `json:"reject"` // the reason
+	ImplicitKeep bool           `json:"implicit_keep"`
+	Discarded    bool           `json:"discarded"`
+	Warnings     []*sieve.Error `json:"warnings"`
+	Error        *sieve.Error   `json:"error,omitempty"`
+}
+
+// A StoreReport is a copy that would be stored; the folder is empty for the inbox.
+type StoreReport struct {
+	Folder string   `json:"folder"`
+	Create bool     `json:"create"`
+	Flags  []string `json:"flags"`
+}
+
+// runCommand runs a script on a message.
+func runCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "run SCRIPT",
+		Short: "Print what a Sieve script would do with a message",
+		Long: "Run runs a script on a message, and prints what would become of the message. Nothing is done: no\n" +
+			"mail is stored, sent or refused. Every folder is taken to exist, unless --folder names those that do.",
+		Example: "  doorstep sieve run filter.sieve --message mail.eml -f bob@example.com -t alice@example.org --trace",
+		Args:    cli.OneArgument("the script"),
+	}
+	flags := cmd.Flags()
+	file := flags.String("message", "", "file with the message")
+	from := flags.StringP("from", "f", "", "sender of the envelope")
+	to := flags.StringP("to", "t", "", "recipient of the envelope")
+	folders := flags.StringSlice("folder", nil, "folder that exists, beside the inbox")
+	trace := flags.Bool("trace", false, "print each test and action")
+	asJSON := flags.Bool("json", false, "print JSON")
+	allow := allowFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		allowed, err := allow()
+		if err != nil {
+			return err
+		}
+		if *file == "" {
+			return cli.Mistake(cmd, errors.New("--message is missing"), "")
+		}
+		source, err := read(args[0])
+		if err != nil {
+			return err
+		}
+		program, problems := sieve.Compile(source, sieve.Options{Allowed: allowed, Included: included(args[0])})
+		printProblems(cmd, problems)
+		if program == nil {
+			return &cli.Failure{Code: cli.ExitUsage}
+		}
+		m, closeMessage, err := openMessage(*file)
+		if err != nil {
+			return cli.Failed(err, "")
+		}
+		defer closeMessage()
+		in := &sieve.Input{
+			Message:  m,
+			Envelope: sieve.Envelope{From: strings.Trim(*from, "<>"), To: strings.Trim(*to, "<>")},
+			Host:     host(*folders), Now: time.Now(),
+		}
+		report := Report{}
+		if *trace {
+			in.Trace = func(e sieve.Event) { report.Trace = append(report.Trace, e) }
+		}
+		began := time.Now()
+		result := program.Run(cmd.Context(), in)
+		report.Scripts = []ScriptReport{{program.Name, result.Steps, time.Since(began).Microseconds()}}
+		report.Result = reportOf(result)
+		if *asJSON {
+			return printJSON(cmd.OutOrStdout(), report)
+		}
+		return printReport(cmd, report)
+	}
+	return cmd
+}
+
+// printJSON prints one object.
+func printJSON(w io.Writer, report Report) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(report)
+}
+
+// openMessage opens a message in a file.
+func openMessage(file string) (*message.Message, func(), error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	closeFile := func() { _ = f.Close() } // it was read only
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no regular file", file)
+	}
+	var m *message.Message
+	if err == nil {
+		m, err = message.Read(f, info.Size())
+	}
+	if err != nil {
+		closeFile()
+		return nil, nil, fmt.Errorf("read the message: %w", err)
+	}
+	return m, closeFile, nil
+}
+
+// included finds scripts that others include beside them, by their names.
+func included(file string) func(place, name string) (*syntax.Source, error) {
+	return func(_, name string) (*syntax.Source, error) {
+		return read(filepath.Join(filepath.Dir(file), name+".sieve"))
+	}
+}
+
+// host answers for folders that exist; none are named: all.
+type host []string
+
+func (h host) HasFolder(_ context.Context, name string) bool {
+	if len(h) == 0 || strings.EqualFold(name, "INBOX") {
+		return true
+	}
+	for _, folder := range h {
+		if folder == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (h host) Environment(string) (string, bool) { return "", false }
+
+// reportOf takes a result apart.
+func reportOf(result sieve.Result) ResultReport {
+	report := ResultReport{
+		Store: []StoreReport{}, Redirect: []string{}, Reject: []string{}, Discarded: result.Discarded,
+		Warnings: append([]*sieve.Error{}, result.Warnings...), Error: result.Err,
+	}
+	for _, action := range result.Actions {
+		switch a := action.(type) {
+		case *sieve.Store:
+			report.ImplicitKeep = report.ImplicitKeep || a.Implicit
+			report.Store = append(report.Store, StoreReport{a.Folder, a.Create, append([]string{}, a.Flags...)})
+		case *sieve.Redirect:
+			report.Redirect = append(report.Redirect, a.To)
+		case *sieve.Reject:
+			report.Reject = append(report.Reject, a.Reason)
+		}
+	}
+	return report
+}
+
+// printReport prints a report for people.
+func printReport(cmd *cobra.Command, report Report) error {
+	w := cmd.OutOrStdout()
+	for _, e := range report.Trace {
+		fmt.Fprintf(w, "%s:%d:%d: %s\n", e.Script, e.Line, e.Column, describe(e))
+	}
+	r := report.Result
+	for _, warning := range r.Warnings {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%v\n", warning)
+	}
+	if r.Error != nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%v\n", r.Error)
+	}
+	for _, s := range r.Store {
+		folder := "the inbox"
+		if s.Folder != "" {
+			folder = "folder " + s.Folder
+		}
+		line := "store in " + folder
+		if len(s.Flags) > 0 {
+			line += " with " + strings.Join(s.Flags, " ")
+		}
+		if s.Create {
+			line += ", which is made if it is missing"
+		}
+		if r.ImplicitKeep && s.Folder == "" {
+			line += " (implicit keep)"
+		}
+		fmt.Fprintln(w, line)
+	}
+	for _, to := range r.Redirect {
+		fmt.Fprintln(w, "redirect to "+to)
+	}
+	for _, reason := range r.Reject {
+		fmt.Fprintln(w, "refuse: "+strings.TrimSpace(reason))
+	}
+	if r.Discarded {
+		fmt.Fprintln(w, "discard")
+	}
+	if r.Error != nil {
+		return &cli.Failure{Code: cli.ExitFailure}
+	}
+	return nil
+}
+
+// describe words an event.
+func describe(e sieve.Event) string {
+	if e.Action != "" {
+		return strings.TrimSpace("do " + e.Action + " " + e.Detail)
+	}
+	text := "test " + e.Test
+	if e.Match != "" {
+		text += fmt.Sprintf(" :%s, last compared %q with %q", e.Match, e.Value, e.Key)
+	}
+	return fmt.Sprintf("%s: %v", text, *e.Outcome)
+}

@@ -1,0 +1,253 @@
+package sieve
+
+import (
+	"strings"
+
+	"github.com/doorstep-mail/doorstep/delivery/sieve/syntax"
+)
+
+// A Compiler makes a program of a script, and notes its problems.
+type Compiler struct {
+	options  *Options
+	registry []*Extension
+	problems *syntax.Problems
+	program  *Program
+
+	active      map[string]bool // capabilities
+	definitions map[string]*Definition
+	tags        map[string][]Tag // by definition
+	comparators []*Comparator
+	matches     []*MatchType
+	parts       []*AddressPart
+	modifiers   []*Modifier
+
+	// unknown are commands, and "command :tag", of which it was noted that they are unknown: once is enough.
+	unknown  map[string]bool
+	began    bool // a command other than require was there
+	depth    int
+	declared map[string]bool // variables
+	include  *includes
+}
+
+func newCompiler(source *syntax.Source, o *Options, registry []*Extension) *Compiler {
+	c := &Compiler{
+		options: o, registry: registry, problems: &syntax.Problems{Source: source},
+		program: &Program{Name: source.Name, source: source, options: o},
+		active:  map[string]bool{}, definitions: map[string]*Definition{}, tags: map[string][]Tag{},
+		unknown: map[string]bool{}, declared: map[string]bool{}, include: newIncludes(),
+	}
+	c.activate("")
+	return c
+}
+
+func (c *Compiler) run() {
+	script := syntax.Parse(c.program.source, c.problems)
+	if !c.problems.Failed() {
+		c.program.main = c.block(script.Commands)
+	}
+}
+
+// Problem notes an error in the script.
+func (c *Compiler) Problem(at syntax.Span, hint, format string, args ...any) {
+	c.problems.Add(at, hint, format, args...)
+}
+
+// Need notes what the program needs.
+func (c *Compiler) Need(n Needs) { c.program.needs |= n }
+
+// find returns an extension that is there, allowed or not.
+func (c *Compiler) find(name string) *Extension {
+	for _, e := range c.registry {
+		if e.Name == name {
+			return e
+		}
+	}
+	return nil
+}
+
+// activate makes what an extension has part of the language, and reports whether it may be.
+func (c *Compiler) activate(name string) bool {
+	e := c.find(name)
+	if e == nil || !c.options.Allowed(e) {
+		return false
+	}
+	if c.active[name] {
+		return true
+	}
+	c.active[name] = true
+	for _, d := range e.Definitions {
+		c.definitions[d.Name] = d
+	}
+	for name, tags := range e.Tags {
+		c.tags[name] = append(c.tags[name], tags...)
+	}
+	c.comparators = append(c.comparators, e.Comparators...)
+	c.matches = append(c.matches, e.Matches...)
+	c.parts = append(c.parts, e.Parts...)
+	c.modifiers = append(c.modifiers, e.Modifiers...)
+	for _, implied := range e.Implies {
+		c.activate(implied)
+	}
+	return true
+}
+
+// block compiles commands that follow one another.
+func (c *Compiler) block(commands []*syntax.Command) Step {
+	steps := make([]Step, 0, len(commands))
+	var previous *syntax.Command
+	c.depth++
+	for _, command := range commands {
+		if c.problems.Full() {
+			break
+		}
+		if step := c.command(command, previous); step != nil {
+			steps = append(steps, step)
+		}
+		previous = command
+	}
+	c.depth--
+	return func(r *Run) {
+		for _, step := range steps {
+			if step(r); r.halt != running {
+				return
+			}
+		}
+	}
+}
+
+// command compiles one. It returns nil where it noted a problem.
+func (c *Compiler) command(s *syntax.Command, previous *syntax.Command) Step {
+	c.began = c.began || s.Name != "require"
+	d := c.definition(s, "command")
+	if d == nil {
+		return nil
+	}
+	call := &Call{Command: s, Definition: d, Previous: previous, compiler: c, kind: "command"}
+	ok := call.check()
+	if ok && s.HasBlock != d.Block {
+		ok = false
+		if d.Block {
+			c.Problem(s.Span, "", "the %s command requires a block", s.Name)
+		} else {
+			c.Problem(s.Span, "", "the %s command takes no block", s.Name)
+		}
+	}
+	ok = c.tests(call) && ok
+	if d.Block && !(ok && call.known() == Never) {
+		call.Block = c.block(s.Block)
+	}
+	if !ok {
+		return nil
+	}
+	step := d.Command(c, call)
+	if step == nil {
+		return nil
+	}
+	span := s.Span
+	return func(r *Run) {
+		r.at = span
+		if r.spend(1) {
+			step(r)
+		}
+	}
+}
+
+// tests compiles the tests of a command or test.
+func (c *Compiler) tests(call *Call) bool {
+	if call.Definition.Tests == NoTests {
+		return true
+	}
+	ok := true
+	for _, s := range call.Command.Tests {
+		test, known := c.test(s)
+		ok = ok && test != nil
+		call.Tests = append(call.Tests, test)
+		call.Known = append(call.Known, known)
+		if ok && known != Unknown && known == call.Definition.Ends {
+			break
+		}
+	}
+	return ok
+}
+
+// test compiles one, and returns what is known of its result. It returns nil where it noted a problem.
+func (c *Compiler) test(s *syntax.Command) (Test, Known) {
+	d := c.definition(s, "test")
+	if d == nil {
+		return nil, Unknown
+	}
+	call := &Call{Command: s, Definition: d, compiler: c, kind: "test"}
+	ok := call.check()
+	if ok = c.tests(call) && ok; !ok {
+		return nil, Unknown
+	}
+	test := d.Test(c, call)
+	if test == nil {
+		return nil, Unknown
+	}
+	span := s.Span
+	return func(r *Run) bool {
+		r.at = span
+		if !r.spend(1) {
+			return false
+		}
+		if r.in.Trace != nil {
+			return r.traceTest(call, test)
+		}
+		return test(r)
+	}, call.Result
+}
+
+// definition finds what a name stands for, as a command or as a test.
+func (c *Compiler) definition(s *syntax.Command, kind string) *Definition {
+	d := c.definitions[s.Name]
+	switch {
+	case d == nil && c.unknown[s.Name]:
+	case d == nil:
+		c.unknown[s.Name] = true
+		c.Problem(s.NameSpan(), c.hint(s.Name, kind), "unknown %s '%s' (said of its first place only)", kind, s.Name)
+	case kind == "command" && d.Command == nil:
+		c.Problem(s.NameSpan(), "tests stand after if, elsif, not, allof and anyof",
+			"attempted to use test '%s' as a command", s.Name)
+		return nil
+	case kind == "test" && d.Test == nil:
+		c.Problem(s.NameSpan(), "", "attempted to use command '%s' as a test", s.Name)
+		return nil
+	}
+	return d
+}
+
+// hint says which capability has an unknown command or test, or which one is spelled like it.
+func (c *Compiler) hint(name, kind string) string {
+	for _, e := range c.registry {
+		for _, d := range e.Definitions {
+			if d.Name == name && !c.active[e.Name] {
+				return `add: require "` + e.Name + `";`
+			}
+		}
+	}
+	for known, d := range c.definitions {
+		if (kind == "command") == (d.Command != nil) && isLike(known, name) {
+			return "did you mean " + known + "?"
+		}
+	}
+	if name == "else" || strings.HasPrefix(name, "elseif") {
+		return "did you mean elsif?"
+	}
+	return ""
+}
+
+// isLike reports whether two names differ in a letter that is missing, too many, or another.
+func isLike(a, b string) bool {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	if len(b)-len(a) > 1 || len(a) < 3 {
+		return false
+	}
+	i := 0
+	for i < len(a) && a[i] == b[i] {
+		i++
+	}
+	return a[min(i+1+len(a)-len(b), len(a)):] == b[min(i+1, len(b)):]
+}

@@ -1,0 +1,228 @@
+package message
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"mime"
+	"strings"
+
+	gomessage "github.com/emersion/go-message"
+)
+
+// Limits of the structure of a body. What is beyond them is not looked at.
+const (
+	maxParts   = 500
+	maxDepth   = 20
+	maxScanned = 256 << 20 // octets read to find the structure, all levels together
+)
+
+// A Part is one of a message's structure (RFC 2045, RFC 2046): the message itself, a part of a multipart, or a message
+// in a message.
+type Part struct {
+	// Header has the fields of the part.
+	Header []*Field
+	// Type and Subtype are those of its content type, in lower case; text/plain if there is none.
+	Type, Subtype string
+	// Charset is that of a text; empty if none is named.
+	Charset string
+	// Parts are those in it.
+	Parts []*Part
+	// Around are what stands before the first part of a multipart, and after the last.
+	Around [2]*io.SectionReader
+
+	content *io.SectionReader // as it came, without the header
+	head    *io.SectionReader
+}
+
+// Root returns the structure of the message: a part with the others in it.
+func (m *Message) Root() (*Part, error) {
+	if m.root == nil {
+		w := &walk{}
+		root, err := w.part(io.NewSectionReader(m.content, 0, m.size), 0, "text/plain")
+		if err != nil {
+			return nil, err
+		}
+		m.root = root
+	}
+	return m.root, nil
+}
+
+// All calls yield for the part, and for all in it, in their order.
+func (p *Part) All(yield func(*Part) bool) bool {
+	if !yield(p) {
+		return false
+	}
+	for _, child := range p.Parts {
+		if !child.All(yield) {
+			return false
+		}
+	}
+	return true
+}
+
+// Is reports whether the part is of a type, such as "text", or of a type with its subtype. The empty text is any.
+func (p *Part) Is(of string) bool {
+	kind, sub, both := strings.Cut(Lower(of), "/")
+	switch {
+	case of == "":
+		return true
+	case !both:
+		return p.Type == kind
+	}
+	return p.Type == kind && p.Subtype == sub && kind != "" && sub != "" && !strings.Contains(sub, "/")
+}
+
+// Head returns the header of the part as it is written.
+func (p *Part) Head() io.Reader { return io.NewSectionReader(p.head, 0, p.head.Size()) }
+
+// Raw returns the content of the part as it is written.
+func (p *Part) Raw() io.Reader { return io.NewSectionReader(p.content, 0, p.content.Size()) }
+
+// Content returns the content of the part, with its transfer encoding removed. Where that is not known there is none.
+func (p *Part) Content() io.Reader {
+	var h gomessage.Header
+	h.Set("Content-Type", "application/octet-stream") // charsets are not its business
+	if f := find(p.Header, "content-transfer-encoding"); f != nil {
+		h.Set("Content-Transfer-Encoding", strings.Trim(f.Value(), " \t;"))
+	}
+	entity, err := gomessage.New(h, p.Raw())
+	if err != nil {
+		return strings.NewReader("")
+	}
+	return entity.Body
+}
+
+// find returns the first field of a name, which is in lower case; nil if there is none.
+func find(header []*Field, key string) *Field {
+	for _, f := range header {
+		if f.key == key {
+			return f
+		}
+	}
+	return nil
+}
+
+// A walk finds the structure of a message.
+type walk struct {
+	parts   int
+	scanned int64
+}
+
+// part reads a part with those in it. Its default is the content type of a part that names none (RFC 2046 §5.1.5).
+func (w *walk) part(section *io.SectionReader, depth int, byDefault string) (*Part, error) {
+	w.parts++
+	head, err := readHead(section, section.Size())
+	if err != nil {
+		return nil, err
+	}
+	p := &Part{
+		head:    io.NewSectionReader(section, 0, int64(len(head))),
+		content: io.NewSectionReader(section, int64(len(head)), section.Size()-int64(len(head))),
+	}
+	if p.Header, err = index(string(head)); err != nil {
+		return nil, err
+	}
+	params := p.readType(byDefault)
+	switch {
+	case depth == maxDepth:
+	case p.Type == "multipart" && params["boundary"] != "":
+		err = w.multipart(p, params["boundary"], depth)
+	case p.Type == "message" && (p.Subtype == "rfc822" || p.Subtype == "global"):
+		var inner *Part
+		if inner, err = w.part(p.content, depth+1, "text/plain"); err == nil {
+			p.Parts = []*Part{inner}
+		}
+	}
+	return p, err
+}
+
+// readType reads the content type. One that cannot be read is no type.
+func (p *Part) readType(byDefault string) (params map[string]string) {
+	value := byDefault
+	if f := find(p.Header, "content-type"); f != nil {
+		value = f.Value()
+	}
+	kind, params, err := mime.ParseMediaType(value)
+	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
+		kind, _, _ = strings.Cut(Lower(value), ";")
+		kind = strings.TrimSpace(kind)
+	}
+	p.Charset = params["charset"]
+	p.Type, p.Subtype, _ = strings.Cut(kind, "/")
+	return params
+}
+
+// multipart finds the parts between lines of the boundary (RFC 2046 §5.1.1).
+func (w *walk) multipart(p *Part, boundary string, depth int) error {
+	w.scanned += p.content.Size()
+	if w.scanned > maxScanned {
+		return nil
+	}
+	byDefault := "text/plain"
+	if p.Subtype == "digest" {
+		byDefault = "message/rfc822"
+	}
+	lines := bufio.NewReaderSize(p.Raw(), 4096)
+	at, begin := int64(0), int64(0)
+	preamble := true
+	before := int64(0) // the line end before the current line, which belongs to a boundary
+	for wasWhole := true; ; {
+		line, err := lines.ReadSlice('\n')
+		whole := err == nil
+		if wasWhole && isBoundary(line, boundary) {
+			section := io.NewSectionReader(p.content, begin, max(0, at-before-begin))
+			if preamble {
+				p.Around[0], preamble = section, false
+			} else if w.parts < maxParts {
+				child, err := w.part(section, depth+1, byDefault)
+				if err != nil {
+					return err
+				}
+				p.Parts = append(p.Parts, child)
+			}
+			begin = at + int64(len(line))
+			if strings.HasPrefix(string(line[len("--")+len(boundary):]), "--") {
+				p.Around[1] = io.NewSectionReader(p.content, begin, p.content.Size()-begin)
+				return nil
+			}
+		}
+		at += int64(len(line))
+		before = lineEnd(line)
+		wasWhole = whole
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			if !errors.Is(err, io.EOF) {
+				return err
+			}
+			break
+		}
+	}
+	if !preamble && w.parts < maxParts { // without an end: the last part goes up to the end
+		child, err := w.part(io.NewSectionReader(p.content, begin, p.content.Size()-begin), depth+1, byDefault)
+		if err != nil {
+			return err
+		}
+		p.Parts = append(p.Parts, child)
+	}
+	return nil
+}
+
+// isBoundary reports whether a line is one of the boundary: it may be followed by two hyphens, and white space.
+func isBoundary(line []byte, boundary string) bool {
+	rest, ok := strings.CutPrefix(string(line), "--"+boundary)
+	if !ok {
+		return false
+	}
+	rest = strings.TrimPrefix(rest, "--")
+	return strings.Trim(rest, " \t\r\n") == ""
+}
+
+// lineEnd is the length of the line end of a line.
+func lineEnd(line []byte) int64 {
+	trimmed := strings.TrimRight(string(line), "\n")
+	n := len(line) - len(trimmed)
+	if n > 0 && strings.HasSuffix(trimmed, "\r") {
+		n++
+	}
+	return int64(n)
+}

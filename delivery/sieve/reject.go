@@ -1,0 +1,42 @@
+package sieve
+
+import "github.com/doorstep-mail/doorstep/delivery/sieve/syntax"
+
+// A Reject refuses the message.
+type Reject struct {
+	Reason string
+	// Protocol says that it has to be refused in the dialogue with the sender's host (ereject); else a message that says
+	// so may be sent instead.
+	Protocol bool
+}
+
+// Verb implements Action.
+func (*Reject) Verb() string { return "reject" }
+
+// excludes: a message that is refused is neither delivered nor answered (RFC 5429 §2.1, §2.2).
+func (*Reject) excludes(Action) bool { return true }
+
+// reject and ereject (RFC 5429).
+func reject() *Extension {
+	return &Extension{Name: "reject", Standard: "RFC 5429 §2.2", Definitions: []*Definition{rejectCommand("reject")}}
+}
+
+func ereject() *Extension {
+	return &Extension{Name: "ereject", Standard: "RFC 5429 §2.1", Definitions: []*Definition{rejectCommand("ereject")}}
+}
+
+func rejectCommand(name string) *Definition {
+	return &Definition{
+		Name:   name,
+		Params: []Param{{"reason", syntax.String}},
+		Command: func(c *Compiler, call *Call) Step {
+			reason := c.Text(call.Args[0])
+			return func(r *Run) {
+				r.result.keep = false
+				a := &Reject{Reason: reason.Get(r), Protocol: name == "ereject"}
+				r.traceAction(name, a.Reason)
+				r.act(a)
+			}
+		},
+	}
+}

@@ -1,0 +1,133 @@
+package sieve
+
+import (
+	"strings"
+
+	"github.com/doorstep-mail/doorstep/delivery/sieve/message"
+)
+
+// A Result is what a script wants done with the message.
+type Result struct {
+	// Actions are in the order of the script; the implicit keep, where it is in effect, comes last.
+	Actions []Action
+	// Discarded says that the script discarded the message, and nothing keeps it.
+	Discarded bool
+	// Err is why the script ended early. The only action is then to keep the message (RFC 5228 §2.10.6).
+	Err *Error
+	// Warnings are what the owner of the script should know, although it ran.
+	Warnings []*Error
+	// Steps is what the run took of its budget.
+	Steps int64
+
+	keep bool // the implicit keep is in effect
+}
+
+// An Action is something to be done. It is one of the types of this package that have this method.
+type Action interface {
+	// Verb names it, as logs and traces do.
+	Verb() string
+}
+
+// A Store puts the message into a folder.
+type Store struct {
+	// Folder is its name; empty for where mail without a filter goes.
+	Folder string
+	// Keep says that keep was asked for, and Implicit that nothing was.
+	Keep, Implicit bool
+	// Create says that the folder is to be made.
+	Create bool
+	// Flags are set on the copy, if HasFlags; else there are none.
+	Flags []string
+	// Header is that of the copy, if it was edited.
+	Header []*message.Field
+}
+
+// Verb implements Action.
+func (s *Store) Verb() string {
+	if s.Keep {
+		return "keep"
+	}
+	return "store"
+}
+
+// inbox reports whether the copy goes where mail without a filter goes.
+func (s *Store) inbox() bool { return s.Folder == "" || strings.EqualFold(s.Folder, "INBOX") }
+
+// A merger is an action that one before it may make needless. It reports whether that is so.
+type merger interface{ merge(r *Run) bool }
+
+// An excluder is an action that may not be there beside others. It is asked whichever of two comes first.
+type excluder interface{ excludes(other Action) bool }
+
+// act adds an action, unless it is one that is there already, or may not be there (RFC 9122).
+func (r *Run) act(a Action) {
+	if m, ok := a.(merger); ok && m.merge(r) {
+		return
+	}
+	if len(r.result.Actions) >= r.limits.Actions {
+		r.Fail("total number of actions exceeds policy limit: more than %d", r.limits.Actions)
+		return
+	}
+	for _, other := range r.result.Actions {
+		if excludes(a, other) || excludes(other, a) {
+			r.Fail("the %s action conflicts with the %s action before it", a.Verb(), other.Verb())
+			return
+		}
+	}
+	r.result.Actions = append(r.result.Actions, a)
+}
+
+func excludes(a, other Action) bool {
+	e, ok := a.(excluder)
+	return ok && e.excludes(other)
+}
+
+// merge finds a copy in the same folder: there is one only, and the flags asked for last count (RFC 5232 §5).
+func (s *Store) merge(r *Run) bool {
+	for _, other := range r.result.Actions {
+		if o, ok := other.(*Store); ok && (o.Folder == s.Folder || o.inbox() && s.inbox()) {
+			o.Flags, o.Create, o.Keep = s.Flags, o.Create || s.Create, o.Keep || s.Keep
+			return true
+		}
+	}
+	return false
+}
+
+// end completes the result.
+func (r *Run) end() Result {
+	res := &r.result
+	res.Steps, res.Err = r.steps, r.err
+	if r.err != nil {
+		res.Actions = []Action{&Store{Keep: true, Implicit: true}}
+		return *res
+	}
+	if res.keep {
+		r.act(&Store{Keep: true, Implicit: true, Flags: r.flags, Header: r.edited()})
+	}
+	res.Discarded = len(res.Actions) == 0
+	return *res
+}
+
+// edited returns the header as it is now, if it was edited.
+func (r *Run) edited() []*message.Field {
+	original := r.in.Message.Header
+	if len(r.header) == len(original) && (len(original) == 0 || &r.header[0] == &original[0]) {
+		return nil
+	}
+	return r.header
+}
+
+// size is that of the message with its header as it is now.
+func (r *Run) size() int64 {
+	size := r.in.Message.Size()
+	if r.edited() == nil {
+		return size
+	}
+	for _, f := range r.in.Message.Header {
+		size -= f.Size()
+	}
+	for _, f := range r.header {
+		size += f.Size()
+	}
+	return size
+}

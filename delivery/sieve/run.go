@@ -1,0 +1,182 @@
+package sieve
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/doorstep-mail/doorstep/delivery/sieve/message"
+	"github.com/doorstep-mail/doorstep/delivery/sieve/syntax"
+)
+
+// Limits bound a run. What exceeds one is an error at its place in the script, after which the message is kept.
+type Limits struct {
+	Steps        int64 // octets compared, and commands and tests, of a run
+	Actions      int
+	Redirects    int
+	Variables    int
+	VariableSize int // octets of a value; what is longer is cut
+	FieldSize    int // octets of a field that is added
+	Includes     int
+	IncludeDepth int
+}
+
+// DefaultLimits are those where none are set.
+var DefaultLimits = Limits{
+	Steps: 50_000_000, Actions: 32, Redirects: 4, Variables: 256, VariableSize: 4000, FieldSize: 2048,
+	Includes: 64, IncludeDepth: 10,
+}
+
+// orDefaults returns the limits with defaults for those that are zero.
+func (l Limits) orDefaults() Limits {
+	d := DefaultLimits
+	for _, f := range []struct{ is, otherwise *int }{
+		{&l.Actions, &d.Actions}, {&l.Redirects, &d.Redirects}, {&l.Variables, &d.Variables},
+		{&l.VariableSize, &d.VariableSize}, {&l.FieldSize, &d.FieldSize}, {&l.Includes, &d.Includes},
+		{&l.IncludeDepth, &d.IncludeDepth},
+	} {
+		if *f.is == 0 {
+			*f.is = *f.otherwise
+		}
+	}
+	if l.Steps == 0 {
+		l.Steps = d.Steps
+	}
+	return l
+}
+
+// An Envelope is how the message came. Addresses have no angle brackets; From may be empty.
+type Envelope struct {
+	From, To string
+	OrigTo   string // the recipient before it was rewritten, if that is known
+	Auth     string
+}
+
+// A Host answers what a script asks of its surroundings. It changes nothing.
+type Host interface {
+	// HasFolder reports whether a folder exists and takes mail.
+	HasFolder(ctx context.Context, name string) bool
+	// Environment returns an item (RFC 5183 §4).
+	Environment(item string) (value string, ok bool)
+}
+
+// An Input is what a run is about.
+type Input struct {
+	Message  *message.Message
+	Envelope Envelope
+	// Flags are those that the message has; the internal variable of imap4flags begins with them.
+	Flags []string
+	Host  Host
+	Now   time.Time
+	// Delimiters separate the user from the detail of an address. [+]
+	Delimiters string
+	// Prior is what the scripts before this one decided. [nothing]
+	Prior *Result
+	// Trace gets what happens. [none]
+	Trace func(Event)
+}
+
+// A Run is one of a program, for a message.
+type Run struct {
+	ctx      context.Context
+	in       *Input
+	program  *Program // the script that is running: that of the run, or one that it includes
+	limits   *Limits
+	scope    *scope
+	globals  map[string]string
+	header   []*message.Field // as it is now: scripts may edit it
+	flags    []string         // of imap4flags
+	result   Result
+	steps    int64
+	halt     halt
+	taken    bool        // the last if, or one of its elsifs, was true
+	at       syntax.Span // of the command or test that runs
+	compared comparison  // the last one, for the trace
+	included map[*Program]bool
+	err      *Error
+}
+
+// halt says why no further command runs.
+type halt int
+
+const (
+	running  halt = iota
+	returned      // from an included script
+	stopped
+	failed
+)
+
+// An Error is one of a script at run time, at its place.
+type Error struct {
+	Script string `json:"script"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+	Text   string `json:"text"`
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("%s:%d:%d: %s", e.Script, e.Line, e.Column, e.Text)
+}
+
+// Run runs the program. An error of the script is part of the result.
+func (p *Program) Run(ctx context.Context, in *Input) Result {
+	r := &Run{
+		ctx: ctx, in: in, program: p, limits: &p.options.Limits, scope: &scope{}, header: in.Message.Header, flags: in.Flags,
+	}
+	r.result = in.fresh()
+	p.main(r)
+	return r.end()
+}
+
+// Fail ends the run with an error at the command or test that runs.
+func (r *Run) Fail(format string, args ...any) {
+	if r.err != nil {
+		return
+	}
+	r.halt = failed
+	r.err = r.errorAt(fmt.Sprintf(format, args...))
+}
+
+// warn notes what the owner of the script should know, and goes on.
+func (r *Run) warn(text string) {
+	if len(r.result.Warnings) < maxWarnings {
+		r.result.Warnings = append(r.result.Warnings, r.errorAt(text))
+	}
+}
+
+const maxWarnings = 20
+
+// errorAt is an error at the command or test that runs.
+func (r *Run) errorAt(text string) *Error {
+	e := &Error{Script: r.program.Name, Text: text}
+	source := syntax.Source{Text: r.program.source.Text} // programs are shared: positions are not remembered in them
+	e.Line, e.Column = source.Position(r.at.Start)
+	return e
+}
+
+// spend takes from the budget, and reports whether it suffices.
+func (r *Run) spend(octets int) bool {
+	r.steps += int64(octets)
+	if r.steps > r.limits.Steps {
+		r.Fail("the script takes too long: it compared more than %d octets", r.limits.Steps)
+		return false
+	}
+	return r.err == nil
+}
+
+func decimal(n int) string { return strconv.Itoa(n) }
+
+// fresh is the result of a script that did nothing yet: what those before it decided. The keep of theirs is that of
+// this one now.
+func (in *Input) fresh() Result {
+	result := Result{keep: true}
+	if in.Prior != nil {
+		for _, a := range in.Prior.Actions {
+			if s, ok := a.(*Store); !ok || !s.Keep {
+				result.Actions = append(result.Actions, a)
+			}
+		}
+	}
+	return result
+}

@@ -1,0 +1,54 @@
+package svtest
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/doorstep-mail/doorstep/delivery/sieve"
+)
+
+// configure sets a setting of Pigeonhole, by its name there.
+func (s *suite) configure(r *sieve.Run, args []string) {
+	s.settings[args[0]] = args[1]
+	if item, ok := strings.CutPrefix(args[0], "sieve_environment/"); ok {
+		s.store.items["vnd.dovecot.config."+item] = args[1]
+	}
+	if args[0] == "recipient_delimiter" {
+		r.Input().Delimiters = args[1]
+	}
+}
+
+// limits are those that are set.
+func (s *suite) limits() (l sieve.Limits) {
+	for name, limit := range map[string]*int{
+		"sieve_max_actions":                  &l.Actions,
+		"sieve_max_redirects":                &l.Redirects,
+		"sieve_variables_max_value_size":     &l.VariableSize,
+		"sieve_variables_max_variable_size":  &l.VariableSize,
+		"sieve_editheader_max_header_size":   &l.FieldSize,
+		"sieve_include_max_includes":         &l.Includes,
+		"sieve_include_max_nesting_depth":    &l.IncludeDepth,
+		"sieve_variables_max_variable_count": &l.Variables,
+	} {
+		text := s.settings[name]
+		unit := 1
+		if kilo, ok := strings.CutSuffix(text, "k"); ok {
+			text, unit = kilo, 1024
+		}
+		if n, err := strconv.Atoi(text); err == nil {
+			*limit = n * unit
+		}
+	}
+	return l
+}
+
+// protected reports whether the settings forbid an edit of the header.
+func (s *suite) protected(name string, add bool) bool {
+	for listed := range strings.FieldsSeq(s.settings["sieve_editheader_header"]) {
+		prefix := "sieve_editheader_header/" + listed
+		if strings.EqualFold(s.settings[prefix+"/name"], name) {
+			return !add && s.settings[prefix+"/forbid_delete"] == "yes" || add && s.settings[prefix+"/forbid_add"] == "yes"
+		}
+	}
+	return false
+}
