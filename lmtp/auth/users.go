@@ -40,6 +40,9 @@ type secret interface {
 	cost() int64
 }
 
+// byteOrderMark is what some editors put before a text in UTF-8. It is part of no name.
+const byteOrderMark = "\ufeff"
+
 // Parse reads the text of a password file, in Dovecot's format (passwd-file): a line for each user,
 //
 //	name:{SCHEME}secret:…
@@ -51,7 +54,7 @@ func Parse(text string) (*Users, []Problem) {
 	rand.Read(u.hidden) // never fails
 	var problems []Problem
 	number := 0
-	for line := range strings.SplitSeq(text, "\n") {
+	for line := range strings.SplitSeq(strings.TrimPrefix(text, byteOrderMark), "\n") {
 		number++
 		line = strings.TrimSuffix(line, "\r")
 		if strings.TrimSpace(line) == "" || line[0] == '#' {

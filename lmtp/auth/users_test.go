@@ -18,7 +18,7 @@ import (
 )
 
 func TestParse(t *testing.T) {
-	users, problems := Parse("# comment\n\n" +
+	users, problems := Parse("\ufeff# comment\n\n" +
 		"alice@example.org:{PLAIN}one:1000:1000::/home/alice::extra=x\r\n" +
 		"broken\n" +
 		"用户@例え.example:{PLAIN}two\n" +

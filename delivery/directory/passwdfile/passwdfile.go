@@ -14,6 +14,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,6 +27,8 @@ const (
 	// settling is how long a file must have been left alone before it is believed: a program
 	// that writes it in place is then through with it.
 	settling = time.Second
+	// byteOrderMark is what some editors put before a text in UTF-8. It is part of no name.
+	byteOrderMark = "\ufeff"
 	// interval is how often at most the file is looked at.
 	interval = 100 * time.Millisecond
 )
@@ -200,11 +203,11 @@ func read(path string, info os.FileInfo) (text []byte, err error) {
 func (d *Directory) parse(text []byte) *accounts {
 	known := &accounts{byKey: map[directory.Key]*directory.Account{}, broken: map[directory.Key]error{}}
 	names := newOwners()
-	lines := bufio.NewScanner(bytes.NewReader(text))
+	lines := bufio.NewScanner(bytes.NewReader(bytes.TrimPrefix(text, []byte(byteOrderMark))))
 	lines.Buffer(nil, maxFile)
 	for number := 1; lines.Scan(); number++ {
 		line := lines.Text()
-		if line == "" || line[0] == '#' {
+		if strings.TrimSpace(line) == "" || line[0] == '#' {
 			continue
 		}
 		a, err := record(line, d.options, names)

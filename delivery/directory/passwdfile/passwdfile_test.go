@@ -156,12 +156,13 @@ func TestBadLines(t *testing.T) {
 	}
 }
 
-// TestLinesOfOtherPrograms: what docker-mailserver and HestiaCP write, and Dovecot takes.
+// TestLinesOfOtherPrograms: what docker-mailserver, HestiaCP and editors of Windows write.
 func TestLinesOfOtherPrograms(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "users")
 	var complaints []string
 	write(t, path, strings.Join([]string{
-		"twice@x.example:::::/first",
+		"\ufefftwice@x.example:::::/first\r",
+		" \r",
 		"TWICE@x.example:::::/second",
 		"named@x.example::root:daemon::/home//admin/::userdb_quota_rule=*:storage=0M",
 		"paths@x.example:::::/srv/mail/x.example/paths//::userdb_mail=maildir:/srv//mail/x.example/paths/./Maildir/",
@@ -186,7 +187,7 @@ func TestLinesOfOtherPrograms(t *testing.T) {
 	if a := find("paths"); a.Home != "/srv/mail/x.example/paths" || a.Mailbox != "/srv/mail/x.example/paths/Maildir" {
 		t.Errorf("paths: home %q, mailbox %q", a.Home, a.Mailbox)
 	}
-	if len(complaints) != 1 || !strings.Contains(complaints[0], path+":2:") ||
+	if len(complaints) != 1 || !strings.Contains(complaints[0], path+":3:") ||
 		!strings.Contains(complaints[0], "earlier line") {
 		t.Errorf("complaints: %q", complaints)
 	}
