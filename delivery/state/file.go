@@ -43,7 +43,7 @@ func (s *SQLite) open(ctx context.Context) (*file, error) {
 	if s.file != nil && err == nil && os.SameFile(info, s.file.info) {
 		return s.file, nil
 	}
-	if err := s.leave(); err != nil {
+	if err := s.shut(); err != nil { // before another one with its name is opened
 		return nil, fmt.Errorf("close what was %s: %w", s.opts.Path, err)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
@@ -68,36 +68,9 @@ func (s *SQLite) open(ctx context.Context) (*file, error) {
 		}
 		return nil, errors.Join(err, f.Close())
 	}
-	if f.wal, err = os.Stat(s.opts.Path + "-wal"); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
 	s.entries.Store(entries)
 	s.file = f
 	return f, nil
-}
-
-// leave closes a file that has lost its name, before another one with that name is opened. SQLite leaves its log there,
-// and would write what is in it into the other: https://www.sqlite.org/howtocorrupt.html §1.4.
-func (s *SQLite) leave() error {
-	if s.file == nil {
-		return nil
-	}
-	wal := s.file.wal
-	err := s.shut()
-	if left, e := os.Stat(s.opts.Path + "-wal"); e == nil && os.SameFile(left, wal) {
-		err = errors.Join(err, removeLog(s.opts.Path))
-	}
-	return err
-}
-
-// removeLog removes the log of a file, and the index of that.
-func removeLog(path string) (err error) {
-	for _, suffix := range []string{"-wal", "-shm"} {
-		if e := os.Remove(path + suffix); !errors.Is(e, fs.ErrNotExist) {
-			err = errors.Join(err, e)
-		}
-	}
-	return err
 }
 
 // shut closes the file that is open. s.opening is held.
@@ -124,7 +97,11 @@ func (s *SQLite) setAside(f *file) error {
 
 // setAside closes the file and moves it out of the way, for those who want to know what has happened to it.
 func (f *file) setAside(path string) error {
-	return errors.Join(f.Close(), removeLog(path), os.Rename(path, path+".damaged"))
+	err := f.Close()
+	if e := os.Remove(path + "-journal"); !errors.Is(e, fs.ErrNotExist) { // it is of this file, and of no other
+		err = errors.Join(err, e)
+	}
+	return errors.Join(err, os.Rename(path, path+".damaged"))
 }
 
 // create makes an empty file that only its owner reads, and its name durable. Where root makes it in another's
@@ -161,11 +138,12 @@ func create(path string) (info os.FileInfo, err error) {
 }
 
 // connect prepares connections to a file. A server that takes over has it open beside the one before, so that it is not
-// locked for one process; with WAL those who read do not wait for those who write, and with FULL each transaction is on
-// the disk when it has ended.
+// locked for one process. With FULL each transaction is on the disk when it has ended. A write-ahead log would be faster,
+// but its index is mapped into memory: a thread that waits for a page of a file system that hangs stops the garbage
+// collector, and by that the whole server.
 func connect(path string, info os.FileInfo) (*file, error) {
 	query := url.Values{"mode": {"rw"}, "_txlock": {"immediate"}, "_pragma": {
-		"busy_timeout(2000)", "journal_mode(WAL)", "synchronous(FULL)",
+		"busy_timeout(2000)", "journal_mode(TRUNCATE)", "synchronous(FULL)",
 	}}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+query.Encode())
 	if err != nil {

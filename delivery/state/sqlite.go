@@ -63,7 +63,6 @@ type SQLite struct {
 type file struct {
 	*sql.DB
 	info os.FileInfo
-	wal  os.FileInfo // its log
 }
 
 // NewSQLite returns a store that is opened when it is needed. Where its directory is missing it does not keep anything.
