@@ -213,6 +213,31 @@ func TestEntries(t *testing.T) {
 	}
 }
 
+// TestSeveralAddresses: the values of an attribute have no order, and mail does not go where the first of them happens
+// to lead: an account with several addresses has one home or mailbox, or it waits.
+func TestSeveralAddresses(t *testing.T) {
+	user := func(attributes ...string) string {
+		return ldaptest.Entry("mailUser", "mail", attributes[0], append(attributes[1:], "accountStatus", "active")...)
+	}
+	s := ldaptest.Start(t, user("one@x.example")+
+		user("b@x.example", "mail", "a@x.example")+
+		user("home@x.example", "mail", "house@x.example", "homeDirectory", "/home/h")+
+		user("boxes@x.example", "enabledService", "/srv/b", "enabledService", "/srv/a")+
+		user("box@x.example", "mail", "case@x.example", "enabledService", "/srv/box"))
+	schema := own
+	schema.Mailbox = "enabledService" // has several values, unlike the attributes that are meant for it
+	d := open(t, options(s, schema))
+	for who, wantErr := range map[string]bool{
+		"one": false, "a": true, "b": true, "home": false, "house": false, "box": false, "case": false, "boxes": true,
+	} {
+		entry, err := find(t, d, who+"@x.example")
+		if wantErr != (err != nil) || errors.Is(err, directory.ErrNotFound) ||
+			err != nil && !strings.Contains(err.Error(), "several values") {
+			t.Errorf("%s: %+v, %v", who, entry, err)
+		}
+	}
+}
+
 // TestConnections: by each way there is, and what is wrong with one is said.
 func TestConnections(t *testing.T) {
 	s := ldaptest.Start(t, ldaptest.IRedMail(directorytest.Standard, ""))

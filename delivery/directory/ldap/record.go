@@ -53,10 +53,40 @@ func (d *Directory) record(e *client.Entry, asked directory.Key) (*directory.Acc
 	case inHome && a.Disabled == "":
 		return nil, directory.Broken(a.Address, "%s has no %s", e.DN, s.Home)
 	}
+	if name := d.ambiguous(e); name != "" {
+		return nil, directory.Broken(a.Address, "%s: %s has several values, which have no order: it must have one",
+			e.DN, name)
+	}
 	if err := a.Check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", e.DN, err)
 	}
 	return a, nil
+}
+
+// ambiguous returns the attribute by which the mailbox is and that has several values: the home and the mailbox, or the
+// address where there is neither. LDAP keeps values in no order (RFC 4511 §4.1.7): after a change, or on another server,
+// another one may be the first.
+func (d *Directory) ambiguous(e *client.Entry) string {
+	place := ""
+	for _, name := range []string{d.options.Schema.Home, d.options.Schema.Mailbox} {
+		values := e.GetEqualFoldAttributeValues(name)
+		if slices.ContainsFunc(values, func(v string) bool { return v != values[0] }) {
+			return name
+		}
+		if len(values) > 0 {
+			place = name
+		}
+	}
+	own := map[directory.Key]bool{}
+	for _, value := range e.GetEqualFoldAttributeValues(d.options.Schema.Address) {
+		if key, err := d.options.Key(strings.TrimSpace(value)); err == nil {
+			own[key] = true
+		}
+	}
+	if place == "" && len(own) > 1 {
+		return d.options.Schema.Address
+	}
+	return ""
 }
 
 // number understands a number that may be missing.
