@@ -40,7 +40,7 @@ var arrows = []struct {
 		"mailbox"}},
 	{"delivery/directory", []string{"delivery/directory", "lmtp/guard", "lmtp/address"}},
 	{"delivery/head", nil},
-	{"delivery/outbox", []string{"lmtp/address"}},
+	{"delivery/outbox", []string{"lmtp/address", "lmtp/guard"}},
 	{"delivery/submit", []string{"lmtp/client"}},
 	{"delivery/report", []string{"lmtp/address", "lmtp/client"}},
 	{"delivery/sieve/syntax", nil},

@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/doorstep-mail/doorstep/lmtp/guard/breaker"
 )
 
 var errNotThere = fs.ErrNotExist
@@ -53,9 +56,11 @@ func (o *Options) setDefaults() {
 
 // A Box is an outbox.
 type Box struct {
-	opts Options
-	disk disk
-	wake chan struct{} // there is something new
+	opts    Options
+	disk    disk
+	breaker *breaker.Breaker
+	places  *breaker.Pool
+	wake    chan struct{} // there is something new
 
 	mu      sync.Mutex
 	waiting map[string]*attempt
@@ -85,11 +90,22 @@ func Open(o Options) (*Box, error) {
 		return nil, fmt.Errorf("outbox: %w", err)
 	}
 	b := &Box{opts: o, disk: o.disk, wake: make(chan struct{}, 1), waiting: map[string]*attempt{}}
+	b.breaker = breaker.New(breaker.Options{Name: "outbox " + o.Dir, Probe: func(context.Context) error {
+		_, err := os.Lstat(o.Dir)
+		return err
+	}})
+	b.places = b.breaker.Pool(writesAtOnce, nil)
 	if err := b.sweep(); err != nil {
 		return nil, fmt.Errorf("outbox: %w", err)
 	}
 	return b, b.scan()
 }
+
+// Close ends the watch over the file system. Nothing is staged any more, and Run has returned.
+func (b *Box) Close() { b.breaker.Close() }
+
+// writesAtOnce bounds the threads that a file system which hangs can keep.
+const writesAtOnce = 32
 
 // leftover is the age of a file in tmp/ that no process is at work on.
 const leftover = time.Hour

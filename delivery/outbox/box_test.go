@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/doorstep-mail/doorstep/lmtp/address"
+	"github.com/doorstep-mail/doorstep/lmtp/guard/breaker"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -39,17 +40,18 @@ func open(t *testing.T, o Options) *Box {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(b.Close)
 	return b
 }
 
 func put(t *testing.T, b *Box, entries ...Entry) {
 	t.Helper()
 	for _, e := range entries {
-		d, err := b.Stage(e)
+		d, err := b.Stage(t.Context(), e)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := d.Publish(); err != nil {
+		if err := b.Publish(t.Context(), d); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -138,7 +140,7 @@ func TestSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, s := open(t, Options{}), &server{}
 		defer run(t, b, s)()
-		draft, err := b.Stage(entry("1", "u1@dst.example"))
+		draft, err := b.Stage(t.Context(), entry("1", "u1@dst.example"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -146,11 +148,11 @@ func TestSent(t *testing.T) {
 		if len(s.tries()) > 0 || len(files(t, b, "new")) > 0 {
 			t.Error("sent before it was published")
 		}
-		if err := draft.Publish(); err != nil {
+		if err := b.Publish(t.Context(), draft); err != nil {
 			t.Fatal(err)
 		}
 		put(t, b, entry("1", "u2@dst.example"), entry("2", "u3@dst.example"), entry("1", "u4@dst.example"))
-		if err := errors.Join(draft.Publish(), draft.Discard()); err != nil {
+		if err := errors.Join(b.Publish(t.Context(), draft), b.Discard(t.Context(), draft)); err != nil {
 			t.Error(err)
 		}
 		time.Sleep(2 * settle)
@@ -179,11 +181,11 @@ func TestSent(t *testing.T) {
 func TestDiscarded(t *testing.T) {
 	b := open(t, Options{Entries: 1})
 	for range 3 {
-		d, err := b.Stage(entry("1", "u1@dst.example"))
+		d, err := b.Stage(t.Context(), entry("1", "u1@dst.example"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := errors.Join(d.Discard(), d.Publish()); err != nil {
+		if err := errors.Join(b.Discard(t.Context(), d), b.Publish(t.Context(), d)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -274,7 +276,7 @@ func TestValve(t *testing.T) {
 			}
 			put(t, b, entry(fmt.Sprint(i), "u1@dst.example"))
 		}
-		if _, err := b.Stage(entry("x", "u1@dst.example")); !errors.Is(err, ErrFull) {
+		if _, err := b.Stage(t.Context(), entry("x", "u1@dst.example")); !errors.Is(err, ErrFull) {
 			t.Errorf("%v", err)
 		}
 		s := &server{}
@@ -308,11 +310,11 @@ func TestRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first := open(t, Options{})
 		put(t, first, entry("1", "u1@dst.example"))
-		if _, err := first.Stage(entry("2", "u2@dst.example")); err != nil {
+		if _, err := first.Stage(t.Context(), entry("2", "u2@dst.example")); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * leftover)
-		if _, err := first.Stage(entry("3", "u3@dst.example")); err != nil { // by a process that is still at it
+		if _, err := first.Stage(t.Context(), entry("3", "u3@dst.example")); err != nil { // by a process that is still at it
 			t.Fatal(err)
 		}
 		b, s := open(t, Options{Dir: first.opts.Dir}), &server{}
@@ -445,18 +447,18 @@ func TestFaults(t *testing.T) {
 			stop := run(t, b, s)
 			var published, failed int
 			for i := range 3 {
-				d, err := b.Stage(entry(fmt.Sprint(i), "u1@dst.example"))
+				d, err := b.Stage(t.Context(), entry(fmt.Sprint(i), "u1@dst.example"))
 				if err != nil {
 					failed++
 					continue
 				}
 				if i == 1 {
-					if err := d.Discard(); err != nil {
+					if err := b.Discard(t.Context(), d); err != nil {
 						failed++
 					}
 					continue
 				}
-				if err := d.Publish(); err != nil {
+				if err := b.Publish(t.Context(), d); err != nil {
 					failed++
 					continue
 				}
@@ -483,4 +485,51 @@ func TestFaults(t *testing.T) {
 			return
 		}
 	}
+}
+
+// A hanging is a disk that does not answer until it is lifted.
+type hanging struct {
+	disk
+	lifted chan struct{}
+}
+
+func (h *hanging) Create(path string, content []byte) error {
+	<-h.lifted
+	return h.disk.Create(path, content)
+}
+
+// A disk that hangs keeps nobody waiting, and what it does in the end leaves nothing.
+func TestHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &hanging{linux{}, make(chan struct{})}
+		b := open(t, Options{disk: h})
+		var all sync.WaitGroup
+		for range 3 * writesAtOnce {
+			all.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+				defer cancel()
+				began := time.Now()
+				if _, err := b.Stage(ctx, entry("1", "u1@dst.example")); !errors.Is(err, breaker.ErrHangs) {
+					t.Errorf("%v", err)
+				}
+				if time.Since(began) > 2*time.Second {
+					t.Errorf("after %v", time.Since(began))
+				}
+			})
+		}
+		all.Wait()
+		if b.Offers() {
+			t.Error("offers what it cannot keep")
+		}
+		close(h.lifted)
+		synctest.Wait()
+		if left := files(t, b, "tmp"); len(left) > 0 || b.octets != 0 || b.staged != 0 {
+			t.Errorf("left %q, %d octets of %d", left, b.octets, b.staged)
+		}
+		b.repair()
+		if !b.Offers() {
+			t.Error("does not offer what it can keep")
+		}
+		b.Close()
+	})
 }

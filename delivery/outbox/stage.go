@@ -1,12 +1,16 @@
 package outbox
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/doorstep-mail/doorstep/lmtp/guard/breaker"
 )
 
 // ErrFull is an outbox at its bounds.
@@ -18,11 +22,12 @@ type Draft struct {
 	name        string
 	transaction string
 	size        int64
-	once        sync.Once
+	ended       sync.Once   // by publication, or because it is discarded
+	begun       atomic.Bool // there may be a file
 }
 
-// Stage makes an entry durable. Either Publish or Discard follows.
-func (b *Box) Stage(e Entry) (*Draft, error) {
+// Stage makes an entry durable, as long as ctx lasts and the file system answers. Either Publish or Discard follows.
+func (b *Box) Stage(ctx context.Context, e Entry) (*Draft, error) {
 	content, err := e.encode()
 	if err != nil {
 		return nil, err
@@ -31,44 +36,87 @@ func (b *Box) Stage(e Entry) (*Draft, error) {
 	if err := b.reserve(d.size); err != nil {
 		return nil, err
 	}
-	if err := b.disk.Create(b.path("tmp", d.name), content); err != nil {
-		b.release(d.size)
-		b.stuck(err)
-		err = fmt.Errorf("stage report: %w", err)
-		if wrong := b.disk.Remove(b.path("tmp", d.name)); wrong != nil && !errors.Is(wrong, errNotThere) {
-			err = errors.Join(err, wrong)
+	err = b.ask(ctx, d.create(content), func() { _ = d.discard() }, func() {
+		if !d.begun.Load() {
+			_ = d.discard() // which only gives back the room
 		}
-		return nil, err
+	})
+	if err != nil {
+		b.stuck(err)
+		return nil, fmt.Errorf("stage report: %w", err)
 	}
 	return d, nil
 }
 
-// Publish has the entry sent. After an error it is not known whether it will be.
-func (d *Draft) Publish() (err error) {
-	d.once.Do(func() {
-		b := d.box
-		if err = b.disk.Rename(b.path("tmp", d.name), b.path("new", d.name)); err != nil {
-			b.release(d.size)
-			b.stuck(err)
-			err = fmt.Errorf("publish report: %w", err)
+func (d *Draft) create(content []byte) func() error {
+	return func() error {
+		d.begun.Store(true)
+		if err := d.box.disk.Create(d.box.path("tmp", d.name), content); err != nil {
+			return errors.Join(err, d.discard())
+		}
+		return nil
+	}
+}
+
+// Publish has entries sent. Those who have an error may be sent all the same, and those that are not are lost: what they
+// are about has happened, and cannot be undone.
+func (b *Box) Publish(ctx context.Context, drafts ...*Draft) error {
+	err := b.ask(ctx, func() (err error) {
+		for _, d := range drafts {
+			d.ended.Do(func() { err = errors.Join(err, d.publish()) })
+		}
+		return errors.Join(err, b.disk.SyncDir(filepath.Join(b.opts.Dir, "new")))
+	}, nil, nil)
+	if err != nil {
+		b.stuck(err)
+		return fmt.Errorf("publish report: %w", err)
+	}
+	return nil
+}
+
+func (d *Draft) publish() error {
+	if err := d.box.disk.Rename(d.box.path("tmp", d.name), d.box.path("new", d.name)); err != nil {
+		d.box.release(d.size)
+		return err
+	}
+	d.box.add(d)
+	return nil
+}
+
+// Discard removes entries that were not published.
+func (b *Box) Discard(ctx context.Context, drafts ...*Draft) error {
+	err := b.ask(ctx, func() (err error) {
+		for _, d := range drafts {
+			err = errors.Join(err, d.discard())
+		}
+		return err
+	}, nil, nil)
+	if err != nil {
+		return fmt.Errorf("discard report: %w", err)
+	}
+	return nil
+}
+
+func (d *Draft) discard() (err error) {
+	d.ended.Do(func() {
+		d.box.release(d.size)
+		if !d.begun.Load() {
 			return
 		}
-		b.add(d)
-		if err = b.disk.SyncDir(filepath.Join(b.opts.Dir, "new")); err != nil {
-			b.stuck(err)
-			err = fmt.Errorf("publish report: %w", err)
+		if err = d.box.disk.Remove(d.box.path("tmp", d.name)); errors.Is(err, errNotThere) {
+			err = nil
 		}
 	})
 	return err
 }
 
-// Discard removes the entry. It does nothing after Publish.
-func (d *Draft) Discard() (err error) {
-	d.once.Do(func() {
-		d.box.release(d.size)
-		if err = d.box.disk.Remove(d.box.path("tmp", d.name)); err != nil {
-			err = fmt.Errorf("discard report: %w", err)
-		}
+// ask has a step taken in one of few places, so that few threads hang if the file system does. late follows the step if
+// nothing waits for it any more, and over is last.
+func (b *Box) ask(ctx context.Context, step func() error, late, over func()) error {
+	_, err := breaker.Ask(ctx, b.places, breaker.Question[struct{}]{
+		Do:   func() (struct{}, error) { return struct{}{}, step() },
+		Late: late,
+		Over: over,
 	})
 	return err
 }
