@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/doorstep-mail/doorstep/delivery/head"
+	"github.com/doorstep-mail/doorstep/delivery/outbox"
 	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/delivery/state"
 	"github.com/doorstep-mail/doorstep/lmtp"
@@ -27,6 +28,8 @@ type Agent struct {
 	// State remembers which mailboxes of an alias have a message that is deferred for others. [nothing: an alias is
 	// delivered to all of its mailboxes or none]
 	State state.Store
+	// Outbox takes the reports of success that senders are owed, and whoever was offered DSN asks for (RFC 3461). [none]
+	Outbox *outbox.Box
 	// Quotas is when to warn of mailboxes that fill up.
 	Quotas Quotas
 	// Hooks observe outcomes. [none]
@@ -76,6 +79,7 @@ type transaction struct {
 	held       int64       // what they take of the agent's budget
 	copies     []target    // one for each distinct place
 	head       head.Editor
+	top        *top             // of the message, where a report may be owed; else nil
 	digest     hash.Hash        // of the content, where it may have come before; else nil
 	content    *mailbox.Content // its Deliver has been called where message is set
 	message    *mailbox.Message
@@ -93,6 +97,9 @@ type recipient struct {
 	apart   bool      // each mailbox is delivered to by itself
 	subject state.Key // by which it is remembered who has the message
 	marking marking
+
+	original address.Original // that the sender named
+	promise  *promise         // the report that is owed; nil: none
 }
 
 // Rcpt accepts a recipient, if the router does.
@@ -116,7 +123,8 @@ func (t *transaction) Rcpt(ctx context.Context, r *lmtp.Recipient) error {
 	for i, action := range decision.Actions {
 		parts[i] = part{action: action, copy: t.copyFor(action, len(t.recipients))}
 	}
-	taken := recipient{to: r.To, parts: parts, since: r.ValidSince, later: decision.Later}
+	taken := recipient{to: r.To, parts: parts, since: r.ValidSince, later: decision.Later,
+		original: r.Original, promise: t.promiseFor(r)}
 	taken.force, taken.beyond = route.OverQuota(r)
 	t.recipients = append(t.recipients, taken)
 	return nil
@@ -126,6 +134,9 @@ func (t *transaction) Rcpt(ctx context.Context, r *lmtp.Recipient) error {
 // wrong with one copy is that recipient's outcome.
 func (t *transaction) Write(p []byte) (int, error) {
 	t.begin()
+	if t.top != nil {
+		_, _ = t.top.Write(p)
+	}
 	n, err := t.head.Write(p)
 	if err == nil {
 		err = t.looped()
@@ -142,6 +153,11 @@ func (t *transaction) begin() {
 	if t.mayHaveCome() {
 		t.digest = sha256.New()
 		t.head.Digest = t.digest
+	}
+	for i := range t.recipients {
+		if t.recipients[i].promise != nil {
+			t.top = &top{}
+		}
 	}
 	t.edit(sink{t})
 }

@@ -3,6 +3,7 @@ package delivery_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -108,7 +109,7 @@ func (f *fixture) playAll(t *testing.T, text string) {
 // forgotten: the same again is another message.
 func TestApartAndBack(t *testing.T) {
 	members := map[string]string{"list": "u1 broken u2"}
-	store := &remembering{}
+	store := &remembering{forgotten: make(chan struct{}, 1)}
 	f := newFixture(t, "lmtp")
 	f.agent.State, f.router.Apart = store, store.Keeps
 	f.router.Resolver.Directory = lists{f.router.Resolver.Directory, members}
@@ -123,6 +124,7 @@ func TestApartAndBack(t *testing.T) {
 	g.router.Resolver.Directory = lists{g.router.Resolver.Directory, members}
 	good := attempt("C: b\n", "250 2.1.5", "250 2.0.0")
 	g.playAll(t, good+"in u1: 0\nin u2: 0\nin u3: 1\n")
+	<-store.forgotten // after the reply
 	if n := len(store.marks()); n != 0 {
 		t.Errorf("%d marks are left", n)
 	}
@@ -214,6 +216,7 @@ func TestWithoutState(t *testing.T) {
 type remembering struct {
 	recall, remember error
 	keepsNot, hangs  bool
+	forgotten        chan struct{} // nil: nothing waits for it
 
 	mu     sync.Mutex
 	has    map[state.Mark]bool
@@ -263,11 +266,14 @@ func (r *remembering) Forget(_ context.Context, subject state.Key) error {
 			delete(r.has, m)
 		}
 	}
+	if r.forgotten != nil {
+		r.forgotten <- struct{}{}
+	}
 	return nil
 }
 
 func (r *remembering) marks() map[state.Mark]bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.has
+	return maps.Clone(r.has)
 }

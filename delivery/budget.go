@@ -31,7 +31,7 @@ var errShort = &lmtp.Error{
 
 // hold takes what a recipient costs from the budget of the agent, or refuses it.
 func (t *transaction) hold(r *lmtp.Recipient, parts int) error {
-	cost := int64(len(r.To.Raw) + len(r.To.Local) + len(r.To.Domain) + (1+parts)*partCost)
+	cost := int64(len(r.Original.Address) + len(r.To.Raw) + len(r.To.Local) + len(r.To.Domain) + (1+parts)*partCost)
 	most := t.agent.MaxPending
 	if most == 0 {
 		most = maxPending

@@ -91,7 +91,7 @@ func (t *transaction) name() {
 	var room [1]mailbox.Copy
 	copies := room[:0]
 	for _, c := range t.copies {
-		trace := traceFields(t.session, t.envelope, t.addressee(c), now)
+		trace := traceFields(t.session, t.envelope, t.addressee(c), t.original(c), now)
 		copies = append(copies, mailbox.Copy{To: c.dest, Header: trace, IgnoreQuota: c.force, Beyond: c.beyond})
 	}
 	t.message = t.content.Deliver(copies...)
@@ -130,4 +130,12 @@ func (t *transaction) addressee(c target) address.Address {
 		return address.Address{}
 	}
 	return t.recipients[c.first].to
+}
+
+// original is what the sender named of the one that a copy's trace fields name.
+func (t *transaction) original(c target) (o address.Original) {
+	if t.addressee(c) == (address.Address{}) {
+		return o
+	}
+	return t.recipients[c.first].original
 }

@@ -78,10 +78,12 @@ type outcomes struct {
 // deliver delivers the copies, and reports each outcome as soon as it can.
 func (o *outcomes) deliver(ctx context.Context) {
 	defer o.end() // after a panic, recipients without an outcome get 451
+	defer o.discard()
 	defer o.marking.Wait()
 	message := o.t.message
 	defer o.t.content.Close()
 	o.recall(ctx)
+	o.stage(ctx)
 	of, each, refused := o.t.sets()
 	done := func(copy int, err error) {
 		if errors.Is(err, context.Canceled) { // the cause says more
@@ -132,7 +134,7 @@ func (o *outcomes) answer() {
 	for o.next < len(o.t.recipients) {
 		r := &o.t.recipients[o.next]
 		err, ok := o.outcome(r)
-		if !ok || o.remember(r, err) {
+		if !ok || o.remember(r, err) || o.keepPromises(r, err) {
 			break
 		}
 		for _, p := range r.parts {

@@ -247,7 +247,7 @@ func (f *fixture) messages(t *testing.T, local string) []string {
 	return messages
 }
 
-// splitTrace separates our three trace fields, unfolded, from what was sent.
+// splitTrace separates our three trace fields, unfolded, and an Original-Recipient among them, from what was sent.
 func splitTrace(messages []string) (trace, content string) {
 	if len(messages) == 0 {
 		return "", ""
@@ -255,7 +255,7 @@ func splitTrace(messages []string) (trace, content string) {
 	lines := strings.SplitAfter(messages[0], "\n")
 	fields := 0
 	for i, line := range lines {
-		if !strings.HasPrefix(line, "\t") {
+		if !strings.HasPrefix(line, "\t") && !strings.HasPrefix(line, "Original-Recipient: ") {
 			if fields++; fields > 3 {
 				trace = strings.Join(lines[:i], "")
 				return strings.ReplaceAll(trace, "\n\t", " "), strings.Join(lines[i:], "")

@@ -11,10 +11,12 @@ import (
 
 // traceFields are the header fields before one copy, with CRLF line ends (RFC 5321 §4.4):
 // Return-Path with the reverse-path, Delivered-To with the address that led to the mailbox
-// (RFC 9228), and Received. They name that one recipient and no other, which would tell of
-// blind copies (RFC 5321 §7.2). For the zero address there is neither a Delivered-To nor a
-// "for" clause.
-func traceFields(s *lmtp.Session, env *lmtp.Envelope, to address.Address, now time.Time) []byte {
+// (RFC 9228), Original-Recipient with the one that the sender named, if it is known, and
+// Received. They name that one recipient and no other, which would tell of blind copies
+// (RFC 5321 §7.2). For the zero address there is neither a Delivered-To nor a "for" clause.
+func traceFields(
+	s *lmtp.Session, env *lmtp.Envelope, to address.Address, original address.Original, now time.Time,
+) []byte {
 	b := make([]byte, 0, 512)
 	add := func(parts ...string) {
 		for _, part := range parts {
@@ -25,6 +27,9 @@ func traceFields(s *lmtp.Session, env *lmtp.Envelope, to address.Address, now ti
 	named := to != (address.Address{})
 	if named {
 		add("Delivered-To: ", to.String(), "\r\n")
+	}
+	if text := original.Header(env.SMTPUTF8); !original.IsZero() && len(text) < maxForPath {
+		add("Original-Recipient: ", text, "\r\n") // RFC 8098 §2.3
 	}
 
 	add("Received: from ", helloAtom(s.Hello), peerInfo(s), forwardInfo(env.Origin), "\r\n")

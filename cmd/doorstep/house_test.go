@@ -50,8 +50,8 @@ var arrows = []struct {
 	{"delivery/route", []string{"delivery/directory", "lmtp", "mailbox"}},
 	{"delivery/state", []string{"lmtp/guard"}},
 	{"delivery/warning", []string{"lmtp/guard", "mailbox"}},
-	{"delivery", []string{"delivery/directory", "delivery/head", "delivery/route", "delivery/state", "delivery/warning",
-		"lmtp/guard", "lmtp", "mailbox"}},
+	{"delivery", []string{"delivery/directory", "delivery/head", "delivery/outbox", "delivery/route", "delivery/state",
+		"delivery/warning", "lmtp/guard", "lmtp", "mailbox"}},
 	{"lmtp/guard", []string{"lmtp/guard"}}, // a leaf of all packages that start goroutines
 	{"lmtp/client", []string{"lmtp/guard", "lmtp/address"}},
 	{"lmtp/address", nil},
