@@ -91,6 +91,17 @@ func (c *Compiler) activate(name string) bool {
 	return true
 }
 
+// checkWants notes required capabilities that are of no use without others.
+func (c *Compiler) checkWants() {
+	for _, e := range c.registry {
+		for _, wanted := range e.Wants {
+			if c.active[e.Name] && !c.active[wanted] {
+				c.Problem(syntax.Span{}, `add: require "`+wanted+`";`, "the extension '%s' needs the extension '%s'", e.Name, wanted)
+			}
+		}
+	}
+}
+
 // block compiles commands that follow one another.
 func (c *Compiler) block(commands []*syntax.Command) Step {
 	steps := make([]Step, 0, len(commands))
@@ -117,7 +128,10 @@ func (c *Compiler) block(commands []*syntax.Command) Step {
 
 // command compiles one. It returns nil where it noted a problem.
 func (c *Compiler) command(s *syntax.Command, previous *syntax.Command) Step {
-	c.began = c.began || s.Name != "require"
+	if s.Name != "require" && !c.began {
+		c.began = true
+		c.checkWants()
+	}
 	d := c.definition(s, "command")
 	if d == nil {
 		return nil
@@ -132,9 +146,12 @@ func (c *Compiler) command(s *syntax.Command, previous *syntax.Command) Step {
 			c.Problem(s.Span, "", "the %s command takes no block", s.Name)
 		}
 	}
-	ok = c.tests(call) && ok
-	if d.Block && !(ok && call.known() == Never) {
-		call.Block = c.block(s.Block)
+	if d.Before != nil {
+		end := d.Before(c, call)
+		ok = c.body(call, ok)
+		end()
+	} else {
+		ok = c.body(call, ok)
 	}
 	if !ok {
 		return nil
@@ -150,6 +167,16 @@ func (c *Compiler) command(s *syntax.Command, previous *syntax.Command) Step {
 			step(r)
 		}
 	}
+}
+
+// body compiles what is in a command: its tests and its block.
+func (c *Compiler) body(call *Call, ok bool) bool {
+	d, s := call.Definition, call.Command
+	ok = c.tests(call) && ok
+	if d.Block && !(ok && call.known() == Never) {
+		call.Block = c.block(s.Block)
+	}
+	return ok
 }
 
 // tests compiles the tests of a command or test.

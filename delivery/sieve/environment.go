@@ -1,6 +1,8 @@
 package sieve
 
 import (
+	"strings"
+
 	"github.com/doorstep-mail/doorstep/delivery/sieve/message"
 	"github.com/doorstep-mail/doorstep/delivery/sieve/syntax"
 )
@@ -38,9 +40,10 @@ func vndEnvironment() *Extension {
 		Name: "vnd.dovecot.environment", Standard: "Pigeonhole", Off: true,
 		Implies: []string{"environment"},
 		Namespaces: map[string]func(*Compiler, syntax.Span, string) Text{
+			// names of variables have no hyphens: "_" stands for them
 			"env": func(_ *Compiler, _ syntax.Span, item string) Text {
 				return Computed(func(r *Run) string {
-					value, _ := r.environment(item)
+					value, _ := r.environment(strings.ReplaceAll(item, "_", "-"))
 					return value
 				})
 			},

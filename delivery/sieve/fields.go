@@ -11,6 +11,7 @@ type selection struct {
 	keys  []string // in lower case; empty for names with variables
 	index uint64   // from 1; 0 is all
 	last  bool     // counted from the last
+	where where
 }
 
 // selection compiles the names of fields and the tags of index.
@@ -29,7 +30,9 @@ func (c *Compiler) selection(call *Call, names *syntax.Argument) (*selection, bo
 		c.Problem(*call.TagSpan("last"), "", "the :last tag of %s cannot be specified without the :index tag", call.name())
 		return nil, false
 	}
-	return s, true
+	var ok bool
+	s.where, ok = c.where(call)
+	return s, ok
 }
 
 // A fieldIter goes over the fields of a selection.
@@ -42,7 +45,7 @@ type fieldIter struct {
 	key    string
 }
 
-func (s *selection) fields(r *Run) fieldIter { return fieldIter{s: s, header: r.header} }
+func (s *selection) fields(r *Run) fieldIter { return fieldIter{s: s, header: s.where.header(r)} }
 
 // next returns the next field, or nil.
 func (it *fieldIter) next(r *Run) *message.Field {

@@ -26,10 +26,14 @@ func fileintoCommand(c *Compiler, call *Call) Step {
 		return nil
 	}
 	store := c.store(call)
+	place, ok := c.specialUse(call)
+	if !ok {
+		return nil
+	}
 	isCopy, create := call.Has("copy"), call.Has("create")
 	return func(r *Run) {
 		s := store(r)
-		s.Folder, s.Create = folder.Get(r), create
+		s.Folder, s.Create = place(r, folder.Get(r)), create
 		if !isFolder(s.Folder) {
 			r.Fail("'%s' is no name of a mailbox", s.Folder)
 			return

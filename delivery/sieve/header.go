@@ -17,12 +17,21 @@ func headerTest() *Definition {
 			if !ok || m == nil {
 				return nil
 			}
+			option := c.option(call)
 			return func(r *Run) bool {
 				search := m.Search()
 				it := s.fields(r)
 				for f := it.next(r); f != nil; f = it.next(r) {
-					if search.field(r, f) {
-						return true
+					if option == nil {
+						if search.field(r, f) {
+							return true
+						}
+						continue
+					}
+					for _, value := range option(r, f) {
+						if search.Try(r, value) {
+							return true
+						}
 					}
 				}
 				return search.End(r)
@@ -38,9 +47,14 @@ func existsTest() *Definition {
 		Params: []Param{{"header names", syntax.List}},
 		Test: func(c *Compiler, call *Call) Test {
 			names := c.List(call.Args[0])
+			w, ok := c.where(call)
+			if !ok {
+				return nil
+			}
 			return func(r *Run) bool {
+				header := w.header(r)
 				for _, n := range names {
-					if !hasField(r.header, message.Lower(n.Get(r))) {
+					if !hasField(header, message.Lower(n.Get(r))) {
 						return false
 					}
 				}

@@ -83,13 +83,14 @@ func redirects(n int) string {
 // refused or sent on because the script says so.
 func FuzzRun(f *testing.F) {
 	const every = `require ["fileinto", "envelope", "variables", "relational", "imap4flags", "subaddress", "date", "index",
-"mailbox", "body", "regex", "editheader", "reject", "environment", "copy", "encoded-character", "ihave"];
+"mailbox", "body", "mime", "foreverypart", "extracttext", "regex", "editheader", "reject", "environment", "copy", "encoded-character", "ihave"];
 `
 	for _, seed := range []string{
 		`if anyof (header :matches "subject" "*a?b*", address :detail :count "ge" "to" "1") { fileinto :copy "${1}"; }`,
 		`set :length "a" "${0}"; if body :content "text" :regex "(.)+" { addflag "${1}"; keep; }`,
 		`if date :index 2 :last "received" "julian" "1" { reject "no"; } elsif envelope :user "to" "x" { redirect "a@b.c"; }`,
 		`addheader :last "X" "${hex:41}"; deleteheader :index 1 :matches "x" ["*", "?"]; if size :over 1 { discard; }`,
+		`foreverypart :name "a" { extracttext :first 3 "b"; if header :mime :anychild :type "content-type" "x" { break; } }`,
 		`if hasflag ["a b"] { stop; } if ihave "none" { bad; } else { setflag "a" "b"; }`,
 	} {
 		f.Add(every+seed, mail)

@@ -45,7 +45,12 @@ func isFlag(flag string) bool {
 	if name, ok := strings.CutPrefix(flag, `\`); ok {
 		return slices.Contains([]string{"answered", "flagged", "deleted", "seen", "draft"}, strings.ToLower(name))
 	}
-	return flag != "" && !strings.ContainsFunc(flag, func(c rune) bool {
+	return flag != "" && isAtom(flag)
+}
+
+// isAtom reports whether a text is an atom of IMAP (RFC 3501 §9).
+func isAtom(s string) bool {
+	return !strings.ContainsFunc(s, func(c rune) bool {
 		return c <= ' ' || c >= 0x7f || strings.ContainsRune(`(){%*"\]`, c)
 	})
 }

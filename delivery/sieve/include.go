@@ -58,7 +58,7 @@ func includeCommand(c *Compiler, call *Call) Step {
 	c.Need(p.needs)
 	once := call.Has("once")
 	return func(r *Run) {
-		if !once || !r.included[p] {
+		if !once || !r.shared.begun[p] {
 			r.runIncluded(p)
 		}
 	}
@@ -131,10 +131,10 @@ func isScript(name string) bool {
 // runIncluded runs another script: it has its own variables.
 func (r *Run) runIncluded(p *Program) {
 	program, own := r.program, r.scope
-	if r.included == nil {
-		r.included = map[*Program]bool{}
+	if r.shared.begun == nil {
+		r.shared.begun = map[*Program]bool{}
 	}
-	r.included[p] = true
+	r.shared.begun[p] = true
 	r.program, r.scope = p, &scope{}
 	p.main(r)
 	r.program, r.scope = program, own
@@ -170,5 +170,5 @@ func readGlobal(c *Compiler, at syntax.Span, name string) Text {
 		c.Problem(at, "", "'%s' is no name of a global variable", name)
 		return Constant("")
 	}
-	return Computed(func(r *Run) string { return r.globals[name] })
+	return Computed(func(r *Run) string { return r.shared.globals[name] })
 }

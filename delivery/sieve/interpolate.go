@@ -93,7 +93,7 @@ func (c *Compiler) variable(at syntax.Span, name string) func(*Run) string {
 		return nil
 	}
 	if c.include.isGlobal(name) {
-		return func(r *Run) string { return r.globals[name] }
+		return func(r *Run) string { return r.shared.globals[name] }
 	}
 	return func(r *Run) string { return r.scope.variables[name] }
 }

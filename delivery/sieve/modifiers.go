@@ -41,3 +41,13 @@ func (c *Compiler) modify(call *Call) (list []*Modifier) {
 	slices.SortStableFunc(list, func(a, b *Modifier) int { return b.precedence - a.precedence })
 	return list
 }
+
+// modified applies modifiers to a value, which stays within the limit.
+func (r *Run) modified(value string, modify []*Modifier) string {
+	for _, m := range modify {
+		if value = m.apply(r.fit(value)); m.precedence == quoting {
+			value = r.fitQuoted(value)
+		}
+	}
+	return value
+}

@@ -57,6 +57,8 @@ type Envelope struct {
 type Host interface {
 	// HasFolder reports whether a folder exists and takes mail.
 	HasFolder(ctx context.Context, name string) bool
+	// SpecialUse returns the folder of a special use, such as \Junk (RFC 8579).
+	SpecialUse(ctx context.Context, flag string) (folder string, ok bool)
 	// Environment returns an item (RFC 5183 §4).
 	Environment(item string) (value string, ok bool)
 }
@@ -71,6 +73,8 @@ type Input struct {
 	Now   time.Time
 	// Delimiters separate the user from the detail of an address. [+]
 	Delimiters string
+	// Spam and Virus say where filters write what they think of a message, for spamtest and virustest. [nowhere]
+	Spam, Virus *Verdict
 	// Prior is what the scripts before this one decided. [nothing]
 	Prior *Result
 	// Trace gets what happens. [none]
@@ -84,7 +88,6 @@ type Run struct {
 	program  *Program // the script that is running: that of the run, or one that it includes
 	limits   *Limits
 	scope    *scope
-	globals  map[string]string
 	header   []*message.Field // as it is now: scripts may edit it
 	flags    []string         // of imap4flags
 	result   Result
@@ -93,7 +96,8 @@ type Run struct {
 	taken    bool        // the last if, or one of its elsifs, was true
 	at       syntax.Span // of the command or test that runs
 	compared comparison  // the last one, for the trace
-	included map[*Program]bool
+	shared   shared      // by the scripts that include one another
+	loop     loop
 	err      *Error
 }
 
@@ -103,9 +107,23 @@ type halt int
 const (
 	running  halt = iota
 	returned      // from an included script
+	broke         // out of a loop
 	stopped
 	failed
 )
+
+// shared is what scripts that include one another have in common.
+type shared struct {
+	globals map[string]string
+	begun   map[*Program]bool // which were included
+}
+
+// loop is where in the parts of the message a run is.
+type loop struct {
+	part   *message.Part // nil outside of loops
+	leaves int           // how many loops a break leaves
+	depth  int
+}
 
 // An Error is one of a script at run time, at its place.
 type Error struct {

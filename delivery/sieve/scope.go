@@ -29,6 +29,7 @@ func (s *scope) match(n int) string {
 // includes is what a compiler knows of the scripts around it.
 type includes struct {
 	globals  map[string]bool // variables that the script shares with others
+	loops    []string        // the names of the loops around a command, the innermost last
 	path     []string        // the scripts that lead here, this one last
 	compiled map[string]*Program
 	count    *int
@@ -41,10 +42,10 @@ func newIncludes() *includes {
 func (i *includes) isGlobal(name string) bool { return i.globals[name] }
 
 func (r *Run) setGlobal(name, value string) {
-	if r.globals == nil {
-		r.globals = map[string]string{}
+	if r.shared.globals == nil {
+		r.shared.globals = map[string]string{}
 	}
-	r.globals[name] = r.fit(value)
+	r.shared.globals[name] = r.fit(value)
 }
 
 // fit cuts a value that is too long, between two characters (RFC 5229 §6).

@@ -3,6 +3,7 @@ package sieve
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +35,10 @@ func (f folders) HasFolder(_ context.Context, name string) bool {
 	return false
 }
 
+func (folders) SpecialUse(_ context.Context, flag string) (string, bool) {
+	return "Spam", flag == `\Junk`
+}
+
 func (folders) Environment(item string) (string, bool) { return "host.example", item == "host" }
 
 func input(t testing.TB, text string) *Input {
@@ -43,8 +48,9 @@ func input(t testing.TB, text string) *Input {
 		t.Fatal(err)
 	}
 	return &Input{
-		Message: m, Envelope: Envelope{From: "bob@example.com", To: "alice+lists@example.org"},
-		Host: folders{"INBOX", "Bills"}, Now: time.Date(2026, 11, 23, 10, 0, 3, 0, time.FixedZone("", 3600)),
+		Spam: &Verdict{Field: "X-Spam-Score", Max: 10}, Message: m,
+		Envelope: Envelope{From: "bob@example.com", To: "alice+lists@example.org"},
+		Host:     folders{"INBOX", "Bills"}, Now: time.Date(2026, 11, 23, 10, 0, 3, 0, time.FixedZone("", 3600)),
 	}
 }
 
@@ -157,6 +163,17 @@ encoded-character|string "${hex: 41}${unicode:42}" "AB"
 ihave|ihave ["fileinto", "copy"]
 ihave|not ihave ["fileinto", "none"]
 imap4flags|not hasflag ["a", "b"]
+mime|header :mime :subtype "content-type" "plain"
+mime|header :mime :contenttype "content-type" "text/plain"
+mime|header :mime :param ["none", "charset"] "content-type" "iso-8859-1"
+mime|exists :mime :anychild ["from", "subject"]
+mime|address :mime :localpart "from" "bob+news"
+special-use|specialuse_exists "Spam" "\\Junk"
+special-use|not specialuse_exists ["\\Junk", "\\Sent"]
+spamtest|spamtest "7"
+spamtestplus|spamtest :percent "70"
+virustest|virustest "0"
+vnd.dovecot.environment|string "${env.host}" "host.example"
 `), "\n") {
 		required, test, _ := strings.Cut(line, "|")
 		list := append(strings.Fields(required), "fileinto", "variables")
@@ -205,6 +222,12 @@ func TestActions(t *testing.T) {
 		{"editheader fileinto", `deleteheader :contains "received" "c.example"; deleteheader "subject"; ` +
 			`if not exists "subject" { fileinto "gone"; } if exists "received" { keep; }`, "store gone; keep"},
 		{"editheader", `addheader "X-Added" "1"; error_is_none;`, ""},
+		{"special-use fileinto", `fileinto :specialuse "\\Junk" "A"; fileinto :specialuse "\\Sent" "B";`, "store Spam; store B"},
+		{"foreverypart fileinto", `foreverypart { foreverypart { fileinto "inner"; } fileinto "outer"; break; fileinto "x"; }`,
+			"store outer"},
+		{"foreverypart extracttext variables fileinto", `foreverypart { extracttext :first 9 "a"; fileinto "${a}"; }`,
+			"store It is in "},
+		{"vnd.dovecot.debug", `debug_log "x";`, "implicit keep"},
 		{"ihave", `if ihave "none" { nonsense :tag ( 1; } else { discard; }`, ""},
 		{"ihave", `if ihave "none" { nonsense :tag; } else { discard; }`, "discard"},
 		{"ihave", `if not ihave "fileinto" { stop; } fileinto "A";`, "store A"},
@@ -277,6 +300,13 @@ func TestProblems(t *testing.T) {
 		{`require "include"; include "../x";`, `s:1:28: '../x' is no name of a script that can be included`},
 		{`require "include"; include "self";`, `self:1:20: the script 'self' includes itself` +
 			"\ns:1:20: the included script 'self' has problems"},
+		{`require "mime"; if header :anychild "a" "b" {}`,
+			`s:1:27: the :anychild tag of the header test cannot be specified without the :mime tag`},
+		{`require "foreverypart"; break;`, `s:1:25: the break command stands in no loop`},
+		{`require "foreverypart"; foreverypart :name "a" { break :name "b"; }`,
+			`s:1:62: the break command is in no loop named 'b'`},
+		{`require ["extracttext", "variables"]; keep;`,
+			`s:1:1: the extension 'extracttext' needs the extension 'foreverypart' (add: require "foreverypart";)`},
 		{`require "imap4flags"; addflag "(bad";`, `s:1:31: '(bad' is no flag of IMAP (it is ignored)`},
 	} {
 		o := Options{Included: func(_, name string) (*syntax.Source, error) {
@@ -331,6 +361,55 @@ func TestSequence(t *testing.T) {
 	second := compile(t, `require "fileinto"; fileinto "B";`, all).Run(t.Context(), in)
 	if got := outcome(second); got != "store A; store B" {
 		t.Error(got)
+	}
+}
+
+// TestParts: what loops over the parts of a message see, one in another, and how they are left.
+func TestParts(t *testing.T) {
+	const multipart = "Subject: all\r\nContent-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\nX: 1\r\n\r\none\r\n" +
+		"--a\r\nX: 2\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nX: 3\r\n\r\nthree\r\n--b--\r\n--a\r\nX: 4\r\n\r\n" +
+		"four\r\n--a--\r\n"
+	for script, want := range map[string]string{
+		`foreverypart { set "a" "${a}-"; if header :mime :matches "x" "*" { set "a" "${a}${1}"; } } fileinto "${a}";`: "" +
+			"store --1-2-3-4",
+		`foreverypart { if header :mime "x" "2" { foreverypart { extracttext "b"; set "a" "${a}[${b}]"; } } }
+fileinto "${a}";`: "store [three]",
+		`foreverypart :name "n" { foreverypart { if header :mime "x" "3" { break :name "n"; } set "a" "${a}."; } }
+fileinto "${a}";`: "store ..",
+		`if header :mime :anychild "x" "3" { fileinto "found"; } if header "x" "3" { fileinto "not here"; }`: "store found",
+	} {
+		p := compile(t, `require ["fileinto", "variables", "mime", "foreverypart", "extracttext"];`+script, all)
+		if got := outcome(p.Run(t.Context(), input(t, multipart))); got != want {
+			t.Errorf("%s: %s; want %s", script, got, want)
+		}
+	}
+}
+
+// TestVerdict: the forms in which filters say what they think.
+func TestVerdict(t *testing.T) {
+	pattern := regexp.MustCompile(`score=(-?[0-9.]+)`)
+	required := regexp.MustCompile(`required=([0-9.]+)`)
+	for _, tt := range []struct {
+		field string
+		v     Verdict
+		want  string
+	}{
+		{"X: Yes, score=4.0 required=5.0", Verdict{Field: "x", Pattern: pattern, MaxField: "X", MaxPattern: required}, "8"},
+		{"X: No, score=-4.0 required=5.0", Verdict{Field: "x", Pattern: pattern, MaxField: "X", MaxPattern: required}, "1"},
+		{"X: *****", Verdict{Field: "x", Length: true, Max: 5}, "10"},
+		{"X: Ham", Verdict{Field: "x", Texts: []string{"Ham", "", "", "", "", "", "", "", "", "Spam"}}, "1"},
+		{"X: Spam", Verdict{Field: "x", Texts: []string{"Ham", "", "", "", "", "", "", "", "", "Spam"}}, "10"},
+		{"X: what", Verdict{Field: "x", Max: 5}, "0"},
+		{"X: 3", Verdict{Field: "x"}, "0"},
+		{"Y: 3", Verdict{Field: "x", Max: 5}, "0"},
+		{"X: NaN", Verdict{Field: "x", Max: 5}, "0"},
+	} {
+		in := input(t, tt.field+"\r\n\r\n")
+		in.Spam = &tt.v
+		p := compile(t, `require ["spamtest", "fileinto", "variables"]; if spamtest :matches "*" { fileinto "${1}"; }`, all)
+		if got := outcome(p.Run(t.Context(), in)); got != "store "+tt.want {
+			t.Errorf("%s: %s, want %s", tt.field, got, tt.want)
+		}
 	}
 }
 

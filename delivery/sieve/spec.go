@@ -19,6 +19,8 @@ type Extension struct {
 	Standard string
 	// Off says that it has to be allowed first.
 	Off bool
+	// Wants are capabilities that have to be required besides.
+	Wants []string
 	// Implies are capabilities that come with it.
 	Implies []string
 	// Definitions are its commands and tests.
@@ -54,6 +56,8 @@ type Definition struct {
 	Block bool
 	// Ends is the known result of a test that makes those after it of no account.
 	Ends Known
+	// Before is called before the tests and the block are compiled; what it returns is called after that.
+	Before func(*Compiler, *Call) (end func())
 	// Command and Test compile it; a definition can be both. They return nil where they noted a problem.
 	Command func(*Compiler, *Call) Step
 	Test    func(*Compiler, *Call) Test

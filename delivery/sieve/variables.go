@@ -72,12 +72,7 @@ func setCommand() *Definition {
 			}
 			name := call.Args[0].Text
 			return func(r *Run) {
-				v := value.Get(r)
-				for _, m := range modify {
-					if v = m.apply(r.fit(v)); m.precedence == quoting {
-						v = r.fitQuoted(v)
-					}
-				}
+				v := r.modified(value.Get(r), modify)
 				set(r, v)
 				r.traceAction("set", name+" = "+v)
 			}

@@ -162,6 +162,8 @@ func (h host) HasFolder(_ context.Context, name string) bool {
 	return false
 }
 
+func (h host) SpecialUse(context.Context, string) (string, bool) { return "", false }
+
 func (h host) Environment(string) (string, bool) { return "", false }
 
 // reportOf takes a result apart.

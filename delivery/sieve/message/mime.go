@@ -137,17 +137,28 @@ func (w *walk) part(section *io.SectionReader, depth int, byDefault string) (*Pa
 	return p, err
 }
 
+// Media reads a value such as that of Content-Type or Content-Disposition (RFC 2045 §5.1, RFC 2183 §2): what comes
+// first, in lower case, and the parameters. One that cannot be read has none.
+func (f *Field) Media() (kind string, params map[string]string) {
+	return media(f.Value())
+}
+
+func media(value string) (kind string, params map[string]string) {
+	kind, params, err := mime.ParseMediaType(value)
+	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
+		kind, _, _ = strings.Cut(Lower(value), ";")
+		kind = strings.TrimSpace(kind)
+	}
+	return kind, params
+}
+
 // readType reads the content type. One that cannot be read is no type.
 func (p *Part) readType(byDefault string) (params map[string]string) {
 	value := byDefault
 	if f := find(p.Header, "content-type"); f != nil {
 		value = f.Value()
 	}
-	kind, params, err := mime.ParseMediaType(value)
-	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
-		kind, _, _ = strings.Cut(Lower(value), ";")
-		kind = strings.TrimSpace(kind)
-	}
+	kind, params := media(value)
 	p.Charset = params["charset"]
 	p.Type, p.Subtype, _ = strings.Cut(kind, "/")
 	return params

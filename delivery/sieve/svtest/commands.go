@@ -44,8 +44,9 @@ func (s *suite) extension() *sieve.Extension {
 			})},
 			{Name: "test_config_set", Command: s.command(s.configure), Params: []sieve.Param{
 				{Name: "name", Kind: syntax.String}, {Name: "value", Kind: syntax.String}}},
-			{Name: "test_config_unset", Params: text, Command: s.command(func(_ *sieve.Run, args []string) {
+			{Name: "test_config_unset", Params: text, Command: s.command(func(r *sieve.Run, args []string) {
 				delete(s.settings, args[0])
+				s.apply(r.Input())
 			})},
 			{Name: "test_config_reload", Tags: []sieve.Tag{{Name: "extension", Kind: syntax.String}},
 				Command: s.command(func(*sieve.Run, []string) {})},

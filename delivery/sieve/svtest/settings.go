@@ -13,9 +13,13 @@ func (s *suite) configure(r *sieve.Run, args []string) {
 	if item, ok := strings.CutPrefix(args[0], "sieve_environment/"); ok {
 		s.store.items["vnd.dovecot.config."+item] = args[1]
 	}
-	if args[0] == "recipient_delimiter" {
-		r.Input().Delimiters = args[1]
-	}
+	s.apply(r.Input())
+}
+
+// apply makes the settings those of the message that is filtered.
+func (s *suite) apply(in *sieve.Input) {
+	in.Delimiters = s.settings["recipient_delimiter"]
+	in.Spam, in.Virus = s.verdict("spamtest", 10), s.verdict("virustest", 5)
 }
 
 // limits are those that are set.

@@ -50,6 +50,9 @@ func (s *store) HasFolder(_ context.Context, name string) bool {
 	return ok
 }
 
+// SpecialUse implements sieve.Host.
+func (s *store) SpecialUse(context.Context, string) (string, bool) { return "", false }
+
 // Environment implements sieve.Host.
 func (s *store) Environment(item string) (string, bool) {
 	value, ok := s.items[item]

@@ -1,0 +1,72 @@
+package sieve
+
+import (
+	"strings"
+
+	"github.com/doorstep-mail/doorstep/delivery/sieve/syntax"
+)
+
+// special-use: folders by what they are for, such as \Junk (RFC 8579).
+func specialUse() *Extension {
+	return &Extension{
+		Name: "special-use", Standard: "RFC 8579", Off: true,
+		Definitions: []*Definition{{
+			Name:     "specialuse_exists",
+			Params:   []Param{{"mailbox", syntax.String}, {"special-use flags", syntax.List}},
+			Optional: 1,
+			Test:     specialuseExistsTest,
+		}},
+		Tags: map[string][]Tag{"fileinto": {{Name: "specialuse", Kind: syntax.String}}},
+	}
+}
+
+// isSpecialUse reports whether a name is that of a special use: a backslash and an atom (RFC 6154 §2).
+func isSpecialUse(flag string) bool {
+	atom, ok := strings.CutPrefix(flag, `\`)
+	return ok && atom != "" && isAtom(atom)
+}
+
+// specialUse compiles the tag of fileinto: it returns the folder that a run files into, by the one that is named.
+func (c *Compiler) specialUse(call *Call) (func(r *Run, folder string) string, bool) {
+	a := call.Tag("specialuse")
+	if a == nil {
+		return func(_ *Run, folder string) string { return folder }, true
+	}
+	flag := c.Text(a)
+	if flag.IsConstant() && !isSpecialUse(flag.constant) {
+		c.Problem(a.Span, `such as "\\Junk"`, "'%s' is no special use", flag.constant)
+		return nil, false
+	}
+	c.Need(NeedsMailbox)
+	return func(r *Run, folder string) string {
+		if used, ok := r.in.Host.SpecialUse(r.ctx, flag.Get(r)); ok {
+			return used
+		}
+		return folder
+	}, true
+}
+
+func specialuseExistsTest(c *Compiler, call *Call) Test {
+	flags := c.List(call.Args[1])
+	for i, a := range elements(call.Args[1]) {
+		if flags[i].IsConstant() && !isSpecialUse(flags[i].constant) {
+			c.Problem(a.Span, `such as "\\Junk"`, "'%s' is no special use", flags[i].constant)
+			return nil
+		}
+	}
+	var mailbox Text
+	named := call.Args[0] != nil
+	if named {
+		mailbox = c.Text(call.Args[0])
+	}
+	c.Need(NeedsMailbox)
+	return func(r *Run) bool {
+		for _, f := range flags {
+			folder, ok := r.in.Host.SpecialUse(r.ctx, f.Get(r))
+			if !ok || named && folder != mailbox.Get(r) {
+				return false
+			}
+		}
+		return true
+	}
+}

@@ -1,0 +1,132 @@
+package sieve
+
+import (
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/doorstep-mail/doorstep/delivery/sieve/message"
+	"github.com/doorstep-mail/doorstep/delivery/sieve/syntax"
+)
+
+// A Verdict is how a filter for spam or viruses says in the header what it thinks of a message.
+type Verdict struct {
+	// Field has the verdict: all of its value, or what the first group of Pattern matches in it. [no verdict]
+	Field   string
+	Pattern *regexp.Regexp
+	// Length says that the verdict is as many characters as the value has, such as "*****".
+	Length bool
+	// Texts are words for verdicts, from the first to the last value that there is; empty ones are not used.
+	Texts []string
+	// Max is the score from which on a message is surely bad. [that of MaxField]
+	Max float64
+	// MaxField and MaxPattern say where the score is from which on a message is surely bad.
+	MaxField   string
+	MaxPattern *regexp.Regexp
+}
+
+// ratio is the verdict from 0, surely good, to 1, surely bad; ok is false if there is none.
+func (v *Verdict) ratio(header []*message.Field) (ratio float64, ok bool) {
+	value, ok := fieldText(header, v.Field, v.Pattern)
+	switch {
+	case !ok:
+		return 0, false
+	case v.Texts != nil:
+		for i, text := range v.Texts {
+			if text != "" && text == value {
+				return float64(i) / float64(len(v.Texts)-1), true
+			}
+		}
+		return 0, false
+	}
+	score, most := float64(len(value)), v.Max
+	if !v.Length {
+		if score, ok = number(value); !ok {
+			return 0, false
+		}
+	}
+	if v.MaxField != "" {
+		text, _ := fieldText(header, v.MaxField, v.MaxPattern)
+		if most, ok = number(text); !ok {
+			return 0, false
+		}
+	}
+	if most <= 0 {
+		return 0, false
+	}
+	return min(max(score/most, 0), 1), true
+}
+
+// number reads a number as filters write it: it may begin with its point.
+func number(text string) (float64, bool) {
+	n, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	return n, err == nil && !math.IsNaN(n) && !math.IsInf(n, 0)
+}
+
+// fieldText returns what the first field of a name says, or what a group of a pattern matches in it.
+func fieldText(header []*message.Field, name string, pattern *regexp.Regexp) (string, bool) {
+	key := message.Lower(name)
+	for _, f := range header {
+		if f.Key() != key {
+			continue
+		}
+		if pattern == nil {
+			return f.Value(), true
+		}
+		if m := pattern.FindStringSubmatch(f.Value()); len(m) > 1 {
+			return m[1], true
+		}
+		return "", false
+	}
+	return "", false
+}
+
+// spamtest, spamtestplus and virustest (RFC 5235). Values are 1 to 10, or percents, and 1 to 5; "0" is not tested.
+func spamtest() *Extension {
+	return &Extension{
+		Name: "spamtest", Standard: "RFC 5235 §2.1", Off: true,
+		Definitions: []*Definition{verdictTest("spamtest", 10, func(in *Input) *Verdict { return in.Spam })},
+	}
+}
+
+func spamtestplus() *Extension {
+	return &Extension{
+		Name: "spamtestplus", Standard: "RFC 5235 §2.2", Off: true, Implies: []string{"spamtest"},
+		Tags: map[string][]Tag{"spamtest": {{Name: "percent"}}},
+	}
+}
+
+func virustest() *Extension {
+	return &Extension{
+		Name: "virustest", Standard: "RFC 5235 §2.3", Off: true,
+		Definitions: []*Definition{verdictTest("virustest", 5, func(in *Input) *Verdict { return in.Virus })},
+	}
+}
+
+func verdictTest(name string, most int, of func(*Input) *Verdict) *Definition {
+	return &Definition{
+		Name:     name,
+		Params:   []Param{{"value", syntax.String}},
+		Compares: true,
+		Test: func(c *Compiler, call *Call) Test {
+			m := c.Matcher(call, call.Args[0])
+			if m == nil {
+				return nil
+			}
+			percent := call.Has("percent")
+			return func(r *Run) bool {
+				value := 0
+				if v := of(r.in); v != nil {
+					if ratio, ok := v.ratio(r.header); ok && percent {
+						value = int(math.Round(100 * ratio))
+					} else if ok {
+						value = 1 + int(ratio*float64(most-1)+1e-9)
+					}
+				}
+				search := m.Search()
+				return search.Try(r, decimal(value)) || search.End(r)
+			}
+		},
+	}
+}
