@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"path/filepath"
 	"time"
 
@@ -60,5 +61,9 @@ func (s State) checkDirectory(w runner) error {
 	if err == nil {
 		return nil
 	}
-	return hint.Warning(err.Error()+": nothing is remembered of aliases", `make it, or write driver = "none"`)
+	suggestion := "make it one that the server can write to"
+	if e := (hint.Error{}); errors.As(err, &e) && e.Hint != "" {
+		suggestion = e.Hint
+	}
+	return hint.Warning(err.Error()+": nothing is remembered of aliases", suggestion+`, or write driver = "none"`)
 }

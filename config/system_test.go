@@ -44,6 +44,9 @@ owner = "0"
 
 [store]
 path = "mailboxes/{local}"
+
+[state]
+path = "remembered/state.db"
 ` + accounts,
 	})
 	directory := filepath.Dir(path)
@@ -61,6 +64,8 @@ path = "mailboxes/{local}"
 		`10:41: listen[1].peers[2]: "4294967295" is not a user or group number`,
 		`13:11: listen[2].address: "DIR/file" is not a directory`,
 		`17:8: store.path: directory "DIR/mailboxes" does not exist (mkdir -p DIR/mailboxes)`,
+		`20:8: state.path: warning: directory "DIR/remembered" does not exist: nothing is remembered of aliases ` +
+			`(mkdir -p DIR/remembered, or write driver = "none")`,
 	} {
 		want += "doorstep.toml:" + strings.ReplaceAll(line, "DIR", directory) + "\n"
 	}

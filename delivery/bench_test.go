@@ -11,6 +11,7 @@ import (
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/directory/static"
 	"github.com/doorstep-mail/doorstep/delivery/route"
+	"github.com/doorstep-mail/doorstep/delivery/state"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/mailbox"
@@ -80,4 +81,63 @@ func message(size int) []byte {
 		m = append(m, line...)
 	}
 	return m
+}
+
+// BenchmarkAlias is one message for an alias of ten, all of whom take it, without a store of state and with one: what
+// it costs to be ready for a member that does not.
+func BenchmarkAlias(b *testing.B) {
+	for _, remembers := range []bool{false, true} {
+		b.Run(fmt.Sprintf("state=%v", remembers), func(b *testing.B) {
+			accounts := static.New()
+			var members []string
+			for i := range 10 {
+				local := fmt.Sprintf("user%d", i)
+				members = append(members, local+"@example.org")
+				err := accounts.Add(&directory.Account{Address: local + "@example.org",
+					Key: directory.Key{Local: local, Domain: "example.org"}})
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+			if err := accounts.AddAlias(directory.Key{Local: "all", Domain: "example.org"}, members...); err != nil {
+				b.Fatal(err)
+			}
+			store, err := mailbox.New(mailbox.Options{Create: true, Host: "mx.example.org"})
+			if err != nil {
+				b.Fatal(err)
+			}
+			agent := &delivery.Agent{
+				Router: &route.Router{
+					Resolver: &route.Resolver{
+						Domains: route.Domains{"example.org": {Name: "example.org", Key: "example.org"}}, Directory: accounts,
+					},
+					Layout: route.Layout(b.TempDir() + "/{domain}/{local}/Maildir"), Store: store,
+				},
+				Store: store, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			}
+			if remembers {
+				kept := state.NewSQLite(state.Options{Path: b.TempDir() + "/state.db"})
+				defer kept.Close(b.Context())
+				agent.State, agent.Router.Apart = kept, kept.Keeps
+			}
+			session := &lmtp.Session{ID: "0123456789abc", Hello: "client.example", Hostname: "mx.example.org"}
+			to := &lmtp.Recipient{To: address.Address{Raw: "all@example.org", Local: "all", Domain: "example.org"}}
+			content := message(4 << 10)
+			for b.Loop() {
+				tx, err := agent.Mail(b.Context(), session, &lmtp.Envelope{ID: "0123456789abc.1"})
+				if err == nil {
+					err = tx.Rcpt(b.Context(), to)
+				}
+				if err == nil {
+					_, err = tx.Write(content)
+				}
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := <-tx.Commit(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

@@ -41,6 +41,7 @@ doorstep reload -c /tmp/doorstep.toml || fail reload
 doorstep status || fail status
 kill $server
 wait $server || fail 'exit status of the server'
+[ "$(stat -c %U:%a /var/lib/doorstep/state.db)" = doorstep:600 ] || fail 'the state is not kept'
 
 echo '# mine' >>/etc/doorstep/doorstep.toml
 dpkg -i "$2" </dev/null || fail upgrade
@@ -54,6 +55,7 @@ grep -q '# mine' /etc/doorstep/doorstep.toml || fail 'the removal touched the co
 dpkg -P doorstep || fail purge
 [ ! -e /etc/doorstep ] || fail 'the configuration is still there'
 [ ! -e /run/doorstep ] || fail 'the runtime directory is still there'
+[ ! -e /var/lib/doorstep/state.db ] || fail 'the state is still there'
 ls /var/lib/doorstep/mail/example.org/postmaster/Maildir/new/* || fail 'the purge removed mail'
 echo PASSED
 `
