@@ -155,13 +155,8 @@ func TestAliasMembers(t *testing.T) {
 				script, err := lmtptest.Parse(tt.name, text)
 				must(t, err)
 				f := newFixture(t, protocol)
-				f.with(t, script.With)
 				f.router.Resolver.Directory = lists{f.router.Resolver.Directory, map[string]string{"list": tt.members}}
-				if err := script.Play(f.connect(t, "pipe"), lmtptest.LockStep); err != nil {
-					t.Fatalf("%v\nlog:\n%s", err, f.log.String())
-				}
-				f.shutdown(t)
-				f.check(t, script.Checks)
+				f.playScript(t, script)
 				for _, want := range tt.log {
 					if n := len(regexp.MustCompile(want).FindAllString(f.log.String(), -1)); n != 1 {
 						t.Errorf("%d lines of the log match %s:\n%s", n, want, f.log)
@@ -247,14 +242,9 @@ func TestAliasBesideOthers(t *testing.T) {
 			script, err := lmtptest.Parse(tt.name, strings.ReplaceAll(tt.script, "\n\t\t\t", "\n"))
 			must(t, err)
 			f := newFixture(t, script.Protocol)
-			f.with(t, script.With)
 			f.router.Resolver.Directory = lists{f.router.Resolver.Directory,
 				map[string]string{"list": "u3 u1 broken", "part": "u1 small"}}
-			if err := script.Play(f.connect(t, "pipe"), lmtptest.LockStep); err != nil {
-				t.Fatalf("%v\nlog:\n%s", err, f.log.String())
-			}
-			f.shutdown(t)
-			f.check(t, script.Checks)
+			f.playScript(t, script)
 		})
 	}
 }

@@ -98,11 +98,7 @@ func (f *fixture) playAll(t *testing.T, text string) {
 	}
 	script, err := lmtptest.Parse(t.Name(), preamble+text)
 	must(t, err)
-	if err := script.Play(f.connect(t, "pipe"), lmtptest.LockStep); err != nil {
-		t.Fatalf("%v\nlog:\n%s", err, f.log.String())
-	}
-	f.shutdown(t)
-	f.check(t, script.Checks)
+	f.playScript(t, script)
 }
 
 // TestApartAndBack: when the last of them can have the message the client is done with it, and what was remembered is

@@ -9,7 +9,6 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
-	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 )
 
 // TestPendingRecipients: what all sessions keep of their recipients is bounded, and free again when a transaction has
@@ -17,14 +16,7 @@ import (
 func TestPendingRecipients(t *testing.T) {
 	f := newFixture(t, "lmtp")
 	f.agent.MaxPending = 5 << 10 // for two recipients
-	play := func(session string) {
-		t.Helper()
-		script, err := lmtptest.Parse("session", session)
-		must(t, err)
-		if err := script.Play(f.connect(t, "unix"), lmtptest.LockStep); err != nil {
-			t.Errorf("%v\nlog:\n%s", err, f.log.String())
-		}
-	}
+	play := func(session string) { f.say(t, "unix", session) }
 	const fill = `
 C: MAIL FROM:<s@src.example>
 S: 250 2.1.0
@@ -61,7 +53,7 @@ func TestMemoryIsShort(t *testing.T) {
 	f := newFixture(t, "lmtp")
 	asked := 0
 	f.agent.IsShort = func() bool { asked++; return asked == 2 || asked == 3 }
-	script, err := lmtptest.Parse("session", `
+	f.say(t, "unix", `
 P0
 C: MAIL FROM:<s@src.example>
 S: 250 2.1.0
@@ -88,10 +80,6 @@ S: 250 2.0.0
 C: QUIT
 S: 221 2.0.0
 `)
-	must(t, err)
-	if err := script.Play(f.connect(t, "unix"), lmtptest.LockStep); err != nil {
-		t.Errorf("%v\nlog:\n%s", err, f.log.String())
-	}
 	if log := f.log.String(); strings.Count(log, "rule=memory") != 2 {
 		t.Errorf("the log does not say so twice:\n%s", log)
 	}

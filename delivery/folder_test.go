@@ -105,9 +105,7 @@ func TestDetailsStayInTheInbox(t *testing.T) {
 	script, err := lmtptest.Parse("session",
 		"P1\nC: RCPT TO:<u1+Lists@dst.example>\nS: 250 2.1.5\nC: DATA\nS: 354\nC: .\nS: 250 2.0.0\nin u1: 1\n")
 	must(t, err)
-	must(t, script.Play(f.connect(t, "pipe"), lmtptest.LockStep))
-	f.shutdown(t)
-	f.check(t, script.Checks)
+	f.playScript(t, script)
 }
 
 // TestLostRootAtRcpt: a folder that cannot be looked for is a temporary failure, early.
@@ -115,9 +113,7 @@ func TestLostRootAtRcpt(t *testing.T) {
 	f := newFixture(t, "lmtp")
 	f.router.Resolver.Domains["dst.example"].Details = route.DetailsFolder
 	must(t, os.RemoveAll(f.root))
-	script, err := lmtptest.Parse("session", "P1\nC: RCPT TO:<u1+Lists@dst.example>\nS: 451 4.3.0\n")
-	must(t, err)
-	must(t, script.Play(f.connect(t, "pipe"), lmtptest.LockStep))
+	f.say(t, "pipe", "P1\nC: RCPT TO:<u1+Lists@dst.example>\nS: 451 4.3.0\n")
 }
 
 // TestDetailsMakeNoRiskyFolders: no mail makes a folder over which Courier's IMAP server fails. One that

@@ -135,18 +135,16 @@ S: 250 2.1.5
 			must(t, err)
 			f := newFixture(t, "lmtp")
 			f.server.Syntax.Lenient8Bit = func(*lmtp.Session) bool { return true }
-			if err := script.Play(f.connect(t, "pipe"), lmtptest.LockStep); err != nil {
-				t.Fatalf("%v\nlog:\n%s", err, f.log.String())
-			}
-			f.shutdown(t)
-			f.check(t, script.Checks)
+			f.playScript(t, script)
 		})
 	}
 }
 
 // TestPostmasterTakesInternationalizedMail: PATH-02 stands above UTF8-11.
 func TestPostmasterTakesInternationalizedMail(t *testing.T) {
-	script, err := lmtptest.Parse("session", `
+	f := newFixture(t, "lmtp")
+	f.router.Resolver.Postmaster.Local = "legacy"
+	f.say(t, "pipe", `
 U1
 C: RCPT TO:<Postmaster>
 S: 250 2.1.5
@@ -155,8 +153,4 @@ S: 250 2.1.5
 C: RCPT TO:<legacy@dst.example>
 S: 550 5.6.9
 `)
-	must(t, err)
-	f := newFixture(t, "lmtp")
-	f.router.Resolver.Postmaster.Local = "legacy"
-	must(t, script.Play(f.connect(t, "pipe"), lmtptest.LockStep))
 }

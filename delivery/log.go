@@ -42,7 +42,7 @@ func (t *transaction) logHas(r *recipient, p part) {
 // logRefused logs a recipient that RCPT refused. If that is because of a mailbox of an alias, the line names it.
 func (t *transaction) logRefused(to address.Address, d route.Decision) {
 	for _, r := range d.Refusals {
-		if r.Err == d.Err {
+		if errors.Is(r.Err, d.Err) {
 			t.logMember(to, r)
 			return
 		}

@@ -11,7 +11,6 @@ import (
 	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/delivery/warning"
-	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 )
 
 // warnings notes what it is called with.
@@ -43,13 +42,9 @@ func TestQuotaWarnings(t *testing.T) {
 			if protocol == "lmtp" {
 				once += once
 			}
-			script, err := lmtptest.Parse("session", "only: "+protocol+"\nP1\nC: RCPT TO:<small@dst.example>\n"+twice+
+			f.say(t, "pipe", "only: "+protocol+"\nP1\nC: RCPT TO:<small@dst.example>\n"+twice+
 				"C: RCPT TO:<Small+x@dst.example>\n"+twice+"C: DATA\nS: 354\nC> "+strings.Repeat("y",
 				octets)+"\\r\\n.\\r\\n\n"+once)
-			must(t, err)
-			if err := script.Play(f.connect(t, "pipe"), lmtptest.LockStep); err != nil {
-				t.Fatalf("%v\n%s", err, f.log.String())
-			}
 		}
 		const small = "small@dst.example "
 		for _, step := range []struct {
@@ -93,11 +88,7 @@ func TestQuotaInTheLog(t *testing.T) {
 			f := newFixture(t, "lmtp")
 			f.router.Resolver.Domains["dst.example"].Details = route.DetailsCreate
 			f.router.FolderLimit, f.router.FolderLevels = 3, 2
-			script, err := lmtptest.Parse("session", strings.Replace(tt.session, "\\r\\nS:", "\\r\\n\nS:", 1))
-			must(t, err)
-			if err := script.Play(f.connect(t, "pipe"), lmtptest.LockStep); err != nil {
-				t.Fatalf("%v\n%s", err, f.log.String())
-			}
+			f.say(t, "pipe", strings.Replace(tt.session, "\\r\\nS:", "\\r\\n\nS:", 1))
 			f.shutdown(t)
 			want := `reason="452 4.2.2 mailbox is full: ` + f.root + "/dst.example/" + tt.want + `"`
 			if log := f.log.String(); !strings.Contains(log, want) {

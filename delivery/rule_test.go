@@ -12,7 +12,6 @@ import (
 
 	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/lmtp"
-	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 )
 
 // play sends a message, its lines as a script has them after "C> ", to recipients who are all
@@ -34,11 +33,7 @@ func (f *fixture) play(t *testing.T, instead, content string, to ...string) {
 	} else {
 		fmt.Fprintf(&b, "C: DATA\nS: 354\nC> %s\nC: .\nS: 250 2.0.0 x%d\n", content, replies)
 	}
-	script, err := lmtptest.Parse("session", b.String())
-	must(t, err)
-	if err := script.Play(f.connect(t, "pipe"), lmtptest.LockStep); err != nil {
-		t.Fatalf("%v\nlog:\n%s", err, f.log.String())
-	}
+	f.say(t, "pipe", b.String())
 }
 
 // wantMail checks how many messages are where: by user, and folder.

@@ -76,14 +76,34 @@ func TestSessionsWithDSN(t *testing.T) {
 		}
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
 			t.Parallel()
-			f := newFixture(t, script.Protocol)
-			f.with(t, append(script.With, "dsn"))
-			if err := script.Play(f.connect(t, "pipe"), lmtptest.LockStep); err != nil {
-				t.Fatalf("%v\nlog:\n%s", err, f.log.String())
-			}
-			f.shutdown(t)
-			f.check(t, script.Checks)
+			script.With = append(script.With, "dsn")
+			newFixture(t, script.Protocol).playScript(t, script)
 		})
+	}
+}
+
+// playScript plays a session step by step, over a pipe, and checks what it leaves.
+func (f *fixture) playScript(t *testing.T, script *lmtptest.Script) {
+	t.Helper()
+	f.with(t, script.With)
+	f.talk(t, "pipe", script)
+	f.shutdown(t)
+	f.check(t, script.Checks)
+}
+
+// say plays a session that is not in a file.
+func (f *fixture) say(t *testing.T, network, session string) {
+	t.Helper()
+	script, err := lmtptest.Parse("session", session)
+	must(t, err)
+	f.talk(t, network, script)
+}
+
+// talk plays a session step by step.
+func (f *fixture) talk(t *testing.T, network string, script *lmtptest.Script) {
+	t.Helper()
+	if err := script.Play(f.connect(t, network), lmtptest.LockStep); err != nil {
+		t.Fatalf("%v\nlog:\n%s", err, f.log.String())
 	}
 }
 

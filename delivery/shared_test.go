@@ -36,12 +36,7 @@ func TestSharedCopyNamesOneWhoHasIt(t *testing.T) {
 			}
 			f := newFixture(t, script.Protocol)
 			f.server.Limits.MessageSize = 1 << 20
-			f.with(t, script.With)
-			if err := script.Play(f.connect(t, "pipe"), lmtptest.LockStep); err != nil {
-				t.Fatalf("%v\nlog:\n%s", err, f.log.String())
-			}
-			f.shutdown(t)
-			f.check(t, script.Checks)
+			f.playScript(t, script)
 		})
 	}
 }

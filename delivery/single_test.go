@@ -34,11 +34,7 @@ func TestSingleCopyNamesNobody(t *testing.T) {
 			script, err := lmtptest.Parse(tt.name, text.String())
 			must(t, err)
 			f := newFixture(t, script.Protocol)
-			f.with(t, script.With)
-			if err := script.Play(f.connect(t, "pipe"), lmtptest.LockStep); err != nil {
-				t.Fatalf("%v\nlog:\n%s", err, f.log.String())
-			}
-			f.shutdown(t)
+			f.playScript(t, script)
 			messages := f.messages(t, "u1")
 			if len(messages) != 1 {
 				t.Fatalf("%d messages", len(messages))

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/doorstep-mail/doorstep/lmtp/address"
-	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 )
 
 // TestTraceLines: TRC-10. The longest names and addresses that tests of mailboxes ask for leave
@@ -25,12 +24,8 @@ S: 354
 C> Subject: s\r\n\r\n.\r\n
 S: 250 2.0.0
 `
-	script, err := lmtptest.Parse("session", session)
-	must(t, err)
 	f := newFixture(t, "lmtp")
-	if err := script.Play(f.connect(t, "unix"), lmtptest.LockStep); err != nil {
-		t.Fatalf("%v\nlog:\n%s", err, f.log.String())
-	}
+	f.say(t, "unix", session)
 	f.shutdown(t)
 	messages := f.messages(t, "u1")
 	if len(messages) != 1 {

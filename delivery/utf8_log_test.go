@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/doorstep-mail/doorstep/lmtp/address"
-	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 )
 
 // TestBadAddressesInTheLog says every kind of bad address to a server and wants, for each, the
@@ -74,9 +73,7 @@ func refuse(t *testing.T, session, octets, code string) string {
 	for _, b := range []byte(octets) {
 		fmt.Fprintf(&escaped, `\x%02x`, b)
 	}
-	script, err := lmtptest.Parse("session", fmt.Sprintf(session, escaped.String()))
-	must(t, err)
-	must(t, script.Play(f.connect(t, "pipe"), lmtptest.LockStep))
+	f.say(t, "pipe", fmt.Sprintf(session, escaped.String()))
 	f.shutdown(t)
 	var lines []string
 	for line := range strings.Lines(f.log.String()) {

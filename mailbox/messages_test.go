@@ -67,15 +67,10 @@ func TestMessages(t *testing.T) {
 
 // Whatever an owner has put there is read as the owner or not at all, and nothing outside.
 func TestMessagesOfHostileOwner(t *testing.T) {
-	alice, bob := owners(t)
 	sys := newProbe()
 	s := open(t, Options{Create: true}, sys)
-	if err := errors.Join(send(t, s, "Subject: secret\r\n\r\n", alice, bob)...); err != nil {
-		t.Fatal(err)
-	}
-	theirs := filepath.Join(bob.String(), "new", in(t, bob.String(), "new")[0])
-	cur := filepath.Join(alice.String(), "cur")
-	for name, plant := range map[string]func(path string) error{
+	alice, bob, theirs := aliceAndBob(t, s)
+	plant(t, alice, map[string]func(path string) error{
 		"1.link:2,S":            func(path string) error { return os.Symlink(theirs, path) },
 		"2.fifo:2,S":            func(path string) error { return unix.Mkfifo(path, 0o666) },
 		"3.dir:2,S":             func(path string) error { return os.Mkdir(path, 0o777) },
@@ -88,12 +83,7 @@ func TestMessagesOfHostileOwner(t *testing.T) {
 		"7.zeros:2,": func(path string) error {
 			return errors.Join(os.WriteFile(path, nil, 0o644), os.Truncate(path, 1<<40))
 		},
-	} {
-		path := filepath.Join(cur, name)
-		if err := errors.Join(plant(path), give(path, alice.Owner)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	})
 	if err := os.Symlink(bob.String(), filepath.Join(alice.String(), ".Bob")); err != nil {
 		t.Fatal(err)
 	}

@@ -195,3 +195,24 @@ func lastRead(t *testing.T, path string) time.Time {
 	}
 	return time.Unix(st.Atim.Unix())
 }
+
+// aliceAndBob have a message each; theirs is the file of Bob's.
+func aliceAndBob(t *testing.T, s *Store) (alice, bob Dest, theirs string) {
+	t.Helper()
+	alice, bob = owners(t)
+	if err := errors.Join(send(t, s, "Subject: secret\r\n\r\n", alice, bob)...); err != nil {
+		t.Fatal(err)
+	}
+	return alice, bob, filepath.Join(bob.String(), "new", in(t, bob.String(), "new")[0])
+}
+
+// plant makes what an owner puts into cur/, by name.
+func plant(t *testing.T, owner Dest, things map[string]func(path string) error) {
+	t.Helper()
+	for name, make := range things {
+		path := filepath.Join(owner.String(), "cur", name)
+		if err := errors.Join(make(path), give(path, owner.Owner)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -72,10 +72,10 @@ func (s *Store) sweepFile(tmp int, name string, before time.Time) (gone bool, er
 	if !maildir.IsOwn(name) || !s.isStale(tmp, name, before) {
 		return false, nil
 	}
-	switch err := s.disk.Unlink(tmp, name); err {
-	case nil:
+	switch err := s.disk.Unlink(tmp, name); {
+	case err == nil:
 		return true, nil
-	case unix.ENOENT:
+	case errors.Is(err, unix.ENOENT):
 		return false, nil
 	default:
 		return false, fmt.Errorf("remove %s: %w", name, err)

@@ -159,15 +159,10 @@ func TestUniquesAreBounded(t *testing.T) {
 
 // What an owner plants is found as the owner or not at all, keeps nobody waiting, and leads nowhere.
 func TestVerifyHostileOwner(t *testing.T) {
-	alice, bob := owners(t)
 	sys := newProbe()
 	s := open(t, Options{Create: true}, sys)
-	if err := errors.Join(send(t, s, "Subject: secret\r\n\r\n", alice, bob)...); err != nil {
-		t.Fatal(err)
-	}
-	theirs := filepath.Join(bob.String(), "new", in(t, bob.String(), "new")[0])
-	cur := filepath.Join(alice.String(), "cur")
-	for name, plant := range map[string]func(path string) error{
+	alice, bob, theirs := aliceAndBob(t, s)
+	plant(t, alice, map[string]func(path string) error{
 		"1.link,S=1,W=2:2,": func(path string) error { return os.Symlink(theirs, path) },
 		"2.fifo,S=1,W=2:2,": func(path string) error { return unix.Mkfifo(path, 0o666) },
 		"3.dir,S=1,W=2:2,":  func(path string) error { return os.Mkdir(path, 0o777) },
@@ -176,13 +171,8 @@ func TestVerifyHostileOwner(t *testing.T) {
 			return errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 1<<40))
 		},
 		"6.closed,W=3:2,": func(path string) error { return os.WriteFile(path, nil, 0) },
-	} {
-		path := filepath.Join(cur, name)
-		if err := errors.Join(plant(path), give(path, alice.Owner)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	err := errors.Join(os.Link(theirs, filepath.Join(cur, "7.theirs,W=3:2,")),
+	})
+	err := errors.Join(os.Link(theirs, filepath.Join(alice.String(), "cur", "7.theirs,W=3:2,")),
 		os.Symlink(bob.String(), filepath.Join(alice.String(), ".Bob")))
 	if err != nil {
 		t.Fatal(err)

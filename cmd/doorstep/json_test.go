@@ -139,7 +139,7 @@ func TestQueriesPrintJSON(t *testing.T) {
 			if verb != "send" && verb != "version" && !strings.HasPrefix(verb, "sieve ") {
 				args = append(args, "-c", "doorstep.toml")
 			}
-			out := ""
+			var out string
 			if verb == "trace" {
 				out = traced(t, dir, args)
 			} else {

@@ -1,6 +1,7 @@
 package address
 
 import (
+	"errors"
 	"strings"
 	"unicode/utf8"
 )
@@ -26,9 +27,9 @@ func (p Parser) ReversePath(path string) (Address, error) {
 	}
 	c := cursor{Parser: p, src: path, sender: true}
 	a, err := c.path()
-	if err != nil && err != ErrNeedsUTF8 {
+	if err != nil && !errors.Is(err, ErrNeedsUTF8) {
 		odd, oddErr := p.oddSender(path)
-		if oddErr == ErrNeedsUTF8 {
+		if errors.Is(oddErr, ErrNeedsUTF8) {
 			err = oddErr
 		} else if oddErr == nil {
 			a, err = odd, nil

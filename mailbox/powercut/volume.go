@@ -166,8 +166,8 @@ func unmount(dir string) error {
 	return errors.Join(errors.New("busy for too long"), unix.Unmount(dir, unix.MNT_DETACH))
 }
 
-// run runs a program and returns what it writes.
-func run(tb testing.TB, name string, args ...string) string {
+// run runs a program, which must succeed.
+func run(tb testing.TB, name string, args ...string) {
 	tb.Helper()
 	path, err := look(name)
 	if err != nil {
@@ -178,5 +178,4 @@ func run(tb testing.TB, name string, args ...string) string {
 	if err != nil {
 		tb.Fatalf("%s: %v\n%s", fmt.Sprint(cmd.Args), err, out)
 	}
-	return string(out)
 }

@@ -66,7 +66,8 @@ func (s *server) run(ctx context.Context, l Load, messages int) (sample, error) 
 	var m sample
 	begin := time.Now()
 	for left := messages; left > 0 && err == nil; {
-		now, used := left, time.Duration(0)
+		now := left
+		var used time.Duration
 		if l.Size >= mib {
 			_, used, err = s.send(ctx, l, now)
 		} else {

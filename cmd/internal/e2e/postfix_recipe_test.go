@@ -99,15 +99,6 @@ func smtp(t *testing.T, addr string, lines ...string) (replies []string) {
 	return replies[2:]
 }
 
-// submission are the lines that hand a message over.
-func submission(from string, to ...string) []string {
-	lines := []string{"MAIL FROM:<" + from + ">"}
-	for _, r := range to {
-		lines = append(lines, "RCPT TO:"+r)
-	}
-	return append(lines, "DATA", "Subject: hello\r\n\r\nHello.\r\n.")
-}
-
 // TestPostfixRecipeReportsDelivery: a sender who asked for a success notice reads "delivered", of the message and
 // recipient that were meant, and Postfix has nothing to complain of. "relayed" would say that what becomes of the
 // message is not known.

@@ -36,7 +36,7 @@ func DialIMAP(addr, user, password string) (*IMAP, error) {
 	}
 	if err == nil {
 		// Literals take any user name (LITERAL+, RFC 7888).
-		_, err = c.do(fmt.Sprintf("LOGIN {%d+}\r\n%s {%d+}\r\n%s", len(user), user, len(password), password), nil)
+		err = c.do(fmt.Sprintf("LOGIN {%d+}\r\n%s {%d+}\r\n%s", len(user), user, len(password), password), nil)
 	}
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
@@ -51,7 +51,7 @@ func (c *IMAP) Examine(mailbox string) (exists int, err error) { return c.open("
 func (c *IMAP) Select(mailbox string) (exists int, err error) { return c.open("SELECT", mailbox) }
 
 func (c *IMAP) open(verb, mailbox string) (exists int, err error) {
-	_, err = c.do(verb+" "+quoted(mailbox), func(line string, _ []byte) error {
+	err = c.do(verb+" "+quoted(mailbox), func(line string, _ []byte) error {
 		if n, ok := strings.CutSuffix(line, " EXISTS"); ok {
 			exists, err = strconv.Atoi(strings.TrimPrefix(n, "* "))
 		}
@@ -62,25 +62,25 @@ func (c *IMAP) open(verb, mailbox string) (exists int, err error) {
 
 // Create makes a mailbox; its name is in modified UTF-7 (RFC 3501 §5.1.3).
 func (c *IMAP) Create(mailbox string) error {
-	_, err := c.do("CREATE "+quoted(mailbox), nil)
+	err := c.do("CREATE "+quoted(mailbox), nil)
 	return err
 }
 
 // Delete removes a mailbox.
 func (c *IMAP) Delete(mailbox string) error {
-	_, err := c.do("DELETE "+quoted(mailbox), nil)
+	err := c.do("DELETE "+quoted(mailbox), nil)
 	return err
 }
 
 // Subscribe adds a mailbox to those that clients show.
 func (c *IMAP) Subscribe(mailbox string) error {
-	_, err := c.do("SUBSCRIBE "+quoted(mailbox), nil)
+	err := c.do("SUBSCRIBE "+quoted(mailbox), nil)
 	return err
 }
 
 // Unsubscribe takes a mailbox from those that clients show.
 func (c *IMAP) Unsubscribe(mailbox string) error {
-	_, err := c.do("UNSUBSCRIBE "+quoted(mailbox), nil)
+	err := c.do("UNSUBSCRIBE "+quoted(mailbox), nil)
 	return err
 }
 
@@ -92,7 +92,7 @@ func (c *IMAP) Subscriptions() (names []string, err error) { return c.list("LSUB
 
 // list returns the names that LIST or LSUB reports, but for those that only have others below them.
 func (c *IMAP) list(verb string) (names []string, err error) {
-	_, err = c.do(verb+` "" *`, func(line string, literal []byte) error {
+	err = c.do(verb+` "" *`, func(line string, literal []byte) error {
 		m := listed.FindStringSubmatch(line)
 		if m == nil || m[1] != verb || strings.Contains(strings.ToLower(m[2]), `\noselect`) {
 			return nil
@@ -124,7 +124,7 @@ var sizeItem = regexp.MustCompile(`RFC822\.SIZE ([0-9]+)`)
 // claims it.
 func (c *IMAP) Fetch(n int) (size int, content []byte, err error) {
 	size = -1
-	_, err = c.do(fmt.Sprintf("FETCH %d (RFC822.SIZE BODY.PEEK[])", n), func(line string, literal []byte) error {
+	err = c.do(fmt.Sprintf("FETCH %d (RFC822.SIZE BODY.PEEK[])", n), func(line string, literal []byte) error {
 		if m := sizeItem.FindStringSubmatch(line); m != nil && strings.HasPrefix(line, fmt.Sprintf("* %d FETCH ", n)) {
 			content = literal
 			size, err = strconv.Atoi(m[1])
@@ -140,7 +140,7 @@ func (c *IMAP) Fetch(n int) (size int, content []byte, err error) {
 // Size is the size of one message of the opened mailbox, as the server claims it.
 func (c *IMAP) Size(n int) (size int, err error) {
 	size = -1
-	_, err = c.do(fmt.Sprintf("FETCH %d (RFC822.SIZE)", n), func(line string, _ []byte) error {
+	err = c.do(fmt.Sprintf("FETCH %d (RFC822.SIZE)", n), func(line string, _ []byte) error {
 		if m := sizeItem.FindStringSubmatch(line); m != nil {
 			size, err = strconv.Atoi(m[1])
 		}
@@ -151,22 +151,22 @@ func (c *IMAP) Size(n int) (size int, err error) {
 
 // Append puts a message into a mailbox.
 func (c *IMAP) Append(mailbox, content string) error {
-	_, err := c.do(fmt.Sprintf("APPEND %s {%d+}\r\n%s", quoted(mailbox), len(content), content), nil)
+	err := c.do(fmt.Sprintf("APPEND %s {%d+}\r\n%s", quoted(mailbox), len(content), content), nil)
 	return err
 }
 
 // Remove removes a message of the selected mailbox, counted from 1, for good.
 func (c *IMAP) Remove(n int) error {
-	if _, err := c.do(fmt.Sprintf("STORE %d +FLAGS.SILENT (\\Deleted)", n), nil); err != nil {
+	if err := c.do(fmt.Sprintf("STORE %d +FLAGS.SILENT (\\Deleted)", n), nil); err != nil {
 		return err
 	}
-	_, err := c.do("EXPUNGE", nil)
+	err := c.do("EXPUNGE", nil)
 	return err
 }
 
 // Move moves a message of the selected mailbox, counted from 1, into another one (RFC 6851).
 func (c *IMAP) Move(n int, mailbox string) error {
-	_, err := c.do(fmt.Sprintf("MOVE %d %s", n, quoted(mailbox)), nil)
+	err := c.do(fmt.Sprintf("MOVE %d %s", n, quoted(mailbox)), nil)
 	return err
 }
 
@@ -176,7 +176,7 @@ var quotaItems = regexp.MustCompile(`STORAGE ([0-9]+) [0-9]+ MESSAGE ([0-9]+) [0
 // (RFC 9208).
 func (c *IMAP) Quota() (kib, messages int64, err error) {
 	kib = -1
-	_, err = c.do("GETQUOTAROOT INBOX", func(line string, _ []byte) error {
+	err = c.do("GETQUOTAROOT INBOX", func(line string, _ []byte) error {
 		if m := quotaItems.FindStringSubmatch(line); m != nil {
 			kib, _ = strconv.ParseInt(m[1], 10, 64) // digits
 			messages, err = strconv.ParseInt(m[2], 10, 64)
@@ -191,7 +191,7 @@ func (c *IMAP) Quota() (kib, messages int64, err error) {
 
 // Logout ends the session.
 func (c *IMAP) Logout() error {
-	_, err := c.do("LOGOUT", nil)
+	err := c.do("LOGOUT", nil)
 	return errors.Join(err, c.conn.Close())
 }
 
@@ -202,30 +202,30 @@ func quoted(mailbox string) string {
 }
 
 // do sends a command and reads responses up to its tagged one, which must be OK.
-func (c *IMAP) do(command string, untagged func(line string, literal []byte) error) (string, error) {
+func (c *IMAP) do(command string, untagged func(line string, literal []byte) error) error {
 	c.tag++
 	tag := fmt.Sprintf("a%d ", c.tag)
 	if err := c.conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
-		return "", err
+		return err
 	}
 	if _, err := io.WriteString(c.conn, tag+command+"\r\n"); err != nil {
-		return "", err
+		return err
 	}
 	verb, _, _ := strings.Cut(command, " ")
 	for {
 		line, literal, err := c.response()
 		if err != nil {
-			return "", fmt.Errorf("imap %s: %w", verb, err)
+			return fmt.Errorf("imap %s: %w", verb, err)
 		}
 		if status, ok := strings.CutPrefix(line, tag); ok {
 			if !strings.HasPrefix(status, "OK") {
 				err = fmt.Errorf("imap %s: %s", verb, status)
 			}
-			return status, err
+			return err
 		}
 		if untagged != nil {
 			if err := untagged(line, literal); err != nil {
-				return "", err
+				return err
 			}
 		}
 	}

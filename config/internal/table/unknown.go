@@ -24,7 +24,7 @@ func (r *Reader[C]) unknown(table, at tomlpos.Value, p *Part[C], name string) {
 	if len(r.Problems) == MaxProblems {
 		return // guessing is not free
 	}
-	suggestion := ""
+	var suggestion string
 	if meant := hint.Closest(name, r.names(p)); meant != "" {
 		suggestion = "did you mean " + meant + "?"
 		r.suspects[table.Below(meant)] = true

@@ -148,7 +148,7 @@ type Question[V any] struct {
 // Do is raised again.
 func Ask[V any](ctx context.Context, p *Pool, q Question[V]) (V, error) {
 	a := &asked[V]{answer: make(chan struct{})}
-	var closed context.Context = context.Background() // Abandon says that the breaker opens
+	closed := context.Background() // Abandon says that the breaker opens
 	if q.Always {
 		closed = p.breaker.closed() // which may be so before there is a place
 		go a.begin(p, q)
@@ -168,7 +168,7 @@ func Ask[V any](ctx context.Context, p *Pool, q Question[V]) (V, error) {
 	case <-closed.Done():
 		a.giveUp(context.Cause(closed))
 	}
-	if panicked, ok := a.err.(*guard.Panic); ok {
+	if panicked, ok := a.err.(*guard.Panic); ok { //nolint:errorlint // its own, and not one that an error wraps
 		panic(panicked)
 	}
 	if errors.Is(a.err, context.DeadlineExceeded) {
