@@ -28,7 +28,7 @@ type Agent struct {
 	// State remembers which mailboxes of an alias have a message that is deferred for others. [nothing: an alias is
 	// delivered to all of its mailboxes or none]
 	State state.Store
-	// Outbox takes the reports of success that senders are owed, and whoever was offered DSN asks for (RFC 3461). [none]
+	// Outbox takes the reports of success that clients ask for which were offered DSN (RFC 3461). [none]
 	Outbox *outbox.Box
 	// Quotas is when to warn of mailboxes that fill up.
 	Quotas Quotas

@@ -198,7 +198,7 @@ func (o *outcomes) publish() {
 				o.answer()
 			}
 		}()
-		ctx, cancel := context.WithTimeout(context.Background(), reportPatience) // whoever has gone
+		ctx, cancel := context.WithTimeout(context.Background(), reportPatience) // also if the client has gone
 		defer cancel()
 		// The message is there: to refuse it now would be to have it twice.
 		if err := o.t.agent.Outbox.Publish(ctx, drafts...); err != nil {

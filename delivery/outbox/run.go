@@ -10,9 +10,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
+
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
 
 const (
@@ -88,7 +89,7 @@ func (b *Box) repair() {
 
 // round sends what is due.
 func (b *Box) round(ctx context.Context, send Send) {
-	var group sync.WaitGroup
+	var group guard.Group
 	defer group.Wait()
 	places := make(chan struct{}, atOnce)
 	names := b.due(time.Now())
