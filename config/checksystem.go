@@ -15,6 +15,7 @@ import (
 	"github.com/doorstep-mail/doorstep/config/hint"
 	"github.com/doorstep-mail/doorstep/config/internal/table"
 	"github.com/doorstep-mail/doorstep/config/internal/tomlpos"
+	"github.com/doorstep-mail/doorstep/mailbox"
 )
 
 // CheckSystem checks that what c names is there on this machine: the store's directory and the sockets', users and
@@ -49,6 +50,7 @@ func (c *Config) CheckSystem(open ...Listen) []Problem {
 	if _, set := s.places["state.path"]; set { // else it is as the machine has it
 		s.report("state.path", c.State.checkDirectory(w))
 	}
+	s.add(Problem{File: mailbox.SpoolDirectory()}, w.checkSpool())
 	for _, file := range c.haveSecrets() {
 		s.add(Problem{File: file}, checkSecret(file))
 	}

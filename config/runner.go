@@ -11,6 +11,7 @@ import (
 
 	"github.com/doorstep-mail/doorstep/config/hint"
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
+	"github.com/doorstep-mail/doorstep/mailbox"
 )
 
 // A runner is the user that the server will run as.
@@ -112,6 +113,17 @@ func (s Store) checkRoot(w runner) error {
 		return w.checkDirectory(root, unix.X_OK, "entered")
 	}
 	return w.checkDirectory(root, unix.W_OK|unix.X_OK, "written to")
+}
+
+// checkSpool checks the directory for what is too large for memory and not for a mailbox yet. It is said in the
+// environment, which may not be that of the server.
+func (w runner) checkSpool() error {
+	err := w.checkDirectory(mailbox.SpoolDirectory(), unix.W_OK|unix.X_OK, "written to")
+	if err == nil {
+		return nil
+	}
+	return hint.Warning(err.Error()+": messages above 128 KiB that are for several owners or file systems, or make a "+
+		"folder, are deferred", "set TMPDIR for the server, or unset it for /var/tmp")
 }
 
 // checkDirectory checks that path is a directory that w has this access to.

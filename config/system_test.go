@@ -105,6 +105,29 @@ path = "mail/{local}"
 	}
 }
 
+// TestCheckSystemSpool: large messages need a directory that the environment names.
+func TestCheckSystemSpool(t *testing.T) {
+	c := load(t, write(t, map[string]string{"mail/x": "", "doorstep.toml": `hostname = "mail.example.org"
+
+[[listen]]
+address = "unix:l.sock"
+
+[store]
+path = "mail/{local}"
+` + accounts}))
+	missing := filepath.Join(t.TempDir(), "missing")
+	t.Setenv("TMPDIR", missing)
+	var got []string
+	for _, p := range c.CheckSystem() {
+		if strings.Contains(p.String(), missing) && p.Warning {
+			got = append(got, p.String())
+		}
+	}
+	if len(got) != 1 || !strings.Contains(got[0], "set TMPDIR") {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestCheckSystemStoreNotWritable(t *testing.T) {
 	path := write(t, map[string]string{
 		"mail/x": "",

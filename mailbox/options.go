@@ -59,7 +59,7 @@ func (o Options) withDefaults() (Options, error) {
 		o.Host = host
 	}
 	if o.Spool == "" {
-		o.Spool = spoolDirectory()
+		o.Spool = SpoolDirectory()
 	}
 	if o.PerMailbox <= 0 {
 		o.PerMailbox = DefaultPerMailbox
@@ -70,9 +70,9 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
-// spoolDirectory is where files go that need not outlive the process: on a disk, which /tmp often
-// is not (file-hierarchy(7)).
-func spoolDirectory() string {
+// SpoolDirectory is the default of Options.Spool, where files go that need not outlive the process: on a disk, which
+// /tmp often is not (file-hierarchy(7)).
+func SpoolDirectory() string {
 	if dir := os.Getenv("TMPDIR"); dir != "" {
 		return dir
 	}
