@@ -126,7 +126,7 @@ func (o *outcomes) markAll() {
 				o.answer()
 			}
 		}()
-		ctx, cancel := context.WithTimeout(context.Background(), rememberPatience) // whoever has gone
+		ctx, cancel := context.WithTimeout(context.Background(), rememberPatience) // also if the client has gone
 		defer cancel()
 		if err := o.t.agent.State.Remember(ctx, marks); err != nil {
 			o.t.agent.Log.Warn("cannot remember who has the message: they get it again when the client tries again",

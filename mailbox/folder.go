@@ -51,8 +51,8 @@ func (s *Store) hasFolder(to Dest) (bool, error) {
 }
 
 // Reachable reports why no mail could come to a place, as far as that shows without a delivery: the mail root is
-// missing (ErrNoRoot), the Maildir is and is not made (ErrNoMailbox), something else is in its place (ErrNotMaildir), or
-// the way to it may not be passed by its owner. Whether the folder is there does not matter.
+// missing (ErrNoRoot), the Maildir is and is not made (ErrNoMailbox), something else is in its place (ErrNotMaildir),
+// or the way to it may not be passed by its owner. Whether the folder is there does not matter.
 func (s *Store) Reachable(ctx context.Context, to Dest) error {
 	to = to.Inbox()
 	if err := to.Check(); err != nil {

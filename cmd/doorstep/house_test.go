@@ -56,7 +56,7 @@ var arrows = []struct {
 	{"lmtp/client", []string{"lmtp/guard", "lmtp/address"}},
 	{"lmtp/address", nil},
 	{"lmtp/lmtptest", nil},
-	{"lmtp/internal", nil},
+	{"lmtp/internal", []string{"lmtp/guard"}},
 	{"lmtp/keypair", []string{"lmtp/internal"}},
 	{"lmtp/auth", []string{"lmtp", "lmtp/internal"}}, // it implements an interface of lmtp
 	{"lmtp", []string{"lmtp/guard", "lmtp/address", "lmtp/internal"}},

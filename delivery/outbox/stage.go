@@ -58,8 +58,8 @@ func (d *Draft) create(content []byte) func() error {
 	}
 }
 
-// Publish has entries sent. After an error some of them may be sent all the same, and the others are lost: what they are
-// about has happened, and cannot be undone.
+// Publish has entries sent. After an error some of them may be sent all the same, and the others are lost: what they
+// are about has happened, and cannot be undone.
 func (b *Box) Publish(ctx context.Context, drafts ...*Draft) error {
 	err := b.ask(ctx, func() (err error) {
 		for _, d := range drafts {

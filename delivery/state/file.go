@@ -138,9 +138,9 @@ func create(path string) (info os.FileInfo, err error) {
 }
 
 // connect prepares connections to a file. A server that takes over has it open beside the one before, so that it is not
-// locked for one process. With FULL each transaction is on the disk when it has ended. A write-ahead log would be faster,
-// but its index is mapped into memory: a thread that waits for a page of a file system that hangs stops the garbage
-// collector, and by that the whole server.
+// locked for one process. With FULL each transaction is on the disk when it has ended. A write-ahead log would be
+// faster, but its index is mapped into memory: a thread that waits for a page of a file system that hangs stops the
+// garbage collector, and by that the whole server.
 func connect(path string, info os.FileInfo) (*file, error) {
 	query := url.Values{"mode": {"rw"}, "_txlock": {"immediate"}, "_pragma": {
 		"busy_timeout(2000)", "journal_mode(TRUNCATE)", "synchronous(FULL)",

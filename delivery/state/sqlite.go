@@ -155,7 +155,7 @@ func (s *SQLite) note(err error) {
 		return
 	}
 	switch {
-	case errors.Is(err, fs.ErrNotExist): // nobody has asked for it
+	case errors.Is(err, fs.ErrNotExist): // it is not wanted
 		s.opts.Log.Info("no state: an alias of which one mailbox cannot take a message is deferred for all", "reason", err)
 	case err != nil:
 		s.opts.Log.Warn("state cannot be kept: until it can, an alias of which one mailbox cannot take a message is "+

@@ -150,7 +150,8 @@ func TestTrouble(t *testing.T) {
 		{name: "removed", spoil: func(t *testing.T, path string) {
 			must(t, errors.Join(os.Remove(path), os.Remove(path+"-journal")))
 		}, forgets: true},
-		{name: "removed without its journal", spoil: func(t *testing.T, path string) { must(t, os.Remove(path)) }, forgets: true},
+		{name: "removed without its journal", spoil: func(t *testing.T, path string) { must(t, os.Remove(path)) },
+			forgets: true},
 		{name: "replaced by an empty file", spoil: func(t *testing.T, path string) {
 			must(t, os.WriteFile(path+".new", nil, 0o600))
 			must(t, os.Rename(path+".new", path))

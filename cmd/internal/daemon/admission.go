@@ -12,6 +12,7 @@ import (
 	"github.com/doorstep-mail/doorstep/cmd/internal/build"
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/lmtp"
+	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
 
 // An Admission decides who may connect: on a Unix socket with peers only those users, within limits over all listeners
@@ -69,8 +70,12 @@ func (g *Admission) memoryLeft() supply {
 	s := supply{name: "the room for memory", among: g.whole, used: g.inUse(), limit: g.memory}
 	if s.isLow() && g.collecting.CompareAndSwap(false, true) {
 		go func() {
-			runtime.GC() // with little mail the next look of the collector is minutes away
-			time.AfterFunc(collectEvery, func() { g.collecting.Store(false) })
+			_ = guard.Call(func() error { // with little mail the next look of the collector is minutes away
+				runtime.GC()
+				<-time.After(collectEvery)
+				g.collecting.Store(false)
+				return nil
+			})
 		}()
 	}
 	return s

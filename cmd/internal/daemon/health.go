@@ -132,7 +132,7 @@ func (p *probe) ask(ctx context.Context, root string) (*status.Disk, error) {
 	return nil, fmt.Errorf("store %s does not answer", root)
 }
 
-// begin looks at a root, unless somebody does.
+// begin looks at a root, unless another check does.
 func (p *probe) begin(root string) *probed {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 )
 
 // A supply is something that connections use up: when a tenth of it is left the peers with most get no more of it, and
-// at its end nobody does, so that the deliveries under way have what they need.
+// at its end no peer does, so that the deliveries under way have what they need.
 type supply struct {
 	name  string
 	among *crowd // those who use it
@@ -29,8 +29,8 @@ func (s supply) isLow() bool { return s.limit > 0 && s.used >= s.limit-s.limit/1
 // deliveries under way.
 func descriptorsFor(r config.Room) int { return r.Descriptors - r.Descriptors/8 }
 
-// descriptorOf is the number of the descriptor of a connection: the kernel gives the lowest that is free (open(2)), so
-// that at least as many are in use. Behind a PROXY header it is that of the connection to the proxy. It is 0 where
+// descriptorOf is the number of the descriptor of a connection: the kernel takes the lowest that is free (open(2)), so
+// that at least as many are in use. With a PROXY header it is that of the connection to the proxy. It is 0 where
 // there is none.
 func descriptorOf(nc net.Conn) (number int) {
 	if proxied, ok := nc.(interface{ NetConn() net.Conn }); ok {

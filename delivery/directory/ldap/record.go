@@ -64,8 +64,8 @@ func (d *Directory) record(e *client.Entry, asked directory.Key) (*directory.Acc
 }
 
 // ambiguous returns the attribute by which the mailbox is and that has several values: the home and the mailbox, or the
-// address where there is neither. LDAP keeps values in no order (RFC 4511 §4.1.7): after a change, or on another server,
-// another one may be the first.
+// address where there is neither. LDAP keeps values in no order (RFC 4511 §4.1.7): after a change, or on another
+// server, another one may be the first.
 func (d *Directory) ambiguous(e *client.Entry) string {
 	place := ""
 	for _, name := range []string{d.options.Schema.Home, d.options.Schema.Mailbox} {

@@ -21,8 +21,8 @@ type row map[string]any
 // ErrNoColumn says that a query has not the columns that its answers are understood by.
 var ErrNoColumn = errors.New("the query returns no")
 
-// eachRow calls see with all rows, until it fails. Columns that are needed are missed also where there is no row: who
-// is unknown to a query that could find nobody is not unknown.
+// eachRow calls see with all rows, until it fails. Columns that are needed are missed also where there is no row: a
+// name that is unknown to a query which could find none is not unknown.
 func eachRow(rows *db.Rows, needs []string, see func(row) error) error {
 	columns, err := rows.Columns()
 	if err != nil {

@@ -59,7 +59,7 @@ func (s *store) Environment(item string) (string, bool) {
 	return value, ok
 }
 
-// execute does what a result wants. Copies have the flag that Dovecot's detection of attachments gives them in the
+// execute does what a result wants. Copies have the flag that Dovecot's detection of attachments sets in the
 // suite.
 func (s *suite) execute(r *sieve.Run) bool {
 	result := s.pending(r)

@@ -60,7 +60,7 @@ func Run(ctx context.Context, file string) ([]Block, []syntax.Problem, error) {
 	return s.blocks, nil, nil
 }
 
-// input is how a test file begins: a message that is nearly empty, to and from somebody.
+// input is how a test file begins: a message that is nearly empty, with a sender and a recipient.
 func (s *suite) input() *sieve.Input {
 	return &sieve.Input{
 		Message:  s.message([]byte("From: sender@example.com\r\nTo: recipient@example.org\r\n\r\n")),

@@ -77,8 +77,10 @@ func (v *Value[T]) begin() (r *refresh, mine bool) {
 	r = &refresh{done: make(chan struct{}), late: make(chan struct{})}
 	v.running = r
 	late := time.AfterFunc(patience, func() {
-		v.log.Error("files do not answer, and what was read before is used", "files", v.files)
-		close(r.late)
+		guard.Run(v.log, "files", func() {
+			defer close(r.late)
+			v.log.Error("files do not answer, and what was read before is used", "files", v.files)
+		})
 	})
 	go func() {
 		err := guard.Call(v.refresh)
