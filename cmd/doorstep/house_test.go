@@ -46,6 +46,7 @@ var arrows = []struct {
 	{"delivery/sieve/syntax", nil},
 	{"delivery/sieve/message", []string{"mailbox/words"}},
 	{"delivery/sieve/svtest", []string{"delivery/sieve"}},
+	{"delivery/sieve/reply", []string{"delivery/sieve", "lmtp/address"}},
 	{"delivery/sieve", []string{"delivery/sieve/message", "delivery/sieve/syntax", "lmtp/address"}},
 	{"delivery/route", []string{"delivery/directory", "lmtp", "mailbox"}},
 	{"delivery/state", []string{"lmtp/guard"}},

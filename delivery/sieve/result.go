@@ -10,6 +10,8 @@ import (
 type Result struct {
 	// Actions are in the order of the script; the implicit keep, where it is in effect, comes last.
 	Actions []Action
+	// Marks are what is to be remembered when the actions have succeeded.
+	Marks []Mark
 	// Discarded says that the script discarded the message, and nothing keeps it.
 	Discarded bool
 	// Err is why the script ended early. The only action is then to keep the message (RFC 5228 §2.10.6).
@@ -19,7 +21,25 @@ type Result struct {
 	// Steps is what the run took of its budget.
 	Steps int64
 
-	keep bool // the implicit keep is in effect
+	keep   bool             // the implicit keep is in effect
+	header []*message.Field // as it is at the end
+	flags  []string         // the internal variable of imap4flags
+}
+
+// A Mark is what is to be remembered of the message when its delivery has succeeded (RFC 7352 §3.1).
+type Mark struct {
+	Handle, ID string
+	Seconds    uint64
+}
+
+// mark notes a mark once.
+func (r *Result) mark(m Mark) {
+	for _, other := range r.Marks {
+		if other == m {
+			return
+		}
+	}
+	r.Marks = append(r.Marks, m)
 }
 
 // An Action is something to be done. It is one of the types of this package that have this method.
@@ -98,9 +118,10 @@ func (r *Run) end() Result {
 	res := &r.result
 	res.Steps, res.Err = r.steps, r.err
 	if r.err != nil {
-		res.Actions = []Action{&Store{Keep: true, Implicit: true}}
+		res.Actions, res.Marks = []Action{&Store{Keep: true, Implicit: true}}, nil
 		return *res
 	}
+	res.header, res.flags = r.header, r.flags
 	if res.keep {
 		r.act(&Store{Keep: true, Implicit: true, Flags: r.flags, Header: r.edited()})
 	}

@@ -3,6 +3,7 @@ package sieve
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -59,6 +60,8 @@ type Host interface {
 	HasFolder(ctx context.Context, name string) bool
 	// SpecialUse returns the folder of a special use, such as \Junk (RFC 8579).
 	SpecialUse(ctx context.Context, flag string) (folder string, ok bool)
+	// Seen reports whether a message with an identifier was marked (RFC 7352).
+	Seen(ctx context.Context, handle, id string) bool
 	// Environment returns an item (RFC 5183 §4).
 	Environment(item string) (value string, ok bool)
 }
@@ -79,6 +82,22 @@ type Input struct {
 	Prior *Result
 	// Trace gets what happens. [none]
 	Trace func(Event)
+}
+
+// A Verdict is how a filter for spam or viruses says in the header what it thinks of a message.
+type Verdict struct {
+	// Field has the verdict: all of its value, or what the first group of Pattern matches in it. [no verdict]
+	Field   string
+	Pattern *regexp.Regexp
+	// Length says that the verdict is as many characters as the value has, such as "*****".
+	Length bool
+	// Texts are words for verdicts, from the first to the last value that there is; empty ones are not used.
+	Texts []string
+	// Max is the score from which on a message is surely bad. [that of MaxField]
+	Max float64
+	// MaxField and MaxPattern say where the score is from which on a message is surely bad.
+	MaxField   string
+	MaxPattern *regexp.Regexp
 }
 
 // A Run is one of a program, for a message.
@@ -143,6 +162,9 @@ func (p *Program) Run(ctx context.Context, in *Input) Result {
 		ctx: ctx, in: in, program: p, limits: &p.options.Limits, scope: &scope{}, header: in.Message.Header, flags: in.Flags,
 	}
 	r.result = in.fresh()
+	if in.Prior != nil && in.Prior.Err == nil {
+		r.header, r.flags = in.Prior.header, in.Prior.flags
+	}
 	p.main(r)
 	return r.end()
 }

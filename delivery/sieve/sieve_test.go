@@ -39,6 +39,8 @@ func (folders) SpecialUse(_ context.Context, flag string) (string, bool) {
 	return "Spam", flag == `\Junk`
 }
 
+func (folders) Seen(_ context.Context, handle, id string) bool { return handle == "h" && id == "seen" }
+
 func (folders) Environment(item string) (string, bool) { return "host.example", item == "host" }
 
 func input(t testing.TB, text string) *Input {
@@ -89,6 +91,9 @@ func outcome(r Result) string {
 			list = append(list, s)
 		case *Redirect:
 			list = append(list, "redirect "+a.To)
+		case *Vacation:
+			list = append(list, fmt.Sprintf("vacation %s %s %s %q %d %q", a.Reason, a.Subject, a.From, a.Addresses, a.Seconds,
+				a.Handle))
 		case *Reject:
 			list = append(list, fmt.Sprintf("reject %s %v", a.Reason, a.Protocol))
 		}
@@ -227,6 +232,15 @@ func TestActions(t *testing.T) {
 			"store outer"},
 		{"foreverypart extracttext variables fileinto", `foreverypart { extracttext :first 9 "a"; fileinto "${a}"; }`,
 			"store It is in "},
+		{"vacation variables", `set "a" "b"; vacation :days 2 :subject " s ${a}" :addresses ["x@y.example"] "r ${a}";`,
+			`vacation r b s b  ["x@y.example"] 172800 "r ${a}\x00subject s ${a}"; implicit keep`},
+		{"vacation-seconds", `vacation :seconds 60 :from "a@b.example" :handle "h" "r";`,
+			`vacation r  a@b.example [] 60 "h"; implicit keep`},
+		{"vacation", "vacation \"a\";\nvacation \"b\";", "implicit keep; s:3:1: the script answers with vacation twice"},
+		{"vacation reject", "vacation \"a\";\nreject \"b\";",
+			"implicit keep; s:3:1: the reject action conflicts with the vacation action before it"},
+		{"duplicate", `if duplicate :handle "h" :uniqueid "seen" { discard; }`, "discard"},
+		{"duplicate", `if duplicate :uniqueid "seen" { discard; } if duplicate { discard; }`, "implicit keep"},
 		{"vnd.dovecot.debug", `debug_log "x";`, "implicit keep"},
 		{"ihave", `if ihave "none" { nonsense :tag ( 1; } else { discard; }`, ""},
 		{"ihave", `if ihave "none" { nonsense :tag; } else { discard; }`, "discard"},
@@ -356,10 +370,12 @@ func TestInclude(t *testing.T) {
 // TestSequence: a script goes on from what those before it decided.
 func TestSequence(t *testing.T) {
 	in := input(t, mail)
-	first := compile(t, `require ["fileinto", "copy"]; fileinto :copy "A";`, all).Run(t.Context(), in)
+	first := compile(t, `require ["fileinto", "copy", "editheader", "imap4flags"];
+fileinto :copy "A"; addheader "X-Added" "1"; setflag "f";`, all).Run(t.Context(), in)
 	in.Prior = &first
-	second := compile(t, `require "fileinto"; fileinto "B";`, all).Run(t.Context(), in)
-	if got := outcome(second); got != "store A; store B" {
+	second := compile(t, `require ["fileinto", "editheader"]; if exists "x-added" { fileinto "B"; }`, all).
+		Run(t.Context(), in)
+	if got := outcome(second); got != "store A; store B [f] +1" {
 		t.Error(got)
 	}
 }
@@ -367,7 +383,8 @@ func TestSequence(t *testing.T) {
 // TestParts: what loops over the parts of a message see, one in another, and how they are left.
 func TestParts(t *testing.T) {
 	const multipart = "Subject: all\r\nContent-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\nX: 1\r\n\r\none\r\n" +
-		"--a\r\nX: 2\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nX: 3\r\n\r\nthree\r\n--b--\r\n--a\r\nX: 4\r\n\r\n" +
+		"--a\r\nX: 2\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nX: 3\r\n\r\nthree\r\n" +
+		"--b--\r\n--a\r\nX: 4\r\n\r\n" +
 		"four\r\n--a--\r\n"
 	for script, want := range map[string]string{
 		`foreverypart { set "a" "${a}-"; if header :mime :matches "x" "*" { set "a" "${a}${1}"; } } fileinto "${a}";`: "" +
@@ -409,6 +426,26 @@ func TestVerdict(t *testing.T) {
 		p := compile(t, `require ["spamtest", "fileinto", "variables"]; if spamtest :matches "*" { fileinto "${1}"; }`, all)
 		if got := outcome(p.Run(t.Context(), in)); got != "store "+tt.want {
 			t.Errorf("%s: %s, want %s", tt.field, got, tt.want)
+		}
+	}
+}
+
+// TestMarks: what is to be remembered of a message.
+func TestMarks(t *testing.T) {
+	for script, want := range map[string]string{
+		`if duplicate {}`:                                                "[]", // it has no Message-ID
+		`if duplicate :header "subject" {}`:                              "[{ Grüße from Bob 604800}]",
+		`if duplicate :uniqueid "a" :seconds 5 {}`:                       "[{ a 5}]",
+		`if duplicate :uniqueid "a" :seconds 0 {}`:                       "[]",
+		`if duplicate :uniqueid "a" :seconds 99999999 {}`:                "[{ a 604800}]",
+		`if duplicate :handle "h" :uniqueid "seen" {}`:                   "[]",
+		`if duplicate :handle "h" :uniqueid "seen" :last {}`:             "[{h seen 604800}]",
+		`if duplicate :uniqueid "a" { } redirect "${a}"; keep;`:          "[]", // an error
+		`if anyof (duplicate :uniqueid "a", duplicate :uniqueid "a") {}`: "[{ a 604800}]",
+	} {
+		r := compile(t, `require ["duplicate", "variables"];`+script, all).Run(t.Context(), input(t, mail))
+		if got := fmt.Sprint(r.Marks); got != want {
+			t.Errorf("%s: %s, want %s", script, got, want)
 		}
 	}
 }

@@ -10,22 +10,6 @@ import (
 	"github.com/doorstep-mail/doorstep/delivery/sieve/syntax"
 )
 
-// A Verdict is how a filter for spam or viruses says in the header what it thinks of a message.
-type Verdict struct {
-	// Field has the verdict: all of its value, or what the first group of Pattern matches in it. [no verdict]
-	Field   string
-	Pattern *regexp.Regexp
-	// Length says that the verdict is as many characters as the value has, such as "*****".
-	Length bool
-	// Texts are words for verdicts, from the first to the last value that there is; empty ones are not used.
-	Texts []string
-	// Max is the score from which on a message is surely bad. [that of MaxField]
-	Max float64
-	// MaxField and MaxPattern say where the score is from which on a message is surely bad.
-	MaxField   string
-	MaxPattern *regexp.Regexp
-}
-
 // ratio is the verdict from 0, surely good, to 1, surely bad; ok is false if there is none.
 func (v *Verdict) ratio(header []*message.Field) (ratio float64, ok bool) {
 	value, ok := fieldText(header, v.Field, v.Pattern)

@@ -34,13 +34,22 @@ type ScriptReport struct {
 
 // A ResultReport is what would be done with the message.
 type ResultReport struct {
-	Store        []StoreReport  `json:"store"`
-	Redirect     []string       `json:"redirect"`
-	Reject       []string       `json:"reject"` // the reason
-	ImplicitKeep bool           `json:"implicit_keep"`
-	Discarded    bool           `json:"discarded"`
-	Warnings     []*sieve.Error `json:"warnings"`
-	Error        *sieve.Error   `json:"error,omitempty"`
+	Store        []StoreReport   `json:"store"`
+	Redirect     []string        `json:"redirect"`
+	Reject       []string        `json:"reject"` // the reason
+	Vacation     *VacationReport `json:"vacation,omitempty"`
+	ImplicitKeep bool            `json:"implicit_keep"`
+	Discarded    bool            `json:"discarded"`
+	Warnings     []*sieve.Error  `json:"warnings"`
+	Error        *sieve.Error    `json:"error,omitempty"`
+}
+
+// A VacationReport is an answer that the sender would get, if the mail may be answered.
+type VacationReport struct {
+	Subject string `json:"subject"`
+	Reason  string `json:"reason"`
+	From    string `json:"from"`
+	Seconds uint64 `json:"seconds"`
 }
 
 // A StoreReport is a copy that would be stored; the folder is empty for the inbox.
@@ -164,6 +173,8 @@ func (h host) HasFolder(_ context.Context, name string) bool {
 
 func (h host) SpecialUse(context.Context, string) (string, bool) { return "", false }
 
+func (h host) Seen(context.Context, string, string) bool { return false }
+
 func (h host) Environment(string) (string, bool) { return "", false }
 
 // reportOf takes a result apart.
@@ -179,6 +190,8 @@ func reportOf(result sieve.Result) ResultReport {
 			report.Store = append(report.Store, StoreReport{a.Folder, a.Create, append([]string{}, a.Flags...)})
 		case *sieve.Redirect:
 			report.Redirect = append(report.Redirect, a.To)
+		case *sieve.Vacation:
+			report.Vacation = &VacationReport{a.Subject, a.Reason, a.From, a.Seconds}
 		case *sieve.Reject:
 			report.Reject = append(report.Reject, a.Reason)
 		}
@@ -218,6 +231,9 @@ func printReport(cmd *cobra.Command, report Report) error {
 	}
 	for _, to := range r.Redirect {
 		fmt.Fprintln(w, "redirect to "+to)
+	}
+	if v := r.Vacation; v != nil {
+		fmt.Fprintf(w, "answer, once in %v: %s\n", time.Duration(v.Seconds)*time.Second, strings.TrimSpace(v.Reason))
 	}
 	for _, reason := range r.Reject {
 		fmt.Fprintln(w, "refuse: "+strings.TrimSpace(reason))

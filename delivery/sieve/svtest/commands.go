@@ -51,6 +51,7 @@ func (s *suite) extension() *sieve.Extension {
 			{Name: "test_config_reload", Tags: []sieve.Tag{{Name: "extension", Kind: syntax.String}},
 				Command: s.command(func(*sieve.Run, []string) {})},
 			{Name: "test_binary_save", Params: text, Command: s.command(func(*sieve.Run, []string) {})},
+			{Name: "test_multiscript", Params: []sieve.Param{{Name: "scripts", Kind: syntax.List}}, Test: s.multiscript},
 			{Name: "test_binary_load", Params: text, Command: s.command(func(*sieve.Run, []string) {})},
 		},
 	}
@@ -126,6 +127,7 @@ func (s *suite) set(r *sieve.Run, args []string) {
 	switch args[0] {
 	case "message":
 		in.Message, in.Flags = s.message([]byte(args[1])), nil
+		s.setEnvelope(in)
 		r.Begin()
 	case "envelope.from", "envelope.sender":
 		in.Envelope.From = path(args[1])
@@ -225,4 +227,46 @@ func path(text string) string {
 		return rest
 	}
 	return text
+}
+
+// setEnvelope makes the first sender and recipient of the header those of the envelope, as the suite has it.
+func (s *suite) setEnvelope(in *sieve.Input) {
+	in.Envelope = sieve.Envelope{From: "sender@example.com", To: "recipient@example.org"}
+	for _, f := range in.Message.Header {
+		for _, a := range f.Addresses() {
+			switch {
+			case !a.Valid:
+			case f.Key() == "from":
+				in.Envelope.From = a.Text
+			case f.Key() == "to":
+				in.Envelope.To = a.Text
+			}
+			break
+		}
+	}
+}
+
+// multiscript runs scripts one after the other, as long as the message is kept, and does what they want.
+func (s *suite) multiscript(c *sieve.Compiler, call *sieve.Call) sieve.Test {
+	names := c.List(call.Args[0])
+	return func(r *sieve.Run) bool {
+		ok := true
+		s.result = nil
+		for i, name := range names.Get(r) {
+			ok = ok && s.compile(name) && s.run(context.Background(), r, i > 0)
+			if !ok || !isKept(*s.result) {
+				break
+			}
+		}
+		return ok && s.execute(r)
+	}
+}
+
+func isKept(r sieve.Result) bool {
+	for _, a := range r.Actions {
+		if store, ok := a.(*sieve.Store); ok && store.Keep {
+			return true
+		}
+	}
+	return false
 }

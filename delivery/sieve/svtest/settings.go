@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/doorstep-mail/doorstep/delivery/sieve"
+	"github.com/doorstep-mail/doorstep/delivery/sieve/reply"
 )
 
 // configure sets a setting of Pigeonhole, by its name there.
@@ -55,4 +56,40 @@ func (s *suite) protected(name string, add bool) bool {
 		}
 	}
 	return false
+}
+
+// redirectSender is who sends redirected mail: the null path stays (RFC 5228 §4.2).
+func (s *suite) redirectSender(in *sieve.Input) string {
+	setting := strings.TrimSpace(s.settings["sieve_redirect_envelope_from"])
+	switch {
+	case in.Envelope.From == "":
+		return ""
+	case setting == "recipient":
+		return in.Envelope.To
+	case setting == "orig_recipient" && in.Envelope.OrigTo != "":
+		return in.Envelope.OrigTo
+	case setting == "user_email" && s.settings["sieve_user_email"] != "":
+		return s.settings["sieve_user_email"]
+	case setting == "orig_recipient", setting == "user_email":
+		return in.Envelope.To
+	case strings.HasPrefix(setting, "<"):
+		return strings.Trim(setting, "<>")
+	}
+	return in.Envelope.From
+}
+
+// replies are how vacation answers.
+func (s *suite) replies() reply.Options {
+	is := func(name string) bool { return s.settings["sieve_vacation_"+name] == "yes" }
+	o := reply.Options{
+		DefaultSubject:  s.settings["sieve_vacation_default_subject"],
+		SubjectTemplate: s.settings["sieve_vacation_default_subject_template"],
+		UseOriginal:     is("use_original_recipient"), FromRecipient: is("send_from_recipient"),
+		IgnoreEnvelope: is("to_header_ignore_envelope"),
+		AnyRecipient:   s.settings["sieve_vacation_check_recipient"] == "no",
+	}
+	if own := s.settings["sieve_user_email"]; own != "" {
+		o.Own = []string{own}
+	}
+	return o
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/doorstep-mail/doorstep/delivery/sieve"
 	"github.com/doorstep-mail/doorstep/delivery/sieve/message"
+	"github.com/doorstep-mail/doorstep/delivery/sieve/reply"
 )
 
 // A stored message is one in a folder, or one that was sent.
@@ -21,10 +22,11 @@ type store struct {
 	folders map[string][]stored
 	sent    []stored
 	items   map[string]string // of the environment
+	seen    map[[2]string]bool
 }
 
 func newStore() *store {
-	return &store{folders: map[string][]stored{"INBOX": nil}, items: map[string]string{
+	return &store{seen: map[[2]string]bool{}, folders: map[string][]stored{"INBOX": nil}, items: map[string]string{
 		"name": "Pigeonhole Sieve", "location": "MS", "version": "", "vnd.dovecot.default-mailbox": "INBOX",
 		"vnd.dovecot.username": "user",
 	}}
@@ -49,6 +51,9 @@ func (s *store) HasFolder(_ context.Context, name string) bool {
 	_, ok := s.folders[folderKey(name)]
 	return ok
 }
+
+// Seen implements sieve.Host.
+func (s *store) Seen(_ context.Context, handle, id string) bool { return s.seen[[2]string{handle, id}] }
 
 // SpecialUse implements sieve.Host.
 func (s *store) SpecialUse(context.Context, string) (string, bool) { return "", false }
@@ -76,10 +81,15 @@ func (s *suite) execute(r *sieve.Run) bool {
 			flags := append(slices.Clone(a.Flags), "$HasNoAttachment")
 			s.store.folders[key] = append(s.store.folders[key], stored{content: s.content(in, a.Header), flags: flags})
 		case *sieve.Redirect:
-			s.store.sent = append(s.store.sent, stored{
-				content: s.content(in, a.Header), from: in.Envelope.From, to: a.To,
-			})
+			s.redirect(in, a)
+		case *sieve.Vacation:
+			if m, why := reply.Vacation(a, in, s.replies()); why == "" {
+				s.store.sent = append(s.store.sent, stored{content: m.Content, from: m.From, to: m.To})
+			}
 		}
+	}
+	for _, m := range result.Marks {
+		s.store.seen[[2]string{m.Handle, m.ID}] = ok
 	}
 	if !ok { // what failed is kept as it came
 		s.store.folders["INBOX"] = append(s.store.folders["INBOX"], stored{content: s.content(in, nil)})
@@ -94,4 +104,19 @@ func (s *suite) content(in *sieve.Input, header []*message.Field) []byte {
 		s.fail(err.Error())
 	}
 	return content
+}
+
+// redirect sends the message on, unless it goes in a circle.
+func (s *suite) redirect(in *sieve.Input, a *sieve.Redirect) {
+	header := a.Header
+	if header == nil {
+		header = in.Message.Header
+	}
+	account := []string{in.Envelope.To}
+	if own := s.settings["sieve_user_email"]; own != "" {
+		account = []string{own, in.Envelope.To}
+	}
+	if header, ok := reply.Redirected(header, account...); ok {
+		s.store.sent = append(s.store.sent, stored{content: s.content(in, header), from: s.redirectSender(in), to: a.To})
+	}
 }

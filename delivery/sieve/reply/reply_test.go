@@ -1,0 +1,108 @@
+package reply
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/doorstep-mail/doorstep/delivery/sieve"
+	"github.com/doorstep-mail/doorstep/delivery/sieve/message"
+)
+
+func input(t *testing.T, text string) *sieve.Input {
+	t.Helper()
+	m, err := message.Read(strings.NewReader(text), int64(len(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &sieve.Input{
+		Message: m, Envelope: sieve.Envelope{From: "bob@example.com", To: "alice@example.org"}, Now: time.Unix(1800000000, 0),
+	}
+}
+
+const mail = "From: Bob <Bob@example.com>\r\nTo: \"Alice A.\" <alice@example.org>\r\nSubject: Hello\r\n" +
+	"Message-ID: <2@x>\r\nReferences: <1@x>\r\n\r\n"
+
+// TestVacation: what an answer looks like.
+func TestVacation(t *testing.T) {
+	for _, tt := range []struct {
+		name, mail string
+		v          sieve.Vacation
+		o          Options
+		want       []string
+	}{
+		{"plain", mail, sieve.Vacation{Reason: "I am away."}, Options{}, []string{
+			"From: \"Alice A.\" <alice@example.org>\r\n", "To: Bob <Bob@example.com>\r\n", "Subject: Auto: Hello\r\n",
+			"In-Reply-To: <2@x>\r\nReferences: <1@x>\r\n <2@x>\r\n", "Auto-Submitted: auto-replied (vacation)\r\n",
+			"\r\n\r\nI am away.\r\n"}},
+		{"subject and sender", mail, sieve.Vacation{Subject: "Grüße", From: "sales@example.org"}, Options{},
+			[]string{"From: sales@example.org\r\n", "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n"}},
+		{"MIME", mail, sieve.Vacation{MIME: true, Reason: "Content-Type: text/html\r\n\r\n<p>"}, Options{},
+			[]string{"MIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n<p>\r\n"}},
+		{"no subject", "To: alice@example.org\r\n\r\n", sieve.Vacation{}, Options{}, []string{"Subject: Automated reply\r\n",
+			"To: bob@example.com\r\n"}},
+		{"template", mail, sieve.Vacation{}, Options{SubjectTemplate: "Re: %{subject} (away)"},
+			[]string{"Subject: Re: Hello (away)\r\n"}},
+		{"internationalized", "To: Jürgen <jürgen@xn--bcher-kva.example>\r\n\r\n",
+			sieve.Vacation{Addresses: []string{"jürgen@bücher.example"}}, Options{},
+			[]string{"From: Jürgen <jürgen@xn--bcher-kva.example>\r\n"}},
+		{"any recipient", "To: list@example.net\r\n\r\n", sieve.Vacation{}, Options{AnyRecipient: true},
+			[]string{"From: alice@example.org\r\n"}},
+	} {
+		m, why := Vacation(&tt.v, input(t, tt.mail), tt.o)
+		if m == nil {
+			t.Errorf("%s: %s", tt.name, why)
+			continue
+		}
+		if m.From != "" || m.To != "bob@example.com" {
+			t.Errorf("%s: from <%s> to <%s>", tt.name, m.From, m.To)
+		}
+		for _, want := range tt.want {
+			if !strings.Contains(string(m.Content), want) {
+				t.Errorf("%s: %q is missing in\n%s", tt.name, want, m.Content)
+			}
+		}
+	}
+}
+
+// TestNoVacation: mail that must not be answered, and why.
+func TestNoVacation(t *testing.T) {
+	for _, tt := range []struct{ name, from, to, extra, own string }{
+		{"the null path", "", "alice@example.org", "", ""},
+		{"no recipient", "bob@example.com", "", "", ""},
+		{"ourselves", "Alice@Example.org", "alice@example.org", "", ""},
+		{"one of ours", "bob@example.com", "alice@example.org", "", "BOB@example.com"},
+		{"a daemon", "MAILER-DAEMON@x.example", "alice@example.org", "", ""},
+		{"an owner", "owner-l@x.example", "alice@example.org", "", ""},
+		{"a request", "l-request@x.example", "alice@example.org", "", ""},
+		{"a list", "bob@example.com", "alice@example.org", "List-Id: <l>\r\n", ""},
+		{"an automatic mail", "bob@example.com", "alice@example.org", "Auto-Submitted: auto-replied\r\n", ""},
+		{"bulk", "bob@example.com", "alice@example.org", "Precedence: Bulk\r\n", ""},
+		{"Exchange", "bob@example.com", "alice@example.org", "X-Auto-Response-Suppress: DR, OOF\r\n", ""},
+	} {
+		in := input(t, tt.extra+mail)
+		in.Envelope = sieve.Envelope{From: tt.from, To: tt.to}
+		v := &sieve.Vacation{Addresses: strings.Fields(tt.own)}
+		if m, why := Vacation(v, in, Options{}); m != nil || why == "" {
+			t.Errorf("%s is answered", tt.name)
+		}
+	}
+	if m, _ := Vacation(&sieve.Vacation{}, input(t, "To: list@example.net\r\n\r\n"), Options{}); m != nil {
+		t.Error("mail that does not name the account is answered")
+	}
+	if m, _ := Vacation(&sieve.Vacation{}, input(t, "Auto-Submitted: no\r\n"+mail), Options{}); m == nil {
+		t.Error("mail that is not automatic is not answered")
+	}
+}
+
+// TestRedirected: the header of what is sent on, which is sent on once.
+func TestRedirected(t *testing.T) {
+	in := input(t, "Return-Path: <bob@example.com>\r\n"+mail)
+	header, ok := Redirected(in.Message.Header, "alice@example.org")
+	if !ok || header[0].Value() != "alice@example.org" || header[1].Key() != "from" {
+		t.Errorf("%v", header)
+	}
+	if _, ok := Redirected(header, "other@example.org", "Alice@EXAMPLE.org"); ok {
+		t.Error("a circle is not found")
+	}
+}
