@@ -79,7 +79,7 @@ func sendCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		defer closeContent()
+		defer closeContent() //nolint:errcheck // it was only read
 		if r.load.Count > 1 {
 			return r.sendMany(cmd.Context(), content, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		}

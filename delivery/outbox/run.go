@@ -68,9 +68,9 @@ func (b *Box) pause() time.Duration {
 	defer b.mu.Unlock()
 	pause := rescan
 	for _, a := range b.waiting {
-		pause = min(pause, a.next.Sub(time.Now()))
+		pause = min(pause, time.Until(a.next))
 	}
-	return max(pause, b.quiet.Sub(time.Now()), settle)
+	return max(pause, time.Until(b.quiet), settle)
 }
 
 // repair finds out whether the outbox can be written to again.

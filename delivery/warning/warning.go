@@ -182,7 +182,7 @@ func (s *Sender) post(ctx context.Context, _ Warning, body []byte) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, answer.Body.Close()) }()
-	if _, err := io.CopyN(io.Discard, answer.Body, 64<<10); err != nil && err != io.EOF {
+	if _, err := io.CopyN(io.Discard, answer.Body, 64<<10); err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read the answer: %w", err)
 	}
 	if answer.StatusCode < 200 || answer.StatusCode > 299 {

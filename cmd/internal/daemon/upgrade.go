@@ -87,7 +87,7 @@ func (d *daemon) startSuccessor() (pid int, err error) {
 		return 0, err
 	}
 	defer said.Close()
-	cmd := exec.Command(program, os.Args[1:]...)
+	cmd := exec.Command(program, os.Args[1:]...) //nolint:noctx // it goes on when this process has ended
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.ExtraFiles = []*os.File{say}
 	cmd.SysProcAttr = successorAttributes(d.started.Store)

@@ -85,7 +85,7 @@ func onThread(step, change, back func() error) error {
 		}
 	}()
 	<-ended
-	if p, ok := err.(*guard.Panic); ok { //nolint:errorlint // its own, and not one that an error wraps
+	if p, ok := err.(*guard.Panic); ok {
 		panic(p) // it belongs to the caller
 	}
 	return err
