@@ -14,6 +14,7 @@ type Limits struct {
 
 	DeliveriesPerMailbox int // at the same time; others wait
 	Syncs                int // at the same time on one file system; 0 for the store's own. No key: see Room.Fit
+	Together             int // copies that stand or fall together, of all messages; 0 for any number. No key, as Syncs
 
 	ConnectionsPerPeer int // open at once from one IPv4 address or IPv6 /64, 0 for any number
 	MinDataRate        int // octets of content a second while connections are scarce, 0 for none

@@ -154,12 +154,14 @@ const ownDescriptors = 128
 const maxSyncs = 64
 
 // Fit returns the limits that there is room for. Of the descriptors half are for connections, and the others for what
-// deliveries open: taken by connections alone, they would leave none to deliver with. Of the threads a quarter is for
+// deliveries open: taken by connections alone, they would leave none to deliver with. Half of these, two for each, are
+// for the copies of large aliases, which are open until all can be published. Of the threads a quarter is for
 // connections, each of which may be within a system call, and another for syncs; where the kernel grants no more, Go's
 // runtime ends the program.
 func (r Room) Fit(l Limits) Limits {
 	if n := r.Descriptors; n > 0 {
-		l.Connections = min(l.Connections, max((n-min(ownDescriptors, n/4))/2, 1))
+		half := max((n-min(ownDescriptors, n/4))/2, 1)
+		l.Connections, l.Together = min(l.Connections, half), max(half/4, 1)
 	}
 	if n := r.Threads; n > 0 {
 		l.Connections, l.Syncs = min(l.Connections, max(n/4, 1)), min(maxSyncs, max(n/4, 1))
@@ -170,15 +172,22 @@ func (r Room) Fit(l Limits) Limits {
 // check warns where limits are met before those of the configuration.
 func (r Room) check(l Limits) error {
 	fit := r.Fit(l)
-	if fit.Connections == l.Connections && (fit.Syncs == 0 || fit.Syncs == maxSyncs) {
+	var met []string
+	if fit.Connections < l.Connections {
+		met = append(met, fmt.Sprintf("%d connections are taken", fit.Connections))
+	}
+	if fit.Syncs > 0 && fit.Syncs < maxSyncs {
+		met = append(met, fmt.Sprintf("%d syncs are under way at once", fit.Syncs))
+	}
+	if fit.Together > 0 && fit.Together < l.AliasTargets {
+		met = append(met, fmt.Sprintf("aliases for more than %d mailboxes are deferred", fit.Together))
+	}
+	if met == nil {
 		return nil
 	}
-	text := fmt.Sprintf("this process may have %s: %d connections are taken", r, fit.Connections)
-	if fit.Syncs > 0 && fit.Syncs < maxSyncs {
-		text += fmt.Sprintf(", and %d syncs are under way at once", fit.Syncs)
-	}
+	text := fmt.Sprintf("this process may have %s: %s", r, strings.Join(met, ", "))
 	return hint.Warning(text, "give it more, LimitNOFILE=, LimitNPROC= and TasksMax= in its unit, or ulimit -n and -u; "+
-		"or write a lower limits.connections")
+		"or write a lower limits.connections or limits.alias_targets")
 }
 
 func (r Room) String() string {

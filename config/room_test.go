@@ -87,21 +87,23 @@ func TestFit(t *testing.T) {
 	for _, c := range []struct {
 		room               Room
 		connections, syncs int
+		together           int
 		warned             bool
 	}{
-		{Room{}, 1000, 0, false},
-		{Room{Descriptors: 65536, Threads: 8192}, 1000, 64, false},
-		{Room{Descriptors: 1024}, 448, 0, true},
-		{Room{Descriptors: 64}, 24, 0, true},
-		{Room{Descriptors: 3}, 1, 0, true},
-		{Room{Descriptors: 65536, Threads: 48}, 12, 12, true},
-		{Room{Threads: 1}, 1, 1, true},
+		{Room{}, 1000, 0, 0, false},
+		{Room{Descriptors: 65536, Threads: 8192}, 1000, 64, 8176, false},
+		{Room{Descriptors: 1024}, 448, 0, 112, true},
+		{Room{Descriptors: 64}, 24, 0, 6, true},
+		{Room{Descriptors: 3}, 1, 0, 1, true},
+		{Room{Descriptors: 65536, Threads: 48}, 12, 12, 8176, true},
+		{Room{Descriptors: 4096}, 1000, 0, 496, true},
+		{Room{Threads: 1}, 1, 1, 0, true},
 	} {
-		l := Limits{Connections: 1000}
+		l := Limits{Connections: 1000, AliasTargets: 1000}
 		got := c.room.Fit(l)
-		if got.Connections != c.connections || got.Syncs != c.syncs {
-			t.Errorf("%s: %d connections and %d syncs, want %d and %d", c.room, got.Connections, got.Syncs, c.connections,
-				c.syncs)
+		if got.Connections != c.connections || got.Syncs != c.syncs || got.Together != c.together {
+			t.Errorf("%s: %d connections, %d syncs, %d copies together, want %d, %d, %d", c.room, got.Connections, got.Syncs,
+				got.Together, c.connections, c.syncs, c.together)
 		}
 		if err := c.room.check(l); (err != nil) != c.warned {
 			t.Errorf("%s: %v", c.room, err)

@@ -27,6 +27,51 @@ type bundle struct {
 	undecided int
 }
 
+// takeTurn waits until the Maildirs of all large bundles may be open, as long as ctx lasts. One for which there is no
+// room, beside those before it, is refused: when its client comes again those are delivered. The caller owes a call of
+// release.
+func (m *Message) takeTurn(ctx context.Context) (release func()) {
+	turns, held := m.store().together, int64(0)
+	var going []*bundle
+	for _, b := range largeBundles(m.deliveries) {
+		n := int64(len(b.members))
+		if err := turns.fit(held + n); err != nil {
+			b.refuse(err)
+			continue
+		}
+		held, going = held+n, append(going, b)
+	}
+	if err := turns.take(ctx, held); err != nil {
+		for _, b := range going {
+			b.refuse(err)
+		}
+		return func() {}
+	}
+	return func() { turns.give(held) }
+}
+
+// largeBundles are those of these copies that need a turn, each once.
+func largeBundles(copies []*delivery) (large []*bundle) {
+	for _, d := range copies {
+		for _, b := range d.in {
+			if len(b.members) > fewTogether && b.members[0] == d {
+				large = append(large, b)
+			}
+		}
+	}
+	return large
+}
+
+// refuse has the copies fail that are in no other bundle.
+func (b *bundle) refuse(err error) {
+	b.doomed.Store(true)
+	for _, d := range b.members {
+		if d.err == nil && d.isHopeless() {
+			d.err = err
+		}
+	}
+}
+
 // spares reports whether the bundle may go without a copy that has failed.
 func (b *bundle) spares(d *delivery, err error) bool { return b.spare != nil && b.spare(d.number, err) }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -307,6 +308,60 @@ func TestCarrierHangs(t *testing.T) {
 				for i, to := range dests {
 					if got := mails(t, to); i > 0 && (len(got) != 2 || got[0] != disk && got[1] != disk) || i == 0 && len(got) != 1 {
 						t.Errorf("copy %d: new/ has %d files", i, len(got))
+					}
+				}
+				if left := append(in(t, dests[0].String(), "tmp"), sys.leaks()...); left != nil {
+					t.Errorf("left %q", left)
+				}
+			})
+		})
+	}
+}
+
+// Content that stalls in its middle, in its carrier or in the spool directory, is lost to all its recipients, in time.
+// The next message is delivered.
+func TestContentStalls(t *testing.T) {
+	for _, place := range []string{"/u0/tmp", "/nameless"} {
+		t.Run(place, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				root := scratch(t)
+				sys := newProbe()
+				lifted, pieces := make(chan struct{}), new(atomic.Int32)
+				sys.before = func(_ int, c callOf) error {
+					if c.name != "writev" || !strings.Contains(c.path, place) {
+						return nil
+					}
+					if pieces.Add(1) == 3 {
+						<-lifted
+					}
+					return nil
+				}
+				s := open(t, Options{Create: true, Spool: t.TempDir()}, sys)
+				dests := []Dest{{Root: root, Path: "u0"}, {Root: root, Path: "u1"}}
+				if place == "/nameless" {
+					dests[1].Root = well(t)
+				}
+				wire, _ := lines(5 * largeBuffer)
+				began := time.Now()
+				outcomes, over := scenario{}.begin(s, wire, dests)
+				for range dests {
+					if o := <-outcomes; !errors.Is(o.err, ErrHangs) {
+						t.Errorf("copy %d: %v", o.copy, o.err)
+					}
+				}
+				if <-over; time.Since(began) > soon || pieces.Load() != 3 {
+					t.Errorf("after %v and %d pieces", time.Since(began), pieces.Load())
+				}
+				for i, err := range send(t, s, "next\r\n", dests...) {
+					if err != nil {
+						t.Errorf("next to %d: %v", i, err)
+					}
+				}
+				close(lifted)
+				synctest.Wait()
+				for _, to := range dests {
+					if got := mails(t, to); len(got) != 1 {
+						t.Errorf("%s: %d messages", to, len(got))
 					}
 				}
 				if left := append(in(t, dests[0].String(), "tmp"), sys.leaks()...); left != nil {

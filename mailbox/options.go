@@ -28,6 +28,10 @@ type Options struct {
 	// Parallel bounds the syncs in flight on one file system, because each holds a thread
 	// of the operating system; default 64.
 	Parallel int
+	// Together bounds the copies that stand or fall together, of all messages with more than 32 of them: each keeps two
+	// descriptors until all are published. Messages wait for one another, and one of more copies fails with
+	// ErrTooManyTogether. [any number]
+	Together int
 	// Spool is the directory for large content that goes to several owners, which none of
 	// them may be able to change; default $TMPDIR or /var/tmp. Nothing stays there.
 	Spool string

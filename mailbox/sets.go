@@ -39,6 +39,7 @@ func (m *Message) CommitSets(ctx context.Context, sets Sets, done func(copy int,
 	defer m.release()
 	m.observe, m.done = m.store().opts.Hooks.begin(len(m.deliveries)), done
 	sets.bundle(m.deliveries)
+	defer m.takeTurn(ctx)()
 	m.stageEach(ctx)
 	m.raise()
 }

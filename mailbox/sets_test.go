@@ -252,3 +252,62 @@ func TestSetsHoldNothingElsewhere(t *testing.T) {
 		})
 	}
 }
+
+// TestTogetherIsBounded: copies that go together keep no more Maildirs open than they may, all messages together. A set
+// that is too large fails, another of its message goes; messages wait for one another, no longer than they may.
+func TestTogetherIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		root := scratch(t)
+		sys := newProbe()
+		held := make(chan struct{})
+		sys.before = func(_ int, c callOf) error {
+			if c.name == "rename" && strings.Contains(c.path, "/held0/") {
+				<-held
+			}
+			return nil
+		}
+		s := open(t, Options{Create: true, Together: 50}, sys)
+		names := func(of string, n int) (names []string, set []int) {
+			for i := range n {
+				names, set = append(names, fmt.Sprint(of, i)), append(set, i)
+			}
+			return names, set
+		}
+		large, all := names("large", 51)
+		outcomes := inSetsOf(t.Context(), t, s, root, append(large, "alone"), Sets{Of: [][]int{all, {3}, {51}}})
+		for name, err := range outcomes {
+			stays := name == "large3" || name == "alone"
+			if stays != (err == nil) || !stays && !errors.Is(err, ErrTooManyTogether) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+
+		var over sync.WaitGroup
+		deliver := func(ctx context.Context, of string, n int, want error) {
+			over.Go(func() {
+				boxes, set := names(of, n)
+				for name, err := range inSetsOf(ctx, t, s, root, boxes, Sets{Of: [][]int{set}}) {
+					if !errors.Is(err, want) {
+						t.Errorf("%s: %v", name, err)
+					}
+				}
+			})
+			synctest.Wait()
+		}
+		deliver(t.Context(), "held", 33, nil)
+		brief, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		deliver(brief, "brief", 33, context.DeadlineExceeded)
+		deliver(t.Context(), "patient", 33, nil)
+		deliver(t.Context(), "few", fewTogether, nil)
+		if len(in(t, root, "few0", "new")) != 1 || len(in(t, root, "patient0", "new")) != 0 {
+			t.Error("the few wait, or the many do not")
+		}
+		time.Sleep(time.Second)
+		close(held)
+		over.Wait()
+		if left := sys.leaks(); left != nil {
+			t.Errorf("left open: %q", left)
+		}
+	})
+}

@@ -43,6 +43,7 @@ type Store struct {
 	ledger    *quota.Ledger
 	busy      *semaphore.Keyed[inbox] // deliveries into a mailbox
 	asking    *semaphore.Keyed[inbox] // questions about one
+	together  turns
 	sweeper   *sweeper
 	buffers   buffers
 	closed    atomic.Bool
@@ -63,7 +64,7 @@ func newStore(o Options, sys kernel.System) (*Store, error) {
 	fs, names := kernel.FS{System: sys}, maildir.NewNamer(o.Host)
 	s := &Store{
 		opts: o, sweeper: newSweeper(), busy: semaphore.New[inbox](o.PerMailbox), asking: semaphore.New[inbox](askAtOnce),
-		fileSystems: mount.New(fs, o.Hooks.FileSystem),
+		together: newTurns(o.Together), fileSystems: mount.New(fs, o.Hooks.FileSystem),
 	}
 	s.disk = &durable.Disk{FS: fs, Names: names, Hooks: o.Hooks.steps()}
 	committer, slots, err := durable.New(s.disk, o.Durability, o.Parallel)

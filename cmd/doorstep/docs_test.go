@@ -6,6 +6,7 @@ import (
 	"go/ast"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -26,14 +27,7 @@ func TestSecurityTableNamesTests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tests := map[string]bool{}
-	for _, f := range sources(t) {
-		for _, d := range f.syntax.Decls {
-			if fn, ok := d.(*ast.FuncDecl); ok && f.isTest() {
-				tests[fn.Name.Name] = true
-			}
-		}
-	}
+	tests := testNames(t)
 	rows := map[string]string{}
 	for _, m := range regexp.MustCompile(`(?m)^\| ([RS]\d+) \|(.*)\|$`).FindAllStringSubmatch(string(text), -1) {
 		rows[m[1]] = m[2]
@@ -53,6 +47,57 @@ func TestSecurityTableNamesTests(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// testNames has the functions of all tests.
+func testNames(t *testing.T) map[string]bool {
+	t.Helper()
+	names := map[string]bool{}
+	for _, f := range sources(t) {
+		for _, d := range f.syntax.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && f.isTest() {
+				names[fn.Name.Name] = true
+			}
+		}
+	}
+	return names
+}
+
+// TestPagesNameTests: every test that a page names exists, and each row about what hangs names some.
+func TestPagesNameTests(t *testing.T) {
+	tests := testNames(t)
+	pages, err := filepath.Glob(filepath.Join(root, "docs/*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Z][A-Za-z0-9]*)(…?)`")
+	named := 0
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range name.FindAllStringSubmatch(string(text), -1) {
+			named++
+			begins := func(test string) bool { return strings.HasPrefix(test, m[1]) }
+			if !tests[m[1]] && (m[2] == "" || !slices.ContainsFunc(slices.Collect(maps.Keys(tests)), begins)) {
+				t.Errorf("%s names %s, which does not exist", filepath.Base(page), m[1])
+			}
+		}
+		_, table, ok := strings.Cut(string(text), "| what hangs |")
+		if !ok {
+			continue
+		}
+		table, _, _ = strings.Cut(table, "\n\n")
+		for _, row := range strings.Split(table, "\n")[2:] {
+			if len(name.FindAllString(row, -1)) == 0 {
+				t.Errorf("no test in %s", row)
+			}
+		}
+	}
+	if named < 100 {
+		t.Errorf("only %d tests are named", named)
 	}
 }
 

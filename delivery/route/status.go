@@ -23,6 +23,7 @@ type status struct {
 // statuses holds the first match first.
 var statuses = []status{
 	{mailbox.ErrHangs, 451, "4.3.0", "mail store does not answer, try again later", "hangs"},
+	{mailbox.ErrTooManyTogether, 451, "4.3.5", "too many mailboxes for this system", "descriptors"},
 	{mailbox.ErrTogether, 451, "4.3.0", "another mailbox cannot take the message now", ruleTogether},
 	{syscall.ENOSPC, 452, "4.3.1", "mail system is full", "disk"},
 	{errNoHome, 451, "4.2.0", "mailbox is not available", "maildir"},

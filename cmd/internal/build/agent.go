@@ -131,6 +131,7 @@ func buildStore(c *config.Config, w *observe.Observers, log *slog.Logger) (*mail
 		Create:     c.Store.Create,
 		PerMailbox: c.Limits.DeliveriesPerMailbox,
 		Parallel:   c.Limits.Syncs,
+		Together:   c.Limits.Together,
 		SingleCopy: c.Store.SingleCopy,
 		Hooks:      hooks,
 		Folders:    c.Store.Folders,

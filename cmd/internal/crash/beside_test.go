@@ -51,7 +51,9 @@ func TestBesideHung(t *testing.T) {
 	b.store.Stop(t)
 	for i := range turns {
 		b.without.run(t, turn, i)
+		b.without.check(t, fmt.Sprintf("turn %d without it", i))
 		b.turn(t, turn, i)
+		b.with.check(t, fmt.Sprintf("turn %d beside the hung", i))
 		t.Logf("turn %d: %d threads, load %s", i, threads(t, b.server.Pid()), loadAverage(t))
 	}
 	b.store.Continue(t)
@@ -105,7 +107,8 @@ func newBeside(t *testing.T, besieged int) *beside {
 	alone := filepath.Join(ownDir(t), "mail")
 	other := openSite(t, alone, "")
 	b.server, b.other = s.start(t), other.start(t)
-	b.attack, b.with, b.without = newLoad(s), &measured{load: newLoad(s)}, &measured{load: newLoad(other)}
+	b.attack = newLoad(s)
+	b.with, b.without = &measured{load: newLoad(s), store: b.well}, &measured{load: newLoad(other), store: alone}
 	return b
 }
 
@@ -173,7 +176,7 @@ func (b *beside) some(n int) (users []int) {
 	return users
 }
 
-// check holds what is there against what was said.
+// check holds against what was said what is there, on the file system that has hung.
 func (b *beside) check(t *testing.T, recovered time.Duration) {
 	if b.threads > 400 {
 		t.Errorf("the server has %d threads", b.threads)
@@ -189,13 +192,6 @@ func (b *beside) check(t *testing.T, recovered time.Duration) {
 	if b.attack.refused["451"] == 0 || b.known > patience/10 {
 		t.Errorf("to the hung: %v, within %v as soon as it is known", b.attack.refused, b.known)
 	}
-	for _, l := range []*measured{b.with, b.without} {
-		if len(l.refused)+len(l.broken) > 0 {
-			t.Errorf("refused %v, broken %v", l.refused, l.broken)
-		}
-	}
-	judge(t, "beside the hung", b.with.acked, look(t, b.well))
-	judge(t, "without it", b.without.acked, look(t, b.without.site.store))
 	onHung := finding{whole: map[copyID]int{}}
 	for n := range b.besieged {
 		f := lookAt(t, b.hung, 2*n, recognize)
@@ -210,8 +206,26 @@ func (b *beside) check(t *testing.T, recovered time.Duration) {
 // A measured is a load with the time that each message took.
 type measured struct {
 	*load
-	took []time.Duration
-	time time.Duration
+	store string
+	took  []time.Duration
+	time  time.Duration
+}
+
+// check holds what is there against what was said in a turn, and removes it.
+func (m *measured) check(t *testing.T, what string) {
+	t.Helper()
+	if len(m.refused)+len(m.broken) > 0 {
+		t.Errorf("%s: refused %v, broken %v", what, m.refused, m.broken)
+	}
+	judge(t, what, m.acked, look(t, m.store))
+	clear(m.acked)
+	for user := range users {
+		for _, file := range stored(t, m.store, user) {
+			if err := os.Remove(file); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }
 
 // run sends for so long, over sessions that last.

@@ -83,27 +83,26 @@ func (v *Value[T]) begin() (r *refresh, mine bool) {
 		})
 	})
 	go func() {
-		err := guard.Call(v.refresh)
+		defer close(r.done)
+		guard.Run(v.log, "files", v.refresh)
 		answersAgain := !late.Stop()
 		v.mu.Lock()
 		v.running = nil
 		v.mu.Unlock()
-		guard.Report(v.log, "files", err)
 		if answersAgain {
-			v.log.Info("files answer again", "files", v.files)
+			guard.Run(v.log, "files", func() { v.log.Info("files answer again", "files", v.files) })
 		}
-		close(r.done)
 	}()
 	return r, true
 }
 
 // refresh looks at the files, and makes the value anew if one has changed. There is one at a time.
-func (v *Value[T]) refresh() error {
+func (v *Value[T]) refresh() {
 	// What the files look like is asked before they are read: what changes meanwhile is then
 	// seen the next time.
 	stamps := v.look()
 	if same(stamps, v.stamps) || v.Patient && writing(stamps, v.stamps) {
-		return nil
+		return
 	}
 	value, err := v.load()
 	v.stamps = stamps
@@ -112,14 +111,13 @@ func (v *Value[T]) refresh() error {
 			v.log.Error("changed files are not used", "error", err)
 			v.complain = err.Error()
 		}
-		return nil
+		return
 	}
 	v.mu.Lock()
 	v.value = value
 	v.mu.Unlock()
 	v.complain = ""
 	v.log.Info("changed files are used", "files", v.files)
-	return nil
 }
 
 // A stamp is what tells one state of a file from another. The zero stamp is no file.
