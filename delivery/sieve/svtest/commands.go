@@ -233,15 +233,13 @@ func path(text string) string {
 func (s *suite) setEnvelope(in *sieve.Input) {
 	in.Envelope = sieve.Envelope{From: "sender@example.com", To: "recipient@example.org"}
 	for _, f := range in.Message.Header {
-		for _, a := range f.Addresses() {
-			switch {
-			case !a.Valid:
-			case f.Key() == "from":
-				in.Envelope.From = a.Text
-			case f.Key() == "to":
-				in.Envelope.To = a.Text
-			}
-			break
+		list := f.Addresses()
+		switch {
+		case len(list) == 0 || !list[0].Valid:
+		case f.Key() == "from":
+			in.Envelope.From = list[0].Text
+		case f.Key() == "to":
+			in.Envelope.To = list[0].Text
 		}
 	}
 }
