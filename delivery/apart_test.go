@@ -3,6 +3,7 @@ package delivery_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"path/filepath"
 	"regexp"
@@ -11,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/doorstep-mail/doorstep/delivery/state"
+	"github.com/doorstep-mail/doorstep/lmtp"
+	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 )
 
@@ -272,4 +275,33 @@ func (r *remembering) marks() map[state.Mark]bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return maps.Clone(r.has)
+}
+
+// TestPreviewApart: a preview has the mailboxes that get the message though another cannot have it now.
+func TestPreviewApart(t *testing.T) {
+	for _, members := range []string{"u1 broken u2", "u1 busy u2"} {
+		for _, remembers := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/%v", members, remembers), func(t *testing.T) {
+				f := newFixture(t, "lmtp")
+				if remembers {
+					f.remember(t)
+				}
+				f.router.Resolver.Directory = lists{f.router.Resolver.Directory, map[string]string{"list": members}}
+				path, err := address.Parser{}.ForwardPath("list@dst.example")
+				must(t, err)
+				to := []*lmtp.Recipient{{To: path}}
+				env := &lmtp.Envelope{ID: "x.1"}
+				previews, err := f.agent.Preview(t.Context(), env, to, strings.NewReader("b\r\n"))
+				must(t, err)
+				want := lmtp.RcptReply(outcomes(t, f, env, to, "b\r\n")[0]).String()
+				if got := lmtp.RcptReply(previews[0].Err).String(); got != want || !strings.HasPrefix(got, "45") {
+					t.Errorf("previewed %s, delivered %s", got, want)
+				}
+				got := len(f.messages(t, "u1")) + len(f.messages(t, "u2"))
+				if len(previews[0].To) != got || (got == 2) != remembers {
+					t.Errorf("previewed into %v, delivered %d", previews[0].To, got)
+				}
+			})
+		}
+	}
 }

@@ -13,7 +13,8 @@ import (
 type Preview struct {
 	// Err is the reply that refuses it, an *lmtp.Error; nil where it would be delivered.
 	Err error
-	// To are the places of its copies.
+	// To are the places of its copies. With Err these are the mailboxes of an alias that get it, though others cannot have
+	// it now.
 	To []mailbox.Dest
 }
 
@@ -50,20 +51,27 @@ func (a *Agent) Preview(
 
 // preview fills in what becomes of an accepted recipient.
 func (t *transaction) preview(ctx context.Context, p *Preview, r recipient) {
+	apart := r.isSeveral() && t.agent.Router.Apart != nil && t.agent.Router.Apart()
 	var refused error
+	p.Err = r.later
 	for _, part := range r.parts {
 		if part.refused != nil {
 			refused = cmp.Or(refused, part.refused)
 			continue
 		}
 		dest := t.copies[part.copy].dest
-		p.To = append(p.To, dest)
-		if err := t.agent.Store.Reachable(ctx, dest); err != nil && p.Err == nil {
-			p.Err = t.agent.Router.ReplyFor(part.action, err)
+		if err := t.agent.Store.Reachable(ctx, dest); err != nil {
+			p.Err = cmp.Or(p.Err, t.agent.Router.ReplyFor(part.action, err))
+			continue
 		}
+		p.To = append(p.To, dest)
 	}
 	if len(p.To) == 0 {
-		p.Err = refused
+		p.Err = cmp.Or(p.Err, refused)
 	}
-	p.Err = cmp.Or(t.looped(), p.Err, r.later)
+	looped := t.looped()
+	if looped != nil || p.Err != nil && !apart {
+		p.To = nil
+	}
+	p.Err = cmp.Or(looped, p.Err)
 }

@@ -189,8 +189,13 @@ func printDry(w io.Writer, answers []dryAnswer, asJSON bool) error {
 	}
 	for _, a := range answers {
 		line := a.Recipient + ": " + a.Reply
-		if a.Accepted && len(a.Maildirs) > 0 {
-			line += ", into " + strings.Join(a.Maildirs, " and ")
+		if len(a.Maildirs) > 0 && !a.Accepted {
+			line += ", the others get it:"
+		} else if len(a.Maildirs) > 0 {
+			line += ","
+		}
+		if len(a.Maildirs) > 0 {
+			line += " into " + strings.Join(a.Maildirs, " and ")
 		}
 		if _, err := fmt.Fprintln(w, address.Readable(line)); err != nil {
 			return err

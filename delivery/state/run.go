@@ -56,9 +56,16 @@ func (s *SQLite) sweep(ctx context.Context) {
 			}
 			return
 		}
-		s.entries.Add(-n)
 		if n < sweepBatch {
-			return
+			break
 		}
+	}
+	// Other processes write to the file too: deliver, and a server that has taken over.
+	n, err := ask(ctx, s, func(ctx context.Context, db *sql.DB) (n int64, err error) {
+		err = db.QueryRowContext(ctx, "SELECT count(*) FROM mark").Scan(&n)
+		return n, err
+	})
+	if err == nil {
+		s.entries.Store(n)
 	}
 }
