@@ -47,7 +47,7 @@ func New(
 		return nil, fmt.Errorf("read the message: %w", err)
 	}
 	l := &Mail{Agent: agent, session: lmtp.LocalSession(c.Hostname)}
-	l.Content = &crlfReader{from: bufio.NewReader(content)}
+	l.Content = newCRLFReader(content)
 	utf8 := traits.UTF8Header || !isASCII(from) || slices.ContainsFunc(to, func(to string) bool { return !isASCII(to) })
 	l.Envelope = &lmtp.Envelope{ID: l.session.NextID(), SMTPUTF8: utf8, Body: traits.Body(), Size: traits.Size}
 	parser := address.Parser{UTF8: utf8, Lenient8Bit: true}
@@ -136,14 +136,18 @@ func (l *Mail) refuseAll(err error) error {
 // A crlfReader makes CRLF of every LF that has no CR before it, and ends the last line.
 type crlfReader struct {
 	from *bufio.Reader
-	last byte // 0 at the beginning
+	last byte
+}
+
+func newCRLFReader(from io.Reader) *crlfReader {
+	return &crlfReader{from: bufio.NewReader(from), last: '\n'} // no line has begun that would have to end
 }
 
 func (c *crlfReader) Read(p []byte) (n int, err error) {
 	for n+1 < len(p) {
 		b, err := c.from.ReadByte()
 		switch {
-		case err == io.EOF && c.last != '\n' && c.last != 0:
+		case err == io.EOF && c.last != '\n':
 			c.last = '\n'
 			return n + copy(p[n:], "\r\n"), nil
 		case err != nil:
