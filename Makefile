@@ -4,7 +4,8 @@
 # make lint     golangci-lint, by .golangci.yml
 # make fuzz     each fuzz target for FUZZTIME
 # make crash    power cuts, kill -9 and failing disks, at length; needs root
-# make soak     reloads and upgrades under load, and ten minutes of it
+# make soak     reloads and upgrades under load, ten minutes of it, and five among things that hang
+# make hung     ten minutes of mail for a file system that hangs, beside mail for one that does not; needs root
 # make overload  healthy clients beside thousands that are idle, slow, or come and go: the table of docs/overload.md
 # make vulncheck known faults of the libraries and of Go, by govulncheck and its database
 # make deb      the Debian package, in ./bin
@@ -24,7 +25,7 @@ MISSPELL    = github.com/golangci/misspell/cmd/misspell@v0.8.0
 GOLANGCI    = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-.PHONY: build test check lint peers unit fuzz crash soak overload vulncheck bench microbench house deb clean
+.PHONY: build test check lint peers unit fuzz crash soak hung overload vulncheck bench microbench house deb clean
 
 # What is written by people. "dialogue" is one spelling of two; the others are mistakes that tests make on purpose.
 SPELLED = $$(git ls-files '*.go' '*.md' Makefile .ci dist | grep -v testdata)
@@ -72,13 +73,17 @@ crash: peers
 	DOORSTEP_CRASH=long $(GO) test -count=1 -v -timeout 60m ./cmd/internal/crash
 	DOORSTEP_CRASH=long $(GO) test -count=1 -v -timeout 60m -run 'Cut|EverySync|Killed|Reused' ./mailbox
 
-# What "make test" does in short: 20 reloads and 5 upgrades while mail comes, and ten minutes of load with
-# a look at descriptors, goroutines and memory.
+# What "make test" does in short: 20 reloads and 5 upgrades while mail comes, ten minutes of load with a look at
+# descriptors, goroutines and memory, and five minutes in which a directory and a file system hang now and then.
 soak: peers
 	DOORSTEP_SOAK=long $(GO) test -count=1 -v -timeout 30m -run 'Soak|ChangesUnderLoad' ./cmd/doorstep
 
 overload:
 	DOORSTEP_OVERLOAD=long $(GO) test -count=1 -v -timeout 30m ./cmd/internal/overload
+
+# Twenty minutes: turn by turn mail goes to a second server, so that both rates are of the same machine.
+hung:
+	DOORSTEP_HUNG=10m $(GO) test -count=1 -v -timeout 60m -run BesideHung ./cmd/internal/crash
 
 bench:
 	$(GO) run ./cmd/internal/bench $(BENCH)

@@ -8,10 +8,12 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
+	"github.com/doorstep-mail/doorstep/lmtp/client"
 )
 
 // A changePlan is how often a server is changed while mail comes.
@@ -28,7 +30,7 @@ func changes() changePlan {
 // TestChangesUnderLoad reloads and upgrades a server while mail comes by new connections, by
 // connections that last, and through Postfix. smtp-source ends at the first connection that is refused
 // and at the first reply that is not what it should be; so its success, and the number of messages, say
-// that nothing was refused, lost or doubled.
+// that nothing was refused, lost or doubled. A connection that lasts is ended by the third reload, between two messages.
 func TestChangesUnderLoad(t *testing.T) {
 	peer.Need(t, "smtp-source", "postfix")
 	dir := place(t)
@@ -45,9 +47,11 @@ func TestChangesUnderLoad(t *testing.T) {
 	loads := []*load{
 		startLoad(t, "-L", "-s", "8", "-m", strconv.Itoa(each), "-l", "2000", "-t", "alice@example.org",
 			"unix:"+filepath.Join(dir, "lmtp")),
-		startLoad(t, "-L", "-d", "-s", "4", "-m", strconv.Itoa(each), "-l", "2000", "-t", "bob@example.org",
-			"inet:127.0.0.1:"+port),
 		startLoad(t, "-s", "2", "-m", strconv.Itoa(each), "-l", "2000", "-t", "alice@example.org", "inet:"+postfix.Addr),
+	}
+	var lasting sync.WaitGroup
+	for range 4 {
+		lasting.Go(func() { sendOverOne(t, "tcp:127.0.0.1:"+port, "bob@example.org", each/4) })
 	}
 	// The changes are spread over the deliveries.
 	turns := plan.reloads + plan.upgrades
@@ -68,13 +72,14 @@ func TestChangesUnderLoad(t *testing.T) {
 	for _, l := range loads {
 		l.wait(t)
 	}
+	lasting.Wait()
 	postfix.AwaitIdle(3 * time.Minute)
 	for _, d := range postfix.Deliveries() {
 		if d.Status != "sent" {
 			t.Errorf("Postfix: %+v", d)
 		}
 	}
-	for local, want := range map[string]int{"alice": 2 * each, "bob": each} {
+	for local, want := range map[string]int{"alice": 2 * each, "bob": each / 4 * 4} {
 		if got := len(names(t, filepath.Join(maildir(dir, local), "new"))); got != want {
 			t.Errorf("%s has %d messages, want %d", local, got, want)
 		}
@@ -83,6 +88,29 @@ func TestChangesUnderLoad(t *testing.T) {
 		t.Errorf("errors in the log")
 	}
 	t.Logf("%d messages, %d reloads, %d upgrades", plan.messages, plan.reloads, plan.upgrades)
+}
+
+// sendOverOne sends messages over one connection, and over another as soon as the server ends it between two of them.
+func sendOverOne(t *testing.T, target, to string, messages int) {
+	for n := 0; n < messages; {
+		c, err := client.Dial(t.Context(), target, client.Options{Timeout: patience})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		for ; n < messages; n++ {
+			r, err := c.Send(t.Context(), client.Message{From: "sender@src.example", To: client.To(to),
+				Content: strings.NewReader(message("over one connection"))})
+			if err != nil && (r == nil || r.Mail.Code == 0 || r.Mail.Code == 421) {
+				break
+			}
+			if err != nil || !r.Recipients[0].Delivered() {
+				t.Errorf("%+v, %v", r, err)
+				return
+			}
+		}
+		_ = c.Close() // the server may have
+	}
 }
 
 // A load is smtp-source at work.
