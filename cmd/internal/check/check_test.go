@@ -166,7 +166,8 @@ func TestSockets(t *testing.T) {
 			}
 		}
 	}
-	has("unix:DIR/lmtp: free\n", "doorstep.toml:5:11: listen[1].address: another server is running there: check.test, process ",
+	has("unix:DIR/lmtp: free\n",
+		"doorstep.toml:5:11: listen[1].address: another server is running there: check.test, process ",
 		"doorstep.toml:7:11: listen[2].address: bind: cannot assign requested address (ip addr")
 	for _, name := range []string{"lmtp", "control"} {
 		l, err := new(net.ListenConfig).Listen(context.Background(), "unix", filepath.Join(dir, name))

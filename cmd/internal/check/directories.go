@@ -67,7 +67,8 @@ func (q *directoryCheck) run(ctx context.Context) {
 	q.count(ctx, lister)
 }
 
-// decides asks what is asked at RCPT, for a name that no account has: for an account, an alias, the catch-all, the domain.
+// decides asks what is asked at RCPT, for a name that no account has: for an account, an alias, the catch-all, the
+// domain.
 func (q *directoryCheck) decides(ctx context.Context, d directory.Directory) bool {
 	key := directory.Key{Local: "doorstep-check", Domain: q.domain()}
 	asks := []func() error{

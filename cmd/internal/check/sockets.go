@@ -40,8 +40,8 @@ func socketQuestions(c *config.Config) (list []*question) {
 	return list
 }
 
-// askSocket asks who listens at an address: no program, the server with this configuration, or another, beside which that
-// could not start.
+// askSocket asks who listens at an address: no program, the server with this configuration, or another, beside which
+// that could not start.
 func askSocket(ctx context.Context, c *config.Config, l config.Listen, q *question) {
 	var holders []int
 	var err error
