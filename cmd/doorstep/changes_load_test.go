@@ -30,7 +30,8 @@ func changes() changePlan {
 // TestChangesUnderLoad reloads and upgrades a server while mail comes by new connections, by
 // connections that last, and through Postfix. smtp-source ends at the first connection that is refused
 // and at the first reply that is not what it should be; so its success, and the number of messages, say
-// that nothing was refused, lost or doubled. A connection that lasts is ended by the third reload, between two messages.
+// that nothing was refused, lost or doubled. A connection that lasts is ended by the third reload, between two
+// messages.
 func TestChangesUnderLoad(t *testing.T) {
 	peer.Need(t, "smtp-source", "postfix")
 	dir := place(t)
