@@ -38,7 +38,7 @@ func (p peerID) String() string {
 	case p.uid > 0:
 		return fmt.Sprintf("user %d", p.uid-1)
 	}
-	return "one of an unknown peer"
+	return "a peer that is not known"
 }
 
 // A crowd is the connections that are open, by their peers. What the peer with most has is known without a search: a

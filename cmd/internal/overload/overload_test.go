@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/loadtest"
+	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
 )
 
 // long says whether to take the numbers of docs/overload.md, as "make overload" does.
@@ -19,8 +20,8 @@ type siege struct {
 	name, title string
 	limits      string // of the server
 	peers       int
-	settle      time.Duration // how long it goes on before the healthy clients begin
-	messages    int           // of the healthy clients, each time
+	settle      time.Duration // how long it goes on before the healthy clients begin, if long
+	fills       bool          // they begin when some of the crowd are refused
 	begin       func(context.Context, *crowd)
 }
 
@@ -32,40 +33,48 @@ func scaled(n int) int {
 	return n / 20
 }
 
+// messages is how many the healthy clients send each time.
+func messages() int {
+	if long {
+		return 4000
+	}
+	return 60
+}
+
 // connections is limits.connections.
 func connections(n int) string { return fmt.Sprintf("connections = %d", n) }
 
 var sieges = []siege{
 	{
 		name: "idle", title: "10,000 idle connections, from 100 addresses",
-		limits: connections(scaled(12_000)), peers: 100, messages: scaled(4000),
+		limits: connections(scaled(12_000)), peers: 100,
 		begin: func(ctx context.Context, c *crowd) { c.idle(ctx, scaled(10_000)) },
 	},
 	{
 		name: "slow", title: "1,000 senders of an octet at a time, ten a second",
-		limits: connections(scaled(12_000)), peers: 100, messages: scaled(4000),
+		limits: connections(scaled(12_000)), peers: 100,
 		begin: func(ctx context.Context, c *crowd) {
 			c.slow(ctx, scaled(1000), trickle{octets: 1, every: 100 * time.Millisecond})
 		},
 	},
 	{
 		name: "minimum", title: "1,000 senders at min_data_rate, while connections are scarce",
-		limits: connections(scaled(1300)), peers: 100, messages: scaled(4000),
-		settle: time.Duration(scaled(45_000)) * time.Millisecond, // they may be 30 s late
+		limits: connections(scaled(1300)), peers: 100,
+		settle: 45 * time.Second, // they may be 30 s late
 		begin: func(ctx context.Context, c *crowd) {
 			c.slow(ctx, scaled(1000), trickle{octets: 52, every: 100 * time.Millisecond})
 		},
 	},
 	{
 		name: "flood", title: "100,000 connections a minute, from 100 addresses, closed after the greeting",
-		limits: connections(1000), peers: 100, messages: scaled(4000),
+		limits: connections(1000), peers: 100,
 		begin: func(ctx context.Context, c *crowd) { c.flood(ctx, 100_000.0/60, false) },
 	},
 	{
 		name: "greedy", title: "100,000 connections a minute from one address, each kept, without a limit for it",
-		limits: connections(1000) + "\nconnections_per_peer = 0", peers: 1, messages: scaled(4000),
-		settle: 2 * time.Second,
-		begin:  func(ctx context.Context, c *crowd) { c.flood(ctx, 100_000.0/60, true) },
+		limits: connections(1000) + "\nconnections_per_peer = 0", peers: 1,
+		fills: true,
+		begin: func(ctx context.Context, c *crowd) { c.flood(ctx, 100_000.0/60, true) },
 	},
 }
 
@@ -88,18 +97,23 @@ const (
 
 // run measures without the crowd, with it, and without it again.
 func (g siege) run(s *server, table *strings.Builder) {
-	without, alone := s.measure(g.messages)
+	without, alone := s.measure()
 	ctx, end := context.WithCancel(s.Context())
 	defer end()
 	c := &crowd{server: s.address, peers: g.peers}
 	g.begin(ctx, c)
-	time.Sleep(g.settle) // not a wait for an event: it is how long the crowd has been there
+	if long {
+		time.Sleep(g.settle) // not a wait for an event: it is how long the crowd has been there
+	}
+	if g.fills {
+		peer.Await(s, time.Minute, "no room for the crowd", func() bool { return c.refused.Load() > 0 })
+	}
 	peak := s.watch()
-	with, beside := s.measure(g.messages)
+	with, beside := s.measure()
 	most := peak()
 	end()
 	c.running.Wait()
-	after, _ := s.measure(g.messages)
+	after, _ := s.measure()
 	fmt.Fprintf(table, row, g.title, figures(without), figures(after), figures(with), with.Failed, with.Messages,
 		with.Errors, c.offered.Load(), c.taken.Load(), c.refused.Load(), c.ended.Load(), most.memory>>20, memoryLimit>>20,
 		most.descriptors, s.descriptors(), alone.Seconds(), beside.Seconds())
@@ -115,10 +129,10 @@ func (g siege) run(s *server, table *strings.Builder) {
 }
 
 // measure has healthy clients deliver, and returns the processor time that the server used meanwhile.
-func (s *server) measure(messages int) (loadtest.Report, time.Duration) {
+func (s *server) measure() (loadtest.Report, time.Duration) {
 	s.Helper()
 	before := s.cpu()
-	r := s.send(messages)
+	r := s.send(messages())
 	return r, s.cpu() - before
 }
 
