@@ -14,6 +14,7 @@ func Extensions() []*Extension {
 		duplicate(),
 		editheader(),
 		encodedCharacter(),
+		enotify(),
 		envelope(),
 		environment(),
 		ereject(),

@@ -7,17 +7,15 @@ import (
 	"unicode/utf8"
 )
 
-// quoting is the precedence of modifiers that put backslashes before characters.
-const quoting = 20
-
 func modifiers() []*Modifier {
 	return []*Modifier{
-		{"lower", 40, strings.ToLower},
-		{"upper", 40, strings.ToUpper},
-		{"lowerfirst", 30, first(unicode.ToLower)},
-		{"upperfirst", 30, first(unicode.ToUpper)},
-		{"quotewildcard", quoting, strings.NewReplacer(`*`, `\*`, `?`, `\?`, `\`, `\\`).Replace},
-		{"length", 10, func(s string) string { return decimal(utf8.RuneCountInString(s)) }},
+		{Name: "lower", precedence: 40, apply: strings.ToLower},
+		{Name: "upper", precedence: 40, apply: strings.ToUpper},
+		{Name: "lowerfirst", precedence: 30, apply: first(unicode.ToLower)},
+		{Name: "upperfirst", precedence: 30, apply: first(unicode.ToUpper)},
+		{Name: "quotewildcard", precedence: 20, cut: cutQuoted,
+			apply: strings.NewReplacer(`*`, `\*`, `?`, `\?`, `\`, `\\`).Replace},
+		{Name: "length", precedence: 10, apply: func(s string) string { return decimal(utf8.RuneCountInString(s)) }},
 	}
 }
 
@@ -45,9 +43,19 @@ func (c *Compiler) modify(call *Call) (list []*Modifier) {
 // modified applies modifiers to a value, which stays within the limit.
 func (r *Run) modified(value string, modify []*Modifier) string {
 	for _, m := range modify {
-		if value = m.apply(r.fit(value)); m.precedence == quoting {
-			value = r.fitQuoted(value)
+		value = m.apply(r.fit(value))
+		if n := r.limits.VariableSize; m.cut != nil && len(value) > n {
+			value = m.cut(value, n)
 		}
 	}
 	return value
+}
+
+// cutQuoted cuts a text in which characters are quoted: not after the backslash.
+func cutQuoted(s string, n int) string {
+	s = cutText(s, n)
+	if backslashes := len(s) - len(strings.TrimRight(s, `\`)); backslashes%2 == 1 {
+		return s[:len(s)-1]
+	}
+	return s
 }

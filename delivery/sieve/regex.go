@@ -14,7 +14,7 @@ func regexExtension() *Extension {
 	return &Extension{
 		Name: "regex", Standard: "draft-ietf-sieve-regex-01",
 		Matches:   []*MatchType{{Name: "regex", substrings: true, prepare: prepareRegex}},
-		Modifiers: []*Modifier{{"quoteregex", quoting, regexp.QuoteMeta}},
+		Modifiers: []*Modifier{{Name: "quoteregex", precedence: 20, apply: regexp.QuoteMeta, cut: cutQuoted}},
 	}
 }
 

@@ -106,7 +106,7 @@ func excludes(a, other Action) bool {
 func (s *Store) merge(r *Run) bool {
 	for _, other := range r.result.Actions {
 		if o, ok := other.(*Store); ok && (o.Folder == s.Folder || o.inbox() && s.inbox()) {
-			o.Flags, o.Create, o.Keep = s.Flags, o.Create || s.Create, o.Keep || s.Keep
+			o.Flags, o.Create, o.Keep = s.Flags, o.Create || s.Create, o.Keep || s.Keep && !s.Implicit
 			return true
 		}
 	}

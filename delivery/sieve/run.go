@@ -13,19 +13,20 @@ import (
 
 // Limits bound a run. What exceeds one is an error at its place in the script, after which the message is kept.
 type Limits struct {
-	Steps        int64 // octets compared, and commands and tests, of a run
-	Actions      int
-	Redirects    int
-	Variables    int
-	VariableSize int // octets of a value; what is longer is cut
-	FieldSize    int // octets of a field that is added
-	Includes     int
-	IncludeDepth int
+	Steps         int64 // octets compared, and commands and tests, of a run
+	Actions       int
+	Redirects     int
+	Notifications int
+	Variables     int
+	VariableSize  int // octets of a value; what is longer is cut
+	FieldSize     int // octets of a field that is added
+	Includes      int
+	IncludeDepth  int
 }
 
 // DefaultLimits are those where none are set.
 var DefaultLimits = Limits{
-	Steps: 50_000_000, Actions: 32, Redirects: 4, Variables: 256, VariableSize: 4000, FieldSize: 2048,
+	Steps: 50_000_000, Actions: 32, Redirects: 4, Notifications: 4, Variables: 256, VariableSize: 4000, FieldSize: 2048,
 	Includes: 64, IncludeDepth: 10,
 }
 
@@ -33,7 +34,8 @@ var DefaultLimits = Limits{
 func (l Limits) orDefaults() Limits {
 	d := DefaultLimits
 	for _, f := range []struct{ is, otherwise *int }{
-		{&l.Actions, &d.Actions}, {&l.Redirects, &d.Redirects}, {&l.Variables, &d.Variables},
+		{&l.Actions, &d.Actions}, {&l.Redirects, &d.Redirects}, {&l.Notifications, &d.Notifications},
+		{&l.Variables, &d.Variables},
 		{&l.VariableSize, &d.VariableSize}, {&l.FieldSize, &d.FieldSize}, {&l.Includes, &d.Includes},
 		{&l.IncludeDepth, &d.IncludeDepth},
 	} {

@@ -1,7 +1,6 @@
 package sieve
 
 import (
-	"strings"
 	"unicode/utf8"
 )
 
@@ -49,22 +48,14 @@ func (r *Run) setGlobal(name, value string) {
 }
 
 // fit cuts a value that is too long, between two characters (RFC 5229 §6).
-func (r *Run) fit(value string) string {
-	n := r.limits.VariableSize
-	if len(value) <= n {
-		return value
+func (r *Run) fit(value string) string { return cutText(value, r.limits.VariableSize) }
+
+func cutText(s string, n int) string {
+	if len(s) <= n {
+		return s
 	}
-	for n > 0 && !utf8.RuneStart(value[n]) {
+	for n > 0 && !utf8.RuneStart(s[n]) {
 		n--
 	}
-	return value[:n]
-}
-
-// fitQuoted cuts a value whose wildcards are quoted: not after the backslash.
-func (r *Run) fitQuoted(value string) string {
-	cut := r.fit(value)
-	if backslashes := len(cut) - len(strings.TrimRight(cut, `\`)); len(cut) < len(value) && backslashes%2 == 1 {
-		return cut[:len(cut)-1]
-	}
-	return cut
+	return s[:n]
 }

@@ -94,6 +94,8 @@ func outcome(r Result) string {
 		case *Vacation:
 			list = append(list, fmt.Sprintf("vacation %s %s %s %q %d %q", a.Reason, a.Subject, a.From, a.Addresses, a.Seconds,
 				a.Handle))
+		case *Notify:
+			list = append(list, strings.TrimSpace(fmt.Sprint("notify ", a.To, a.Cc, " ", a.From, a.Message, a.Subject, a.Body)))
 		case *Reject:
 			list = append(list, fmt.Sprintf("reject %s %v", a.Reason, a.Protocol))
 		}
@@ -239,6 +241,21 @@ func TestActions(t *testing.T) {
 		{"vacation", "vacation \"a\";\nvacation \"b\";", "implicit keep; s:3:1: the script answers with vacation twice"},
 		{"vacation reject", "vacation \"a\";\nreject \"b\";",
 			"implicit keep; s:3:1: the reject action conflicts with the vacation action before it"},
+		{"enotify", `notify "mailto:a@b.example";`, "notify [a@b.example] []; implicit keep"},
+		{"enotify variables", `set "a" "m"; notify :from "x@y.example" :message "${a}" :importance "1" ` +
+			`"mailto:a@b.example%2cc@d.example?cc=A@b.example%2ce@f.example&subject=s%20s&body=b&x-other=1";`,
+			"notify [a@b.example c@d.example] [A@b.example e@f.example] x@y.examplems sb; implicit keep"},
+		{"enotify", `notify "mailto:a@b.example?cc=c@d.example"; notify "mailto:a@B.example"; notify "mailto:e@b.example,c@d.example";`,
+			"notify [a@b.example] [c@d.example]; notify [e@b.example] []; implicit keep"},
+		{"enotify variables", `set "a" "tel:1"; notify "${a}";`,
+			"implicit keep; s:2:18: the method 'tel:1' is not supported: it has to be mailto:"},
+		{"enotify", `notify "mailto:1@b.example"; notify "mailto:2@b.example"; notify "mailto:3@b.example";
+notify "mailto:4@b.example"; notify "mailto:5@b.example";`,
+			"implicit keep; s:3:30: number of notify actions exceeds policy limit: more than 4"},
+		{"enotify fileinto", `if valid_notify_method ["mailto:a@b.example", "mailto:ü@bücher.example"] { fileinto "1"; }
+if valid_notify_method "xmpp:a@b.example" { fileinto "2"; }
+if notify_method_capability "mailto:a@b.example" "Online" "maybe" { fileinto "3"; }`, "store 1; store 3"},
+		{"enotify variables fileinto", `set :encodeurl "a" "a b&ü"; fileinto "${a}";`, "store a%20b%26%C3%BC"},
 		{"duplicate", `if duplicate :handle "h" :uniqueid "seen" { discard; }`, "discard"},
 		{"duplicate", `if duplicate :uniqueid "seen" { discard; } if duplicate { discard; }`, "implicit keep"},
 		{"vnd.dovecot.debug", `debug_log "x";`, "implicit keep"},
@@ -316,6 +333,14 @@ func TestProblems(t *testing.T) {
 			"\ns:1:20: the included script 'self' has problems"},
 		{`require "mime"; if header :anychild "a" "b" {}`,
 			`s:1:27: the :anychild tag of the header test cannot be specified without the :mime tag`},
+		{`require "enotify"; notify "snailto:a@b.example";`,
+			`s:1:27: the method 'snailto:a@b.example' is not supported: it has to be mailto:`},
+		{`require "enotify"; notify "mailto:a@b.example?x<=1";`, `s:1:27: the field name 'x<' is invalid`},
+		{`require "enotify"; notify "mailto:a%23b.example";`, `s:1:27: the address 'a#b.example' is invalid: it has to be`},
+		{`require "enotify"; notify "mailto:?subject=x";`, `s:1:27: the method has no recipient`},
+		{`require "enotify"; notify :options "x" "mailto:a@b.example";`,
+			`s:1:36: 'x' is no option (it is written as name=value)`},
+		{`require "enotify"; notify :importance "4" "mailto:a@b.example";`, `s:1:39: the importance is "1", "2" or "3"`},
 		{`require "foreverypart"; break;`, `s:1:25: the break command stands in no loop`},
 		{`require "foreverypart"; foreverypart :name "a" { break :name "b"; }`,
 			`s:1:62: the break command is in no loop named 'b'`},
@@ -481,6 +506,27 @@ func TestNeeds(t *testing.T) {
 	} {
 		if got := compile(t, script, all).Needs(); got != want {
 			t.Errorf("%s needs %b, want %b", script, got, want)
+		}
+	}
+}
+
+// TestCuts: what is too long is cut, but not within what belongs together.
+func TestCuts(t *testing.T) {
+	o := all
+	o.Limits.VariableSize = 10
+	for script, want := range map[string]string{
+		`set "a" "aaaaaaaaaü"; fileinto "${a}";`:                "store aaaaaaaaa",
+		`set :quotewildcard "a" "aaaaaaaa*"; fileinto "${a}";`:  `store aaaaaaaa\*`,
+		`set :quotewildcard "a" "aaaaaaaaa*"; fileinto "${a}";`: `store aaaaaaaaa`,
+		`set :encodeurl "a" "aaaaaaaa/"; fileinto "${a}";`:      `store aaaaaaaa`,
+		`set :encodeurl "a" "aaaaaaa/"; fileinto "${a}";`:       `store aaaaaaa%2F`,
+		`set :encodeurl "a" "aaaaaü"; fileinto "${a}";`:         `store aaaaa`,
+		`set :encodeurl "a" "aaaaü"; fileinto "${a}";`:          `store aaaa%C3%BC`,
+		`set :length "a" "aaaaaaaaaaaaaa"; fileinto "${a}";`:    `store 10`,
+	} {
+		p := compile(t, `require ["fileinto", "variables", "enotify"];`+script, o)
+		if got := outcome(p.Run(t.Context(), input(t, mail))); got != want {
+			t.Errorf("%s: %s; want %s", script, got, want)
 		}
 	}
 }

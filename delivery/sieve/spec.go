@@ -151,4 +151,6 @@ type Modifier struct {
 	Name       string
 	precedence int
 	apply      func(string) string
+	// cut cuts what it returned after n octets at most. [between two characters]
+	cut func(s string, n int) string
 }

@@ -37,6 +37,7 @@ type ResultReport struct {
 	Store        []StoreReport   `json:"store"`
 	Redirect     []string        `json:"redirect"`
 	Reject       []string        `json:"reject"` // the reason
+	Notify       []string        `json:"notify"` // addresses
 	Vacation     *VacationReport `json:"vacation,omitempty"`
 	ImplicitKeep bool            `json:"implicit_keep"`
 	Discarded    bool            `json:"discarded"`
@@ -180,7 +181,7 @@ func (h host) Environment(string) (string, bool) { return "", false }
 // reportOf takes a result apart.
 func reportOf(result sieve.Result) ResultReport {
 	report := ResultReport{
-		Store: []StoreReport{}, Redirect: []string{}, Reject: []string{}, Discarded: result.Discarded,
+		Store: []StoreReport{}, Redirect: []string{}, Reject: []string{}, Notify: []string{}, Discarded: result.Discarded,
 		Warnings: append([]*sieve.Error{}, result.Warnings...), Error: result.Err,
 	}
 	for _, action := range result.Actions {
@@ -190,6 +191,8 @@ func reportOf(result sieve.Result) ResultReport {
 			report.Store = append(report.Store, StoreReport{a.Folder, a.Create, append([]string{}, a.Flags...)})
 		case *sieve.Redirect:
 			report.Redirect = append(report.Redirect, a.To)
+		case *sieve.Notify:
+			report.Notify = append(append(report.Notify, a.To...), a.Cc...)
 		case *sieve.Vacation:
 			report.Vacation = &VacationReport{a.Subject, a.Reason, a.From, a.Seconds}
 		case *sieve.Reject:
@@ -231,6 +234,9 @@ func printReport(cmd *cobra.Command, report Report) error {
 	}
 	for _, to := range r.Redirect {
 		fmt.Fprintln(w, "redirect to "+to)
+	}
+	for _, to := range r.Notify {
+		fmt.Fprintln(w, "notify "+to)
 	}
 	if v := r.Vacation; v != nil {
 		fmt.Fprintf(w, "answer, once in %v: %s\n", time.Duration(v.Seconds)*time.Second, strings.TrimSpace(v.Reason))

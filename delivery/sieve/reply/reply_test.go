@@ -106,3 +106,31 @@ func TestRedirected(t *testing.T) {
 		t.Error("a circle is not found")
 	}
 }
+
+// TestNotify: a mail for each recipient, and none about automatic mail.
+func TestNotify(t *testing.T) {
+	n := &sieve.Notify{To: []string{"a@b.example"}, Cc: []string{"c@d.example"}, Importance: "1", Subject: "Grüße"}
+	list := Notify(n, input(t, mail), Options{Host: "mx.example.org"}, "postmaster@example.org")
+	if len(list) != 2 || list[0].To != "a@b.example" || list[1].To != "c@d.example" ||
+		list[0].From != "postmaster@example.org" {
+		t.Fatalf("%+v", list)
+	}
+	for _, want := range []string{
+		"X-Priority: 1 (High)\r\nImportance: high\r\n",
+		"From: Postmaster <postmaster@mx.example.org>\r\n", "To: a@b.example\r\n",
+		"Cc: c@d.example\r\n", "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n",
+		"Auto-Submitted: auto-notified; owner-email=\"alice@example.org\"\r\n", "\r\n\r\nNotification of new message.\r\n",
+	} {
+		if !strings.Contains(string(list[1].Content), want) {
+			t.Errorf("%q is missing in\n%s", want, list[1].Content)
+		}
+	}
+	in := input(t, mail)
+	in.Envelope.From = ""
+	if list := Notify(n, in, Options{}, "postmaster@example.org"); len(list) != 2 || list[0].From != "" {
+		t.Errorf("of a mail from nobody: %+v", list)
+	}
+	if list := Notify(n, input(t, "Auto-Submitted: auto-notified\r\n"+mail), Options{}, ""); list != nil {
+		t.Errorf("of an automatic mail: %+v", list)
+	}
+}

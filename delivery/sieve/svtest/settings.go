@@ -28,6 +28,7 @@ func (s *suite) limits() (l sieve.Limits) {
 	for name, limit := range map[string]*int{
 		"sieve_max_actions":                  &l.Actions,
 		"sieve_max_redirects":                &l.Redirects,
+		"sieve_notify_max_notifications":     &l.Notifications,
 		"sieve_variables_max_value_size":     &l.VariableSize,
 		"sieve_variables_max_variable_size":  &l.VariableSize,
 		"sieve_editheader_max_header_size":   &l.FieldSize,
@@ -92,4 +93,20 @@ func (s *suite) replies() reply.Options {
 		o.Own = []string{own}
 	}
 	return o
+}
+
+// notifySender is who sends notifications.
+func (s *suite) notifySender(in *sieve.Input, n *sieve.Notify) string {
+	switch strings.TrimSpace(s.settings["sieve_notify_mailto_envelope_from"]) {
+	case "sender":
+		return in.Envelope.From
+	case "recipient":
+		return in.Envelope.To
+	case "user_email":
+		return s.settings["sieve_user_email"]
+	}
+	if n.From != "" {
+		return n.From
+	}
+	return "postmaster@example.com"
 }

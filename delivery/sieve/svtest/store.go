@@ -82,6 +82,10 @@ func (s *suite) execute(r *sieve.Run) bool {
 			s.store.folders[key] = append(s.store.folders[key], stored{content: s.content(in, a.Header), flags: flags})
 		case *sieve.Redirect:
 			s.redirect(in, a)
+		case *sieve.Notify:
+			for _, m := range reply.Notify(a, in, s.replies(), s.notifySender(in, a)) {
+				s.store.sent = append(s.store.sent, stored{content: m.Content, from: m.From, to: m.To})
+			}
 		case *sieve.Vacation:
 			if m, why := reply.Vacation(a, in, s.replies()); why == "" {
 				s.store.sent = append(s.store.sent, stored{content: m.Content, from: m.From, to: m.To})

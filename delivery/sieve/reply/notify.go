@@ -1,0 +1,84 @@
+package reply
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/doorstep-mail/doorstep/delivery/sieve"
+)
+
+// Notify writes a notification of the message of a run (RFC 5436 §2.7), a mail for each recipient. There is none of
+// mail that is automatic itself: two filters would tell each other forever. From is the sender of the envelope.
+func Notify(n *sieve.Notify, in *sieve.Input, o Options, from string) (list []Mail) {
+	if v := strings.ToLower(value(in.Message.Header, "auto-submitted")); v != "" && !strings.HasPrefix(v, "no") {
+		return nil
+	}
+	if in.Envelope.From == "" {
+		from = ""
+	}
+	content := notification(n, in, o)
+	for _, to := range append(append([]string{}, n.To...), n.Cc...) {
+		list = append(list, Mail{From: from, To: to, Content: content})
+	}
+	return list
+}
+
+// priorities are importances as mail readers know them.
+var priorities = map[string][2]string{
+	"1": {"1 (High)", "high"}, "2": {"3 (Normal)", "normal"}, "3": {"5 (Low)", "low"},
+}
+
+func notification(n *sieve.Notify, in *sieve.Input, o Options) []byte {
+	var b strings.Builder
+	field := func(name, value string) { fmt.Fprintf(&b, "%s: %s\r\n", name, strings.TrimSpace(value)) }
+	_, host, _ := strings.Cut(in.Envelope.To, "@")
+	if o.Host != "" {
+		host = o.Host
+	}
+	from := n.From
+	if from == "" {
+		from = "Postmaster <postmaster@" + host + ">"
+	}
+	priority, ok := priorities[n.Importance]
+	if !ok {
+		priority = priorities["2"]
+	}
+	field("X-Sieve", "Doorstep")
+	field("Message-ID", fmt.Sprintf("<doorstep-notify-%d@%s>", in.Now.UnixNano(), host))
+	field("Date", in.Now.Format(time.RFC1123Z))
+	field("X-Priority", priority[0])
+	field("Importance", priority[1])
+	field("From", from)
+	if len(n.To) > 0 {
+		field("To", strings.Join(n.To, ",\r\n "))
+	}
+	if len(n.Cc) > 0 {
+		field("Cc", strings.Join(n.Cc, ",\r\n "))
+	}
+	field("Subject", encode(notified(n, in)))
+	field("Auto-Submitted", "auto-notified; owner-email=\""+in.Envelope.To+"\"")
+	field("Precedence", "bulk")
+	field("MIME-Version", "1.0")
+	field("Content-Type", "text/plain; charset=utf-8")
+	field("Content-Transfer-Encoding", "8bit")
+	body := n.Body
+	if body == "" {
+		body = "Notification of new message."
+	}
+	b.WriteString("\r\n" + body + "\r\n")
+	return []byte(b.String())
+}
+
+// notified is the subject: the text of the command, what the method says, or that of the mail (RFC 5436 §2.4).
+func notified(n *sieve.Notify, in *sieve.Input) string {
+	for _, text := range []string{n.Message, n.Subject, value(in.Message.Header, "subject")} {
+		if text = strings.Join(strings.Fields(text), " "); text != "" {
+			if runes := []rune(text); len(runes) > maxSubject {
+				text = string(runes[:maxSubject-1]) + "…"
+			}
+			return text
+		}
+	}
+	return "New message"
+}
