@@ -19,7 +19,7 @@ type mailto struct {
 func parseMailto(uri string) (*mailto, error) {
 	scheme, rest, ok := strings.Cut(uri, ":")
 	if !ok || !strings.EqualFold(scheme, "mailto") {
-		return nil, fmt.Errorf("the method '%s' is not supported: it has to be mailto:", shorten(uri))
+		return nil, fmt.Errorf("the method '%s' is not supported: only mailto is", shorten(uri))
 	}
 	to, fields, _ := strings.Cut(rest, "?")
 	m := &mailto{}

@@ -248,7 +248,7 @@ func TestActions(t *testing.T) {
 		{"enotify", `notify "mailto:a@b.example?cc=c@d.example"; notify "mailto:a@B.example"; notify "mailto:e@b.example,c@d.example";`,
 			"notify [a@b.example] [c@d.example]; notify [e@b.example] []; implicit keep"},
 		{"enotify variables", `set "a" "tel:1"; notify "${a}";`,
-			"implicit keep; s:2:18: the method 'tel:1' is not supported: it has to be mailto:"},
+			"implicit keep; s:2:18: the method 'tel:1' is not supported: only mailto is"},
 		{"enotify", `notify "mailto:1@b.example"; notify "mailto:2@b.example"; notify "mailto:3@b.example";
 notify "mailto:4@b.example"; notify "mailto:5@b.example";`,
 			"implicit keep; s:3:30: number of notify actions exceeds policy limit: more than 4"},
@@ -334,7 +334,7 @@ func TestProblems(t *testing.T) {
 		{`require "mime"; if header :anychild "a" "b" {}`,
 			`s:1:27: the :anychild tag of the header test cannot be specified without the :mime tag`},
 		{`require "enotify"; notify "snailto:a@b.example";`,
-			`s:1:27: the method 'snailto:a@b.example' is not supported: it has to be mailto:`},
+			`s:1:27: the method 'snailto:a@b.example' is not supported: only mailto is`},
 		{`require "enotify"; notify "mailto:a@b.example?x<=1";`, `s:1:27: the field name 'x<' is invalid`},
 		{`require "enotify"; notify "mailto:a%23b.example";`, `s:1:27: the address 'a#b.example' is invalid: it has to be`},
 		{`require "enotify"; notify "mailto:?subject=x";`, `s:1:27: the method has no recipient`},
