@@ -44,11 +44,12 @@ func (s *Search) address(r *Run, part *AddressPart, a *message.Address) bool {
 	if s.m.match.counts || !a.Valid {
 		return false
 	}
-	other := *a
-	if other.Domain = otherForm(a.Domain); other.Domain == "" {
+	domain := otherForm(a.Domain)
+	if domain == "" {
 		return false
 	}
-	other.Text = other.Local + "@" + other.Domain
+	other := *a
+	other.Domain, other.Text = domain, a.Local+"@"+domain
 	if again, _ := part.of(r, &other); again != text {
 		return s.m.try(r, value{again, s.m.comparator.canonical(again)})
 	}

@@ -54,8 +54,14 @@ func parseGlob(pattern string) *glob {
 	return g
 }
 
-// match reports whether the pattern is all of a value, and where what the wildcards stand for is, in pairs of offsets.
-func (g *glob) match(r *Run, s string) (spans []int, ok bool) {
+// match reports whether the pattern is all of a value, and if that is wanted where what the wildcards stand for is, in
+// pairs of offsets.
+func (g *glob) match(r *Run, s string, wanted bool) (spans []int, ok bool) {
+	note := func(p globPart, from, at int) {
+		if wanted {
+			spans = p.spans(append(spans, from, at), at)
+		}
+	}
 	first, last := g.parts[0], g.parts[len(g.parts)-1]
 	if len(g.parts) == 1 {
 		return first.spans(nil, 0), len(s) == first.length && first.at(s, 0)
@@ -67,17 +73,20 @@ func (g *glob) match(r *Run, s string) (spans []int, ok bool) {
 	if !last.at(s, end) {
 		return nil, false
 	}
-	spans = first.spans(spans, 0)
+	if wanted {
+		spans = first.spans(spans, 0)
+	}
 	at := first.length
 	for _, p := range g.parts[1 : len(g.parts)-1] {
 		n := p.find(r, s[at:end])
 		if n < 0 {
 			return nil, false
 		}
-		spans = p.spans(append(spans, at, at+n), at+n)
+		note(p, at, at+n)
 		at += n + p.length
 	}
-	return last.spans(append(spans, at, end), end), true
+	note(last, at, end)
+	return spans, true
 }
 
 // at reports whether the part stands at an offset.

@@ -82,9 +82,14 @@ func flagCommand(name string, change func(have, flags []string) []string) *Defin
 		Command: func(c *Compiler, call *Call) Step {
 			list := c.List(call.Args[1])
 			c.warnFlags(call.Args[1], list)
+			flags := func(r *Run) []string { return splitFlags(list.Get(r)) }
+			if constants, ok := list.Constants(); ok {
+				split := splitFlags(constants)
+				flags = func(*Run) []string { return split }
+			}
 			if call.Args[0] == nil {
 				return func(r *Run) {
-					r.flags = change(r.flags, splitFlags(list.Get(r)))
+					r.flags = change(r.flags, flags(r))
 					r.traceAction(name, strings.Join(r.flags, " "))
 				}
 			}
@@ -93,8 +98,7 @@ func flagCommand(name string, change func(have, flags []string) []string) *Defin
 				return nil
 			}
 			return func(r *Run) {
-				flags := change(splitFlags([]string{get(r)}), splitFlags(list.Get(r)))
-				set(r, strings.Join(flags, " "))
+				set(r, strings.Join(change(splitFlags([]string{get(r)}), flags(r)), " "))
 			}
 		},
 	}

@@ -23,8 +23,9 @@ func matches() *MatchType {
 	return &MatchType{Name: "matches", substrings: true, prepare: func(m *Matcher, key string) (compiled, error) {
 		g := parseGlob(m.comparator.canonical(key))
 		return func(r *Run, v value) bool {
-			spans, ok := g.match(r, v.canonical)
-			if ok && r.program.matches && !m.silent {
+			wanted := r.program.matches && !m.silent
+			spans, ok := g.match(r, v.canonical, wanted)
+			if ok && wanted {
 				text := v.text
 				if !m.comparator.offsets {
 					text = v.canonical

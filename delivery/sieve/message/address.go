@@ -21,6 +21,7 @@ const maxAddresses = 4096
 // address is one that is not valid, and so is an empty value.
 func ParseAddresses(value string) []Address {
 	p := addressParser{text: value}
+	p.words = p.room[:0]
 	p.list()
 	if len(p.found) == 0 && !p.group {
 		p.found = append(p.found, Address{Text: strings.TrimSpace(value)})
@@ -35,9 +36,10 @@ type addressParser struct {
 	found []Address
 	group bool // the name of one was seen
 
-	words []string // of the current element, outside angle brackets
-	joins bool     // the last word goes on: it ends in a dot or at sign, or stands at one
-	start int      // of the current element
+	words []string  // of the current element, outside angle brackets
+	room  [4]string // for words, of which there are few
+	joins bool      // the last word goes on: it ends in a dot or at sign, or stands at one
+	start int       // of the current element
 }
 
 // list takes elements up to the end.
@@ -51,7 +53,7 @@ func (p *addressParser) list() {
 		case c == '<':
 			p.angle()
 		case c == ':':
-			p.group, p.words, p.joins = true, nil, false
+			p.group, p.words, p.joins = true, p.words[:0], false
 			p.at++
 			p.start = p.at
 		default:
@@ -137,7 +139,7 @@ func (p *addressParser) quoted() string {
 // angle takes an address in angle brackets; the words before it are its name.
 func (p *addressParser) angle() {
 	name := strings.Join(p.words, " ")
-	p.words, p.joins = nil, false
+	p.words, p.joins = p.words[:0], false
 	for p.at++; p.at < len(p.text) && p.text[p.at] != '>'; {
 		p.word(">")
 	}
@@ -146,7 +148,7 @@ func (p *addressParser) angle() {
 	if route := strings.IndexByte(spec, ':'); strings.HasPrefix(spec, "@") && route >= 0 {
 		spec = spec[route+1:] // a source route means nothing (RFC 5322 §4.4)
 	}
-	p.words, p.joins = nil, false
+	p.words, p.joins = p.words[:0], false
 	a := addressOf(spec, strings.TrimSpace(p.text[p.start:p.at]))
 	a.Name = name
 	p.found = append(p.found, a)
@@ -158,7 +160,7 @@ func (p *addressParser) skipRest() {
 	for p.at < len(p.text) && p.text[p.at] != ',' && p.text[p.at] != ';' {
 		p.word(",;")
 	}
-	p.words, p.joins = nil, false
+	p.words, p.joins = p.words[:0], false
 }
 
 // bare ends an element that has no angle brackets.
@@ -166,7 +168,7 @@ func (p *addressParser) bare() {
 	if len(p.words) > 0 {
 		p.found = append(p.found, addressOf(strings.Join(p.words, " "), strings.TrimSpace(p.text[p.start:p.at])))
 	}
-	p.words, p.joins = nil, false
+	p.words, p.joins = p.words[:0], false
 }
 
 // addressOf takes an address apart; whole is what stands in the field.
@@ -183,7 +185,11 @@ func addressOf(spec, whole string) Address {
 	} else if strings.ContainsAny(local, " @") {
 		return Address{Text: whole}
 	}
-	return Address{Local: local, Domain: domain, Text: quote(local) + "@" + domain, Valid: true}
+	a := Address{Local: local, Domain: domain, Text: spec, Valid: true}
+	if spec[0] == '"' {
+		a.Text = quote(local) + "@" + domain
+	}
+	return a
 }
 
 // unquote removes the quotes of a quoted string, and the backslashes in it. What is none stays.
