@@ -184,7 +184,7 @@ S: `
 				must(t, box.Publish(t.Context(), d))
 			}
 			if tt.spoil != nil {
-				box = owes(t, f, outbox.Options{})
+				owes(t, f, outbox.Options{})
 				dir, err := filepath.Glob(filepath.Join(filepath.Dir(f.root), "*", "outbox"))
 				must(t, errors.Join(err, tt.spoil(dir[len(dir)-1])))
 			}

@@ -1,6 +1,7 @@
 package sieve
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -49,7 +50,8 @@ func (c *Compiler) decodeOne(at syntax.Span, s string) (octets string, length in
 	var b strings.Builder
 	for _, digits := range numbers {
 		n, err := strconv.ParseUint(digits, 16, 64)
-		if isHex && (err != nil || len(digits) > 2) || err != nil && !isOverflow(err) || strings.ContainsAny(digits, "+_") {
+		if isHex && (err != nil || len(digits) > 2) || err != nil && !errors.Is(err, strconv.ErrRange) ||
+			strings.ContainsAny(digits, "+_") {
 			return "", 0
 		}
 		switch {
@@ -63,9 +65,4 @@ func (c *Compiler) decodeOne(at syntax.Span, s string) (octets string, length in
 		}
 	}
 	return b.String(), end + 1
-}
-
-func isOverflow(err error) bool {
-	e, ok := err.(*strconv.NumError)
-	return ok && e.Err == strconv.ErrRange
 }

@@ -158,16 +158,6 @@ func (c *Client) hello(ctx context.Context) error {
 // Extensions are those of the answer to the hello.
 func (c *Client) Extensions() Extensions { return c.extensions }
 
-// Reset drops a transaction that the server may have open (RSET). Send does it by itself.
-func (c *Client) Reset(ctx context.Context) error {
-	defer c.wire.watch(ctx)()
-	_, err := c.command(ctx, "RSET", "")
-	if err == nil {
-		c.open = false
-	}
-	return err
-}
-
 // Quit says QUIT, waits for the answer, and closes the connection.
 func (c *Client) Quit(ctx context.Context) error {
 	defer c.wire.watch(ctx)()

@@ -14,10 +14,7 @@ const MaxText = 8 << 20
 
 // Text returns the content of a part in UTF-8. Octets that are none of its charset become U+FFFD.
 func (p *Part) Text() (string, error) {
-	text, err := readText(p.Content())
-	if err != nil {
-		return "", err
-	}
+	text := readText(p.Content())
 	if charset := words.Charset(p.Charset); charset != nil && !isASCII(text) {
 		if decoded, err := charset.NewDecoder().String(text); err == nil {
 			return decoded, nil
@@ -65,13 +62,10 @@ func withoutMarkup(text string) string {
 }
 
 // readText reads a text up to the limit. A content that breaks off, such as base64 that is none, ends there.
-func readText(r io.Reader) (string, error) {
+func readText(r io.Reader) string {
 	var b strings.Builder
-	_, err := io.Copy(&b, io.LimitReader(r, MaxText))
-	if b.Len() > 0 || err == nil {
-		return b.String(), nil
-	}
-	return "", nil
+	_, _ = io.Copy(&b, io.LimitReader(r, MaxText))
+	return b.String()
 }
 
 func isASCII(s string) bool {
