@@ -51,6 +51,12 @@ func (c *Config) CheckSystem(open ...Listen) []Problem {
 		s.report("state.path", c.State.checkDirectory(w))
 	}
 	s.add(Problem{File: mailbox.SpoolDirectory()}, w.checkSpool())
+	if _, set := s.places["control.socket"]; set && c.Control.Socket != "" {
+		if err := checkSocket(c.Control.Socket, c.Store.User != ""); err != nil {
+			s.report("control.socket", hint.Warning(err.Error()+": doorstep reload and upgrade do not reach the server",
+				"make "+filepath.Dir(c.Control.Socket)+", for the user who starts the server"))
+		}
+	}
 	for _, file := range c.haveSecrets() {
 		s.add(Problem{File: file}, checkSecret(file))
 	}
@@ -106,6 +112,8 @@ func (s *systemCheck) add(p Problem, err error) {
 		p.Hint = "the user who runs the server must be allowed to"
 	case errors.Is(err, syscall.EROFS):
 		p.Hint = "mount it for writing; under systemd the service's ReadWritePaths= must name it too"
+	case strings.HasSuffix(p.Key, "_ca") || strings.HasPrefix(p.Key, "tls."):
+		p.Hint = "it is a file in PEM: openssl x509 -in FILE -noout -text, or openssl pkey -in FILE -noout, reads it"
 	}
 	s.found = append(s.found, p)
 }

@@ -33,6 +33,10 @@ func (s Store) runner(report func(key string, err error)) runner {
 		report(key, err)
 		return runner{present: true}
 	}
+	if !set && s.Owners && os.Geteuid() == 0 {
+		report("owners", hint.New("store.user does not say whom to run as while no owner's rights are needed",
+			`write user = "doorstep" in [store]`))
+	}
 	if !set || uid == os.Geteuid() {
 		return runner{present: true}
 	}

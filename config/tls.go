@@ -2,7 +2,6 @@ package config
 
 import (
 	"crypto/x509"
-	"os"
 	"time"
 
 	"github.com/doorstep-mail/doorstep/config/hint"
@@ -104,7 +103,7 @@ const expiresSoon = 7 * 24 * time.Hour
 
 // checkCertificate checks that a certificate and its key can be used now.
 func checkCertificate(certificate, key string, now time.Time) error {
-	if _, err := os.ReadFile(key); err != nil {
+	if checkReadable(key) != nil {
 		return nil // the key's own problem
 	}
 	pair, err := keypair.Load(certificate, key)

@@ -5,10 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
-	"os"
 	"runtime"
 	"time"
 
@@ -66,17 +64,10 @@ func Load(path string) (users *Users, problems []Problem, err error) { return lo
 
 // load is Load, and can refuse a file whose last line has no end: a program may have died while it wrote it.
 func load(path string, whole bool) (users *Users, problems []Problem, err error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	text, err := io.ReadAll(io.LimitReader(file, maxFile+1))
+	text, err := reload.Read(path, maxFile)
 	switch {
 	case err != nil:
-		return nil, nil, fmt.Errorf("read %s: %w", path, err)
-	case len(text) > maxFile:
-		return nil, nil, fmt.Errorf("read %s: larger than %d octets", path, maxFile)
+		return nil, nil, err
 	case whole && !bytes.HasSuffix(text, []byte("\n")):
 		return nil, nil, fmt.Errorf("%s is not whole: its last line has no end", path)
 	}

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 
 	"github.com/doorstep-mail/doorstep/lmtp/internal/reload"
 )
@@ -36,9 +35,14 @@ func (s *Source) Get(*tls.ClientHelloInfo) (*tls.Certificate, error) { return s.
 
 // Load reads a certificate and its key, which must belong to one another.
 func Load(certificate, key string) (*tls.Certificate, error) {
-	pair, err := tls.LoadX509KeyPair(certificate, key)
+	chain, err := reload.Read(certificate, maxFile)
 	if err == nil {
-		err = whole(certificate)
+		err = whole(chain)
+	}
+	secret, e := reload.Read(key, maxFile)
+	var pair tls.Certificate
+	if err = errors.Join(err, e); err == nil {
+		pair, err = tls.X509KeyPair(chain, secret)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read certificate %s with key %s: %w", certificate, key, err)
@@ -46,12 +50,11 @@ func Load(certificate, key string) (*tls.Certificate, error) {
 	return &pair, nil
 }
 
+// maxFile bounds a file, in octets: the authorities of the world have half a million.
+const maxFile = 16 << 20
+
 // whole refuses a chain that is cut in the middle of a certificate: clients would not know who vouches for the first.
-func whole(certificate string) error {
-	rest, err := os.ReadFile(certificate)
-	if err != nil {
-		return err
-	}
+func whole(rest []byte) error {
 	for block := (&pem.Block{}); block != nil; {
 		block, rest = pem.Decode(rest)
 	}
@@ -63,7 +66,7 @@ func whole(certificate string) error {
 
 // Authorities reads the certificate authorities that client certificates are checked by, in PEM.
 func Authorities(file string) (*x509.CertPool, error) {
-	text, err := os.ReadFile(file)
+	text, err := reload.Read(file, maxFile)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +74,7 @@ func Authorities(file string) (*x509.CertPool, error) {
 	if !pool.AppendCertsFromPEM(text) {
 		return nil, fmt.Errorf("read %s: %w", file, errors.New("no certificate in PEM"))
 	}
-	if err := whole(file); err != nil {
+	if err := whole(text); err != nil {
 		return nil, fmt.Errorf("read %s: %w", file, err)
 	}
 	return pool, nil

@@ -52,7 +52,7 @@ func Run(ctx context.Context, o Options) (r Report, err error) {
 	}
 	r.Problems = append(r.Problems, starter.check(c)...)
 	unbuilt := builds(o.Path, c)
-	r.Problems = slices.Concat(r.Problems, unbuilt, hellos(c), lists(ctx, c))
+	r.Problems = append(r.Problems, slices.Concat(unbuilt, hellos(c), lists(ctx, c))...) // [] in JSON, never null
 	r.Summary = summary(c, o.Connect, starter.User)
 	if !o.Connect || len(unbuilt) > 0 {
 		return r, nil
@@ -62,19 +62,16 @@ func Run(ctx context.Context, o Options) (r Report, err error) {
 			return r, err
 		}
 	}
-	answers, problems, err := Connect(ctx, c)
-	r.Answers, r.Problems = append(r.Answers, answers...), distinct(append(r.Problems, problems...))
-	return r, err
-}
-
-// distinct leaves out what was found twice.
-func distinct(problems []config.Problem) (list []config.Problem) {
+	answers, problems, err := Connect(ctx, c, starter.Unit)
+	r.Answers = append(r.Answers, answers...)
+	before := r.Problems
 	for _, p := range problems {
-		if !slices.Contains(list, p) {
-			list = append(list, p)
+		known := slices.ContainsFunc(before, func(b config.Problem) bool { return b.Key == p.Key && !b.Warning })
+		if !known && !slices.Contains(r.Problems, p) {
+			r.Problems = append(r.Problems, p)
 		}
 	}
-	return list
+	return r, err
 }
 
 // check asks what the starter makes a difference for.

@@ -50,8 +50,10 @@ func (q *question) blame(c *config.Config, key, text, hint string) *config.Probl
 	return &q.problems[len(q.problems)-1]
 }
 
-// Connect asks everything that a configuration leads to, as the present user, and all at once.
-func Connect(ctx context.Context, c *config.Config) (answers []Answer, problems []config.Problem, err error) {
+// Connect asks everything that a configuration leads to, as the present user, and all at once. unit is that of systemd
+// which starts the server, "" for none.
+func Connect(ctx context.Context, c *config.Config, unit string) (answers []Answer, problems []config.Problem,
+	err error) {
 	agent, err := build.Agent(c, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, nil, err
@@ -60,7 +62,7 @@ func Connect(ctx context.Context, c *config.Config) (answers []Answer, problems 
 	for i := range c.Directories {
 		questions = append(questions, directoryQuestion(c, i, agent))
 	}
-	questions = append(questions, socketQuestions(c)...)
+	questions = append(questions, socketQuestions(c, unit)...)
 	questions = append(questions, urlQuestion(c))
 	questions = slices.DeleteFunc(questions, func(q *question) bool { return q == nil })
 	var all guard.Group
@@ -132,7 +134,7 @@ func usersQuestion(c *config.Config, agent *delivery.Agent) *question {
 			domains[key.Domain] = true
 			entry, err := agent.Router.Resolver.Directory.(*directory.Chain).Backends[0].Lookup(ctx, key)
 			if err == nil && entry.Account != nil {
-				err = noWay(ctx, agent, entry.Account)
+				err = noWay(ctx, c, agent, entry.Account)
 			}
 			if err != nil {
 				q.blame(c, fmt.Sprintf("user[%d].home", i), err.Error(), lookupTells).Warning = true

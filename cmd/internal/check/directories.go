@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
+	"strings"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/build"
 	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
@@ -156,7 +159,7 @@ func (q *directoryCheck) count(ctx context.Context, d directory.Lister) {
 	}
 	well := 0
 	for _, a := range some {
-		err := noWay(ctx, q.agent, a)
+		err := noWay(ctx, q.c, q.agent, a)
 		if err == nil {
 			well++
 			continue
@@ -183,20 +186,40 @@ func (q *directoryCheck) tellLost() {
 }
 
 // noWay says why no mail could come to an account.
-func noWay(ctx context.Context, agent *delivery.Agent, a *directory.Account) error {
+func noWay(ctx context.Context, c *config.Config, agent *delivery.Agent, a *directory.Account) error {
 	if a.Disabled != "" {
 		return nil
 	}
 	dest, err := agent.Router.Inbox(a)
-	if err == nil && dest.Fixed != "" && mayLook(agent) {
+	if err == nil && mayLook(agent) {
+		err = isMaildir(dest.String(), c.Store.Create)
+	}
+	if err == nil && mayLook(agent) {
 		if err = agent.Store.Reachable(ctx, dest); errors.Is(err, mailbox.ErrNoRoot) {
 			err = fmt.Errorf("its home is not there, and is not made: %w", err)
+		}
+	}
+	if overlap := (*directory.Overlap)(nil); err == nil {
+		if _, e := agent.Router.Resolver.Directory.Lookup(ctx, a.Key); errors.As(e, &overlap) {
+			err = fmt.Errorf("is in %s: %s", strings.Join(overlap.Backends, " and "), build.OverlapHint)
 		}
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", address.Shown(a.Address), err)
 	}
 	return nil
+}
+
+// isMaildir says why there can be no Maildir at a path.
+func isMaildir(path string, made bool) error {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !made:
+		return fmt.Errorf("there is no %s, and store.create is false", path)
+	case err == nil && !info.IsDir():
+		return fmt.Errorf("%s is no directory", path)
+	}
+	return nil // or it is the owner who may look
 }
 
 // mayLook reports whether the present user may look where mail of others goes.

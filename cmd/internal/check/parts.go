@@ -17,17 +17,44 @@ import (
 	"github.com/doorstep-mail/doorstep/delivery/directory/sql/sqlite"
 )
 
-// builds finds what only the parts themselves can tell of their configuration, such as mistakes
-// in queries. It connects to nothing.
-func builds(path string, c *config.Config) []config.Problem {
-	resolver, err := build.Resolver(c, nil, slog.New(slog.DiscardHandler))
+// builds finds what only the parts themselves can tell of their configuration, such as mistakes in queries. It connects
+// to nothing.
+func builds(path string, c *config.Config) (problems []config.Problem) {
+	log := slog.New(slog.DiscardHandler)
+	domains, err := build.Domains(c)
+	if err != nil {
+		return []config.Problem{{File: path, Text: err.Error()}}
+	}
+	for i, d := range c.Directories {
+		opened, err := build.OpenDirectory(d, domains, log)
+		if err == nil {
+			err = build.CloseDirectory(opened)
+		}
+		if err == nil {
+			continue
+		}
+		p := c.Place(fmt.Sprintf("directory[%d]", i))
+		name, rest, _ := strings.Cut(err.Error(), ": ")
+		key := p.Key + "." + strings.ReplaceAll(name, " ", "_")
+		p.Text = err.Error()
+		if c.Where(key) != "" {
+			p = c.Place(key)
+			p.Text = rest
+		}
+		p.Hint = "the page of driver " + string(d.Driver) + " says what it takes"
+		problems = append(problems, p)
+	}
+	if len(problems) > 0 {
+		return problems
+	}
+	resolver, err := build.Resolver(c, nil, log)
 	if err == nil {
 		err = build.CloseDirectory(resolver.Directory)
 	}
 	if err != nil {
-		return []config.Problem{{File: path, Text: err.Error()}}
+		problems = append(problems, config.Problem{File: path, Text: err.Error()})
 	}
-	return nil
+	return problems
 }
 
 // eximRoom is the room that Exim's lmtp transport has for the answer to LHLO: each line takes its octets and one more

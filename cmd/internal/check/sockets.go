@@ -25,19 +25,59 @@ import (
 )
 
 // socketQuestions ask whether the sockets of a configuration are free, or whose they are.
-func socketQuestions(c *config.Config) (list []*question) {
+func socketQuestions(c *config.Config, unit string) (list []*question) {
+	var first []config.Listen
 	add := func(key string, l config.Listen) {
-		if l.Network != "unix" && l.Network != "tcp" {
-			return // none, or systemd's
+		if l.Network == "" {
+			return
 		}
+		before := slices.Clone(first)
+		first = append(first, l)
 		list = append(list, &question{Answer: Answer{Key: key, Name: l.Network + ":" + l.Address},
-			ask: func(ctx context.Context, q *question) { askSocket(ctx, c, l, q) }})
+			ask: func(ctx context.Context, q *question) {
+				switch {
+				case l.Network == "systemd" && unit == "":
+					q.blame(c, key, "only systemd passes such a socket, and it has no unit that starts this configuration",
+						"start it by systemctl start doorstep, and not by hand").Warning = true
+				case l.Network == "systemd":
+					q.Text = "systemd passes it"
+				case slices.ContainsFunc(before, func(b config.Listen) bool { return samePlace(ctx, b, l) }):
+					q.blame(c, key, "a listener before this one has the same address, written in another way", "take one away")
+				default:
+					askSocket(ctx, c, l, q)
+				}
+			}})
 	}
 	for i, l := range c.Listen {
 		add(fmt.Sprintf("listen[%d].address", i), l)
 	}
 	add("admin.address", c.Admin.Socket)
 	return list
+}
+
+// samePlace reports whether two listeners have one address.
+func samePlace(ctx context.Context, a, b config.Listen) bool {
+	if a.Network != b.Network {
+		return false
+	}
+	if a.Network == "unix" {
+		return resolvedPath(a.Address) == resolvedPath(b.Address)
+	}
+	at, errA := resolve(ctx, a.Address)
+	bt, errB := resolve(ctx, b.Address)
+	if errA != nil || errB != nil || at.Port() != bt.Port() || at.Port() == 0 {
+		return false
+	}
+	return at == bt || at.Addr().IsUnspecified() || bt.Addr().IsUnspecified()
+}
+
+// resolvedPath is the path of a socket without symbolic links.
+func resolvedPath(path string) string {
+	dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if err != nil {
+		return path
+	}
+	return filepath.Join(dir, filepath.Base(path))
 }
 
 // askSocket asks who listens at an address: no program, the server with this configuration, or another, beside which
@@ -64,7 +104,7 @@ func askSocket(ctx context.Context, c *config.Config, l config.Listen, q *questi
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		q.blame(c, q.Key, err.Error(), "ip addr lists the addresses of this machine")
 	case err != nil:
-		q.blame(c, q.Key, err.Error(), "")
+		q.blame(c, q.Key, err.Error(), "write the address itself; getent hosts NAME asks for it")
 	default:
 		q.Text = "free"
 	}
@@ -102,19 +142,10 @@ func unixHolders(ctx context.Context, path string) ([]int, error) {
 // tcpHolders binds to an address as the server does, without listening, and returns the processes that have it where
 // that cannot be.
 func tcpHolders(ctx context.Context, address string) ([]int, error) {
-	host, service, err := net.SplitHostPort(address)
+	at, err := resolve(ctx, address)
 	if err != nil {
 		return nil, err
 	}
-	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	if err != nil {
-		return nil, err
-	}
-	port, err := strconv.Atoi(service)
-	if err != nil {
-		return nil, err
-	}
-	at := netip.AddrPortFrom(found[0].Unmap(), uint16(port)) // config has checked it
 	err = bind(at)
 	if !errors.Is(err, syscall.EADDRINUSE) {
 		return nil, err
@@ -126,6 +157,24 @@ func tcpHolders(ctx context.Context, address string) ([]int, error) {
 		return ""
 	}
 	return holdersOf(append(inodesOf("tcp", listens), inodesOf("tcp6", listens)...)), err
+}
+
+// resolve finds the address that a listener has.
+func resolve(ctx context.Context, address string) (at netip.AddrPort, err error) {
+	host, service, err := net.SplitHostPort(address)
+	if err != nil {
+		return at, err
+	}
+	port, err := strconv.ParseUint(service, 10, 16)
+	if err != nil {
+		return at, err
+	}
+	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return at, err
+	}
+	i := max(slices.IndexFunc(found, func(ip netip.Addr) bool { return ip.Unmap().Is4() }), 0) // as net.Listen
+	return netip.AddrPortFrom(found[i].Unmap(), uint16(port)), nil
 }
 
 // bind binds a socket, and closes it.

@@ -3,9 +3,13 @@
 package reload
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
@@ -167,4 +171,27 @@ func same(a, b []stamp) bool {
 		}
 	}
 	return true
+}
+
+// Read reads a regular file of at most so many octets: to open a pipe could take forever.
+func Read(path string, most int64) (text []byte, err error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("read %s: not a regular file", path)
+	}
+	if text, err = io.ReadAll(io.LimitReader(f, most+1)); err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	if int64(len(text)) > most {
+		return nil, fmt.Errorf("read %s: larger than %d octets", path, most)
+	}
+	return text, nil
 }
