@@ -10,7 +10,7 @@ import (
 	"github.com/doorstep-mail/doorstep/delivery/sieve/syntax"
 )
 
-// A Notify tells somebody that the message has come.
+// A Notify lets other people know that the message has come.
 type Notify struct {
 	To, Cc []string // addresses
 	// From is who it is from; empty for the site.
@@ -24,7 +24,7 @@ type Notify struct {
 // Verb implements Action.
 func (*Notify) Verb() string { return "notify" }
 
-// merge leaves out who was told already, and holds the limit.
+// merge leaves out who is notified already, and holds the limit.
 func (n *Notify) merge(r *Run) bool {
 	count := 0
 	for _, other := range r.result.Actions {
@@ -89,7 +89,7 @@ func isMethod(uri string) bool {
 	return err == nil
 }
 
-// capabilityTest: of mail it is not known whether somebody reads it now (RFC 5436 §2.1).
+// capabilityTest: of mail it is not known whether its recipient reads it now (RFC 5436 §2.1).
 func capabilityTest(c *Compiler, call *Call) Test {
 	uri, capability := c.Text(call.Args[0]), c.Text(call.Args[1])
 	m := c.Matcher(call, call.Args[2])
