@@ -100,6 +100,7 @@ func (c *Compiler) included(call *Call, place, name string) (p *Program, ok bool
 	}
 	source, err := c.options.Included(place, name)
 	if err != nil {
+		delete(c.include.compiled, key) // another place may not do without it
 		if !call.Has("optional") {
 			c.Problem(call.Args[0].Span, "", "the %s script '%s' cannot be read: %v", place, name, err)
 		}

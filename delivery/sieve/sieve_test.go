@@ -387,8 +387,10 @@ func TestInclude(t *testing.T) {
 			t.Errorf("%s: %s; want %s", script, got, want)
 		}
 	}
-	if _, problems := Compile(&syntax.Source{Text: `require "include"; include "none";`}, o); len(problems) != 1 {
-		t.Errorf("a script that is not there: %v", problems)
+	for _, script := range []string{`include "none";`, `include :optional "none"; include "none";`} {
+		if _, problems := Compile(&syntax.Source{Text: `require "include"; ` + script}, o); len(problems) != 1 {
+			t.Errorf("%s: a script that is not there: %v", script, problems)
+		}
 	}
 }
 
