@@ -173,7 +173,7 @@ func same(a, b []stamp) bool {
 	return true
 }
 
-// Read reads a regular file of at most so many octets: to open a pipe could take forever.
+// Read reads a regular file of at most that many octets: to open a pipe could take forever.
 func Read(path string, most int64) (text []byte, err error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
