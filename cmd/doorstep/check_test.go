@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -318,4 +319,67 @@ func runProgram(t *testing.T, dir, program string, args ...string) (stdout, stde
 		t.Fatal(err)
 	}
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+// asMail is a configuration of files that user mail, who starts the server, must be able to read or to write to.
+const asMail = healthy + `[[directory]]
+driver = "passwd-file"
+file = "users"
+`
+
+// TestCheckAs: files are tried as the user who starts the server, named or said by the unit, and none is left behind.
+func TestCheckAs(t *testing.T) {
+	needRoot(t)
+	program, err := staticDoorstep()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ name, script, want string }{
+		{"all is right", "true", ""},
+		{"the configuration", "chown root doorstep.toml; chmod 600 doorstep.toml",
+			"read configuration: open doorstep.toml: permission denied"},
+		{"a part of it", "chown root conf.d/a.toml; chmod 600 conf.d/a.toml",
+			"conf.d/a.toml: open conf.d/a.toml: permission denied"},
+		{"accounts", "chown root users; chmod 600 users", "doorstep.toml:18:8: directory[0].file: "},
+		{"the store", "chown root mail", "doorstep.toml:9:8: store.path: directory "},
+		{"the way to the store", "chown root mail; chmod 700 mail; sed -i 's:mail/{:mail/x/{:' doorstep.toml",
+			"store.path: "},
+		{"the directory of sockets", "chown root .", "doorstep.toml:3:11: listen[0].address: directory "},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := place(t)
+			sick{
+				files: map[string]string{"users": "bob@example.org:::::\n", "systemctl": `#!/bin/sh
+echo Id=doorstep.service; echo User=mail; echo Group=mail
+echo "ExecStart={ path=/usr/bin/doorstep ; argv[]=/usr/bin/doorstep serve -c $PWD/doorstep.toml ; ignore_errors=no }"
+`},
+				prepare: "cat >>doorstep.toml <<X\n" + strings.TrimPrefix(asMail, healthy) + "X\n" +
+					"mkdir conf.d bin; mv systemctl bin; chmod 755 bin/systemctl; echo >conf.d/a.toml; chown -R mail . ; " +
+					"chmod -R a+rX .; " + tt.script,
+			}.lay(t, dir, program, "1")
+			before := names(t, dir)
+			for _, by := range []string{"--as", "unit"} {
+				args := []string{"check", "-c", "doorstep.toml"}
+				if by == "--as" {
+					args = append(args, "--as", "mail")
+				} else {
+					t.Setenv("PATH", filepath.Join(dir, "bin")+":"+os.Getenv("PATH"))
+				}
+				out, errs, code := runProgram(t, dir, program, args...)
+				switch {
+				case tt.want == "" && (code != cli.ExitOK || errs != "" || !strings.Contains(out, "tried as user mail")):
+					t.Errorf("%s: exit status %d: %s%s", by, code, out, errs)
+				case !strings.Contains(errs, tt.want) || tt.want != "" && code != cli.ExitUsage:
+					t.Errorf("%s: want %q, exit status %d: %s%s", by, tt.want, code, out, errs)
+				}
+			}
+			if after := names(t, dir); !slices.Equal(before, after) {
+				t.Errorf("left behind: %q, before %q", after, before)
+			}
+		})
+	}
+	_, errs, code := runProgram(t, place(t), program, "check", "--as", "no-such-user")
+	if code != cli.ExitUsage || !strings.Contains(errs, "no user \"no-such-user\"") || !strings.Contains(errs, "hint: ") {
+		t.Errorf("nobody: exit status %d: %s", code, errs)
+	}
 }
