@@ -81,15 +81,11 @@ home=/srv/mail/example.org/alice
 	t.Run("accounts in a database", func(t *testing.T) {
 		t.Parallel()
 		peer.Need(t, "mariadbd")
-		tables, err := os.ReadFile(filepath.Join(repository, "cmd/internal/hosting/testdata/iredmail.mysql.sql"))
-		if err != nil {
-			t.Fatal(err)
-		}
 		s := openOldSite(t, deb, `
 systemctl start mariadb
 mariadb -e 'CREATE DATABASE vmail'
 mariadb vmail <<'EOF'
-`+string(tables)+`
+`+tables(t, "iredmail.mysql.sql")+`
 INSERT INTO domain (domain) VALUES ('example.org');
 INSERT INTO mailbox (username, domain, storagebasedirectory, storagenode, maildir) VALUES
 	('alice@example.org', 'example.org', '/var/vmail', 'vmail1', 'example.org/a/l/i/alice-2026.11.28.10.00.00/');
@@ -106,7 +102,142 @@ postconf -e 'transport_maps = texthash:/etc/postfix/transport'
 		s.deliver(t, "Doorstep")
 		s.checkContent(t)
 	})
+
+	t.Run("PostfixAdmin", func(t *testing.T) {
+		t.Parallel()
+		peer.Need(t, "mariadbd")
+		s := openOldSite(t, deb, `
+systemctl start mariadb
+mariadb -e 'CREATE DATABASE postfixadmin'
+mariadb postfixadmin <<'EOF'
+`+tables(t, "postfixadmin.mysql.sql")+`
+INSERT INTO domain (domain, description, transport) VALUES ('example.org', '', 'virtual');
+INSERT INTO mailbox (username, password, name, maildir, local_part, domain) VALUES
+	('alice@example.org', '', '', 'example.org/alice/', 'alice', 'example.org');
+INSERT INTO alias (address, goto, domain) VALUES ('alice@example.org', 'alice@example.org', 'example.org');
+EOF
+useradd -r -u 2000 -m -d /var/mail/vmail vmail
+home=/var/mail/vmail/example.org/alice
+`+virtualDovecot+`
+sed -i 's,maildir:~/Maildir,maildir:~,' /etc/dovecot/dovecot.conf
+echo 'example.org :' >/etc/postfix/transport # what PostfixAdmin's map has for "virtual"
+postconf -e 'transport_maps = texthash:/etc/postfix/transport'
+`, "alice@example.org")
+		s.deliver(t, "Dovecot")
+		s.configure(t, "postfixadmin")
+		s.follow(t, "socket", "postfixadmin service", "plain switch")
+		s.deliver(t, "Doorstep")
+		s.follow(t, "plain back")
+		s.deliver(t, "Dovecot")
+		s.checkContent(t)
+	})
+
+	t.Run("modoboa", func(t *testing.T) {
+		t.Parallel()
+		peer.Need(t, "postgres")
+		s := openOldSite(t, deb, `
+systemctl start postgresql
+su postgres -c 'createdb modoboa'
+su postgres -c 'psql -q -v ON_ERROR_STOP=1 modoboa' <<'EOF'
+`+tables(t, "modoboa.postgres.sql")+`
+INSERT INTO admin_domain (id, name, quota, default_mailbox_quota, enabled, type, creation, last_modification)
+	VALUES (1, 'example.org', 0, 0, true, 'domain', now(), now());
+INSERT INTO core_user (id, password, username, email, is_staff, is_active, is_local, master_user)
+	VALUES (1, '', 'alice@example.org', 'alice@example.org', false, true, true, false);
+INSERT INTO admin_mailbox
+	(address, quota, use_domain_quota, domain_id, user_id, is_send_only, creation, last_modification)
+	VALUES ('alice', 0, false, 1, 1, false, now(), now());
+EOF
+useradd -r -u 2000 -m -d /srv/vmail vmail
+home=/srv/vmail/example.org/alice
+`+virtualDovecot+`
+echo "query = SELECT 'lmtp:unix:private/dovecot-lmtp' FROM admin_domain" >/etc/postfix/sql-spliteddomains-transport.cf
+`, "alice@example.org")
+		s.deliver(t, "Dovecot")
+		s.configure(t, "modoboa")
+		s.follow(t, "socket", "modoboa service", "modoboa switch")
+		s.run(t, "grep", "unix:private/doorstep", "/etc/postfix/sql-spliteddomains-transport.cf")
+		s.deliver(t, "Doorstep")
+		s.follow(t, "modoboa back")
+		s.run(t, "grep", "unix:private/dovecot-lmtp", "/etc/postfix/sql-spliteddomains-transport.cf")
+		s.deliver(t, "Dovecot")
+		s.checkContent(t)
+	})
+
+	t.Run("HestiaCP", func(t *testing.T) {
+		t.Parallel()
+		s := openOldSite(t, deb, hestiaCP, "alice@example.org")
+		s.page = readPage(t, "hestiacp.md")
+		s.configure(t, "hestiacp")
+		s.follow(t, "hestiacp domains", "hestiacp service")
+		read := func(account string) string {
+			said, err := s.try("doveadm", "search", "-u", account, "mailbox", "INBOX", "all")
+			return fmt.Sprint(strings.TrimSpace(said), err)
+		}
+		if n := strings.Count(read("alice@example.org"), "\n"); n != 0 || read("alice@example.org") == "<nil>" {
+			t.Errorf("Dovecot sees %q", read("alice@example.org"))
+		}
+		if owner := s.run(t, "sh", "-c", "stat -c %U:%G /home/shop/mail/example.org/alice/new/*"); owner != "shop:mail\n" {
+			t.Errorf("the message is %q", owner)
+		}
+		// A domain comes, as the panel makes it.
+		s.shell(t, `mkdir /home/shop/conf/mail/new.example
+install -d -o shop -g mail -m 770 /home/shop/mail/new.example /home/shop/mail/new.example/bob
+install -o dovecot -g mail -m 660 /dev/null /home/shop/conf/mail/new.example/passwd
+ln -s /home/shop/conf/mail/new.example /etc/exim4/domains/new.example
+echo 'bob:{PLAIN}x:shop:mail::/home/shop:1:userdb_quota_rule=*:storage=1M' >>/home/shop/conf/mail/new.example/passwd
+`)
+		peer.Await(t, patience, "mail for the new domain", func() bool {
+			_, err := s.try("doorstep", "send", "--server", "unix:/run/doorstep/lmtp.sock", "--to", "bob@new.example")
+			return err == nil
+		})
+		if got := read("bob@new.example"); got == "<nil>" {
+			t.Error("Dovecot does not see bob's message")
+		}
+	})
 }
+
+// tables makes those of a project.
+func tables(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(repository, "cmd/internal/hosting/testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// hestiaCP makes a customer, a mail domain and an account as HestiaCP does (v-add-mail-domain, v-add-mail-account),
+// and Dovecot as it sets it up.
+const hestiaCP = `
+useradd -m shop
+chmod 755 /home/shop
+mkdir -p /home/shop/conf/mail/example.org /etc/exim4/domains
+chmod 751 /home/shop/conf /home/shop/conf/mail /home/shop/conf/mail/example.org
+install -d -m 751 /home/shop/mail
+install -d -o shop -g mail -m 770 /home/shop/mail/example.org
+install -d -o shop -g mail -m 700 /home/shop/mail/example.org/alice
+echo 'alice:{PLAIN}x:shop:mail::/home/shop:0:userdb_quota_rule=*:storage=0M' >/home/shop/conf/mail/example.org/passwd
+chown dovecot:mail /home/shop/conf/mail/example.org/passwd
+chmod 660 /home/shop/conf/mail/example.org/passwd
+ln -s /home/shop/conf/mail/example.org /etc/exim4/domains/example.org
+cat >/etc/dovecot/dovecot.conf <<EOF
+protocols = imap
+ssl = no
+auth_username_format = %Lu
+mail_privileged_group = mail
+mail_access_groups = mail
+mail_location = maildir:%h/mail/%d/%n
+passdb {
+  driver = passwd-file
+  args = username_format=%n /etc/exim4/domains/%d/passwd
+}
+userdb {
+  driver = passwd-file
+  args = username_format=%n /etc/exim4/domains/%d/passwd
+}
+EOF
+`
 
 // virtualDovecot gives alice of example.org, whose home is $home, a mailbox of vmail's.
 const virtualDovecot = `
@@ -155,14 +286,20 @@ type oldSite struct {
 // openOldSite boots one; setup are commands of a shell.
 func openOldSite(t *testing.T, deb, setup, user string) *oldSite {
 	t.Helper()
-	page, err := os.ReadFile(filepath.Join(repository, "docs/migration.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &oldSite{machine: boot(t), user: user, page: string(page)}
+	s := &oldSite{machine: boot(t), user: user, page: readPage(t, "migration.md")}
 	run(t, ".", "cp", deb, filepath.Join(s.media, "doorstep.deb"))
 	s.shell(t, setup+"dpkg -i /media/doorstep.deb\nsystemctl start dovecot postfix\n")
 	return s
+}
+
+// readPage is a page of the manual.
+func readPage(t *testing.T, name string) string {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join(repository, "docs", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(page)
 }
 
 // shell runs commands as one who pastes them into a root shell, and fails at the first that fails.

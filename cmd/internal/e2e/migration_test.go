@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -128,6 +129,93 @@ func TestMigrationOfMailcow(t *testing.T) {
 	p.AwaitIdle(time.Minute)
 	if d := p.Deliveries(); len(d) != 1 || d[0].Status != "sent" || !strings.Contains(d[0].Relay, port) {
 		t.Errorf("%+v", d)
+	}
+}
+
+// eximTransports are HestiaCP's two for local mail, in short, among others.
+const eximTransports = `begin transports
+
+local_delivery:
+  driver = appendfile
+  maildir_format
+  group = mail
+
+local_spam_delivery:
+  driver = appendfile
+  maildir_format
+
+address_file:
+  driver = appendfile
+`
+
+// TestMigrationOfHestiaCP follows docs/hestiacp.md with Exim in front: for domains with a passwd-file each, mail and
+// spam are where Dovecot looks, and the page's edit of Exim's configuration and the way back do what they say.
+func TestMigrationOfHestiaCP(t *testing.T) {
+	t.Parallel()
+	peer.Need(t, "exim4", "dovecot")
+	dir := peer.MailDir(t)
+	const domain = "xn--r8jz45g.example"
+	home := filepath.Join(dir, "home")
+	for _, d := range []string{home, home + "/mail", home + "/mail/" + domain, dir + "/exim4", dir + "/exim4/domains",
+		dir + "/exim4/domains/" + domain, dir + "/units"} {
+		mailUsersOwn(t, d)
+	}
+	put := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("exim4/domains/"+domain+"/passwd", "alice:{PLAIN}x:mail:mail::"+home+":0:userdb_quota_rule=*:storage=0M\n")
+	put("exim4/exim4.conf.template", eximTransports)
+	here := strings.NewReplacer("/etc/exim4", dir+"/exim4", "/etc/doorstep", dir, "/usr/local/sbin", dir,
+		"/etc/systemd/system", dir+"/units", "chgrp doorstep", "chgrp mail", "systemctl restart exim4\n", "",
+		`"systemd:lmtp"`, fmt.Sprintf("%q\nmode = \"0666\"", "unix:"+dir+"/lmtp"),
+		"user   = \"doorstep\"\nowners = true\n", "") // all of the files are MailUser's here
+	script := func(name string) {
+		t.Helper()
+		out, err := exec.Command("sh", "-euc", here.Replace(recipe(t, "docs/hestiacp.md", name))).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", name, err, out)
+		}
+	}
+	script("hestiacp domains")
+	s := peer.StartDoorstep(t, dir, here.Replace(recipe(t, "docs/hestiacp.md", "hestiacp")))
+	peer.AwaitListener(t, s, "unix", dir+"/lmtp")
+	d := peer.StartDovecot(t, peer.DovecotConfig{
+		Users: []peer.DovecotUser{{Name: "alice@" + domain, Maildir: home}}, UID: peer.MailUser, GID: peer.MailUser,
+		Settings: []string{"mail_location = maildir:%h/mail/%d/%n"},
+	})
+	e := peer.StartExim(t, peer.EximConfig{Deliver: "unix:" + dir + "/lmtp"})
+	inject(t, e.Addr, "Subject: hello\r\n\r\nHello.\r\n", "alice@"+domain)
+	inject(t, e.Addr, "X-Spam-Status: Yes\r\nSubject: buy\r\n\r\nBuy.\r\n", "alice@"+domain)
+	e.AwaitIdle(time.Minute)
+	imap, err := peer.DialIMAP(d.Addr, "alice@"+domain, peer.Password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range []string{"INBOX", "Spam"} {
+		if n, err := imap.Examine(folder); err != nil || n != 1 {
+			t.Errorf("%s: %d messages, %v", folder, n, err)
+		}
+	}
+	if err := imap.Logout(); err != nil {
+		t.Error(err)
+	}
+
+	script("hestiacp switch")
+	text, err := os.ReadFile(dir + "/exim4/exim4.conf.template")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lmtp := ":\n  driver = lmtp\n  socket = /run/doorstep/lmtp.sock\n  group = doorstep\n  batch_max = 100\n\n"
+	if want := "begin transports\n\nlocal_delivery" + lmtp + "local_spam_delivery" + lmtp +
+		"address_file:\n  driver = appendfile\n"; string(text) != want {
+		t.Errorf("Exim's transports are\n%s", text)
+	}
+	script("hestiacp back")
+	if text, err := os.ReadFile(dir + "/exim4/exim4.conf.template"); err != nil || string(text) != eximTransports {
+		t.Errorf("Exim's transports are %v\n%s", err, text)
 	}
 }
 
