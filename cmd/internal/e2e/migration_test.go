@@ -169,9 +169,9 @@ func TestMigrationOfHestiaCP(t *testing.T) {
 	put("exim4/domains/"+domain+"/passwd", "alice:{PLAIN}x:mail:mail::"+home+":0:userdb_quota_rule=*:storage=0M\n")
 	put("exim4/exim4.conf.template", eximTransports)
 	here := strings.NewReplacer("/etc/exim4", dir+"/exim4", "/etc/doorstep", dir, "/usr/local/sbin", dir,
-		"/etc/systemd/system", dir+"/units", "chgrp doorstep", "chgrp mail", "systemctl restart exim4\n", "",
+		"/etc/systemd/system", dir+"/units", "systemctl restart exim4\n", "",
 		`"systemd:lmtp"`, fmt.Sprintf("%q\nmode = \"0666\"", "unix:"+dir+"/lmtp"),
-		"user   = \"doorstep\"\nowners = true\n", "") // all of the files are MailUser's here
+		"user   = \"doorstep\"\ngroup  = \"mail\"\nowners = true\n", "") // all of the files are MailUser's here
 	script := func(name string) {
 		t.Helper()
 		out, err := exec.Command("sh", "-euc", here.Replace(recipe(t, "docs/hestiacp.md", name))).CombinedOutput()
