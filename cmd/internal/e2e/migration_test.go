@@ -36,11 +36,11 @@ func TestMigration(t *testing.T) {
 	t.Parallel()
 	peer.Need(t, "postfix", "dovecot", "dovecot-lmtp")
 	for _, tt := range []struct {
-		name, maildir string // below the home; "." is the home
-		replace       []string
+		name, home, maildir string // below the account's directory
+		replace             []string
 	}{
-		{"plain", "Maildir", []string{"/etc/dovecot/users", "USERS"}},
-		{"docker-mailserver", ".", []string{"/etc/dovecot/userdb", "USERS", "/var/mail/", "MAIL/"}},
+		{"plain", ".", "Maildir", []string{"/etc/dovecot/users", "USERS"}},
+		{"docker-mailserver", "home", ".", []string{"/etc/dovecot/userdb", "USERS", "/var/mail/", "MAIL/"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -50,15 +50,17 @@ func TestMigration(t *testing.T) {
 			users := []peer.DovecotUser{}
 			homes := map[string]string{}
 			for _, local := range []string{"alice", "bob"} {
-				home := filepath.Join(mail, "example.org", local)
-				mailUsersOwn(t, filepath.Dir(home))
+				account := filepath.Join(mail, "example.org", local)
+				home := filepath.Join(account, tt.home)
+				mailUsersOwn(t, filepath.Dir(account))
+				mailUsersOwn(t, account)
 				mailUsersOwn(t, home)
 				homes[local+"@example.org"] = home
 				users = append(users, peer.DovecotUser{Name: local + "@example.org", Maildir: home})
 			}
 			d := peer.StartDovecot(t, peer.DovecotConfig{
 				Users: users, UID: peer.MailUser, GID: peer.MailUser, LMTP: true,
-				Settings: []string{"mail_location = maildir:~/" + tt.maildir},
+				Settings: []string{"mail_location = maildir:" + filepath.Join(mail, "%d/%n", tt.maildir)},
 			})
 			socket := filepath.Join(dir, "doorstep.sock")
 			text := strings.NewReplacer(append(tt.replace, "unix:/var/spool/postfix/private/doorstep", "unix:"+socket,
@@ -87,16 +89,23 @@ func TestMigration(t *testing.T) {
 			if got := by["mx.example["+socket+"] sent"]; got != 6 {
 				t.Errorf("Doorstep took %d, want 6: %v", got, by)
 			}
-			for who, home := range homes {
-				imap, err := peer.DialIMAP(d.Addr, who, peer.Password)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if n, err := imap.Examine("INBOX"); err != nil || n != 9 {
-					t.Errorf("%s in %s: %d messages, want 9: %v", who, home, n, err)
-				}
-				if err := imap.Logout(); err != nil {
-					t.Error(err)
+			readers := []string{d.Addr}
+			if tt.name == "docker-mailserver" { // which has Dovecot 2.4
+				readers = append(readers, peer.StartDovecot24(t, peer.MailUser, "mail_path = "+mail+
+					"/%{user | domain}/%{user | username}", "userdb passwd-file {", "passwd_file_path = "+d.UsersFile, "}").Addr)
+			}
+			for _, reader := range readers {
+				for who, home := range homes {
+					imap, err := peer.DialIMAP(reader, who, peer.Password)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if n, err := imap.Examine("INBOX"); err != nil || n != 9 {
+						t.Errorf("%s in %s: %d messages, want 9: %v", who, home, n, err)
+					}
+					if err := imap.Logout(); err != nil {
+						t.Error(err)
+					}
 				}
 			}
 			if complaints := append(d.Complaints(), p.Complaints()...); len(complaints) > 0 {
