@@ -74,6 +74,7 @@ func boot(t *testing.T) *machine {
 			break
 		}
 	}
+	notes.Close() // systemd goes on sending, and hangs as soon as a socket is full that is not read
 	t.Cleanup(func() {
 		if t.Failed() {
 			said, err := m.try("sh", "-c", "journalctl --no-pager | grep -v msg=delivered | tail -n 100")
@@ -100,6 +101,7 @@ func (m *machine) try(args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "nsenter", append([]string{"-t", m.pid, "-m", "-p", "-u", "-i", "-n", "-C", "--",
 		"env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive"}, args...)...)
 	cmd.Dir = "/"
+	cmd.WaitDelay = patience // for what it has started, which may have its output and hang too
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
