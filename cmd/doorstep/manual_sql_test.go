@@ -21,19 +21,18 @@ var hosted = map[string][]string{
 			"'@example.org', 'alice@example.org')",
 	},
 	"postfixadmin": {
-		"INSERT INTO domain (domain) VALUES ('example.org'), ('example.net')",
+		"INSERT INTO domain (domain, description, transport) VALUES ('example.org', '', ''), ('example.net', '', '')",
 		"INSERT INTO alias_domain (alias_domain, target_domain) VALUES ('example.net', 'example.org')",
-		"INSERT INTO mailbox (username, maildir, quota, local_part, domain) VALUES ('alice@example.org', " +
-			"'example.org/alice/', 2147483648, 'alice', 'example.org')",
+		"INSERT INTO mailbox (username, password, name, maildir, quota, local_part, domain) VALUES ('alice@example.org', " +
+			"'', '', 'example.org/alice/', 2147483648, 'alice', 'example.org')",
 		"INSERT INTO alias (address, goto, domain) VALUES ('alice@example.org', 'alice@example.org', 'example.org'), " +
 			"('sales@example.org', 'alice@example.org', 'example.org'), ('@example.org', 'alice@example.org', 'example.org')",
 	},
 	"mailcow": {
 		"INSERT INTO domain (domain) VALUES ('example.org')",
 		"INSERT INTO alias_domain (alias_domain, target_domain) VALUES ('example.net', 'example.org')",
-		"INSERT INTO mailbox (username, quota, local_part, domain, attributes) VALUES ('alice@example.org', 2147483648, " +
-			"'alice', " +
-			"'example.org', '{\"mailbox_format\": \"maildir:\"}')",
+		"INSERT INTO mailbox (username, password, quota, local_part, domain, attributes) VALUES ('alice@example.org', '', " +
+			"2147483648, 'alice', 'example.org', '{\"mailbox_format\": \"maildir:\"}')",
 		"INSERT INTO alias (address, goto, domain) VALUES ('alice@example.org', 'alice@example.org', 'example.org'), " +
 			"('sales@example.org', 'alice@example.org', 'example.org'), ('@example.org', 'alice@example.org', 'example.org')",
 	},
@@ -49,12 +48,17 @@ var hosted = map[string][]string{
 		"INSERT INTO forwardings (address, forwarding, domain) VALUES ('example.org', 'alice@example.org', 'example.org')",
 	},
 	"modoboa": {
-		"INSERT INTO core_user (id, username, email, is_active) VALUES (1, 'alice@example.org', 'alice@example.org', '1')",
-		"INSERT INTO admin_domain (id, name, enabled) VALUES (1, 'example.org', '1')",
-		"INSERT INTO admin_domainalias (name, enabled, target_id) VALUES ('example.net', '1', 1)",
-		"INSERT INTO admin_mailbox (address, quota, domain_id, user_id) VALUES ('alice', 2048, 1, 1)",
-		"INSERT INTO admin_alias (id, address, enabled, domain_id) VALUES (1, 'sales@example.org', '1', 1), (2, " +
-			"'@example.org', '1', 1)",
+		"INSERT INTO core_user (id, password, username, email, is_staff, is_active, is_local, master_user) VALUES (1, '', " +
+			"'alice@example.org', 'alice@example.org', '0', '1', '1', '0')",
+		"INSERT INTO admin_domain (id, name, quota, default_mailbox_quota, enabled, type, creation, last_modification) " +
+			"VALUES (1, 'example.org', 0, 0, '1', 'domain', '2026-11-28', '2026-11-28')",
+		"INSERT INTO admin_domainalias (name, enabled, target_id, creation, last_modification) VALUES ('example.net', '1', " +
+			"1, '2026-11-28', '2026-11-28')",
+		"INSERT INTO admin_mailbox (address, quota, use_domain_quota, domain_id, user_id, is_send_only, creation, " +
+			"last_modification) VALUES ('alice', 2048, '0', 1, 1, '0', '2026-11-28', '2026-11-28')",
+		"INSERT INTO admin_alias (id, address, enabled, internal, description, domain_id, creation, last_modification) " +
+			"VALUES (1, 'sales@example.org', '1', '0', '', 1, '2026-11-28', '2026-11-28'), " +
+			"(2, '@example.org', '1', '0', '', 1, '2026-11-28', '2026-11-28')",
 		"INSERT INTO modoboa_admin_aliasrecipient (address, alias_id) VALUES ('alice@example.org', 1), " +
 			"('alice@example.org', 2)",
 	},
