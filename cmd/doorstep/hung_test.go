@@ -211,6 +211,7 @@ func (h hungThing) test(t *testing.T) {
 		hang()
 	}
 	h.await(t, dir, want)
+	waitsInFirstThread(t, pid)
 	began = time.Now()
 	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
 		t.Fatal(err)
@@ -223,6 +224,15 @@ func (h hungThing) test(t *testing.T) {
 	disk.Continue(t) // the kernel lets no process end with a request that FUSE has begun
 	if code := s.exitCode(t); code != 0 {
 		t.Errorf("exit status %d", code)
+	}
+}
+
+// waitsInFirstThread checks that the thread which gets signals from the kernel does not hang with the others.
+func waitsInFirstThread(t *testing.T, pid int) {
+	t.Helper()
+	where, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/wchan", pid))
+	if err != nil || strings.Contains(string(where), "fuse") || strings.Contains(string(where), "request_wait") {
+		t.Errorf("the first thread waits in %q (%v)", where, err)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/cmd/internal/daemon"
@@ -20,6 +21,9 @@ import (
 )
 
 func main() {
+	// The kernel has a signal to the process handled by its first thread. That one is kept for this goroutine, which
+	// waits for the others: if it hung in a file system, SIGTERM would wait for that too.
+	runtime.LockOSThread()
 	os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
