@@ -21,9 +21,11 @@ import (
 )
 
 func main() {
-	// The kernel has a signal to the process handled by its first thread. That one is kept for this goroutine, which
-	// waits for the others: if it hung in a file system, SIGTERM would wait for that too.
-	runtime.LockOSThread()
+	if len(os.Args) > 1 && os.Args[1] == "serve" {
+		// The kernel has a signal to the process handled by its first thread. That one is kept for this goroutine, which
+		// waits for the others: if it hung in a file system, SIGTERM would wait for that too.
+		runtime.LockOSThread()
+	}
 	os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
