@@ -95,7 +95,7 @@ func (o *outcomes) remember(r *recipient, err error) (waits bool) {
 // markAll writes the marks of all recipients that need some, in one go. o.mu is held.
 func (o *outcomes) markAll() {
 	var marks []state.Mark
-	var of []*recipient
+	var of []*marking
 	for i := o.next; i < len(o.t.recipients); i++ {
 		r := &o.t.recipients[i]
 		if err, ok := o.outcome(r); !ok || !r.apart || r.marking != unmarked || !route.Defers(err) {
@@ -109,29 +109,37 @@ func (o *outcomes) markAll() {
 		}
 		if r.marking = marked; len(marks) > before {
 			r.marking = beingMarked
-			of = append(of, r)
+			of = append(of, &r.marking)
 		}
 	}
 	if len(marks) == 0 {
 		return
 	}
+	o.beforeAnswer(of, func(ctx context.Context) {
+		if err := o.t.agent.State.Remember(ctx, marks); err != nil {
+			o.t.agent.Log.Warn("cannot remember who has the message: they get it again when the client tries again",
+				"transaction", o.t.envelope.ID, "copies", len(marks), "error", err)
+		}
+	})
+}
+
+// beforeAnswer has something written, also if the client has gone, and then answers those that it is marked for. o.mu is
+// held.
+func (o *outcomes) beforeAnswer(of []*marking, write func(context.Context)) {
 	o.marking.Go(func() {
 		defer func() {
 			o.mu.Lock()
 			defer o.mu.Unlock()
-			for _, r := range of {
-				r.marking = marked
+			for _, m := range of {
+				*m = marked
 			}
 			if !o.closed {
 				o.answer()
 			}
 		}()
-		ctx, cancel := context.WithTimeout(context.Background(), rememberPatience) // also if the client has gone
+		ctx, cancel := context.WithTimeout(context.Background(), rememberPatience)
 		defer cancel()
-		if err := o.t.agent.State.Remember(ctx, marks); err != nil {
-			o.t.agent.Log.Warn("cannot remember who has the message: they get it again when the client tries again",
-				"transaction", o.t.envelope.ID, "copies", len(marks), "error", err)
-		}
+		write(ctx)
 	})
 }
 

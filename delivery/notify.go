@@ -177,7 +177,7 @@ func (o *outcomes) keepPromises(r *recipient, err error) (waits bool) {
 // publish has reports sent. o.mu is held.
 func (o *outcomes) publish() {
 	var drafts []*outbox.Draft
-	var of []*promise
+	var of []*marking
 	for i := o.next; i < len(o.t.recipients); i++ {
 		r := &o.t.recipients[i]
 		p := r.promise
@@ -185,21 +185,9 @@ func (o *outcomes) publish() {
 			continue
 		}
 		p.kept = beingMarked
-		drafts, of = append(drafts, p.draft), append(of, p)
+		drafts, of = append(drafts, p.draft), append(of, &p.kept)
 	}
-	o.marking.Go(func() {
-		defer func() {
-			o.mu.Lock()
-			defer o.mu.Unlock()
-			for _, p := range of {
-				p.kept = marked
-			}
-			if !o.closed {
-				o.answer()
-			}
-		}()
-		ctx, cancel := context.WithTimeout(context.Background(), reportPatience) // also if the client has gone
-		defer cancel()
+	o.beforeAnswer(of, func(ctx context.Context) {
 		// The message is there: to refuse it now would be to have it twice.
 		if err := o.t.agent.Outbox.Publish(ctx, drafts...); err != nil {
 			o.t.agent.Log.Error("report dropped", "reason", "lost", "transaction", o.t.envelope.ID, "recipients", len(drafts),
