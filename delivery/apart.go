@@ -123,8 +123,8 @@ func (o *outcomes) markAll() {
 	})
 }
 
-// beforeAnswer has something written, also if the client has gone, and then answers those that it is marked for. o.mu is
-// held.
+// beforeAnswer has something written, also if the client has gone, and then answers those that it is marked for. o.mu
+// is held.
 func (o *outcomes) beforeAnswer(of []*marking, write func(context.Context)) {
 	o.marking.Go(func() {
 		defer func() {
