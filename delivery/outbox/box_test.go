@@ -177,6 +177,23 @@ func TestSent(t *testing.T) {
 	})
 }
 
+// A message for many is reported in parts, so that few descriptors are open.
+func TestManyRecipients(t *testing.T) {
+	b, s := open(t, Options{}), &server{}
+	for range maxGroup + 20 {
+		put(t, b, entry("1", "u1@dst.example"))
+	}
+	b.round(t.Context(), s.send)
+	var sizes []int
+	for _, group := range s.taken {
+		sizes = append(sizes, len(group))
+	}
+	slices.Sort(sizes)
+	if diff := cmp.Diff([]int{20, maxGroup}, sizes); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // OUT-02: what is discarded is never sent, and takes no room.
 func TestDiscarded(t *testing.T) {
 	b := open(t, Options{Entries: 1})

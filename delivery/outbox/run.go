@@ -23,6 +23,8 @@ const (
 	rescan = time.Minute
 	// atOnce is how many reports are being sent at the same time.
 	atOnce = 4
+	// maxGroup is the most recipients of one report: each has a descriptor until it is sent.
+	maxGroup = 100
 	// maxEntry bounds what is read of a file, in octets.
 	maxEntry = 256 << 10
 )
@@ -152,7 +154,7 @@ func (b *Box) hold(names *[]string) []*held {
 		return nil
 	}
 	group := []*held{first}
-	for len(*names) > 0 {
+	for len(*names) > 0 && len(group) < maxGroup {
 		next := b.open((*names)[0])
 		if next != nil && (next.Transaction != first.Transaction || next.Sender != first.Sender) {
 			_ = next.file.Close() // of the next group
