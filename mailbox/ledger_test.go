@@ -59,11 +59,16 @@ func (l *ledger) opened(dir int, name string, fd int, err error) (int, error) {
 	return fd, err
 }
 
+// Openat books a new file in the moment in which it is there: another session may sync its directory at once.
 func (l *ledger) Openat(dir int, name string, flags int, mode uint32) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	fd, err := l.Linux.Openat(dir, name, flags, mode)
-	fd, err = l.opened(dir, name, fd, err)
+	if err == nil {
+		l.open[fd] = l.at(dir, name)
+	}
 	if err == nil && flags&unix.O_CREAT != 0 {
-		l.make(dir, name)
+		l.names[l.at(dir, name)] = false
 	}
 	return fd, err
 }
@@ -74,17 +79,13 @@ func (l *ledger) OpenBeneath(dir int, path string, flags int) (int, error) {
 }
 
 func (l *ledger) Mkdirat(dir int, name string, mode uint32) error {
-	err := l.Linux.Mkdirat(dir, name, mode)
-	if err == nil {
-		l.make(dir, name)
-	}
-	return err
-}
-
-func (l *ledger) make(dir int, name string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.names[l.at(dir, name)] = false
+	err := l.Linux.Mkdirat(dir, name, mode)
+	if err == nil {
+		l.names[l.at(dir, name)] = false
+	}
+	return err
 }
 
 func (l *ledger) Writev(fd int, bufs [][]byte) (int, error) {
