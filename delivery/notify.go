@@ -101,9 +101,6 @@ func (h *top) header() []byte {
 // would not know that it has to report itself.
 func (o *outcomes) stage(ctx context.Context) {
 	t := o.t
-	if t.top == nil {
-		return
-	}
 	ctx, cancel := context.WithTimeout(ctx, reportPatience)
 	defer cancel()
 	places := make(chan struct{}, reportsAtOnce)

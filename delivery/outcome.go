@@ -83,8 +83,10 @@ func (o *outcomes) deliver(ctx context.Context) {
 	message := o.t.message
 	defer o.t.content.Close()
 	o.recall(ctx)
-	o.stage(ctx)
-	of, each, refused := o.t.sets()
+	if o.t.top != nil { // reports are owed
+		o.stage(ctx)
+	}
+	sets, each, refused := o.t.sets()
 	done := func(copy int, err error) {
 		if errors.Is(err, context.Canceled) { // the cause says more
 			err = cmp.Or(context.Cause(ctx), err)
@@ -97,7 +99,7 @@ func (o *outcomes) deliver(ctx context.Context) {
 	case each && (!o.one || len(o.t.copies) == 1):
 		message.Commit(ctx, done)
 	default:
-		message.CommitSets(ctx, mailbox.Sets{Of: of, Together: o.one, Spare: o.spares}, done)
+		message.CommitSets(ctx, mailbox.Sets{Of: sets, Together: o.one, Spare: o.spares}, done)
 	}
 }
 

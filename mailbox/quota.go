@@ -22,10 +22,14 @@ func (s *Store) account(of Dest) (quota.Mailbox, error) {
 // would take long because deliveries are under way; Commit asks again. What does not answer within seconds is an
 // ErrHangs: a file system, or a mailbox that takes as long to count, which then goes on.
 func (s *Store) Room(ctx context.Context, c Copy, octets int64) error {
-	to := c.To
-	if to.Quota == (Quota{}) || c.IgnoreQuota {
+	if c.To.Quota == (Quota{}) || c.IgnoreQuota {
 		return nil
 	}
+	return s.room(ctx, c, octets)
+}
+
+func (s *Store) room(ctx context.Context, c Copy, octets int64) error {
+	to := c.To
 	_, err := ask(ctx, s, to, func(ctx context.Context) (struct{}, error) {
 		box, err := s.account(to)
 		if err != nil && !errors.Is(err, ErrNoMailbox) { // one that is yet to be made has room

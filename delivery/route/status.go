@@ -66,8 +66,11 @@ const ruleTogether = "together"
 
 // Defers reports whether a refusal is for now. One that does not say is.
 func Defers(refused error) bool {
-	known := (*lmtp.Error)(nil)
-	return refused != nil && (!errors.As(refused, &known) || known.Temporary())
+	if refused == nil {
+		return false
+	}
+	known, ok := errors.AsType[*lmtp.Error](refused)
+	return !ok || known.Temporary()
 }
 
 // Worse returns the one of two refusals that speaks for both, either of which may be nil: for now before for good, as

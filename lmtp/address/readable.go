@@ -28,7 +28,11 @@ func Shown(mailbox string) string {
 	if at < 0 {
 		return Readable(mailbox)
 	}
-	return Readable(mailbox[:at+1] + DomainUnicode(mailbox[at+1:]))
+	domain := DomainUnicode(mailbox[at+1:])
+	if domain == mailbox[at+1:] {
+		return Readable(mailbox)
+	}
+	return Readable(mailbox[:at+1] + domain)
 }
 
 // DomainUnicode returns a domain with its labels in U-labels, as people write it. A label that has
