@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,6 +20,7 @@ import (
 	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/directory/static"
+	"github.com/doorstep-mail/doorstep/delivery/outbox"
 	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
@@ -67,18 +70,18 @@ func TestSessionsWithDSN(t *testing.T) {
 		t.Fatalf("no sessions: %v", err)
 	}
 	for _, file := range files {
-		script, err := lmtptest.Read(file)
-		if err != nil {
-			t.Fatal(err)
+		for _, notify := range []string{"NEVER", "SUCCESS,FAILURE"} {
+			script, err := lmtptest.Read(file)
+			must(t, err)
+			if !script.Add(" RET=HDRS ENVID=e+2B1", " NOTIFY="+notify+" ORCPT=rfc822;x+2By@src.example") {
+				continue
+			}
+			t.Run(strings.TrimSuffix(filepath.Base(file), ".txt")+"/"+notify, func(t *testing.T) {
+				t.Parallel()
+				script.With = append(script.With, "dsn")
+				newFixture(t, script.Protocol).playScript(t, script)
+			})
 		}
-		if !script.Add(" RET=HDRS ENVID=e+2B1", " NOTIFY=NEVER ORCPT=rfc822;x+2By@src.example") {
-			continue
-		}
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			t.Parallel()
-			script.With = append(script.With, "dsn")
-			newFixture(t, script.Protocol).playScript(t, script)
-		})
 	}
 }
 
@@ -114,6 +117,7 @@ type fixture struct {
 	server *lmtp.Server
 	agent  *delivery.Agent
 	router *route.Router
+	box    *outbox.Box // nil: it makes no reports
 }
 
 func newFixture(t *testing.T, protocol string) *fixture {
@@ -227,6 +231,7 @@ func (f *fixture) shutdown(t *testing.T) {
 // check looks at the mailboxes. Nothing may ever be left in tmp.
 func (f *fixture) check(t *testing.T, checks []lmtptest.Check) {
 	t.Helper()
+	waiting := f.reports(t)
 	litter, err := filepath.Glob(filepath.Join(f.root, "*", "*", "Maildir", "tmp", "*"))
 	if err != nil || len(litter) > 0 {
 		t.Errorf("tmp is not clean: %v %v", litter, err)
@@ -248,6 +253,14 @@ func (f *fixture) check(t *testing.T, checks []lmtptest.Check) {
 			trace, _ := splitTrace(messages)
 			if !regexp.MustCompile("(?m)" + c.Value).MatchString(trace) {
 				t.Errorf("line %d: trace fields of %s do not match %s:\n%s", c.Line, c.Mailbox, c.Value, trace)
+			}
+		case "reports":
+			if got := slices.Sorted(maps.Keys(waiting)); strings.Join(got, " ") != c.Value {
+				t.Errorf("line %d: reports wait on %q, want %q\n%s", c.Line, got, c.Value, f.log.String())
+			}
+		case "report":
+			if facts := waiting[c.Mailbox]; !regexp.MustCompile("(?m)" + c.Value).MatchString(facts) {
+				t.Errorf("line %d: the report on %s does not match %s:\n%s", c.Line, c.Mailbox, c.Value, facts)
 			}
 		}
 	}

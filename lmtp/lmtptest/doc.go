@@ -15,6 +15,8 @@
 //	in u1: 2                     when all is over, mailbox u1 holds two messages
 //	content u1: a\r\n            its first message is this, below the trace fields
 //	header u1: ^Return-Path: <>  a line of its header matches
+//	reports: u1 a@catch.example  reports of success wait on these recipients, and on no others
+//	report u1: ^envid=QQ$        the facts of that on u1 match: from, envid, orcpt, an empty line, the header
 //	only: lmtp                   only with this protocol (lmtp, esmtp); the default is lmtp
 //	with: trusted rrvs           with a server that has these, by names the test knows
 //	lock-step                    the session makes no sense sent in one write

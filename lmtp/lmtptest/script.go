@@ -36,8 +36,8 @@ type Expectation struct {
 // A Check is about what the session leaves behind.
 type Check struct {
 	Line    int
-	Kind    string // "in", "content", "header"
-	Mailbox string
+	Kind    string // "in", "content", "header", "reports", "report"
+	Mailbox string // "" for "reports"
 	Value   string
 }
 
@@ -96,7 +96,7 @@ func Parse(name, text string) (*Script, error) {
 	return s, nil
 }
 
-var check = regexp.MustCompile(`^(in|content|header) (\S+): ?(.*)$`)
+var check = regexp.MustCompile(`^(in|content|header|report|reports)(?: (\S+))?: ?(.*)$`)
 
 func (s *Script) add(n int, line string) error {
 	if preamble, ok := Preambles[line]; ok {
