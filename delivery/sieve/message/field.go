@@ -33,6 +33,11 @@ func NewField(name, value string) *Field {
 	return &Field{Name: name, key: Lower(name), raw: " " + value + "\r\n", rawFolded: Lower(" " + value + "\r\n")}
 }
 
+// Renamed is the same field with another name.
+func (f *Field) Renamed(name string) *Field {
+	return &Field{Name: name, key: Lower(name), raw: f.raw, rawFolded: f.rawFolded}
+}
+
 // Key returns the name in lower case.
 func (f *Field) Key() string { return f.key }
 

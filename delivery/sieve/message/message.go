@@ -30,6 +30,9 @@ type Message struct {
 	hasBody bool  // there is an empty line after the header
 	root    *Part // of its structure; nil until it is asked for
 
+	edits  []edit   // what stands in the place of parts, in the order of these
+	within *Message // that this one is a replacement in
+	around []string // the boundaries of the multiparts that it is in
 }
 
 // Read indexes the header of a message of size octets.
@@ -43,15 +46,21 @@ func Read(content io.ReaderAt, size int64) (*Message, error) {
 	return m, err
 }
 
-// Size returns the size of the message in octets.
-func (m *Message) Size() int64 { return m.size }
+// Size returns the size of the message in octets, with its replacements.
+func (m *Message) Size() int64 {
+	size := m.size
+	for _, e := range m.edits {
+		size += e.by.Size() - (e.to - e.from)
+	}
+	return size
+}
 
 // Body returns the raw body; nil if there is none, not even an empty one: the message ends in its header.
 func (m *Message) Body() *io.SectionReader {
 	if !m.hasBody {
 		return nil
 	}
-	return io.NewSectionReader(m.content, m.body, m.size-m.body)
+	return io.NewSectionReader(m.whole(), m.body, m.Size()-m.body)
 }
 
 // readHead reads up to the empty line that ends the header, and it.
@@ -158,19 +167,26 @@ func Lower(s string) string {
 	return s
 }
 
-// Content returns the whole message, with another header where that is not nil.
-func (m *Message) Content(header []*Field) ([]byte, error) {
+// Content returns the whole message, with another header and another body where they are not nil.
+func (m *Message) Content(header []*Field, body *io.SectionReader) ([]byte, error) {
 	var b bytes.Buffer
-	if header == nil {
-		_, err := b.ReadFrom(io.NewSectionReader(m.content, 0, m.size))
+	if header == nil && body == nil {
+		_, err := b.ReadFrom(m.whole())
 		return b.Bytes(), err
+	}
+	if header == nil {
+		header = m.Header
 	}
 	for _, f := range header {
 		b.WriteString(f.Name + ":" + f.raw)
 	}
-	if m.hasBody {
-		b.WriteString("\r\n")
+	if body == nil {
+		body = m.Body()
 	}
-	_, err := b.ReadFrom(io.NewSectionReader(m.content, m.body, m.size-m.body))
+	if body == nil {
+		return b.Bytes(), nil
+	}
+	b.WriteString("\r\n")
+	_, err := b.ReadFrom(io.NewSectionReader(body, 0, body.Size()))
 	return b.Bytes(), err
 }

@@ -202,7 +202,7 @@ func FuzzMessage(f *testing.F) {
 			}
 			return true
 		})
-		if content, err := m.Content(nil); err != nil || string(content) != text {
+		if content, err := m.Content(nil, nil); err != nil || string(content) != text {
 			t.Fatalf("%q: %v", content, err)
 		}
 	})

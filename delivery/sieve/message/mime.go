@@ -5,12 +5,16 @@ import (
 	"errors"
 	"io"
 	"mime"
+	"slices"
 	"strings"
 
 	gomessage "github.com/emersion/go-message"
 )
 
-// Limits of the structure of a body. What is beyond them is not looked at.
+// ErrParts is a structure beyond the limits.
+var ErrParts = errors.New("the message has more than 500 parts, or parts more than 20 deep")
+
+// Limits of the structure of a body.
 const (
 	maxParts   = 500
 	maxDepth   = 20
@@ -33,13 +37,17 @@ type Part struct {
 
 	content *io.SectionReader // as it came, without the header
 	head    *io.SectionReader
+
+	owner      *Message // whose octets those from from up to to are
+	from, to   int64
+	boundaries []string // of the multiparts that it is in
 }
 
 // Root returns the structure of the message: a part with the others in it.
 func (m *Message) Root() (*Part, error) {
 	if m.root == nil {
-		w := &walk{}
-		root, err := w.part(io.NewSectionReader(m.content, 0, m.size), 0, "text/plain")
+		w := &walk{owner: m}
+		root, err := w.part(io.NewSectionReader(m.content, 0, m.size), place{byDefault: "text/plain", boundaries: m.around})
 		if err != nil {
 			return nil, err
 		}
@@ -105,12 +113,21 @@ func find(header []*Field, key string) *Field {
 
 // A walk finds the structure of a message.
 type walk struct {
+	owner   *Message
 	parts   int
 	scanned int64
 }
 
-// part reads a part with those in it. Its default is the content type of a part that names none (RFC 2046 §5.1.5).
-func (w *walk) part(section *io.SectionReader, depth int, byDefault string) (*Part, error) {
+// A place is where in a message a part is.
+type place struct {
+	at         int64 // the offset of its first octet
+	depth      int
+	byDefault  string // the content type of a part that names none (RFC 2046 §5.1.5)
+	boundaries []string
+}
+
+// part reads a part with those in it.
+func (w *walk) part(section *io.SectionReader, at place) (*Part, error) {
 	w.parts++
 	head, err := readHead(section, section.Size())
 	if err != nil {
@@ -119,18 +136,27 @@ func (w *walk) part(section *io.SectionReader, depth int, byDefault string) (*Pa
 	p := &Part{
 		head:    io.NewSectionReader(section, 0, int64(len(head))),
 		content: io.NewSectionReader(section, int64(len(head)), section.Size()-int64(len(head))),
+		owner:   w.owner, from: at.at, to: at.at + section.Size(), boundaries: at.boundaries,
 	}
 	if p.Header, err = index(string(head)); err != nil {
 		return nil, err
 	}
-	params := p.readType(byDefault)
+	params := p.readType(at.byDefault)
+	in := place{
+		at: at.at + int64(len(head)), depth: at.depth + 1, byDefault: "text/plain", boundaries: at.boundaries,
+	}
 	switch {
-	case depth == maxDepth:
+	case at.depth == maxDepth && (p.Type == "multipart" || p.Type == "message"):
+		return nil, ErrParts
 	case p.Type == "multipart" && params["boundary"] != "":
-		err = w.multipart(p, params["boundary"], depth)
+		in.boundaries = append(slices.Clip(in.boundaries), params["boundary"])
+		if p.Subtype == "digest" {
+			in.byDefault = "message/rfc822"
+		}
+		err = w.multipart(p, params["boundary"], in)
 	case p.Type == "message" && (p.Subtype == "rfc822" || p.Subtype == "global"):
 		var inner *Part
-		if inner, err = w.part(p.content, depth+1, "text/plain"); err == nil {
+		if inner, err = w.part(p.content, in); err == nil {
 			p.Parts = []*Part{inner}
 		}
 	}
@@ -165,14 +191,22 @@ func (p *Part) readType(byDefault string) (params map[string]string) {
 }
 
 // multipart finds the parts between lines of the boundary (RFC 2046 §5.1.1).
-func (w *walk) multipart(p *Part, boundary string, depth int) error {
+func (w *walk) multipart(p *Part, boundary string, in place) error {
 	w.scanned += p.content.Size()
 	if w.scanned > maxScanned {
-		return nil
+		return ErrParts
 	}
-	byDefault := "text/plain"
-	if p.Subtype == "digest" {
-		byDefault = "message/rfc822"
+	child := func(begin, end int64) error {
+		if w.parts >= maxParts {
+			return ErrParts
+		}
+		inner := in
+		inner.at += begin
+		part, err := w.part(io.NewSectionReader(p.content, begin, end-begin), inner)
+		if err == nil {
+			p.Parts = append(p.Parts, part)
+		}
+		return err
 	}
 	lines := bufio.NewReaderSize(p.Raw(), 4096)
 	at, begin := int64(0), int64(0)
@@ -182,15 +216,11 @@ func (w *walk) multipart(p *Part, boundary string, depth int) error {
 		line, err := lines.ReadSlice('\n')
 		whole := err == nil
 		if wasWhole && isBoundary(line, boundary) {
-			section := io.NewSectionReader(p.content, begin, max(0, at-before-begin))
+			end := max(begin, at-before)
 			if preamble {
-				p.Around[0], preamble = section, false
-			} else if w.parts < maxParts {
-				child, err := w.part(section, depth+1, byDefault)
-				if err != nil {
-					return err
-				}
-				p.Parts = append(p.Parts, child)
+				p.Around[0], preamble = io.NewSectionReader(p.content, begin, end-begin), false
+			} else if err := child(begin, end); err != nil {
+				return err
 			}
 			begin = at + int64(len(line))
 			if strings.HasPrefix(string(line[len("--")+len(boundary):]), "--") {
@@ -208,12 +238,8 @@ func (w *walk) multipart(p *Part, boundary string, depth int) error {
 			break
 		}
 	}
-	if !preamble && w.parts < maxParts { // without an end: the last part goes up to the end
-		child, err := w.part(io.NewSectionReader(p.content, begin, p.content.Size()-begin), depth+1, byDefault)
-		if err != nil {
-			return err
-		}
-		p.Parts = append(p.Parts, child)
+	if !preamble { // without an end: the last part goes up to the end
+		return child(begin, p.content.Size())
 	}
 	return nil
 }

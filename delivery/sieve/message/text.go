@@ -1,6 +1,7 @@
 package message
 
 import (
+	"errors"
 	"io"
 	"strings"
 	"unicode/utf8"
@@ -9,18 +10,21 @@ import (
 	"golang.org/x/net/html"
 )
 
-// MaxText bounds what is read of one body or part as a text, in octets. The rest is not looked at.
+// MaxText bounds what is read of one body or part as a text, in octets.
 const MaxText = 8 << 20
+
+// ErrText is a text beyond the limit; what is within comes with it.
+var ErrText = errors.New("a text of the message is larger than 8 MiB")
 
 // Text returns the content of a part in UTF-8. Octets that are none of its charset become U+FFFD.
 func (p *Part) Text() (string, error) {
-	text := readText(p.Content())
+	text, err := ReadText(p.Content())
 	if charset := words.Charset(p.Charset); charset != nil && !isASCII(text) {
-		if decoded, err := charset.NewDecoder().String(text); err == nil {
-			return decoded, nil
+		if decoded, problem := charset.NewDecoder().String(text); problem == nil {
+			return decoded, err
 		}
 	}
-	return strings.ToValidUTF8(text, string(utf8.RuneError)), nil
+	return strings.ToValidUTF8(text, string(utf8.RuneError)), err
 }
 
 // Plain returns the text of a part without markup; ok is false for a part that is no text.
@@ -32,7 +36,7 @@ func (p *Part) Plain() (text string, ok bool, err error) {
 	if text, err = p.Text(); isHTML {
 		text = withoutMarkup(text)
 	}
-	return text, err == nil, err
+	return text, true, err
 }
 
 // withoutMarkup returns what a reader sees of HTML.
@@ -61,11 +65,13 @@ func withoutMarkup(text string) string {
 	}
 }
 
-// readText reads a text up to the limit. A content that breaks off, such as base64 that is none, ends there.
-func readText(r io.Reader) string {
+// ReadText reads a text up to the limit. A content that breaks off, such as base64 that is none, ends there.
+func ReadText(r io.Reader) (string, error) {
 	var b strings.Builder
-	_, _ = io.Copy(&b, io.LimitReader(r, MaxText))
-	return b.String()
+	if n, _ := io.Copy(&b, io.LimitReader(r, MaxText+1)); n > MaxText {
+		return b.String()[:MaxText], ErrText
+	}
+	return b.String(), nil
 }
 
 func isASCII(s string) bool {
