@@ -21,14 +21,14 @@ func domainPart() *AddressPart {
 }
 
 // part returns the part that a test names, or all.
-func (c *Compiler) part(call *Call) *AddressPart {
+func (l *language) part(call *Call) *AddressPart {
 	name := call.Of(partGroup)
-	for _, p := range c.parts {
+	for _, p := range l.parts {
 		if p.Name == name {
 			return p
 		}
 	}
-	return c.parts[0]
+	return l.parts[0]
 }
 
 // address tries the part of an address. A domain with labels of IDNA is tried in its other form too: scripts have

@@ -204,11 +204,12 @@ const (
 // unknownTag notes one that is not there, once for a command.
 func (c *Call) unknownTag(a *syntax.Argument) {
 	key := c.Command.Name + " :" + a.Text
-	if c.compiler.unknown[key] {
+	hint := c.tagHint(a.Text)
+	if c.compiler.unknown[key] || c.compiler.unread && hint != "" {
 		return
 	}
 	c.compiler.unknown[key] = true
-	c.compiler.Problem(a.Span, c.tagHint(a.Text), "unknown tagged argument ':%s' for %s (said of its first place only)",
+	c.compiler.Problem(a.Span, hint, "unknown tagged argument ':%s' for %s (said of its first place only)",
 		a.Text, c.name())
 }
 

@@ -1,50 +1,36 @@
 package sieve
 
 import (
-	"strings"
-
 	"github.com/doorstep-mail/doorstep/delivery/sieve/syntax"
 )
 
 // A Compiler makes a program of a script, and notes its problems.
 type Compiler struct {
+	*language
 	options  *Options
-	registry []*Extension
 	problems *syntax.Problems
 	program  *Program
 
-	active      map[string]bool // capabilities
-	definitions map[string]*Definition
-	tags        map[string][]Tag // by definition
-	comparators []*Comparator
-	matches     []*MatchType
-	parts       []*AddressPart
-	modifiers   []*Modifier
-
 	// unknown are commands, and "command :tag", of which it was noted that they are unknown: once is enough.
 	unknown  map[string]bool
+	unread   bool // a require has an error of the grammar: what is unknown may be in it
 	began    bool // a command other than require was there
 	depth    int
 	declared map[string]bool // variables
 	include  *includes
 }
 
-func newCompiler(source *syntax.Source, o *Options, registry []*Extension) *Compiler {
-	c := &Compiler{
-		options: o, registry: registry, problems: &syntax.Problems{Source: source},
+func newCompiler(source *syntax.Source, o *Options, l *language) *Compiler {
+	return &Compiler{
+		language: l, options: o, problems: &syntax.Problems{Source: source},
 		program: &Program{Name: source.Name, source: source, options: o},
-		active:  map[string]bool{}, definitions: map[string]*Definition{}, tags: map[string][]Tag{},
 		unknown: map[string]bool{}, declared: map[string]bool{}, include: newIncludes(),
 	}
-	c.activate("")
-	return c
 }
 
+// run compiles the script. It does so after errors of the grammar as well, to find what else is wrong.
 func (c *Compiler) run() {
-	script := syntax.Parse(c.program.source, c.problems)
-	if !c.problems.Failed() {
-		c.program.main = c.block(script.Commands)
-	}
+	c.program.main = c.block(syntax.Parse(c.program.source, c.problems).Commands)
 }
 
 // Problem notes an error in the script.
@@ -54,53 +40,6 @@ func (c *Compiler) Problem(at syntax.Span, hint, format string, args ...any) {
 
 // Need notes what the program needs.
 func (c *Compiler) Need(n Needs) { c.program.needs |= n }
-
-// find returns an extension that is there, allowed or not.
-func (c *Compiler) find(name string) *Extension {
-	for _, e := range c.registry {
-		if e.Name == name {
-			return e
-		}
-	}
-	return nil
-}
-
-// activate makes what an extension has part of the language, and reports whether it may be.
-func (c *Compiler) activate(name string) bool {
-	e := c.find(name)
-	if e == nil || !c.options.Allowed(e) {
-		return false
-	}
-	if c.active[name] {
-		return true
-	}
-	c.active[name] = true
-	for _, d := range e.Definitions {
-		c.definitions[d.Name] = d
-	}
-	for name, tags := range e.Tags {
-		c.tags[name] = append(c.tags[name], tags...)
-	}
-	c.comparators = append(c.comparators, e.Comparators...)
-	c.matches = append(c.matches, e.Matches...)
-	c.parts = append(c.parts, e.Parts...)
-	c.modifiers = append(c.modifiers, e.Modifiers...)
-	for _, implied := range e.Implies {
-		c.activate(implied)
-	}
-	return true
-}
-
-// checkWants notes required capabilities that are of no use without others.
-func (c *Compiler) checkWants() {
-	for _, e := range c.registry {
-		for _, wanted := range e.Wants {
-			if c.active[e.Name] && !c.active[wanted] {
-				c.Problem(syntax.Span{}, `add: require "`+wanted+`";`, "the extension '%s' needs the extension '%s'", e.Name, wanted)
-			}
-		}
-	}
-}
 
 // block compiles commands that follow one another.
 func (c *Compiler) block(commands []*syntax.Command) Step {
@@ -129,15 +68,22 @@ func (c *Compiler) block(commands []*syntax.Command) Step {
 // command compiles one. It returns nil where it noted a problem.
 func (c *Compiler) command(s *syntax.Command, previous *syntax.Command) Step {
 	if s.Name != "require" && !c.began {
-		c.began = true
-		c.checkWants()
+		c.began, c.program.first = true, s.Span
+		for _, pair := range c.unmet() {
+			c.Problem(syntax.Span{}, `add: require "`+pair[1]+`";`, "the extension '%s' needs the extension '%s'",
+				pair[0], pair[1])
+		}
 	}
 	d := c.definition(s, "command")
 	if d == nil {
 		return nil
 	}
+	if s.Broken && s.Name == "require" {
+		c.unread = true
+		return nil
+	}
 	call := &Call{Command: s, Definition: d, Previous: previous, compiler: c, kind: "command"}
-	ok := call.check()
+	ok := !s.Broken && call.check()
 	if ok && s.HasBlock != d.Block {
 		ok = false
 		if d.Block {
@@ -172,7 +118,9 @@ func (c *Compiler) command(s *syntax.Command, previous *syntax.Command) Step {
 // body compiles what is in a command: its tests and its block.
 func (c *Compiler) body(call *Call, ok bool) bool {
 	d, s := call.Definition, call.Command
-	ok = c.tests(call) && ok
+	if !s.Broken {
+		ok = c.tests(call) && ok
+	}
 	if d.Block && !(ok && call.known() == Never) {
 		call.Block = c.block(s.Block)
 	}
@@ -229,7 +177,7 @@ func (c *Compiler) test(s *syntax.Command) (Test, Known) {
 func (c *Compiler) definition(s *syntax.Command, kind string) *Definition {
 	d := c.definitions[s.Name]
 	switch {
-	case d == nil && c.unknown[s.Name]:
+	case d == nil && (c.unknown[s.Name] || c.unread && c.offered(s.Name) != ""):
 	case d == nil:
 		c.unknown[s.Name] = true
 		c.Problem(s.NameSpan(), c.hint(s.Name, kind), "unknown %s '%s' (said of its first place only)", kind, s.Name)
@@ -242,39 +190,4 @@ func (c *Compiler) definition(s *syntax.Command, kind string) *Definition {
 		return nil
 	}
 	return d
-}
-
-// hint says which capability has an unknown command or test, or which one is spelled like it.
-func (c *Compiler) hint(name, kind string) string {
-	for _, e := range c.registry {
-		for _, d := range e.Definitions {
-			if d.Name == name && !c.active[e.Name] {
-				return `add: require "` + e.Name + `";`
-			}
-		}
-	}
-	for known, d := range c.definitions {
-		if (kind == "command") == (d.Command != nil) && isLike(known, name) {
-			return "did you mean " + known + "?"
-		}
-	}
-	if name == "else" || strings.HasPrefix(name, "elseif") {
-		return "did you mean elsif?"
-	}
-	return ""
-}
-
-// isLike reports whether two names differ in a letter that is missing, too many, or another.
-func isLike(a, b string) bool {
-	if len(a) > len(b) {
-		a, b = b, a
-	}
-	if len(b)-len(a) > 1 || len(a) < 3 {
-		return false
-	}
-	i := 0
-	for i < len(a) && a[i] == b[i] {
-		i++
-	}
-	return a[min(i+1+len(a)-len(b), len(a)):] == b[min(i+1, len(b)):]
 }

@@ -106,7 +106,11 @@ func (c *Compiler) included(call *Call, place, name string) (p *Program, ok bool
 		}
 		return nil, call.Has("optional")
 	}
-	other := newCompiler(source, c.options, c.registry)
+	allowed := c.options.Allowed
+	if place == "global" {
+		allowed = c.options.AllowedGlobal
+	}
+	other := newCompiler(source, c.options, newLanguage(c.registry, allowed))
 	*other.include = includes{
 		globals: map[string]bool{}, path: append(slices.Clone(c.include.path), key),
 		compiled: c.include.compiled, count: c.include.count,

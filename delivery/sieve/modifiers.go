@@ -30,8 +30,8 @@ func first(change func(rune) rune) func(string) string {
 }
 
 // modify returns the modifiers of a command in the order in which they apply.
-func (c *Compiler) modify(call *Call) (list []*Modifier) {
-	for _, m := range c.modifiers {
+func (l *language) modify(call *Call) (list []*Modifier) {
+	for _, m := range l.modifiers {
 		if call.Has(m.Name) {
 			list = append(list, m)
 		}

@@ -15,8 +15,10 @@ func Compile(source *syntax.Source, o Options) (*Program, []syntax.Problem) {
 	if o.Allowed == nil {
 		o.Allowed = func(e *Extension) bool { return !e.Off }
 	}
-	registry := append(Extensions(), o.More...)
-	c := newCompiler(source, &o, registry)
+	if o.AllowedGlobal == nil {
+		o.AllowedGlobal = o.Allowed
+	}
+	c := newCompiler(source, &o, newLanguage(append(Extensions(), o.More...), o.Allowed))
 	c.run()
 	if c.problems.Failed() {
 		return nil, c.problems.List

@@ -21,6 +21,8 @@ type Extension struct {
 	Off bool
 	// Wants are capabilities that have to be required besides.
 	Wants []string
+	// Excludes are capabilities that may not be required besides: they have other commands of the same names.
+	Excludes []string
 	// Implies are capabilities that come with it.
 	Implies []string
 	// Definitions are its commands and tests.
@@ -104,6 +106,8 @@ type Options struct {
 	Limits Limits
 	// Allowed reports whether a script may require an extension that is there. [those that are on by default]
 	Allowed func(*Extension) bool
+	// AllowedGlobal is the same for scripts of the site that a script includes with :global. [as Allowed]
+	AllowedGlobal func(*Extension) bool
 	// More are extensions besides those of Extensions.
 	More []*Extension
 	// Protected reports whether fields of a name, in lower case, may not be added or deleted. [none but the standard's]
@@ -120,6 +124,7 @@ type Program struct {
 	source  *syntax.Source
 	options *Options
 	main    Step
+	first   syntax.Span // the first command but require
 	// matches says that the script reads ${1} and the like, so that what wildcards stood for is kept.
 	matches bool
 	needs   Needs
@@ -133,6 +138,8 @@ const (
 	NeedsSize Needs = 1 << iota
 	NeedsBody
 	NeedsMailbox
+	// NeedsRewriting says that the script may change the body (RFC 5703 §5, §6).
+	NeedsRewriting
 )
 
 // Needs returns what the program, and what it includes, may ask for.

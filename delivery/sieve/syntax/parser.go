@@ -12,6 +12,14 @@ const (
 // structure that was broken seems to end, to find the others.
 func Parse(source *Source, problems *Problems) *Script {
 	problems.Source = source
+	s := parseScript(source, problems)
+	for i := range problems.List {
+		problems.List[i].Syntax = true
+	}
+	return s
+}
+
+func parseScript(source *Source, problems *Problems) *Script {
 	s := &Script{Source: source}
 	if len(source.Text) > MaxText {
 		problems.Add(Span{}, "", "the script has %d octets, more than %d", len(source.Text), MaxText)
@@ -65,6 +73,7 @@ func (p *parser) command(depth int) (*Command, bool) {
 		p.unexpected("';' or '{' after '" + c.Name + "'")
 		ok = false
 	}
+	c.Broken = !ok
 	if !ok && !p.recover(semicolon) {
 		return c, false
 	}

@@ -45,6 +45,8 @@ type Problem struct {
 	Text      string `json:"text"`
 	Hint      string `json:"hint,omitempty"`
 	Warning   bool   `json:"warning,omitempty"`
+	// Syntax says that it is one of the grammar (RFC 5228 §8), not of what commands mean.
+	Syntax bool `json:"syntax,omitempty"`
 }
 
 func (p Problem) String() string {

@@ -34,6 +34,8 @@ type Command struct {
 	IsList    bool // its tests stand in parentheses
 	HasBlock  bool
 	Block     []*Command
+	// Broken says that there is an error in it, before its block: what it has is not all that was meant.
+	Broken bool
 }
 
 // NameSpan is where the name stands.
