@@ -8,6 +8,7 @@
 # make hung     ten minutes of mail for a file system that hangs, beside mail for one that does not; needs root
 # make overload  healthy clients beside thousands that are idle, slow, or come and go: the table of docs/overload.md
 # make vulncheck known faults of the libraries and of Go, by govulncheck and its database
+# make pigeonhole  the public test suite of Pigeonhole's Sieve, which is fetched; PIGEONHOLE=DIR is a checkout
 # make deb      the Debian package, in ./bin
 # make bench    Doorstep beside Dovecot and others, for half an hour; BENCH=-quick or BENCH="-within 12m" for less;
 #               then what it costs to look one of a million accounts up, in SQLite and PostgreSQL
@@ -25,7 +26,7 @@ MISSPELL    = github.com/golangci/misspell/cmd/misspell@v0.8.0
 GOLANGCI    = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-.PHONY: build test check lint peers unit fuzz crash soak hung overload vulncheck bench microbench house deb clean
+.PHONY: build test check lint peers unit fuzz crash soak hung overload vulncheck bench microbench house pigeonhole deb clean
 
 # What is written by people. "dialogue" is one spelling of two; the others are mistakes that tests make on purpose.
 SPELLED = $$(git ls-files '*.go' '*.md' Makefile .ci dist | grep -v testdata)
@@ -94,6 +95,20 @@ microbench:
 
 house:
 	@$(GO) run ./cmd/internal/house/measure $(HOUSE)
+
+# The suite is LGPL: it is run where it is, and is never part of this repository.
+PIGEONHOLE ?= .cache/pigeonhole
+PIGEONHOLE_COMMIT = d0d2bedb71d227bdac782c244f455724fa0f2688
+
+pigeonhole: $(PIGEONHOLE)
+	DOORSTEP_PIGEONHOLE=$(abspath $(PIGEONHOLE)) $(GO) test -count=1 -v -run Pigeonhole ./delivery/sieve/svtest
+
+$(PIGEONHOLE):
+	rm -rf $@.part
+	git init -q $@.part
+	git -C $@.part fetch -q --depth 1 https://github.com/dovecot/pigeonhole $(PIGEONHOLE_COMMIT)
+	git -C $@.part checkout -q FETCH_HEAD
+	mv $@.part $@
 
 deb: build
 	dist/debian/build ./doorstep bin
