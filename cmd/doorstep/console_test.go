@@ -37,8 +37,11 @@ func console(t *testing.T, dir, block string) {
 			continue
 		}
 		got.WriteString(line)
-		// the manual's is in the default place
-		cmd := exec.Command("sh", "-c", strings.TrimSpace(command)+" -c doorstep.toml")
+		command = strings.TrimSpace(command)
+		if !strings.HasPrefix(command, "doorstep sieve ") { // which has no configuration
+			command += " -c doorstep.toml" // the manual's is in the default place
+		}
+		cmd := exec.Command("sh", "-c", command)
 		cmd.Dir = dir
 		cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
 		out, err := cmd.CombinedOutput()
@@ -79,4 +82,15 @@ func TestSeveralDirectoriesManual(t *testing.T) {
 		"doorstep: warning: alice@example.org is in accounts and old, the first counts\n")
 	rewrite(t, dir, strings.Replace(yielding, `claimed_twice = "first"`, "", 1))
 	console(t, dir, manual(t, "sqlite.md", "twice"))
+}
+
+// TestSieveManual runs what docs/sieve-trace.md shows.
+func TestSieveManual(t *testing.T) {
+	dir := place(t)
+	for name, block := range map[string]string{"filter.sieve": "trace script", "mail.eml": "trace mail"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(manual(t, "sieve-trace.md", block)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	console(t, dir, manual(t, "sieve-trace.md", "trace"))
 }
