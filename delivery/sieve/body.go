@@ -1,6 +1,7 @@
 package sieve
 
 import (
+	"errors"
 	"io"
 	"strings"
 
@@ -36,12 +37,12 @@ func bodyTest(c *Compiler, call *Call) Test {
 	case "raw":
 		return func(r *Run) bool {
 			search := m.Search()
-			body := r.in.Message.Body()
+			body := r.message.Body()
 			if body == nil {
 				return search.End(r)
 			}
-			text, err := read(body)
-			return r.noted(err) && (search.Try(r, text) || search.End(r))
+			found, err := search.all(r, body)
+			return found || r.noted(err) && search.End(r)
 		}
 	case "content":
 		types := c.List(call.Tag("content"))
@@ -59,9 +60,43 @@ func bodyTest(c *Compiler, call *Call) Test {
 	}
 }
 
+// all tries a raw body. Where parts of it suffice they are tried one after the other, so that its size does not matter;
+// else it has to be within the limit of texts.
+func (s *Search) all(r *Run, body io.Reader) (found bool, err error) {
+	overlap, ok := s.m.overlap()
+	if !ok {
+		text, err := message.ReadText(body)
+		return s.Try(r, text), err
+	}
+	window := make([]byte, 0, 1<<20+overlap)
+	for err == nil && r.err == nil {
+		var n int
+		n, err = io.ReadFull(body, window[len(window):cap(window)])
+		window = window[:len(window)+n]
+		if s.Try(r, string(window)) {
+			return true, nil
+		}
+		window = append(window[:0], window[max(0, len(window)-overlap):]...)
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
+	}
+	return false, err
+}
+
+// overlap returns how many octets of a text have to be looked at twice if it is compared in parts; ok is false if it
+// cannot be.
+func (m *Matcher) overlap() (octets int, ok bool) {
+	keys, ok := m.keys.Constants()
+	for _, k := range keys {
+		octets = max(octets, len(k))
+	}
+	return octets, ok && m.match.Name == "contains" && m.comparator.offsets
+}
+
 // searchParts tries what of each part is to be compared, until something matches.
 func (r *Run) searchParts(m *Matcher, of func(*message.Part, func(string) bool) (bool, error)) bool {
-	root, err := r.in.Message.Root()
+	root, err := r.message.Root()
 	if !r.noted(err) {
 		return false
 	}
@@ -74,7 +109,7 @@ func (r *Run) searchParts(m *Matcher, of func(*message.Part, func(string) bool) 
 		found, err = of(p, func(text string) bool { return search.Try(r, text) })
 		return !found && err == nil && r.err == nil
 	})
-	return r.noted(err) && (found || search.End(r))
+	return found || r.noted(err) && search.End(r)
 }
 
 // searchContent tries a part of one of some types: of a multipart what is around the parts in it, of a message its
@@ -92,31 +127,24 @@ func searchContent(p *message.Part, types []string, try func(string) bool) (bool
 			if around == nil {
 				continue
 			}
-			text, err := read(io.NewSectionReader(around, 0, around.Size()))
-			if err != nil || try(text) {
-				return err == nil, err
+			text, err := message.ReadText(io.NewSectionReader(around, 0, around.Size()))
+			if found := try(text); found || err != nil {
+				return found, err
 			}
 		}
 		return false, nil
 	case len(p.Parts) > 0:
-		text, err := read(p.Parts[0].Head())
-		return err == nil && try(strings.TrimSuffix(text, "\r\n")), err
+		text, err := message.ReadText(p.Parts[0].Head())
+		return try(strings.TrimSuffix(text, "\r\n")), err
 	}
 	text, err := p.Text()
-	return err == nil && try(text), err
-}
-
-// read reads a text up to the limit.
-func read(from io.Reader) (string, error) {
-	var b strings.Builder
-	_, err := io.Copy(&b, io.LimitReader(from, message.MaxText))
-	return b.String(), err
+	return try(text), err
 }
 
 // noted makes an error of reading the message one of the run, and reports whether there is none.
 func (r *Run) noted(err error) bool {
 	if err != nil {
-		r.Fail("the message cannot be read: %v", err)
+		r.Fail("the message cannot be looked at: %v", err)
 	}
 	return err == nil
 }

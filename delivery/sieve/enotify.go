@@ -12,13 +12,18 @@ import (
 
 // A Notify lets other people know that the message has come.
 type Notify struct {
-	To, Cc []string // addresses
+	To, Cc []message.Address
 	// From is who it is from; empty for the site.
 	From string
 	// Message is the text of the notification, Subject and Body what the method says of these; empty where there is none.
 	Message, Subject, Body string
 	// Importance is "1" for high, "2" or "3" for low.
 	Importance string
+	// ID is by what a script takes a notification back; Apart says that its recipients get mails of their own.
+	ID    string
+	Apart bool
+	// Copy is where a copy of the mail goes (RFC 8580); nil for nowhere.
+	Copy *Store
 }
 
 // Verb implements Action.
@@ -33,11 +38,15 @@ func (n *Notify) merge(r *Run) bool {
 			continue
 		}
 		count++
-		told := func(a string) bool { return isAmong(a, o.To) || isAmong(a, o.Cc) }
-		n.To, n.Cc = slices.DeleteFunc(n.To, told), slices.DeleteFunc(n.Cc, told)
+		known := func(a message.Address) bool { return isAmong(a, o.To) || isAmong(a, o.Cc) }
+		n.To, n.Cc = slices.DeleteFunc(n.To, known), slices.DeleteFunc(n.Cc, known)
 	}
-	n.Cc = slices.DeleteFunc(n.Cc, func(a string) bool { return isAmong(a, n.To) })
+	n.Cc = slices.DeleteFunc(n.Cc, func(a message.Address) bool { return isAmong(a, n.To) })
 	if len(n.To)+len(n.Cc) == 0 {
+		return true
+	}
+	if r.limits.Notifications < 0 {
+		r.Fail(prohibited, "notify")
 		return true
 	}
 	if count >= r.limits.Notifications {
@@ -89,19 +98,25 @@ func isMethod(uri string) bool {
 	return err == nil
 }
 
-// capabilityTest: of mail it is not known whether its recipient reads it now (RFC 5436 §2.1).
+// capabilityTest: of mail it is not known whether its recipient reads it now (RFC 5436 §2.1), and a copy of it can be
+// filed (RFC 8580 §3.2).
 func capabilityTest(c *Compiler, call *Call) Test {
+	known := map[string]string{"online": "maybe"}
+	if c.active["fcc"] {
+		known["fcc"] = "yes"
+	}
 	uri, capability := c.Text(call.Args[0]), c.Text(call.Args[1])
 	m := c.Matcher(call, call.Args[2])
 	if m == nil {
 		return nil
 	}
 	return func(r *Run) bool {
-		if !isMethod(uri.Get(r)) || message.Lower(capability.Get(r)) != "online" {
+		value := known[message.Lower(capability.Get(r))]
+		if !isMethod(uri.Get(r)) || value == "" {
 			return false
 		}
 		search := m.Search()
-		return search.Try(r, "maybe") || search.End(r)
+		return search.Try(r, value) || search.End(r)
 	}
 }
 
@@ -112,7 +127,8 @@ func notifyCommand(c *Compiler, call *Call) Step {
 			texts[tag] = c.Text(a)
 		}
 	}
-	if !checkNotify(c, call, method, texts) {
+	fileTo, ok := fileCopy(c, call)
+	if !ok || !checkNotify(c, call, method, texts) {
 		return nil
 	}
 	return func(r *Run) {
@@ -121,7 +137,7 @@ func notifyCommand(c *Compiler, call *Call) Step {
 			r.Fail("%s", problem)
 			return
 		}
-		n.Message, n.Importance = texts["message"].Get(r), texts["importance"].Get(r)
+		n.Message, n.Importance, n.Copy = texts["message"].Get(r), texts["importance"].Get(r), fileTo(r)
 		r.traceAction("notify", method.Get(r))
 		r.act(n)
 	}
@@ -143,6 +159,10 @@ func newNotify(method, from string) (n *Notify, problem string) {
 
 // checkNotify notes what is wrong with arguments that are constant.
 func checkNotify(c *Compiler, call *Call, method Text, texts map[string]Text) bool {
+	if c.options.Limits.Notifications < 0 {
+		c.Problem(call.NameSpan(), "", prohibited, "notify")
+		return false
+	}
 	if method.IsConstant() {
 		if _, err := parseMailto(method.constant); err != nil {
 			c.Problem(call.Args[0].Span, "", "%v", err)

@@ -1,6 +1,8 @@
 package sieve
 
 import (
+	"strings"
+
 	"github.com/doorstep-mail/doorstep/delivery/sieve/message"
 	"github.com/doorstep-mail/doorstep/delivery/sieve/syntax"
 )
@@ -28,10 +30,15 @@ var envelopeParts = map[string]func(e *Envelope) (value string, ok bool){
 }
 
 func envelopeTest(c *Compiler, call *Call) Test {
-	names := c.List(call.Args[0])
+	names, dsn := c.List(call.Args[0]), c.active["envelope-dsn"]
+	known := func(name string) bool { return envelopeParts[name] != nil || dsn && dsnParts[name] != nil }
 	for i, a := range elements(call.Args[0]) {
-		if name := message.Lower(a.Text); names[i].IsConstant() && envelopeParts[name] == nil {
-			c.Problem(a.Span, `there are "from" and "to"`, "the envelope has no part '%s'", a.Text)
+		if name := message.Lower(a.Text); names[i].IsConstant() && !known(name) {
+			hint := `there are "from" and "to"`
+			if dsnParts[name] != nil {
+				hint = `add: require "envelope-dsn";`
+			}
+			c.Problem(a.Span, hint, "the envelope has no part '%s'", a.Text)
 			return nil
 		}
 	}
@@ -43,23 +50,42 @@ func envelopeTest(c *Compiler, call *Call) Test {
 		search := m.Search()
 		for _, n := range names {
 			name := message.Lower(n.Get(r))
-			of := envelopeParts[name]
-			if of == nil {
+			if !known(name) {
 				r.Fail("the envelope has no part '%s'", name)
 				return false
 			}
-			text, ok := of(&r.in.Envelope)
-			if !ok {
-				continue
-			}
-			a := message.EnvelopeAddress(text)
-			if name == "auth" {
-				a = message.Address{Text: text, Local: text, Valid: true}
-			}
-			if a.Valid && search.address(r, part, &a) {
+			if search.envelope(r, name, part) {
 				return true
 			}
 		}
 		return search.End(r)
 	}
+}
+
+// envelope tries a part of the envelope.
+func (s *Search) envelope(r *Run, name string, part *AddressPart) bool {
+	if of := envelopeParts[name]; of != nil {
+		text, ok := of(&r.in.Envelope)
+		a := message.EnvelopeAddress(text)
+		if name == "auth" {
+			a = message.Address{Text: text, Local: text, Valid: true}
+		}
+		return ok && a.Valid && s.address(r, part, &a)
+	}
+	for _, text := range dsnParts[name](&r.in.Envelope) {
+		a := message.Address{Text: text} // which has no parts
+		if kind, address, ok := strings.Cut(text, ";"); name == "orcpt" && ok && hasAddress(kind) {
+			a = message.EnvelopeAddress(address)
+			a.Text = text
+		}
+		if value, ok := part.of(r, &a); ok && s.Try(r, value) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasAddress reports whether the addresses of a type are those of mail (RFC 3461 §4.2, RFC 6533 §3).
+func hasAddress(kind string) bool {
+	return strings.EqualFold(kind, "rfc822") || strings.EqualFold(kind, "utf-8")
 }

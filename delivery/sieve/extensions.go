@@ -1,5 +1,11 @@
 package sieve
 
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
 // Extensions returns what scripts may require, in the order of their names. Each call returns new values.
 func Extensions() []*Extension {
 	return []*Extension{
@@ -13,23 +19,31 @@ func Extensions() []*Extension {
 		dateExtension(),
 		duplicate(),
 		editheader(),
+		enclose(),
 		encodedCharacter(),
 		enotify(),
 		envelope(),
+		envelopeDSN(),
 		environment(),
 		ereject(),
+		extlists(),
 		extracttext(),
+		fcc(),
 		fileinto(),
 		foreverypart(),
 		ihave(),
 		imap4flags(),
+		imapflags(),
 		include(),
 		indexExtension(),
 		mailboxExtension(),
 		mimeExtension(),
+		oldNotify(),
+		redirectDSN(),
 		regexExtension(),
 		reject(),
 		relational(),
+		replaceExtension(),
 		spamtest(),
 		spamtestplus(),
 		specialUse(),
@@ -41,4 +55,47 @@ func Extensions() []*Extension {
 		debug(),
 		vndEnvironment(),
 	}
+}
+
+// Choose reads which extensions scripts may require: "+NAME" and "-NAME" change the default, and names alone are all
+// that there are. More are extensions besides those of Extensions.
+func Choose(list []string, more ...*Extension) (func(*Extension) bool, error) {
+	registry := append(Extensions(), more...)
+	change, signed := map[string]bool{}, 0
+	for _, entry := range list {
+		name := strings.TrimLeft(entry, "+-")
+		if name != entry {
+			signed++
+		}
+		if err := isExtension(registry, name); err != nil {
+			return nil, err
+		}
+		change[name] = entry[0] != '-'
+	}
+	if signed != 0 && signed != len(list) {
+		return nil, errors.New("some extensions begin with + or -, which changes the default; some do not, which replaces it")
+	}
+	return func(e *Extension) bool {
+		if on, ok := change[e.Name]; ok {
+			return on
+		}
+		return !e.Off && (signed > 0 || len(list) == 0) || e.Name == ""
+	}, nil
+}
+
+// isExtension says what is wrong with the name of an extension.
+func isExtension(registry []*Extension, name string) error {
+	hint := ""
+	for _, e := range registry {
+		if e.Name == name && name != "" {
+			return nil
+		}
+		if isLike(e.Name, name) {
+			hint = ": did you mean " + e.Name + "?"
+		}
+	}
+	if why := refused[name]; why != "" {
+		return fmt.Errorf("the extension %q is not supported: %s", name, why)
+	}
+	return fmt.Errorf("unknown extension %q%s", name, hint)
 }

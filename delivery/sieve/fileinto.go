@@ -22,7 +22,7 @@ func fileinto() *Extension {
 func fileintoCommand(c *Compiler, call *Call) Step {
 	folder := c.Text(call.Args[0])
 	if folder.IsConstant() && !isFolder(folder.constant) {
-		c.Problem(call.Args[0].Span, "", "'%s' is no name of a mailbox", folder.constant)
+		c.Problem(call.Args[0].Span, "", "invalid folder name '%s'", folder.constant)
 		return nil
 	}
 	store := c.store(call)
@@ -35,7 +35,7 @@ func fileintoCommand(c *Compiler, call *Call) Step {
 		s := store(r)
 		s.Folder, s.Create = place(r, folder.Get(r)), create
 		if !isFolder(s.Folder) {
-			r.Fail("'%s' is no name of a mailbox", s.Folder)
+			r.Fail("invalid folder name '%s'", s.Folder)
 			return
 		}
 		if !isCopy {

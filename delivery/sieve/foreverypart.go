@@ -40,7 +40,7 @@ func foreverypartCommand(c *Compiler, call *Call) Step {
 	c.Need(NeedsBody)
 	block := call.Block
 	return func(r *Run) {
-		root, err := r.in.Message.Root()
+		root, err := r.message.Root()
 		if !r.noted(err) {
 			return
 		}
@@ -55,7 +55,7 @@ func foreverypartCommand(c *Compiler, call *Call) Step {
 		if whole == nil {
 			whole = root
 		}
-		whole.All(func(p *message.Part) bool {
+		eachPart(whole, func(p *message.Part) bool {
 			if p == around {
 				return true // a loop in another one goes over what is in the part
 			}
@@ -73,6 +73,24 @@ func foreverypartCommand(c *Compiler, call *Call) Step {
 			}
 		}
 	}
+}
+
+// eachPart calls yield for a part and all in it, as message.Part.All does, but goes into no part that is replaced
+// meanwhile (RFC 5703 §5).
+func eachPart(p *message.Part, yield func(*message.Part) bool) bool {
+	inside := p.Parts
+	if !yield(p) {
+		return false
+	}
+	if len(inside) > 0 && (len(p.Parts) == 0 || p.Parts[0] != inside[0]) {
+		return true
+	}
+	for _, child := range inside {
+		if !eachPart(child, yield) {
+			return false
+		}
+	}
+	return true
 }
 
 // breakCommand leaves the innermost loop, or the one of a name and all in it.

@@ -35,7 +35,7 @@ func TestHostileScripts(t *testing.T) {
 		{"many redirects", redirects(1000), mail,
 			"implicit keep; s:5:1: number of redirect actions exceeds policy limit: more than 4"},
 		{"a name that is no name", "require [\"fileinto\", \"variables\"];\nset \"a\" \"b\nc\"; fileinto \"${a}\";", mail,
-			"implicit keep; s:3:5: 'b\r\nc' is no name of a mailbox"},
+			"implicit keep; s:3:5: invalid folder name 'b\r\nc'"},
 		{"an address by variables", `require "variables"; set "a" "x y"; redirect "${a}@b.example";`, mail,
 			"implicit keep; s:1:37: the address 'x y@b.example' is invalid: it has to be local@domain"},
 		{"a field by variables", `require ["editheader", "variables"]; set "a" "A: b"; addheader "${a}" "c";`, mail,
@@ -83,7 +83,7 @@ func redirects(n int) string {
 // refused or sent on because the script says so.
 func FuzzRun(f *testing.F) {
 	const every = `require ["fileinto", "envelope", "variables", "relational", "imap4flags", "subaddress", "date", "index",
-"mailbox", "body", "mime", "foreverypart", "extracttext", "regex", "editheader", "reject", "environment", "copy", "encoded-character", "ihave"];
+"mailbox", "body", "mime", "foreverypart", "extracttext", "replace", "enclose", "regex", "editheader", "reject", "environment", "copy", "encoded-character", "ihave"];
 `
 	for _, seed := range []string{
 		`if anyof (header :matches "subject" "*a?b*", address :detail :count "ge" "to" "1") { fileinto :copy "${1}"; }`,
@@ -91,6 +91,10 @@ func FuzzRun(f *testing.F) {
 		`if date :index 2 :last "received" "julian" "1" { reject "no"; } elsif envelope :user "to" "x" { redirect "a@b.c"; }`,
 		`addheader :last "X" "${hex:41}"; deleteheader :index 1 :matches "x" ["*", "?"]; if size :over 1 { discard; }`,
 		`foreverypart :name "a" { extracttext :first 3 "b"; if header :mime :anychild :type "content-type" "x" { break; } }`,
+		`foreverypart { if header :mime :contains "x" "y" { replace "${1}"; } } enclose :headers ["to"] "x"; keep;`,
+		`foreverypart { replace :mime "X: y
+
+--a"; foreverypart { replace "b"; } } replace :subject "c" "d";`,
 		`if hasflag ["a b"] { stop; } if ihave "none" { bad; } else { setflag "a" "b"; }`,
 	} {
 		f.Add(every+seed, mail)

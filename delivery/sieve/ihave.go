@@ -32,8 +32,8 @@ var changesStrings = map[string]bool{"variables": true, "encoded-character": tru
 func ihaveTest(c *Compiler, call *Call) Test {
 	all := true
 	for _, a := range elements(call.Args[0]) {
-		e := c.find(a.Text)
-		all = all && a.Text != "" && e != nil && c.options.Allowed(e) && (!changesStrings[a.Text] || c.active[a.Text])
+		all = all && a.Text != "" && c.has(a.Text) && c.rival(a.Text) == "" &&
+			(!changesStrings[a.Text] || c.active[a.Text])
 	}
 	call.Result = Never
 	if all {

@@ -23,7 +23,7 @@ func imap4flags() *Extension {
 				Test: hasflagTest,
 			},
 		},
-		Tags: map[string][]Tag{"keep": flagsTag, "fileinto": flagsTag},
+		Tags: map[string][]Tag{"keep": flagsTag, "fileinto": flagsTag, "vacation": flagsTag, "notify": flagsTag},
 	}
 }
 

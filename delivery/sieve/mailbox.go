@@ -4,6 +4,7 @@ import "github.com/doorstep-mail/doorstep/delivery/sieve/syntax"
 
 // mailbox: mailboxexists, and fileinto :create (RFC 5490 §3).
 func mailboxExtension() *Extension {
+	create := []Tag{{Name: "create"}}
 	return &Extension{
 		Name: "mailbox", Standard: "RFC 5490 §3",
 		Definitions: []*Definition{{
@@ -11,7 +12,7 @@ func mailboxExtension() *Extension {
 			Params: []Param{{"mailbox names", syntax.List}},
 			Test:   mailboxexistsTest,
 		}},
-		Tags: map[string][]Tag{"fileinto": {{Name: "create"}}},
+		Tags: map[string][]Tag{"fileinto": create, "vacation": create, "notify": create},
 	}
 }
 

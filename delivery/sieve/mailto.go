@@ -7,11 +7,12 @@ import (
 	"strings"
 
 	"github.com/doorstep-mail/doorstep/delivery/sieve/message"
+	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
 
 // A mailto is what a URI of mail says (RFC 6068).
 type mailto struct {
-	to, cc        []string
+	to, cc        []message.Address
 	subject, body string
 }
 
@@ -67,7 +68,7 @@ func (m *mailto) field(name, value string) error {
 }
 
 // addresses adds those of a list that are not there yet.
-func addresses(to *[]string, list string) error {
+func addresses(to *[]message.Address, list string) error {
 	if strings.TrimSpace(list) == "" {
 		return nil
 	}
@@ -76,16 +77,25 @@ func addresses(to *[]string, list string) error {
 		if problem != "" {
 			return fmt.Errorf("the address '%s' is invalid: %s", shorten(one.Text), problem)
 		}
-		if !isAmong(a.Text, *to) {
-			*to = append(*to, a.Text)
+		if a.Name = one.Name; address.HasControl(a.Name) {
+			return fmt.Errorf("the name before <%s> has characters that stand in no header", shorten(a.Text))
 		}
+		*to = addRecipient(*to, a)
 	}
 	return nil
 }
 
-func isAmong(a string, list []string) bool {
+// addRecipient adds an address that is not there yet.
+func addRecipient(to []message.Address, a message.Address) []message.Address {
+	if isAmong(a, to) {
+		return to
+	}
+	return append(to, a)
+}
+
+func isAmong(a message.Address, list []message.Address) bool {
 	for _, other := range list {
-		if sameAddress(a, other) {
+		if sameAddress(a.Text, other.Text) {
 			return true
 		}
 	}

@@ -1,6 +1,7 @@
 package sieve
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/doorstep-mail/doorstep/delivery/sieve/message"
@@ -160,6 +161,12 @@ func (s *Search) End(r *Run) bool {
 	return s.m.try(r, value{n, s.m.comparator.canonical(n)})
 }
 
+// one reports whether one value matches.
+func (m *Matcher) one(r *Run, text string) bool {
+	search := m.Search()
+	return search.Try(r, text) || search.End(r)
+}
+
 // try compares a value with each key. The budget pays for the octets that are looked at.
 func (m *Matcher) try(r *Run, v value) bool {
 	for i, match := range m.prepared {
@@ -190,6 +197,10 @@ func (m *Matcher) computed(r *Run, key string, v value) bool {
 	}
 	for _, key := range keys {
 		match, err := m.match.prepare(m, key)
+		if limit := (*limitError)(nil); errors.As(err, &limit) {
+			r.Fail("%s", limit.text)
+			return false
+		}
 		if err != nil { // it matches nothing
 			r.warn(err.Error())
 			continue

@@ -47,7 +47,7 @@ func (w where) header(r *Run) []*message.Field {
 	if !w.mime || !w.anychild && r.loop.part == nil {
 		return r.header
 	}
-	root, err := r.in.Message.Root()
+	root, err := r.message.Root()
 	if !r.noted(err) {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package sieve
 
 import (
+	"io"
 	"strings"
 	"unicode/utf8"
 
@@ -12,11 +13,16 @@ import (
 // A Redirect sends the message on.
 type Redirect struct {
 	To     string
-	Header []*message.Field // if it was edited
+	Header []*message.Field  // if it was edited
+	Body   *io.SectionReader // if it was replaced
+	// Notify and Ret are what the script wants reports of (RFC 3461 §4.1, §4.3); empty where it does not say.
+	Notify, Ret string
 }
 
 // Verb implements Action.
 func (*Redirect) Verb() string { return "redirect" }
+
+const prohibited = "local policy prohibits the use of a %s action"
 
 // redirect (RFC 5228 §4.2).
 func redirectCommand() *Definition {
@@ -31,7 +37,15 @@ func redirectCommand() *Definition {
 					return nil
 				}
 			}
+			if c.options.Limits.Redirects < 0 {
+				c.Problem(call.NameSpan(), "", prohibited, "redirect")
+				return nil
+			}
 			isCopy := call.Has("copy")
+			dsn, ok := reports(c, call)
+			if !ok {
+				return nil
+			}
 			return func(r *Run) {
 				a, problem := parseAddress(to.Get(r))
 				if problem != "" {
@@ -42,7 +56,11 @@ func redirectCommand() *Definition {
 					r.result.keep = false
 				}
 				r.traceAction("redirect", a.Text)
-				r.act(&Redirect{To: a.Text, Header: r.edited()})
+				redirect := &Redirect{To: a.Text}
+				redirect.Header, redirect.Body = r.sent().edited(r.in)
+				if dsn(r, redirect) {
+					r.act(redirect)
+				}
 			}
 		},
 	}
@@ -59,7 +77,11 @@ func (a *Redirect) merge(r *Run) bool {
 			}
 		}
 	}
-	if n == r.limits.Redirects {
+	if r.limits.Redirects < 0 {
+		r.Fail(prohibited, "redirect")
+		return true
+	}
+	if n >= r.limits.Redirects {
 		r.Fail("number of redirect actions exceeds policy limit: more than %d", r.limits.Redirects)
 		return true
 	}

@@ -18,23 +18,24 @@ func regexExtension() *Extension {
 	}
 }
 
-// Limits of regular expressions: instructions of one, and octets of a value.
-const (
-	maxRegexSize  = 2000
-	maxRegexValue = 64 << 10
-)
+// maxRegexSize is how many instructions an expression may have.
+const maxRegexSize = 2000
+
+// A limitError is a key beyond a limit: at run time it ends the script, where other keys that cannot be used match
+// nothing.
+type limitError struct{ text string }
+
+func (e *limitError) Error() string { return e.text }
 
 func prepareRegex(m *Matcher, key string) (compiled, error) {
-	re, err := compileRegex(key, m.comparator.Name != "i;octet")
+	re, size, err := compileRegex(key, m.comparator.Name != "i;octet")
 	if err != nil {
 		return nil, err
 	}
+	cost := 8 + size/4 // of an octet, beside what a search costs
 	return func(r *Run, v value) bool {
 		text := v.text
-		if len(text) > maxRegexValue {
-			text = text[:maxRegexValue]
-		}
-		if !r.spend(8 * len(text)) { // it is that much slower than a search
+		if !r.spend(cost * len(text)) {
 			return false
 		}
 		if !r.program.matches || m.silent {
@@ -55,27 +56,29 @@ func prepareRegex(m *Matcher, key string) (compiled, error) {
 	}, nil
 }
 
-// compileRegex compiles an expression within the limit. The longest match counts, as in POSIX.
-func compileRegex(key string, fold bool) (*regexp.Regexp, error) {
+// compileRegex compiles an expression within the limit, and returns its size. The longest match counts, as in POSIX.
+func compileRegex(key string, fold bool) (re *regexp.Regexp, size int, err error) {
 	pattern := key
 	if fold {
 		pattern = "(?i)" + key
 	}
 	if tree, err := syntax.Parse(pattern, syntax.Perl); err == nil {
-		program, err := syntax.Compile(tree.Simplify())
-		if err == nil && len(program.Inst) > maxRegexSize {
-			return nil, fmt.Errorf("the regular expression is too large: %d instructions, more than %d",
-				len(program.Inst), maxRegexSize)
+		if program, err := syntax.Compile(tree.Simplify()); err == nil {
+			size = len(program.Inst)
+		}
+		if size > maxRegexSize {
+			return nil, 0, &limitError{fmt.Sprintf("the regular expression is too large: %d instructions, more than %d",
+				size, maxRegexSize)}
 		}
 	}
-	re, err := regexp.Compile(pattern)
+	re, err = regexp.Compile(pattern)
 	if err != nil {
 		var bad *syntax.Error
 		if errors.As(err, &bad) {
 			err = fmt.Errorf("%s: %s", bad.Code, strings.TrimPrefix(bad.Expr, "(?i)"))
 		}
-		return nil, fmt.Errorf("the regular expression '%s' is invalid: %w", key, err)
+		return nil, 0, fmt.Errorf("the regular expression '%s' is invalid: %w", key, err)
 	}
 	re.Longest()
-	return re, nil
+	return re, size, nil
 }

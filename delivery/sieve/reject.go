@@ -16,6 +16,17 @@ func (*Reject) Verb() string { return "reject" }
 // excludes: a message that is refused is neither delivered nor answered (RFC 5429 §2.1, §2.2).
 func (*Reject) excludes(Action) bool { return true }
 
+// merge: a message that a script before this one refused or answered is not answered again, and not kept.
+func (*Reject) merge(r *Run) bool {
+	for _, other := range r.result.Actions[:r.result.prior] {
+		switch other.(type) {
+		case *Reject, *Vacation:
+			return true
+		}
+	}
+	return false
+}
+
 // reject and ereject (RFC 5429).
 func reject() *Extension {
 	return &Extension{Name: "reject", Standard: "RFC 5429 §2.2", Definitions: []*Definition{rejectCommand("reject")}}

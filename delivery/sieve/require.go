@@ -22,6 +22,11 @@ func requireCommand() *Definition {
 
 // require makes a capability part of the language.
 func (c *Compiler) require(a *syntax.Argument) {
+	if rival := c.rival(a.Text); rival != "" {
+		c.Problem(a.Span, "they have different commands of the same names", "the extensions '%s' and '%s' exclude each other",
+			a.Text, rival)
+		return
+	}
 	if a.Text != "" && c.activate(a.Text) {
 		return
 	}
@@ -50,4 +55,8 @@ var refused = map[string]string{
 	"imapsieve":      "scripts of IMAP events are for the IMAP server",
 	"convert":        "parts are not converted",
 	"snooze":         "a Maildir cannot snooze",
+	// RFC 6009 §5, §6: there is no DELIVERBY (RFC 2852) on either side.
+	"envelope-deliverby": "mail comes without a time by which it is to be delivered",
+	"redirect-deliverby": "mail is sent on without a time by which it is to be delivered",
+	"processcalendar":    "there is no calendar here",
 }

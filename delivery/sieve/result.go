@@ -1,6 +1,7 @@
 package sieve
 
 import (
+	"io"
 	"strings"
 
 	"github.com/doorstep-mail/doorstep/delivery/sieve/message"
@@ -21,9 +22,10 @@ type Result struct {
 	// Steps is what the run took of its budget.
 	Steps int64
 
-	keep   bool             // the implicit keep is in effect
-	header []*message.Field // as it is at the end
-	flags  []string         // the internal variable of imap4flags
+	keep    bool     // the implicit keep is in effect
+	prior   int      // how many of the actions are those of scripts before this one
+	content content  // of the message at the end
+	flags   []string // the internal variable of imap4flags
 }
 
 // A Mark is what is to be remembered of the message when its delivery has succeeded (RFC 7352 §3.1).
@@ -58,8 +60,9 @@ type Store struct {
 	Create bool
 	// Flags are set on the copy, if HasFlags; else there are none.
 	Flags []string
-	// Header is that of the copy, if it was edited.
+	// Header and Body are those of the copy, where they are not as the message came.
 	Header []*message.Field
+	Body   *io.SectionReader
 }
 
 // Verb implements Action.
@@ -79,7 +82,8 @@ type merger interface{ merge(r *Run) bool }
 // An excluder is an action that may not be there beside others. It is asked whichever of two comes first.
 type excluder interface{ excludes(other Action) bool }
 
-// act adds an action, unless it is one that is there already, or may not be there (RFC 9122).
+// act adds an action, unless it is one that is there already, or may not be there (RFC 9122). What scripts before this
+// one decided counts as done: nothing excludes it.
 func (r *Run) act(a Action) {
 	if m, ok := a.(merger); ok && m.merge(r) {
 		return
@@ -88,7 +92,7 @@ func (r *Run) act(a Action) {
 		r.Fail("total number of actions exceeds policy limit: more than %d", r.limits.Actions)
 		return
 	}
-	for _, other := range r.result.Actions {
+	for _, other := range r.result.Actions[r.result.prior:] {
 		if excludes(a, other) || excludes(other, a) {
 			r.Fail("the %s action conflicts with the %s action before it", a.Verb(), other.Verb())
 			return
@@ -117,38 +121,15 @@ func (s *Store) merge(r *Run) bool {
 func (r *Run) end() Result {
 	res := &r.result
 	res.Steps, res.Err = r.steps, r.err
+	if r.err == nil && res.keep {
+		header, body := r.edited(r.in)
+		r.act(&Store{Keep: true, Implicit: true, Flags: r.flags, Header: header, Body: body})
+		res.Err = r.err // one action too many
+	}
 	if r.err != nil {
-		res.Actions, res.Marks = []Action{&Store{Keep: true, Implicit: true}}, nil
-		return *res
+		return r.in.failed(r.err, r.steps)
 	}
-	res.header, res.flags = r.header, r.flags
-	if res.keep {
-		r.act(&Store{Keep: true, Implicit: true, Flags: r.flags, Header: r.edited()})
-	}
+	res.content, res.flags = r.content, r.flags
 	res.Discarded = len(res.Actions) == 0
 	return *res
-}
-
-// edited returns the header as it is now, if it was edited.
-func (r *Run) edited() []*message.Field {
-	original := r.in.Message.Header
-	if len(r.header) == len(original) && (len(original) == 0 || &r.header[0] == &original[0]) {
-		return nil
-	}
-	return r.header
-}
-
-// size is that of the message with its header as it is now.
-func (r *Run) size() int64 {
-	size := r.in.Message.Size()
-	if r.edited() == nil {
-		return size
-	}
-	for _, f := range r.in.Message.Header {
-		size -= f.Size()
-	}
-	for _, f := range r.header {
-		size += f.Size()
-	}
-	return size
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -11,9 +12,10 @@ import (
 	"github.com/doorstep-mail/doorstep/delivery/sieve/syntax"
 )
 
-// Limits bound a run. What exceeds one is an error at its place in the script, after which the message is kept.
+// Limits bound a run. What exceeds one is an error at its place in the script, after which the message is kept. Zero
+// is the default of each; less is none at all.
 type Limits struct {
-	Steps         int64 // octets compared, and commands and tests, of a run
+	Steps         int64 // octets compared, and commands and tests, of all scripts for a message
 	Actions       int
 	Redirects     int
 	Notifications int
@@ -54,6 +56,9 @@ type Envelope struct {
 	From, To string
 	OrigTo   string // the recipient before it was rewritten, if that is known
 	Auth     string
+	// Notify, Ret, EnvID and ORCPT are NOTIFY, RET, ENVID and ORCPT of the delivery (RFC 3461 §4), decoded; those
+	// that were not given are empty.
+	Notify, Ret, EnvID, ORCPT string
 }
 
 // A Host answers what a script asks of its surroundings. It changes nothing.
@@ -82,6 +87,10 @@ type Input struct {
 	Spam, Virus *Verdict
 	// Prior is what the scripts before this one decided. [nothing]
 	Prior *Result
+	// Limits bound the run. [those of the program]
+	Limits *Limits
+	// Lists are those outside of the script (RFC 6134). [none]
+	Lists Lists
 	// Trace gets what happens. [none]
 	Trace func(Event)
 }
@@ -104,13 +113,13 @@ type Verdict struct {
 
 // A Run is one of a program, for a message.
 type Run struct {
-	ctx      context.Context
-	in       *Input
-	program  *Program // the script that is running: that of the run, or one that it includes
-	limits   *Limits
-	scope    *scope
-	header   []*message.Field // as it is now: scripts may edit it
-	flags    []string         // of imap4flags
+	ctx     context.Context
+	in      *Input
+	program *Program // the script that is running: that of the run, or one that it includes
+	limits  *Limits
+	scope   *scope
+	content
+	flags    []string // of imap4flags
 	result   Result
 	steps    int64
 	halt     halt
@@ -160,15 +169,27 @@ func (e *Error) Error() string {
 
 // Run runs the program. An error of the script is part of the result.
 func (p *Program) Run(ctx context.Context, in *Input) Result {
-	r := &Run{
-		ctx: ctx, in: in, program: p, limits: &p.options.Limits, scope: &scope{}, header: in.Message.Header, flags: in.Flags,
+	r := &Run{ctx: ctx, in: in, program: p, limits: &p.options.Limits, scope: &scope{}, flags: in.Flags}
+	if in.Limits != nil {
+		r.Limit(*in.Limits)
 	}
-	r.result = in.fresh()
-	if in.Prior != nil && in.Prior.Err == nil {
-		r.header, r.flags = in.Prior.header, in.Prior.flags
+	r.result, r.content = in.fresh(), in.begin(p.needs&NeedsRewriting != 0)
+	if in.Prior != nil {
+		r.steps = in.Prior.Steps // which are those of the recipient
+		if in.Prior.Err == nil {
+			r.flags = in.Prior.flags
+		}
 	}
 	p.main(r)
 	return r.end()
+}
+
+// Unreadable is the result for a message that cannot be looked at: an error at the first command of the script, and the
+// message is kept.
+func (p *Program) Unreadable(in *Input, err error) Result {
+	r := &Run{in: in, program: p, at: p.first}
+	r.Fail("the message cannot be looked at: %v", err)
+	return in.failed(r.err, 0)
 }
 
 // Fail ends the run with an error at the command or test that runs.
@@ -188,6 +209,13 @@ func (r *Run) warn(text string) {
 }
 
 const maxWarnings = 20
+
+// warnOnce notes a text that was not noted yet.
+func (r *Run) warnOnce(text string) {
+	if !slices.ContainsFunc(r.result.Warnings, func(e *Error) bool { return e.Text == text }) {
+		r.warn(text)
+	}
+}
 
 // errorAt is an error at the command or test that runs.
 func (r *Run) errorAt(text string) *Error {
@@ -213,12 +241,28 @@ func decimal(n int) string { return strconv.Itoa(n) }
 // this one now.
 func (in *Input) fresh() Result {
 	result := Result{keep: true}
-	if in.Prior != nil {
-		for _, a := range in.Prior.Actions {
-			if s, ok := a.(*Store); !ok || !s.Keep {
-				result.Actions = append(result.Actions, a)
-			}
-		}
+	if in.Prior == nil {
+		return result
 	}
+	for _, a := range in.Prior.Actions {
+		s, ok := a.(*Store)
+		if ok && s.Keep {
+			continue
+		}
+		if ok { // this script may change it
+			own := *s
+			a = &own
+		}
+		result.Actions = append(result.Actions, a)
+	}
+	result.prior, result.Marks = len(result.Actions), slices.Clone(in.Prior.Marks)
+	return result
+}
+
+// failed is the result of a script that had an error: what those before it decided, and that the message is kept.
+func (in *Input) failed(err *Error, steps int64) Result {
+	result := in.fresh()
+	result.Err, result.Steps = err, steps
+	result.Actions = append(result.Actions, &Store{Keep: true, Implicit: true})
 	return result
 }

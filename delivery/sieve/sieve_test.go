@@ -95,7 +95,8 @@ func outcome(r Result) string {
 			list = append(list, fmt.Sprintf("vacation %s %s %s %q %d %q", a.Reason, a.Subject, a.From, a.Addresses, a.Seconds,
 				a.Handle))
 		case *Notify:
-			list = append(list, strings.TrimSpace(fmt.Sprint("notify ", a.To, a.Cc, " ", a.From, a.Message, a.Subject, a.Body)))
+			list = append(list, strings.TrimSpace(fmt.Sprint("notify ", addressTexts(a.To), addressTexts(a.Cc), " ", a.From,
+				a.Message, a.Subject, a.Body)))
 		case *Reject:
 			list = append(list, fmt.Sprintf("reject %s %v", a.Reason, a.Protocol))
 		}
@@ -107,6 +108,13 @@ func outcome(r Result) string {
 		list = append(list, r.Err.Error())
 	}
 	return strings.Join(list, "; ")
+}
+
+func addressTexts(list []message.Address) (texts []string) {
+	for _, a := range list {
+		texts = append(texts, a.Text)
+	}
+	return texts
 }
 
 // TestTests: each is a test of the mail above that is true; the extensions that it needs come first.

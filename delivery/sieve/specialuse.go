@@ -8,6 +8,7 @@ import (
 
 // special-use: folders by what they are for, such as \Junk (RFC 8579).
 func specialUse() *Extension {
+	use := []Tag{{Name: "specialuse", Kind: syntax.String}}
 	return &Extension{
 		Name: "special-use", Standard: "RFC 8579", Off: true,
 		Definitions: []*Definition{{
@@ -16,7 +17,7 @@ func specialUse() *Extension {
 			Optional: 1,
 			Test:     specialuseExistsTest,
 		}},
-		Tags: map[string][]Tag{"fileinto": {{Name: "specialuse", Kind: syntax.String}}},
+		Tags: map[string][]Tag{"fileinto": use, "vacation": use, "notify": use},
 	}
 }
 

@@ -8,7 +8,8 @@ func (c *Compiler) store(call *Call) func(r *Run) *Store {
 		flags = c.List(call.Tag("flags"))
 	}
 	return func(r *Run) *Store {
-		s := &Store{Flags: r.flags, Header: r.edited()}
+		s := &Store{Flags: r.flags}
+		s.Header, s.Body = r.edited(r.in)
 		if own {
 			s.Flags = splitFlags(flags.Get(r))
 		}

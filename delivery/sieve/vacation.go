@@ -18,6 +18,8 @@ type Vacation struct {
 	Seconds uint64
 	// Handle tells answers apart: senders get one for each.
 	Handle string
+	// Copy is where a copy of the answer goes (RFC 8580); nil for nowhere.
+	Copy *Store
 }
 
 // Verb implements Action.
@@ -93,10 +95,15 @@ func vacationCommand(c *Compiler, call *Call) Step {
 		}
 	}
 	isMIME := call.Has("mime")
+	fileTo, ok := fileCopy(c, call)
+	if !ok {
+		return nil
+	}
 	return func(r *Run) {
 		v := &Vacation{
 			Reason: reason.Get(r), MIME: isMIME, Subject: strings.TrimSpace(subject.Get(r)), From: from.Get(r),
 			Addresses: addresses.Get(r), Seconds: seconds, Handle: handle.Get(r),
+			Copy: fileTo(r),
 		}
 		if v.Handle == "" {
 			v.Handle = written

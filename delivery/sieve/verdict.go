@@ -1,6 +1,8 @@
 package sieve
 
 import (
+	"errors"
+	"fmt"
 	"math"
 	"regexp"
 	"strconv"
@@ -9,6 +11,75 @@ import (
 	"github.com/doorstep-mail/doorstep/delivery/sieve/message"
 	"github.com/doorstep-mail/doorstep/delivery/sieve/syntax"
 )
+
+// VerdictOptions are how a site says where filters write what they think; they are Pigeonhole's settings whose names
+// begin with sieve_spamtest_ and sieve_virustest_. An empty StatusHeader is no verdict.
+type VerdictOptions struct {
+	// StatusType is how the header says it: "score" is a number, "strlen" as many characters, "text" a word. [score]
+	StatusType string
+	// StatusHeader is "FIELD", or "FIELD: EXPRESSION", whose first group is the verdict.
+	StatusHeader string
+	// MaxValue is the score from which on a message is surely bad, and MaxHeader, in the form of StatusHeader, where the
+	// message itself says that. One of them is needed but for words.
+	MaxValue  float64
+	MaxHeader string
+	// TextValues are the words, by the value that each stands for.
+	TextValues map[int]string
+}
+
+// NewVerdict reads options. Values are how many a test has: 10 for spamtest, 5 for virustest. It returns nil where
+// there is no verdict.
+func NewVerdict(o VerdictOptions, values int) (v *Verdict, err error) {
+	if o.StatusHeader == "" {
+		return nil, nil
+	}
+	v = &Verdict{Length: o.StatusType == "strlen", Max: o.MaxValue}
+	if v.Field, v.Pattern, err = fieldPattern("status_header", o.StatusHeader); err != nil {
+		return nil, err
+	}
+	if o.MaxHeader != "" {
+		if v.MaxField, v.MaxPattern, err = fieldPattern("max_header", o.MaxHeader); err != nil {
+			return nil, err
+		}
+	}
+	switch o.StatusType {
+	case "text":
+		v.Texts = make([]string, values)
+		for n, text := range o.TextValues {
+			if n < 0 || n > values {
+				return nil, fmt.Errorf("text_value: there is no %d: values are 1 to %d, and 0 for what was not tested", n, values)
+			}
+			if n > 0 { // what was not tested has no verdict
+				v.Texts[n-1] = text
+			}
+		}
+	case "", "score", "strlen":
+		if v.Max <= 0 && v.MaxField == "" {
+			return nil, errors.New("neither max_value nor max_header says from which score on a message is surely bad")
+		}
+	default:
+		return nil, fmt.Errorf("unknown status_type %q: there are score, strlen and text", o.StatusType)
+	}
+	return v, nil
+}
+
+// fieldPattern takes "FIELD: EXPRESSION" apart.
+func fieldPattern(key, setting string) (field string, pattern *regexp.Regexp, err error) {
+	field, text, ok := strings.Cut(setting, ":")
+	if field = strings.TrimSpace(field); !isFieldName(field) {
+		return "", nil, fmt.Errorf("%s: %q is no name of a field", key, field)
+	}
+	if text = strings.TrimSpace(text); !ok || text == "" {
+		return field, nil, nil
+	}
+	if pattern, err = regexp.Compile(text); err != nil {
+		return "", nil, fmt.Errorf("%s: %w", key, err)
+	}
+	if pattern.NumSubexp() == 0 {
+		return "", nil, fmt.Errorf("%s: %q has no group in parentheses, which is the verdict", key, text)
+	}
+	return field, pattern, nil
+}
 
 // ratio is the verdict from 0, surely good, to 1, surely bad; ok is false if there is none.
 func (v *Verdict) ratio(header []*message.Field) (ratio float64, ok bool) {

@@ -19,11 +19,11 @@ func checkCommand() *cobra.Command {
 			"when all of them can be used, warnings or not, and with 2 when not.",
 		Args: files,
 	}
-	allow := allowFlag(cmd)
+	allow := allowFlags(cmd)
 	asJSON := cmd.Flags().Bool("json", false, "print the problems as JSON, on standard output")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		allowed, err := allow()
-		if err != nil {
+		var o sieve.Options
+		if err := allow(&o); err != nil {
 			return err
 		}
 		var problems []syntax.Problem
@@ -34,7 +34,8 @@ func checkCommand() *cobra.Command {
 				unread = errors.Join(unread, err)
 				continue
 			}
-			program, found := sieve.Compile(source, sieve.Options{Allowed: allowed, Included: included(file)})
+			o.Included = included(file)
+			program, found := sieve.Compile(source, o)
 			if program == nil {
 				failed = &cli.Failure{Code: cli.ExitUsage}
 			} else if !*asJSON {
@@ -42,6 +43,7 @@ func checkCommand() *cobra.Command {
 			}
 			problems = append(problems, found...)
 		}
+		var err error
 		if *asJSON {
 			err = cli.PrintJSON(cmd.OutOrStdout(), problems)
 		} else {

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
-	"strings"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/delivery/sieve"
@@ -52,27 +50,25 @@ func read(file string) (*syntax.Source, error) {
 	return &syntax.Source{Name: file, Text: string(text)}, nil
 }
 
-// allowFlag adds --extensions, and returns how it changes what a script may require.
-func allowFlag(cmd *cobra.Command) func() (func(*sieve.Extension) bool, error) {
-	list := cmd.Flags().StringSlice("extensions", nil,
-		"extensions that are on or off besides the default, such as +editheader,-vacation")
-	return func() (func(*sieve.Extension) bool, error) {
-		change := map[string]bool{}
-		for _, e := range *list {
-			name := strings.TrimLeft(e, "+-")
-			if name == e {
-				return nil, cli.Mistake(cmd, fmt.Errorf("extension %q begins with neither + nor -", e), "")
-			}
-			if !slices.ContainsFunc(sieve.Extensions(), func(x *sieve.Extension) bool { return x.Name == name }) {
-				return nil, cli.Mistake(cmd, fmt.Errorf("unknown extension %q", name), "see doorstep sieve extensions")
-			}
-			change[name] = e[0] == '+'
+// allowFlags adds --extensions and --global-extensions, and returns what sets the options by them.
+func allowFlags(cmd *cobra.Command) func(*sieve.Options) error {
+	own := cmd.Flags().StringSlice("extensions", nil,
+		"extensions that scripts may require: changes of the default, such as +editheader,-vacation, or a whole list")
+	global := cmd.Flags().StringSlice("global-extensions", nil,
+		"the same for scripts of the site that are included with :global; they may require those of the others too")
+	return func(o *sieve.Options) error {
+		var err error
+		if o.Allowed, err = sieve.Choose(*own); err != nil {
+			return cli.Mistake(cmd, fmt.Errorf("--extensions: %w", err), "see doorstep sieve extensions")
 		}
-		return func(e *sieve.Extension) bool {
-			if on, ok := change[e.Name]; ok {
-				return on
-			}
-			return !e.Off
-		}, nil
+		more, err := sieve.Choose(*global)
+		if err != nil {
+			return cli.Mistake(cmd, fmt.Errorf("--global-extensions: %w", err), "see doorstep sieve extensions")
+		}
+		o.AllowedGlobal = o.Allowed
+		if len(*global) > 0 {
+			o.AllowedGlobal = func(e *sieve.Extension) bool { return o.Allowed(e) || more(e) }
+		}
+		return nil
 	}
 }

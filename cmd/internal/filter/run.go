@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,40 +78,52 @@ func runCommand() *cobra.Command {
 	folders := flags.StringSlice("folder", nil, "folder that exists, beside the inbox")
 	trace := flags.Bool("trace", false, "print each test and action")
 	asJSON := flags.Bool("json", false, "print JSON")
-	allow := allowFlag(cmd)
+	listFiles := flags.StringToString("list", nil,
+		"file with the values of a list, one a line, by its name: :addrbook:default=friends.txt")
+	allow := allowFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		allowed, err := allow()
-		if err != nil {
+		o := sieve.Options{Included: included(args[0])}
+		if err := allow(&o); err != nil {
 			return err
 		}
 		if *file == "" {
 			return cli.Mistake(cmd, errors.New("--message is missing"), "")
 		}
+		listed, err := readLists(*listFiles)
+		if err != nil {
+			return cli.Failed(err, "")
+		}
 		source, err := read(args[0])
 		if err != nil {
 			return err
 		}
-		program, problems := sieve.Compile(source, sieve.Options{Allowed: allowed, Included: included(args[0])})
+		program, problems := sieve.Compile(source, o)
 		printProblems(cmd, problems)
 		if program == nil {
 			return &cli.Failure{Code: cli.ExitUsage}
 		}
 		m, closeMessage, err := openMessage(*file)
-		if err != nil {
+		tooLarge := errors.Is(err, message.ErrHeader)
+		if err != nil && !tooLarge {
 			return cli.Failed(err, "")
 		}
 		defer closeMessage()
 		in := &sieve.Input{
 			Message:  m,
 			Envelope: sieve.Envelope{From: strings.Trim(*from, "<>"), To: strings.Trim(*to, "<>")},
-			Host:     host(*folders), Now: time.Now(),
+			Host:     host(*folders), Now: time.Now(), Lists: listed,
 		}
 		report := Report{}
 		if *trace {
 			in.Trace = func(e sieve.Event) { report.Trace = append(report.Trace, e) }
 		}
 		began := time.Now()
-		result := program.Run(cmd.Context(), in)
+		var result sieve.Result
+		if tooLarge {
+			result = program.Unreadable(in, err)
+		} else {
+			result = program.Run(cmd.Context(), in)
+		}
 		report.Scripts = []ScriptReport{{program.Name, result.Steps, time.Since(began).Microseconds()}}
 		report.Result = reportOf(result)
 		if *asJSON {
@@ -145,7 +158,7 @@ func openMessage(file string) (*message.Message, func(), error) {
 	}
 	if err != nil {
 		closeFile()
-		return nil, nil, fmt.Errorf("read the message: %w", err)
+		return nil, func() {}, fmt.Errorf("read the message: %w", err)
 	}
 	return m, closeFile, nil
 }
@@ -178,6 +191,27 @@ func (h host) Seen(context.Context, string, string) bool { return false }
 
 func (h host) Environment(string) (string, bool) { return "", false }
 
+// lists are those of files, by their names.
+type lists map[string]sieve.ListFile
+
+func (l lists) HasList(name string) bool { return l[name] != nil }
+
+func (l lists) InList(_ context.Context, name, value string) (bool, error) {
+	return l[name].Has(value), nil
+}
+
+func readLists(files map[string]string) (lists, error) {
+	all := lists{}
+	for name, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		all[sieve.ListName(name)] = sieve.ReadList(string(text))
+	}
+	return all, nil
+}
+
 // reportOf takes a result apart.
 func reportOf(result sieve.Result) ResultReport {
 	report := ResultReport{
@@ -192,7 +226,9 @@ func reportOf(result sieve.Result) ResultReport {
 		case *sieve.Redirect:
 			report.Redirect = append(report.Redirect, a.To)
 		case *sieve.Notify:
-			report.Notify = append(append(report.Notify, a.To...), a.Cc...)
+			for _, to := range slices.Concat(a.To, a.Cc) {
+				report.Notify = append(report.Notify, to.Text)
+			}
 		case *sieve.Vacation:
 			report.Vacation = &VacationReport{a.Subject, a.Reason, a.From, a.Seconds}
 		case *sieve.Reject:

@@ -2,10 +2,12 @@ package reply
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/doorstep-mail/doorstep/delivery/sieve"
+	"github.com/doorstep-mail/doorstep/delivery/sieve/message"
 )
 
 // Notify writes a notification of the message of a run (RFC 5436 §2.7), a mail for each recipient. There is none of
@@ -17,11 +19,29 @@ func Notify(n *sieve.Notify, in *sieve.Input, o Options, from string) (list []Ma
 	if in.Envelope.From == "" {
 		from = ""
 	}
+	all := slices.Concat(n.To, n.Cc)
+	if n.Apart {
+		for _, to := range all {
+			one := *n
+			one.To, one.Cc = []message.Address{to}, nil
+			list = append(list, Mail{From: from, To: to.Text, Content: notification(&one, in, o)})
+		}
+		return list
+	}
 	content := notification(n, in, o)
-	for _, to := range append(append([]string{}, n.To...), n.Cc...) {
-		list = append(list, Mail{From: from, To: to, Content: content})
+	for _, to := range all {
+		list = append(list, Mail{From: from, To: to.Text, Content: content})
 	}
 	return list
+}
+
+// withNames is a list of addresses, a line for each.
+func withNames(list []message.Address) string {
+	var lines []string
+	for _, a := range list {
+		lines = append(lines, withName(a))
+	}
+	return strings.Join(lines, ",\r\n ")
 }
 
 // priorities are importances as mail readers know them.
@@ -51,10 +71,10 @@ func notification(n *sieve.Notify, in *sieve.Input, o Options) []byte {
 	field("Importance", priority[1])
 	field("From", from)
 	if len(n.To) > 0 {
-		field("To", strings.Join(n.To, ",\r\n "))
+		field("To", withNames(n.To))
 	}
 	if len(n.Cc) > 0 {
-		field("Cc", strings.Join(n.Cc, ",\r\n "))
+		field("Cc", withNames(n.Cc))
 	}
 	field("Subject", encode(notified(n, in)))
 	field("Auto-Submitted", "auto-notified; owner-email=\""+in.Envelope.To+"\"")

@@ -40,7 +40,7 @@ func TestVacation(t *testing.T) {
 		{"MIME", mail, sieve.Vacation{MIME: true, Reason: "Content-Type: text/html\r\n\r\n<p>"}, Options{},
 			[]string{"MIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n<p>\r\n"}},
 		{"no subject", "To: alice@example.org\r\n\r\n", sieve.Vacation{}, Options{}, []string{"Subject: Automated reply\r\n",
-			"To: bob@example.com\r\n"}},
+			"To: <bob@example.com>\r\n"}},
 		{"template", mail, sieve.Vacation{}, Options{SubjectTemplate: "Re: %{subject} (away)"},
 			[]string{"Subject: Re: Hello (away)\r\n"}},
 		{"internationalized", "To: Jürgen <jürgen@xn--bcher-kva.example>\r\n\r\n",
@@ -109,7 +109,10 @@ func TestRedirected(t *testing.T) {
 
 // TestNotify: a mail for each recipient, and none about automatic mail.
 func TestNotify(t *testing.T) {
-	n := &sieve.Notify{To: []string{"a@b.example"}, Cc: []string{"c@d.example"}, Importance: "1", Subject: "Grüße"}
+	n := &sieve.Notify{
+		To: message.ParseAddresses("a@b.example"), Cc: message.ParseAddresses("Jürgen <c@d.example>"), Importance: "1",
+		Subject: "Grüße",
+	}
 	list := Notify(n, input(t, mail), Options{Host: "mx.example.org"}, "postmaster@example.org")
 	if len(list) != 2 || list[0].To != "a@b.example" || list[1].To != "c@d.example" ||
 		list[0].From != "postmaster@example.org" {
@@ -118,7 +121,7 @@ func TestNotify(t *testing.T) {
 	for _, want := range []string{
 		"X-Priority: 1 (High)\r\nImportance: high\r\n",
 		"From: Postmaster <postmaster@mx.example.org>\r\n", "To: a@b.example\r\n",
-		"Cc: c@d.example\r\n", "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n",
+		"Cc: =?utf-8?q?J=C3=BCrgen?= <c@d.example>\r\n", "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n",
 		"Auto-Submitted: auto-notified; owner-email=\"alice@example.org\"\r\n", "\r\n\r\nNotification of new message.\r\n",
 	} {
 		if !strings.Contains(string(list[1].Content), want) {

@@ -166,12 +166,24 @@ func ownAddress(header []*message.Field, own []string) (string, bool) {
 	return "", false
 }
 
+// withName is an address with its name, as a header has it.
 func withName(a message.Address) string {
 	if a.Name == "" {
 		return a.Text
 	}
-	return a.Name + " <" + a.Text + ">"
+	name := strings.Map(func(c rune) rune {
+		if c < ' ' || c == 0x7f { // a name in quotes can have any
+			return ' '
+		}
+		return c
+	}, a.Name)
+	if isASCII(a.Text) { // else the header has UTF-8 anyway (RFC 6532)
+		name = encode(name)
+	}
+	return name + " <" + a.Text + ">"
 }
+
+func isASCII(s string) bool { return !strings.ContainsFunc(s, func(c rune) bool { return c >= 0x80 }) }
 
 // write writes the answer.
 func write(v *sieve.Vacation, in *sieve.Input, o Options, from string) []byte {
@@ -217,7 +229,7 @@ func to(in *sieve.Input, o Options) string {
 			}
 		}
 	}
-	return in.Envelope.From
+	return "<" + in.Envelope.From + ">"
 }
 
 // subject is that of the command, or made from that of the mail.

@@ -46,7 +46,7 @@ func (s *suite) extension() *sieve.Extension {
 				{Name: "name", Kind: syntax.String}, {Name: "value", Kind: syntax.String}}},
 			{Name: "test_config_unset", Params: text, Command: s.command(func(r *sieve.Run, args []string) {
 				delete(s.settings, args[0])
-				s.apply(r.Input())
+				s.apply(r)
 			})},
 			{Name: "test_config_reload", Tags: []sieve.Tag{{Name: "extension", Kind: syntax.String}},
 				Command: s.command(func(*sieve.Run, []string) {})},
@@ -137,6 +137,14 @@ func (s *suite) set(r *sieve.Run, args []string) {
 		in.Envelope.OrigTo = path(args[1])
 	case "envelope.auth":
 		in.Envelope.Auth = args[1]
+	case "envelope.notify":
+		in.Envelope.Notify = args[1]
+	case "envelope.ret":
+		in.Envelope.Ret = args[1]
+	case "envelope.envid":
+		in.Envelope.EnvID = args[1]
+	case "envelope.orcpt":
+		in.Envelope.ORCPT = args[1]
 	default:
 		r.Fail("test_set knows no '%s'", args[0])
 	}
@@ -149,10 +157,12 @@ func (s *suite) scriptRun(_ *sieve.Compiler, call *sieve.Call) sieve.Test {
 
 func (s *suite) errorTexts(*sieve.Run) []string { return s.problems }
 
-// verbs are the actions of the result.
+// verbs are the actions of the result. The implicit keep is none.
 func (s *suite) verbs(r *sieve.Run) (list []string) {
 	for _, a := range s.pending(r).Actions {
-		list = append(list, a.Verb())
+		if store, ok := a.(*sieve.Store); !ok || !store.Implicit {
+			list = append(list, a.Verb())
+		}
 	}
 	return list
 }
@@ -219,7 +229,9 @@ func path(text string) string {
 	if strings.HasPrefix(text, "@") {
 		route, rest, ok := strings.Cut(text, ":")
 		for hop := range strings.SplitSeq(route, ",") {
-			ok = ok && len(hop) > 1 && hop[0] == '@'
+			domain, found := strings.CutPrefix(hop, "@")
+			ok = ok && found && domain != "" && domain[0] != '.' && !strings.Contains(domain, "..") &&
+				!strings.Contains(domain, "@")
 		}
 		if !ok {
 			return "@"

@@ -1,6 +1,7 @@
 package svtest
 
 import (
+	"math"
 	"strconv"
 	"strings"
 
@@ -14,11 +15,13 @@ func (s *suite) configure(r *sieve.Run, args []string) {
 	if item, ok := strings.CutPrefix(args[0], "sieve_environment/"); ok {
 		s.store.items["vnd.dovecot.config."+item] = args[1]
 	}
-	s.apply(r.Input())
+	s.apply(r)
 }
 
 // apply makes the settings those of the message that is filtered.
-func (s *suite) apply(in *sieve.Input) {
+func (s *suite) apply(r *sieve.Run) {
+	in := r.Input()
+	r.Limit(s.limits())
 	in.Delimiters = s.settings["recipient_delimiter"]
 	in.Spam, in.Virus = s.verdict("spamtest", 10), s.verdict("virustest", 5)
 }
@@ -41,8 +44,15 @@ func (s *suite) limits() (l sieve.Limits) {
 		if kilo, ok := strings.CutSuffix(text, "k"); ok {
 			text, unit = kilo, 1024
 		}
-		if n, err := strconv.Atoi(text); err == nil {
+		n, err := strconv.Atoi(text)
+		switch {
+		case err != nil:
+		case n > 0:
 			*limit = n * unit
+		case strings.HasPrefix(name, "sieve_max_actions"):
+			*limit = math.MaxInt32 // there is none
+		default:
+			*limit = -1 // it is forbidden
 		}
 	}
 	return l

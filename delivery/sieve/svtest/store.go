@@ -2,6 +2,7 @@ package svtest
 
 import (
 	"context"
+	"io"
 	"slices"
 	"strings"
 
@@ -72,23 +73,20 @@ func (s *suite) execute(r *sieve.Run) bool {
 	for _, action := range result.Actions {
 		switch a := action.(type) {
 		case *sieve.Store:
-			key := folderKey(a.Folder)
-			if !s.store.HasFolder(context.Background(), key) && !a.Create {
-				s.problems = append(s.problems, "failed to store into mailbox '"+a.Folder+"': it does not exist")
-				ok = false
-				continue
-			}
-			flags := append(slices.Clone(a.Flags), "$HasNoAttachment")
-			s.store.folders[key] = append(s.store.folders[key], stored{content: s.content(in, a.Header), flags: flags})
+			ok = s.file(a, s.content(in, a.Header, a.Body)) && ok
 		case *sieve.Redirect:
 			s.redirect(in, a)
 		case *sieve.Notify:
 			for _, m := range reply.Notify(a, in, s.replies(), s.notifySender(in, a)) {
-				s.store.sent = append(s.store.sent, stored{content: m.Content, from: m.From, to: m.To})
+				ok = s.send(&m, a.Copy) && ok
 			}
 		case *sieve.Vacation:
 			if m, why := reply.Vacation(a, in, s.replies()); why == "" {
-				s.store.sent = append(s.store.sent, stored{content: m.Content, from: m.From, to: m.To})
+				ok = s.send(m, a.Copy) && ok
+			}
+		case *sieve.Reject:
+			if m, why := reply.Reject(a, in, s.replies()); why == "" {
+				ok = s.send(m, nil) && ok
 			}
 		}
 	}
@@ -96,14 +94,39 @@ func (s *suite) execute(r *sieve.Run) bool {
 		s.store.seen[[2]string{m.Handle, m.ID}] = ok
 	}
 	if !ok { // what failed is kept as it came
-		s.store.folders["INBOX"] = append(s.store.folders["INBOX"], stored{content: s.content(in, nil)})
+		s.store.folders["INBOX"] = append(s.store.folders["INBOX"], stored{content: s.content(in, nil, nil)})
 	}
 	return ok
 }
 
-// content is the message with the header that a script gave it.
-func (s *suite) content(in *sieve.Input, header []*message.Field) []byte {
-	content, err := in.Message.Content(header)
+// file puts a content into a folder.
+func (s *suite) file(a *sieve.Store, content []byte) bool {
+	key := folderKey(a.Folder)
+	problem := ""
+	switch {
+	case strings.HasPrefix(key, "/") || strings.HasSuffix(key, "/") || strings.Contains(key, "//"):
+		problem = "invalid mailbox name"
+	case !s.store.HasFolder(context.Background(), key) && !a.Create:
+		problem = "it does not exist"
+	}
+	if problem != "" {
+		s.problems = append(s.problems, "failed to store into mailbox '"+a.Folder+"': "+problem)
+		return false
+	}
+	flags := append(slices.Clone(a.Flags), "$HasNoAttachment")
+	s.store.folders[key] = append(s.store.folders[key], stored{content: content, flags: flags})
+	return true
+}
+
+// send sends a mail, and files a copy of it.
+func (s *suite) send(m *reply.Mail, to *sieve.Store) bool {
+	s.store.sent = append(s.store.sent, stored{content: m.Content, from: m.From, to: m.To})
+	return to == nil || s.file(to, m.Content)
+}
+
+// content is the message with the header and the body that a script gave it.
+func (s *suite) content(in *sieve.Input, header []*message.Field, body *io.SectionReader) []byte {
+	content, err := in.Message.Content(header, body)
 	if err != nil {
 		s.fail(err.Error())
 	}
@@ -121,6 +144,8 @@ func (s *suite) redirect(in *sieve.Input, a *sieve.Redirect) {
 		account = []string{own, in.Envelope.To}
 	}
 	if header, ok := reply.Redirected(header, account...); ok {
-		s.store.sent = append(s.store.sent, stored{content: s.content(in, header), from: s.redirectSender(in), to: a.To})
+		s.store.sent = append(s.store.sent, stored{
+			content: s.content(in, header, a.Body), from: s.redirectSender(in), to: a.To,
+		})
 	}
 }

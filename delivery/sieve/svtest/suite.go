@@ -8,6 +8,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,6 +67,7 @@ func (s *suite) input() *sieve.Input {
 		Message:  s.message([]byte("From: sender@example.com\r\nTo: recipient@example.org\r\n\r\n")),
 		Envelope: sieve.Envelope{From: "sender@example.com", To: "recipient@example.org"},
 		Host:     s.store,
+		Lists:    (*lists)(s),
 		Now:      time.Now(),
 	}
 }
@@ -121,8 +123,9 @@ func (s *suite) compile(name string) bool {
 		return false
 	}
 	program, problems := sieve.Compile(source, s.options(filepath.Dir(filepath.Join(s.dir, "x"))))
+	grammar := slices.ContainsFunc(problems, func(p syntax.Problem) bool { return p.Syntax && !p.Warning })
 	for _, p := range problems {
-		if !p.Warning {
+		if !p.Warning && p.Syntax == grammar { // after errors of the grammar Pigeonhole looks for no others
 			s.problems = append(s.problems, p.Text)
 		}
 	}
@@ -141,6 +144,8 @@ func (s *suite) run(ctx context.Context, r *sieve.Run, more bool) bool {
 		return false
 	}
 	in := *r.Input()
+	limits := s.limits()
+	in.Limits = &limits
 	if more {
 		in.Prior = s.result
 	}

@@ -1,0 +1,3 @@
+require ["enclose", "copy"];
+enclose :subject "Beware" "This may be dangerous.";
+redirect :copy "carol@example.net";

@@ -1,0 +1,3 @@
+require ["ihave", "fileinto"];
+fileinto "Other";
+error "why";

@@ -1,0 +1,2 @@
+require ["imap4flags", "ihave"];
+if ihave "imapflags" { error "both cannot be"; }

@@ -1,0 +1,10 @@
+require ["imapflags", "fileinto", "mailbox"];
+mark;
+fileinto :create "Marked";
+setflag "\\Seen";
+fileinto :create "Set";
+mark;
+addflag ["\\Draft", "x"];
+unmark;
+removeflag "\\seen";
+fileinto :create "Changed";

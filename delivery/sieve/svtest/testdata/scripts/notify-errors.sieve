@@ -1,0 +1,3 @@
+require "notify";
+notify :method "sms" :options "a@example.net";
+notify :options ["a@example.net", "b#example.net"];
