@@ -212,7 +212,7 @@ func TestNewVerdict(t *testing.T) {
 		"status_header: \"x\" has no group":  {StatusHeader: "X: x", MaxValue: 5},
 		"max_header: \"y\" has no group":     {StatusHeader: "X", MaxHeader: "Y: y"},
 		"neither max_value nor max_header":   {StatusHeader: "X"},
-		"unknown status_type \"tint\"":     {StatusHeader: "X", StatusType: "tint"},
+		"unknown status_type \"tint\"":       {StatusHeader: "X", StatusType: "tint"},
 		"text_value: there is no 11: values": {StatusHeader: "X", StatusType: "text", TextValues: map[int]string{11: "x"}},
 	} {
 		v, err := NewVerdict(o, 10)
@@ -261,6 +261,33 @@ func TestSyntaxAndMeaning(t *testing.T) {
 		}
 		if got := strings.Join(lines, " "); got != want {
 			t.Errorf("%s\nproblems in lines %s, want %s: %v", script, got, want, problems)
+		}
+	}
+}
+
+// TestIhaveIsTrue: what ihave says of an extension is what require says, allowed or not, there or refused.
+func TestIhaveIsTrue(t *testing.T) {
+	names := []string{"none", ""}
+	for _, e := range Extensions() {
+		names = append(names, e.Name)
+	}
+	for name := range refused {
+		names = append(names, name)
+	}
+	for _, o := range []Options{{}, all, {Allowed: func(e *Extension) bool { return e.Name == "" || e.Name == "ihave" }}} {
+		for _, name := range names {
+			alone := `require "` + name + `";`
+			if e := newLanguage(Extensions(), all.Allowed).find(name); e != nil && len(e.Wants) > 0 {
+				alone = `require ["` + name + `", "` + strings.Join(e.Wants, `", "`) + `"];`
+			}
+			p, _ := Compile(&syntax.Source{Text: alone + "keep;"}, o)
+			asked := compile(t, `require "ihave"; if ihave "`+name+`" { discard; }`, o).Run(t.Context(), input(t, mail))
+			if changesStrings[name] {
+				continue // which cannot begin in the middle of a script
+			}
+			if got, want := asked.Discarded, p != nil && name != ""; got != want {
+				t.Errorf("%q: ihave says %v, require %v", name, got, want)
+			}
 		}
 	}
 }

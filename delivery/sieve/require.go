@@ -25,7 +25,6 @@ func (c *Compiler) require(a *syntax.Argument) {
 	if rival := c.rival(a.Text); rival != "" {
 		c.Problem(a.Span, "they have different commands of the same names", "the extensions '%s' and '%s' exclude each other",
 			a.Text, rival)
-		return
 	}
 	if a.Text != "" && c.activate(a.Text) {
 		return

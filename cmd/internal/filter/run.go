@@ -52,6 +52,7 @@ type VacationReport struct {
 	Reason  string `json:"reason"`
 	From    string `json:"from"`
 	Seconds uint64 `json:"seconds"`
+	Copy    string `json:"copy,omitempty"` // the folder that gets one
 }
 
 // A StoreReport is a copy that would be stored; the folder is empty for the inbox.
@@ -59,6 +60,8 @@ type StoreReport struct {
 	Folder string   `json:"folder"`
 	Create bool     `json:"create"`
 	Flags  []string `json:"flags"`
+	// Rewritten says that the copy has another body: replace or enclose.
+	Rewritten bool `json:"rewritten,omitempty"`
 }
 
 // runCommand runs a script on a message.
@@ -222,7 +225,9 @@ func reportOf(result sieve.Result) ResultReport {
 		switch a := action.(type) {
 		case *sieve.Store:
 			report.ImplicitKeep = report.ImplicitKeep || a.Implicit
-			report.Store = append(report.Store, StoreReport{a.Folder, a.Create, append([]string{}, a.Flags...)})
+			report.Store = append(report.Store, StoreReport{
+				a.Folder, a.Create, append([]string{}, a.Flags...), a.Body != nil,
+			})
 		case *sieve.Redirect:
 			report.Redirect = append(report.Redirect, a.To)
 		case *sieve.Notify:
@@ -230,7 +235,10 @@ func reportOf(result sieve.Result) ResultReport {
 				report.Notify = append(report.Notify, to.Text)
 			}
 		case *sieve.Vacation:
-			report.Vacation = &VacationReport{a.Subject, a.Reason, a.From, a.Seconds}
+			report.Vacation = &VacationReport{Subject: a.Subject, Reason: a.Reason, From: a.From, Seconds: a.Seconds}
+			if a.Copy != nil {
+				report.Vacation.Copy = a.Copy.Folder
+			}
 		case *sieve.Reject:
 			report.Reject = append(report.Reject, a.Reason)
 		}
@@ -263,6 +271,9 @@ func printReport(cmd *cobra.Command, report Report) error {
 		if s.Create {
 			line += ", which is made if it is missing"
 		}
+		if s.Rewritten {
+			line += ", with another body"
+		}
 		if r.ImplicitKeep && s.Folder == "" {
 			line += " (implicit keep)"
 		}
@@ -276,6 +287,9 @@ func printReport(cmd *cobra.Command, report Report) error {
 	}
 	if v := r.Vacation; v != nil {
 		fmt.Fprintf(w, "answer, once in %v: %s\n", time.Duration(v.Seconds)*time.Second, strings.TrimSpace(v.Reason))
+		if v.Copy != "" {
+			fmt.Fprintln(w, "store a copy of the answer in folder "+v.Copy)
+		}
 	}
 	for _, reason := range r.Reject {
 		fmt.Fprintln(w, "refuse: "+strings.TrimSpace(reason))

@@ -138,7 +138,10 @@ func (p *addressParser) quoted() string {
 
 // angle takes an address in angle brackets; the words before it are its name.
 func (p *addressParser) angle() {
-	name := strings.Join(strings.Fields(p.text[p.start:p.at]), " ")
+	name := strings.TrimSpace(p.text[p.start:p.at])
+	if strings.ContainsAny(name, "\t\r\n") {
+		name = strings.Join(strings.Fields(name), " ")
+	}
 	p.words, p.joins = p.words[:0], false
 	for p.at++; p.at < len(p.text) && p.text[p.at] != '>'; {
 		p.word(">")

@@ -77,7 +77,11 @@ func notification(n *sieve.Notify, in *sieve.Input, o Options) []byte {
 		field("Cc", withNames(n.Cc))
 	}
 	field("Subject", encode(notified(n, in)))
-	field("Auto-Submitted", "auto-notified; owner-email=\""+in.Envelope.To+"\"")
+	if n.Apart { // as Pigeonhole had it for the draft before RFC 5436
+		field("Auto-Submitted", "auto-generated (notify)")
+	} else {
+		field("Auto-Submitted", "auto-notified; owner-email=\""+in.Envelope.To+"\"")
+	}
 	field("Precedence", "bulk")
 	field("MIME-Version", "1.0")
 	field("Content-Type", "text/plain; charset=utf-8")
