@@ -34,6 +34,7 @@ func (c *Config) CheckSystem(open ...Listen) []Problem {
 	for i := range c.Directories {
 		c.Directories[i].checkFiles(w, s.below("directory["+strconv.Itoa(i)+"]"))
 	}
+	c.Submission.checkFiles(w, s.below("submission"))
 	if len(c.Quota.WarnCommand) > 0 {
 		s.report("quota.warn_command[0]", w.check(func() error { return checkProgram(c.Quota.WarnCommand[0]) }))
 	}
@@ -66,13 +67,14 @@ func (c *Config) CheckSystem(open ...Listen) []Problem {
 // checkedOnSystem are the beginnings of the keys that CheckSystem checks.
 var checkedOnSystem = []string{
 	"quota.", "listen[", "tls.", "auth.", "store.", "state.", "user[", "directory[", "admin.", "limits.", "control.",
+	"submission.",
 }
 
 // systemPlaces returns where the values are that CheckSystem checks.
 func systemPlaces(in *table.Input) map[string]Problem {
 	places := map[string]Problem{}
 	// whether set or not
-	for _, key := range []string{"store.path", "store.user", "store.group", "limits.connections"} {
+	for _, key := range []string{"store.path", "store.user", "store.group", "limits.connections", "submission.outbox"} {
 		places[key] = problemAt(tomlpos.Place{Document: in.Main, Offset: -1, Key: key})
 	}
 	for path, v := range in.Values() {

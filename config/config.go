@@ -3,13 +3,14 @@ package config
 // A Config is a whole configuration: defaults applied, paths absolute, addresses parsed. It is not changed after Load.
 type Config struct {
 	Server
-	Listen []Listen
-	TLS    TLS
-	Auth   Auth
-	Limits Limits
-	Store  Store
-	Quota  Quota
-	State  State
+	Listen     []Listen
+	TLS        TLS
+	Auth       Auth
+	Limits     Limits
+	Store      Store
+	Quota      Quota
+	State      State
+	Submission Submission
 	Accounts
 	Rules   []Rule
 	Control Control

@@ -25,8 +25,9 @@ func TestExamplesLoad(t *testing.T) {
 	if !strings.Contains(text, "\nquota = ") {
 		t.Fatal("no example was found")
 	}
-	// But for these two: an owner is said in one way, and only where there may be any.
-	text = strings.NewReplacer("\nowners = false", "\nowners = true", "\nuid = ", "\n#uid = ").Replace(text)
+	// But for these: an owner is said in one way, and only where there may be any; authorities are for TLS.
+	text = strings.NewReplacer("\nowners = false", "\nowners = true", "\nuid = ", "\n#uid = ",
+		"\nca = ", "\n#ca = ").Replace(text)
 	c := load(t, write(t, map[string]string{"doorstep.toml": text}))
 	if c.Users[0].Disabled != "defer" || c.Domains[0].CatchAll.IsNull() || len(c.Listen[0].Peers) != 2 {
 		t.Errorf("loaded %+v", c)

@@ -52,6 +52,8 @@ type Listen struct {
 	ProxyProtocol bool
 	// MTPriority offers MT-PRIORITY (RFC 6710).
 	MTPriority bool
+	// DSN offers delivery status notifications (RFC 3461). It is false without an MTA to give reports to.
+	DSN bool
 }
 
 // A Protocol is what a listener speaks.
@@ -124,6 +126,10 @@ var listenSection = table.Section[Listen]{
 				"peers only. The address in it is then the client's, also for trusted and limits.connections_per_peer."},
 		{Name: "mt_priority", Kind: table.Toggle(func(l *Listen) *bool { return &l.MTPriority }), Default: "false",
 			Doc: "Offer MT-PRIORITY (RFC 6710): priorities are logged and written into the trace field."},
+		{Name: "dsn", Kind: table.Toggle(func(l *Listen) *bool { return &l.DSN }), Example: "false",
+			Doc: "Offer delivery status notifications (RFC 3461), so that a sender who asks for it gets a report when the " +
+				"message is in the mailbox. false is for a client that reports by itself though it is offered. Default: true " +
+				"with [submission]."},
 		{Name: "tls", Default: `"off"`,
 			Kind: table.Word(func(l *Listen) *TLSMode { return &l.TLS }, TLSOff, TLSStart, TLSRequired, TLSImplicit),
 			Doc: "TCP: starttls offers STARTTLS, required takes no mail before it, implicit begins with TLS. Needs [tls]. " +

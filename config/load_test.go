@@ -70,7 +70,7 @@ func TestEverything(t *testing.T) {
 			{
 				Network: "unix", Address: here + "/lmtp.sock", Protocol: config.LMTP,
 				Mode: 0o600, Owner: "doorstep", Group: "1000", Peers: []string{"postfix", "0"},
-				TLS: config.TLSOff, Connections: 64, NormalizeBareLF: true, RefuseBareCR: true,
+				TLS: config.TLSOff, Connections: 64, DSN: true, NormalizeBareLF: true, RefuseBareCR: true,
 				TrustedUsers: []string{"postfix"}, Lenient8BitLocalPart: config.LenientToAll,
 			},
 			{
@@ -86,7 +86,7 @@ func TestEverything(t *testing.T) {
 			},
 			{
 				Network: "tcp", Address: "[::1]:2526", Protocol: config.LMTP, TLS: config.TLSImplicit,
-				Connections: 2000, Lenient8BitLocalPart: config.LenientToNone,
+				Connections: 2000, Lenient8BitLocalPart: config.LenientToNone, DSN: true,
 			},
 		},
 		TLS:  config.TLS{Certificate: here + "/cert.pem", Key: here + "/private/key.pem", ClientCA: here + "/clients.pem"},
@@ -101,13 +101,21 @@ func TestEverything(t *testing.T) {
 		},
 		Store: config.Store{
 			Path: here + "/mail/{domain}-{local}", Durability: mailbox.Each, CRLF: true, Folders: mailbox.FolderUTF8,
-			User: "doorstep", Group: "mail", Owners: true, FirstUID: 1000, FirstGID: 100,
+			OriginalTo: true, User: "doorstep", Group: "mail", Owners: true, FirstUID: 1000, FirstGID: 100,
 		},
 		Quota: config.Quota{
 			Reject: true, Grace: 0, CountTrash: true, WarnAt: []int{50, 90}, WarnCommand: []string{"/bin/true", "a b"},
 			WarnURL: "http://127.0.0.1:8080/quota", WarnTimeout: 5 * time.Second,
 		},
 		State: config.State{Driver: config.StateNone, Path: here + "/state.db", Entries: 1000, Keep: 24 * time.Hour},
+		Submission: config.Submission{
+			Network: "tcp", Address: "mta.example.org:587", TLS: config.SubmissionStartTLS, CA: here + "/ca.pem",
+			User: "doorstep", PasswordFile: here + "/submission.secret", Timeout: 10 * time.Second, Connections: 2,
+			Outbox: here + "/outbox", Messages: 100, Octets: 1 << 20, Expire: 24 * time.Hour, Withdraw: 5 * time.Minute,
+			Reports: config.Reports{
+				From: "=?utf-8?q?B=C3=BCcher?= <post@xn--bcher-kva.example>", Header: 4 << 10, PerSender: 5,
+			},
+		},
 		Accounts: config.Accounts{Domains: []config.Domain{{
 			Name: "bücher.example", Aliases: []string{"example.org"},
 			Keys:     []string{"xn--bcher-kva.example", "example.org"},
@@ -160,6 +168,13 @@ func TestDefaultsApply(t *testing.T) {
 		Quota: config.Quota{Grace: 10 << 20, WarnAt: []int{80, 95}, WarnTimeout: 30 * time.Second},
 		State: config.State{
 			Driver: config.StateSQLite, Path: "/var/lib/doorstep/state.db", Entries: 1_000_000, Keep: 168 * time.Hour,
+		},
+		Submission: config.Submission{
+			TLS: config.SubmissionClear, Timeout: 30 * time.Second, Connections: 4, Outbox: "/var/lib/doorstep/outbox",
+			Messages: 10_000, Octets: 128 << 20, Expire: 120 * time.Hour, Withdraw: 10 * time.Minute,
+			Reports: config.Reports{
+				From: "Mail Delivery System <postmaster@" + machine + ">", Header: 32 << 10, PerSender: 20,
+			},
 		},
 		Accounts: config.Accounts{Domains: []config.Domain{{
 			Name: "example.org", Keys: []string{"example.org"}, Subaddress: "+", Policy: address.LocalPolicy{Fold: true},

@@ -17,6 +17,8 @@ var sections = []table.Part[Config]{
 	table.One(func(c *Config) *Store { return &c.Store }, storeSection),
 	table.One(func(c *Config) *Quota { return &c.Quota }, quotaSection),
 	table.One(func(c *Config) *State { return &c.State }, stateSection),
+	table.One(func(c *Config) *Submission { return &c.Submission }, submissionSection),
+	table.One(func(c *Config) *Reports { return &c.Submission.Reports }, reportsSection),
 	table.Many(func(c *Config) *[]Domain { return &c.Domains }, domainSection),
 	table.Many(func(c *Config) *[]User { return &c.Users }, userSection),
 	table.Many(func(c *Config) *[]Alias { return &c.Aliases }, aliasSection),

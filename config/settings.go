@@ -93,7 +93,8 @@ func (c *Config) ReadFrom() []string { return slices.Clone(c.origin.files) }
 // Files returns the files that the configuration was read from and those that it names, for what a server must be able
 // to read.
 func (c *Config) Files() []string {
-	named := []string{c.TLS.Certificate, c.TLS.Key, c.TLS.ClientCA, c.Auth.PasswdFile, c.Admin.TokenFile}
+	named := []string{c.TLS.Certificate, c.TLS.Key, c.TLS.ClientCA, c.Auth.PasswdFile, c.Admin.TokenFile,
+		c.Submission.CA, c.Submission.PasswordFile}
 	for _, d := range c.Directories {
 		named = append(named, d.File, d.Database.PasswordFile, d.Database.TLSCA)
 	}
@@ -131,6 +132,6 @@ func isSecret(key string) bool {
 		return false
 	}
 	return slices.ContainsFunc(strings.Split(key, "_"), func(word string) bool { // max_connections is none
-		return slices.Contains([]string{"password", "secret", "token", "dsn", "url", "uri", "connect"}, word)
+		return slices.Contains([]string{"password", "secret", "token", "url", "uri", "connect"}, word)
 	})
 }

@@ -41,7 +41,7 @@ func TestSettings(t *testing.T) {
 
 func TestSecretsAreNotShown(t *testing.T) {
 	for name, secret := range map[string]bool{
-		"password": true, "bind_password": true, "dsn": true, "token": true,
+		"password": true, "bind_password": true, "dsn": false, "token": true,
 		"password_file": false, "token_file": false, "path": false, "connections": false, "max_connections": false,
 		"passwd_file": false,
 	} {

@@ -14,28 +14,33 @@ import (
 // maxUnixPath is the longest path of a Unix socket: sun_path without its final NUL.
 const maxUnixPath = 107
 
-// setSocketAddress takes unix:PATH, tcp:HOST:PORT or systemd:NAME.
+// setSocketAddress takes where to listen.
 func setSocketAddress(l *Listen, v *table.Value, s string) error {
-	network, rest, found := strings.Cut(s, ":")
-	var err error
-	switch {
-	case network == "unix" && found:
-		rest, err = unixAddress(v, rest)
-	case network == "tcp" && found:
-		err = checkTCP(rest)
-	case network == "systemd" && found:
-		err = checkSystemdName(rest)
-	case strings.HasPrefix(s, "/"):
-		return hint.New(hint.Quote(s)+" says no network", "write "+hint.Quote("unix:"+s))
-	case checkTCP(s) == nil:
-		return hint.New(hint.Quote(s)+" says no network", "write "+hint.Quote("tcp:"+s))
-	default:
-		return hint.New(hint.Quote(s)+" is neither unix:PATH nor tcp:HOST:PORT nor systemd:NAME", "")
-	}
+	network, address, err := socketAddress(v, s)
 	if err == nil {
-		l.Network, l.Address = network, rest
+		l.Network, l.Address = network, address
 	}
 	return err
+}
+
+// socketAddress takes unix:PATH, tcp:HOST:PORT or systemd:NAME apart.
+func socketAddress(v *table.Value, s string) (network, address string, err error) {
+	network, address, found := strings.Cut(s, ":")
+	switch {
+	case network == "unix" && found:
+		address, err = unixAddress(v, address)
+	case network == "tcp" && found:
+		err = checkTCP(address)
+	case network == "systemd" && found:
+		err = checkSystemdName(address)
+	case strings.HasPrefix(s, "/"):
+		err = hint.New(hint.Quote(s)+" says no network", "write "+hint.Quote("unix:"+s))
+	case checkTCP(s) == nil:
+		err = hint.New(hint.Quote(s)+" says no network", "write "+hint.Quote("tcp:"+s))
+	default:
+		err = hint.New(hint.Quote(s)+" is neither unix:PATH nor tcp:HOST:PORT nor systemd:NAME", "")
+	}
+	return network, address, err
 }
 
 func unixAddress(v *table.Value, path string) (string, error) {

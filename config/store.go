@@ -25,6 +25,8 @@ type Store struct {
 	Create bool
 	// SingleCopy stores a message for several mailboxes as one file with several names.
 	SingleCopy bool
+	// OriginalTo names the recipient that the sender named in X-Original-To too.
+	OriginalTo bool
 
 	// User and Group are the user and group that the server runs as, names or numbers. Without User it is the one who
 	// starts the server, without Group the group of User.
@@ -63,6 +65,9 @@ var storeSection = table.Section[Store]{
 		{Name: "single_copy", Kind: table.Toggle(func(s *Store) *bool { return &s.SingleCopy }), Default: "false",
 			Doc: "Store a message for several mailboxes of one owner and file system as one file with hard links. Such a " +
 				"message names no recipient in Delivered-To and Received, since all would read it."},
+		{Name: "original_to", Kind: table.Toggle(func(s *Store) *bool { return &s.OriginalTo }), Default: "false",
+			Doc: "Add X-Original-To with the address that the message was sent to before any alias, where the client says " +
+				"it (ORCPT, as Postfix does where DSN is offered). Original-Recipient has it in any case."},
 		{Name: "user", Kind: table.Text("a user", setStoreUser), Example: `"vmail"`, Restart: true,
 			Doc: "The user that the server runs as. Root opens sockets and reads keys and passwords, and then becomes this " +
 				"user for good, before it takes mail; no other user but root can start it then. See privileges.md. Default: " +

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/doorstep-mail/doorstep/delivery/head"
-	"github.com/doorstep-mail/doorstep/delivery/outbox"
 	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/delivery/state"
 	"github.com/doorstep-mail/doorstep/lmtp"
@@ -28,12 +27,14 @@ type Agent struct {
 	// State remembers which mailboxes of an alias have a message that is deferred for others. [nothing: an alias is
 	// delivered to all of its mailboxes or none]
 	State state.Store
-	// Outbox takes the reports of success that clients ask for which were offered DSN (RFC 3461). [none]
-	Outbox *outbox.Box
+	// Reports are those of success that clients ask for which were offered DSN (RFC 3461).
+	Reports Reports
 	// Quotas is when to warn of mailboxes that fill up.
 	Quotas Quotas
 	// Hooks observe outcomes. [none]
 	Hooks Hooks
+	// OriginalTo adds X-Original-To to what a client says of the recipient that the sender named.
+	OriginalTo bool
 	// SingleCopy has the copies of a message begin with the same header, so that the store can
 	// keep them as one file (mailbox.Options.SingleCopy).
 	SingleCopy bool
@@ -98,6 +99,7 @@ type recipient struct {
 	subject state.Key // by which it is remembered who has the message
 	marking marking
 
+	notify   lmtp.Notify      // of what the sender wants reports
 	original address.Original // that the sender named
 	promise  *promise         // the report that is owed; nil: none
 }
@@ -124,7 +126,7 @@ func (t *transaction) Rcpt(ctx context.Context, r *lmtp.Recipient) error {
 		parts[i] = part{action: action, copy: t.copyFor(action, len(t.recipients))}
 	}
 	taken := recipient{to: r.To, parts: parts, since: r.ValidSince, later: decision.Later,
-		original: r.Original, promise: t.promiseFor(r)}
+		notify: r.Notify, original: r.Original, promise: t.promiseFor(r)}
 	taken.force, taken.beyond = route.OverQuota(r)
 	t.recipients = append(t.recipients, taken)
 	return nil
@@ -156,7 +158,7 @@ func (t *transaction) begin() {
 	}
 	for i := range t.recipients {
 		if t.recipients[i].promise != nil {
-			t.top = &top{}
+			t.top = &top{most: t.agent.Reports.Header}
 		}
 	}
 	t.edit(sink{t})

@@ -91,7 +91,7 @@ func (t *transaction) name() {
 	var room [1]mailbox.Copy
 	copies := room[:0]
 	for _, c := range t.copies {
-		trace := traceFields(t.session, t.envelope, t.addressee(c), t.original(c), now)
+		trace := t.traceFields(t.addressee(c), t.original(c), now)
 		copies = append(copies, mailbox.Copy{To: c.dest, Header: trace, IgnoreQuota: c.force, Beyond: c.beyond})
 	}
 	t.message = t.content.Deliver(copies...)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/doorstep-mail/doorstep/delivery/route"
@@ -26,11 +27,25 @@ func (t *transaction) logDone(r *recipient, p part, err error) {
 	}
 	box := address.Shown(p.action.For().Account.Address)
 	t.observe(Outcome{To: r.to, Mailbox: box, Size: t.content.Size(), Err: err})
-	t.log(what, err,
-		slog.String("to", r.to.Log()),
-		slog.String("mailbox", box),
-		slog.Int64("size", t.content.Size()),
-		place)
+	attrs := append(make([]slog.Attr, 0, 6), slog.String("to", r.to.Log()), slog.String("mailbox", box),
+		slog.Int64("size", t.content.Size()), place)
+	if r.notify != 0 {
+		attrs = append(attrs, slog.String("notify", strings.ToLower(r.notify.String())))
+	}
+	if !r.original.IsZero() {
+		attrs = append(attrs, slog.String("orcpt", address.Readable(r.original.String())))
+	}
+	t.log(what, err, attrs...)
+}
+
+// logQueued logs a report that will be sent.
+func (t *transaction) logQueued(to address.Address, entry string) {
+	t.agent.Log.LogAttrs(context.Background(), slog.LevelInfo, "report queued",
+		slog.String("session", t.session.ID),
+		slog.String("transaction", t.envelope.ID),
+		slog.String("from", t.envelope.From.Log()),
+		slog.String("to", to.Log()),
+		slog.String("entry", entry))
 }
 
 // logHas logs a mailbox of an alias that has the message since an earlier attempt.
@@ -69,7 +84,7 @@ func (t *transaction) log(what string, err error, recipient ...slog.Attr) {
 			}
 		}
 	}
-	attrs := make([]slog.Attr, 0, 16) // enough for nearly all lines
+	attrs := make([]slog.Attr, 0, 18) // enough for nearly all lines
 	attrs = append(attrs,
 		slog.String("session", t.session.ID),
 		slog.String("peer", t.session.PeerName()),

@@ -10,6 +10,7 @@ import (
 
 	"github.com/doorstep-mail/doorstep/delivery/outbox"
 	"github.com/doorstep-mail/doorstep/lmtp"
+	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
 
@@ -19,14 +20,20 @@ import (
 // our reply.
 
 const (
-	// maxHeader is how much of the message's header a report brings back, in octets.
-	maxHeader = 32 << 10
 	// reportsAtOnce is how many reports of a message are staged at the same time: file systems share the syncs of those
 	// who wait together.
 	reportsAtOnce = 16
 	// reportPatience bounds the wait for the outbox.
 	reportPatience = 6 * time.Second
 )
+
+// Reports are what an Agent does about the reports of success that are owed.
+type Reports struct {
+	// Outbox takes them. [there are none: DSN must not be offered]
+	Outbox *outbox.Box
+	// Header is how much of the message's header they bring back, in octets.
+	Header int
+}
 
 // A promise is the report of success that is owed on a recipient.
 type promise struct {
@@ -42,7 +49,7 @@ var errOutboxFull = &lmtp.Error{
 // promiseFor is what the sender is owed on a recipient; nil: nothing.
 func (t *transaction) promiseFor(r *lmtp.Recipient) *promise {
 	from := t.envelope.From
-	if t.agent.Outbox == nil || r.Notify&lmtp.NotifySuccess == 0 || from.IsNull() { // RFC 3461 §5.2: never to <>
+	if t.agent.Reports.Outbox == nil || r.Notify&lmtp.NotifySuccess == 0 || from.IsNull() { // RFC 3461 §5.2: never to <>
 		return nil
 	}
 	if !utf8.ValidString(from.String()) {
@@ -52,8 +59,9 @@ func (t *transaction) promiseFor(r *lmtp.Recipient) *promise {
 	return &promise{}
 }
 
-// A top keeps the header of a message as it came.
+// A top keeps the header of a message as it came, up to a number of octets.
 type top struct {
+	most int
 	kept []byte
 	cut  bool
 	over bool
@@ -65,11 +73,11 @@ func (h *top) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	from := max(len(h.kept)-len("\n\r"), 0)
-	h.kept = append(h.kept, p[:min(len(p), maxHeader-len(h.kept)+1)]...)
+	h.kept = append(h.kept, p[:min(len(p), h.most-len(h.kept)+1)]...)
 	if end := endOfHeader(h.kept, from); end >= 0 {
 		h.kept, h.over = h.kept[:end], true
-	} else if len(h.kept) > maxHeader {
-		end := max(bytes.LastIndexByte(h.kept[:maxHeader], '\n')+1, 0)
+	} else if len(h.kept) > h.most {
+		end := max(bytes.LastIndexByte(h.kept[:h.most], '\n')+1, 0)
 		h.kept, h.over, h.cut = h.kept[:end], true, true
 	}
 	return len(p), nil
@@ -101,6 +109,9 @@ func (h *top) header() []byte {
 // would not know that it has to report itself.
 func (o *outcomes) stage(ctx context.Context) {
 	t := o.t
+	if !o.isWithinRate() {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, reportPatience)
 	defer cancel()
 	places := make(chan struct{}, reportsAtOnce)
@@ -113,7 +124,7 @@ func (o *outcomes) stage(ctx context.Context) {
 		places <- struct{}{}
 		group.Go(func() {
 			defer func() { <-places }()
-			draft, err := t.agent.Outbox.Stage(ctx, t.entry(r))
+			draft, err := t.agent.Reports.Outbox.Stage(ctx, t.entry(r))
 			o.mu.Lock()
 			defer o.mu.Unlock()
 			if r.promise.draft = draft; err != nil {
@@ -122,6 +133,26 @@ func (o *outcomes) stage(ctx context.Context) {
 		})
 	}
 	group.Wait()
+}
+
+// isWithinRate reports whether the sender may have one more report. Without it the message is delivered all the same.
+func (o *outcomes) isWithinRate() bool {
+	t := o.t
+	if t.agent.Reports.Outbox.Take(t.envelope.From.String()) {
+		return true
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	dropped := 0
+	for i := range t.recipients {
+		if t.recipients[i].promise != nil {
+			t.recipients[i].promise = nil
+			dropped++
+		}
+	}
+	t.agent.Log.Warn("report dropped", "reason", "rate", "transaction", t.envelope.ID, "to", t.envelope.From.Log(),
+		"recipients", dropped)
+	return false
 }
 
 // entry has the facts of a report.
@@ -175,6 +206,7 @@ func (o *outcomes) keepPromises(r *recipient, err error) (waits bool) {
 func (o *outcomes) publish() {
 	var drafts []*outbox.Draft
 	var of []*marking
+	var to []address.Address
 	for i := o.next; i < len(o.t.recipients); i++ {
 		r := &o.t.recipients[i]
 		p := r.promise
@@ -182,13 +214,17 @@ func (o *outcomes) publish() {
 			continue
 		}
 		p.kept = beingMarked
-		drafts, of = append(drafts, p.draft), append(of, &p.kept)
+		drafts, of, to = append(drafts, p.draft), append(of, &p.kept), append(to, r.to)
 	}
 	o.beforeAnswer(of, func(ctx context.Context) {
 		// The message is there: to refuse it now would be to have it twice.
-		if err := o.t.agent.Outbox.Publish(ctx, drafts...); err != nil {
+		if err := o.t.agent.Reports.Outbox.Publish(ctx, drafts...); err != nil {
 			o.t.agent.Log.Error("report dropped", "reason", "lost", "transaction", o.t.envelope.ID, "recipients", len(drafts),
 				"error", err)
+			return
+		}
+		for i, draft := range drafts {
+			o.t.logQueued(to[i], draft.Name())
 		}
 	})
 }
@@ -208,7 +244,7 @@ func (o *outcomes) discard() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), reportPatience)
 	defer cancel()
-	if err := o.t.agent.Outbox.Discard(ctx, drafts...); err != nil {
+	if err := o.t.agent.Reports.Outbox.Discard(ctx, drafts...); err != nil {
 		o.t.agent.Log.Warn("reports that are not sent stay in the outbox's tmp for an hour", "transaction", o.t.envelope.ID,
 			"error", err)
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/delivery/outbox"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
@@ -26,7 +27,8 @@ func owes(t *testing.T, f *fixture, o outbox.Options) *outbox.Box {
 	box, err := outbox.Open(o)
 	must(t, err)
 	t.Cleanup(box.Close)
-	f.agent.Outbox, f.box = box, box
+	f.box = box
+	f.agent.Reports = delivery.Reports{Outbox: box, Header: 32 << 10}
 	f.server.Extensions.DSN = func() bool { return true }
 	return box
 }
@@ -190,6 +192,41 @@ S: `
 			}
 			if log := f.log.String(); strings.Count(log, "level=WARN") != 3 || !strings.Contains(log, tt.rule) {
 				t.Error(log)
+			}
+		})
+	}
+}
+
+// DSN-27: with store.original_to the address that the sender named stands in X-Original-To too, as it is, and never
+// where it would be seen by others or a header must not have it.
+func TestOriginalTo(t *testing.T) {
+	for name, tt := range map[string]struct {
+		mail, orcpt string
+		more        string // another recipient
+		want        string
+	}{
+		"ASCII":             {orcpt: " ORCPT=rfc822;staff+2Bx@dst.example", want: "X-Original-To: staff+x@dst.example"},
+		"internationalized": {" SMTPUTF8", " ORCPT=utf-8;\\\\x{7528}@dst.example", "", "X-Original-To: 用@dst.example"},
+		"without SMTPUTF8":  {orcpt: " ORCPT=utf-8;\\\\x{7528}@dst.example"},
+		"of another kind":   {orcpt: " ORCPT=x400;c+3Dde"},
+		"none":              {},
+		"one file for two":  {orcpt: " ORCPT=rfc822;staff@dst.example", more: "C: RCPT TO:<u2@dst.example>\nS: 250 2.1.5\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, "lmtp")
+			owes(t, f, outbox.Options{})
+			f.agent.OriginalTo, f.agent.SingleCopy = true, tt.more != ""
+			playScript(t, f, "lmtp", "P0\nC: MAIL FROM:<s@src.example>"+tt.mail+"\nS: 250 2.1.0\nC: RCPT TO:<u1@dst.example>"+
+				tt.orcpt+"\nS: 250 2.1.5\n"+tt.more+"C: DATA\nS: 354\nC: x\nC: .\nS: 250 2.0.0\n"+
+				strings.Repeat("S: 250 2.0.0\n", strings.Count(tt.more, "RCPT")))
+			got := ""
+			for line := range strings.Lines(strings.Join(f.messages(t, "u1"), "")) {
+				if strings.HasPrefix(line, "X-Original-To:") {
+					got += strings.TrimSuffix(line, "\n")
+				}
+			}
+			if got != tt.want {
+				t.Errorf("%q, want %q", got, tt.want)
 			}
 		})
 	}

@@ -7,6 +7,7 @@ import (
 
 // What a report brings back does not depend on how the message is cut into writes, and is bounded.
 func TestTop(t *testing.T) {
+	const maxHeader = 32 << 10
 	long := strings.Repeat("X: "+strings.Repeat("y", 70)+"\r\n", 1000)
 	for name, tt := range map[string]struct {
 		message, header string
@@ -24,7 +25,7 @@ func TestTop(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, size := range []int{1, 2, 3, 1000, maxHeader + 1, len(tt.message) + 1} {
-				h := &top{}
+				h := &top{most: maxHeader}
 				for rest := tt.message; rest != ""; {
 					n := min(size, len(rest))
 					if _, err := h.Write([]byte(rest[:n])); err != nil {

@@ -14,9 +14,8 @@ import (
 // (RFC 9228), Original-Recipient with the one that the sender named, if it is known, and
 // Received. They name that one recipient and no other, which would tell of blind copies
 // (RFC 5321 §7.2). For the zero address there is neither a Delivered-To nor a "for" clause.
-func traceFields(
-	s *lmtp.Session, env *lmtp.Envelope, to address.Address, original address.Original, now time.Time,
-) []byte {
+func (t *transaction) traceFields(to address.Address, original address.Original, now time.Time) []byte {
+	s, env := t.session, t.envelope
 	b := make([]byte, 0, 512)
 	add := func(parts ...string) {
 		for _, part := range parts {
@@ -30,6 +29,9 @@ func traceFields(
 	}
 	if text := original.Header(env.SMTPUTF8); !original.IsZero() && len(text) < maxForPath {
 		add("Original-Recipient: ", text, "\r\n") // RFC 8098 §2.3
+		if t.agent.OriginalTo && isShownIn(original, env) {
+			add("X-Original-To: ", original.Address, "\r\n") // as Postfix's own delivery agents have it
+		}
 	}
 
 	add("Received: from ", helloAtom(s.Hello), peerInfo(s), forwardInfo(env.Origin), "\r\n")
@@ -45,6 +47,11 @@ func traceFields(
 	b = now.AppendFormat(b, "Mon, 02 Jan 2006 15:04:05 -0700")
 	add("\r\n")
 	return b
+}
+
+// isShownIn reports whether an original recipient can stand in the header of a message as it is.
+func isShownIn(o address.Original, env *lmtp.Envelope) bool {
+	return o.Type == "rfc822" || o.Type == "utf-8" && env.SMTPUTF8
 }
 
 // maxForPath is the longest path that has its clause, in octets.

@@ -19,8 +19,9 @@ func TestTraceLineOfLongDomain(t *testing.T) {
 	}
 	for size, want := range map[int]bool{1: true, 255: false} {
 		to := address.Address{Local: strings.Repeat("x", size), Domain: ascii}
-		fields := string(traceFields(&lmtp.Session{Hello: "c.example"}, &lmtp.Envelope{SMTPUTF8: true}, to,
-			address.Original{}, time.Now()))
+		message := &transaction{agent: &Agent{}, session: &lmtp.Session{Hello: "c.example"},
+			envelope: &lmtp.Envelope{SMTPUTF8: true}}
+		fields := string(message.traceFields(to, address.Original{}, time.Now()))
 		for line := range strings.Lines(fields) {
 			if len(line) > 1000 {
 				t.Errorf("a line of %d octets", len(line))

@@ -215,6 +215,11 @@ var sickConfigurations = []sick{
 	extra("an admin listener that another has", "[admin]\naddress = \"unix:taken\"").harmless(),
 	extra("no directory for the admin listener", "[admin]\naddress = \"unix:run/admin\"").harmless(),
 	{name: "no directory for the control socket", old: `"control"`, new: `"run/control"`, beside: true},
+	extra("no directory for the outbox", "[submission]\nserver = \"unix:mta\"\noutbox = \"lost/box\"").harmless(),
+	extra("a file in place of the outbox", "[submission]\nserver = \"unix:mta\"\noutbox = \"box\"").
+		with(map[string]string{"box": ""}).harmless(),
+	extra("a password that all read", "[submission]\nserver = \"unix:mta\"\noutbox = \"box\"\nuser = \"d\"\n"+
+		"password_file = \"secret\"").with(map[string]string{"secret": "x\n"}).after("chmod 0644 secret"),
 	{name: "no directory for the state", old: `"state.db"`, new: `"lost/state.db"`, beside: true},
 	inStore("a home outside of the sandbox", homesPath+"\n[sandbox]\npaths = [\"mail\"]").after("mkdir -p homes/alice"),
 	extra("a sandbox for what is missing", "[sandbox]\npaths = [\"lost\"]"),

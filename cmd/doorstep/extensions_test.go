@@ -25,6 +25,7 @@ import (
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/build"
 	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/lmtptest"
 	"github.com/google/go-cmp/cmp"
@@ -86,12 +87,13 @@ func TestExtensionTable(t *testing.T) {
 	for _, p := range []lmtp.Protocol{lmtp.LMTP, lmtp.ESMTP} {
 		t.Run(p.String(), func(t *testing.T) {
 			everything := &lmtp.Server{
-				Handler:    noMail{},
-				Protocol:   p,
-				Extensions: lmtp.Extensions{BinaryMIME: true, MTPriority: true, RRVS: true},
-				TLS:        lmtp.TLS{Config: &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}}},
-				Auth:       lmtp.Auth{Authenticator: plainAuth{}},
-				Peers:      lmtp.Peers{Trusted: func(net.Conn) bool { return true }},
+				Handler:  noMail{},
+				Protocol: p,
+				Extensions: lmtp.Extensions{BinaryMIME: true, MTPriority: true, RRVS: true,
+					DSN: func() bool { return true }},
+				TLS:   lmtp.TLS{Config: &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}}},
+				Auth:  lmtp.Auth{Authenticator: plainAuth{}},
+				Peers: lmtp.Peers{Trusted: func(net.Conn) bool { return true }},
 			}
 			plain, secure := offered(t, everything, true)
 			var all []string
@@ -137,6 +139,8 @@ func TestExtensionsByConfiguration(t *testing.T) {
 		"trusted":          {"trusted = [\"192.0.2.1\"]\n", "", by("XFORWARD", "XCLIENT", "IGNOREQUOTA"), nil},
 		"others trusted":   {"trusted = [\"192.0.2.2\"]\n", "", on, nil},
 		"owner_since":      {"", "[[user]]\naddress = \"b@dst.example\"\nowner_since = 2014-04-03\n", by("RRVS"), nil},
+		"reports":          {"", "[submission]\nserver = \"unix:mta\"\noutbox = \"box\"\n", by("DSN"), nil},
+		"no reports":       {"dsn = false\n", "[submission]\nserver = \"unix:mta\"\noutbox = \"box\"\n", on, nil},
 		"limit of session": {"", "[limits]\ntransactions = 5\n", on, nil},
 	} {
 		for _, p := range []lmtp.Protocol{lmtp.LMTP, lmtp.ESMTP} {
@@ -161,7 +165,7 @@ func TestExtensionsByConfiguration(t *testing.T) {
 					t.Fatal(err, problems)
 				}
 				log := slog.New(slog.DiscardHandler)
-				s, err := build.Server(c, c.Listen[0], noMail{}, nil, log)
+				s, err := build.Server(c, c.Listen[0], reports(t, c), nil, log)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -185,6 +189,24 @@ func TestExtensionsByConfiguration(t *testing.T) {
 			})
 		}
 	}
+}
+
+// reports is a handler that sends reports where its configuration has an MTA for them, and takes no mail.
+func reports(t *testing.T, c *config.Config) lmtp.Handler {
+	if !c.Submission.IsOn() {
+		return noMail{}
+	}
+	box, err := build.Outbox(c, slog.New(slog.DiscardHandler))
+	if err == nil {
+		err = box.Prepare(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(box.Close)
+	agent := &delivery.Agent{}
+	build.Report(agent, c, box)
+	return agent
 }
 
 // The tests that the table names are there.

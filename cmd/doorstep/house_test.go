@@ -41,6 +41,7 @@ var arrows = []struct {
 	{"delivery/directory", []string{"delivery/directory", "lmtp/guard", "lmtp/address"}},
 	{"delivery/head", nil},
 	{"delivery/outbox", []string{"lmtp/address", "lmtp/guard"}},
+	{"delivery/sender", []string{"delivery/outbox", "delivery/report", "delivery/submit", "lmtp/address", "lmtp/client"}},
 	{"delivery/submit", []string{"lmtp/client"}},
 	{"delivery/report", []string{"lmtp/address", "lmtp/client"}},
 	{"delivery/sieve/syntax", nil},

@@ -34,10 +34,10 @@ type Options struct {
 	Withdraw time.Duration
 	// Retry is the pause after a failure, doubled with each one up to MaxRetry. [1 minute, 1 hour]
 	Retry, MaxRetry time.Duration
+	// PerSender is how many reports one sender gets an hour. [20]
+	PerSender int
 	// Log has what an operator must know. [discarded]
 	Log *slog.Logger
-	// Changed is called when Offers says another thing than before. [nothing]
-	Changed func(offers bool, why string)
 
 	disk disk
 }
@@ -45,6 +45,7 @@ type Options struct {
 func (o *Options) setDefaults() {
 	o.Entries, o.Octets = cmp.Or(o.Entries, 10000), cmp.Or(o.Octets, 128<<20)
 	o.Expire, o.Withdraw = cmp.Or(o.Expire, 5*24*time.Hour), cmp.Or(o.Withdraw, 10*time.Minute)
+	o.PerSender = cmp.Or(o.PerSender, 20)
 	o.Retry, o.MaxRetry = cmp.Or(o.Retry, time.Minute), cmp.Or(o.MaxRetry, time.Hour)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -68,6 +69,8 @@ type Box struct {
 	octets  int64     // of drafts, and of what waits
 	quiet   time.Time // until then nothing is sent: the server is down
 	valve   valve
+	first   time.Time // since when the first of those that wait does; zero: not known
+	rate    rate
 }
 
 // An attempt is what is known of an entry that waits.
@@ -79,26 +82,84 @@ type attempt struct {
 	next        time.Time
 }
 
-// Open opens an outbox: it makes its directories, removes what a process of this machine had staged before it ended,
-// and takes up what waits.
+// Open returns an outbox that is ready.
 func Open(o Options) (*Box, error) {
+	b, err := New(o)
+	if err != nil {
+		return nil, err
+	}
+	err = b.prepare()
+	b.stuck(err)
+	return b, err
+}
+
+// New returns an outbox that is not ready yet: what it would take is not to be offered before Prepare, or Run, which
+// tries again and again.
+func New(o Options) (*Box, error) {
 	o.setDefaults()
 	if o.Host == "" || strings.ContainsAny(o.Host, "/\x00") {
 		return nil, fmt.Errorf("outbox %s: %q is no name of a machine", o.Dir, o.Host)
 	}
-	if err := makeDirs(o.Dir); err != nil {
-		return nil, fmt.Errorf("outbox: %w", err)
-	}
-	b := &Box{opts: o, disk: o.disk, wake: make(chan struct{}, 1), waiting: map[string]*attempt{}}
+	b := &Box{opts: o, disk: o.disk, wake: make(chan struct{}, 1), waiting: map[string]*attempt{},
+		rate: newRate(o.PerSender), valve: valve{broken: errNotReady}}
 	b.breaker = breaker.New(breaker.Options{Name: "outbox " + o.Dir, Probe: func(context.Context) error {
 		_, err := os.Lstat(o.Dir)
 		return err
 	}})
 	b.places = b.breaker.Pool(writesAtOnce, nil)
-	if err := b.sweep(); err != nil {
-		return nil, fmt.Errorf("outbox: %w", err)
+	return b, nil
+}
+
+var errNotReady = errors.New("it has not been opened yet")
+
+// Prepare makes an outbox ready, if the file system answers while ctx lasts: it makes its directories, removes what a
+// process of this machine had staged before it ended, and takes up what waits.
+func (b *Box) Prepare(ctx context.Context) error {
+	err := b.ask(ctx, b.ready, nil, nil)
+	if err != nil {
+		b.stuck(err)
 	}
-	return b, b.scan()
+	return err
+}
+
+// ready finds out whether the outbox can be used, and notes it.
+func (b *Box) ready() error {
+	err := b.prepare()
+	if err == nil {
+		probe := b.path("tmp", b.newName())
+		err = errors.Join(b.disk.Create(probe, nil), b.disk.Remove(probe))
+	}
+	b.stuck(err)
+	return err
+}
+
+func (b *Box) prepare() error {
+	if err := makeDirs(b.opts.Dir); err != nil {
+		return fmt.Errorf("outbox: %w", err)
+	}
+	if err := b.sweep(); err != nil {
+		return fmt.Errorf("outbox: %w", err)
+	}
+	if err := b.scan(); err != nil {
+		return fmt.Errorf("outbox: %w", err)
+	}
+	return nil
+}
+
+// Limits are the bounds of a Box that can change while it is used. They mean what they mean in Options.
+type Limits struct {
+	Expire, Withdraw time.Duration
+	PerSender        int
+}
+
+// Limit sets the limits from now on.
+func (b *Box) Limit(l Limits) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if l.PerSender != b.opts.PerSender {
+		b.rate = newRate(l.PerSender)
+	}
+	b.opts.Expire, b.opts.Withdraw, b.opts.PerSender = l.Expire, l.Withdraw, l.PerSender
 }
 
 // Close ends the watch over the file system. Nothing is staged any more, and Run has returned.
@@ -127,7 +188,7 @@ func (b *Box) sweep() error {
 func (b *Box) scan() error {
 	files, err := os.ReadDir(filepath.Join(b.opts.Dir, "new"))
 	if err != nil {
-		return fmt.Errorf("outbox: %w", err)
+		return err
 	}
 	there := map[string]bool{}
 	for _, f := range files {
@@ -166,6 +227,7 @@ func (b *Box) take(name string, size int64) {
 	since, _ := b.ours(name)
 	b.waiting[name] = &attempt{size: size, since: since}
 	b.octets += size
+	b.first = time.Time{} // it may be older than the others
 }
 
 // add has a draft wait.
@@ -187,6 +249,9 @@ func (b *Box) forget(name string) {
 	if a := b.waiting[name]; a != nil {
 		b.octets -= a.size
 		delete(b.waiting, name)
+		if a.since.Equal(b.first) {
+			b.first = time.Time{}
+		}
 	}
 }
 

@@ -1,9 +1,11 @@
 package outbox
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -283,10 +285,8 @@ func TestDown(t *testing.T) {
 // OUT-07: the offer is withdrawn when the outbox fills or the server does not take what waits, and made again.
 func TestValve(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var changes []string
-		b := open(t, Options{Entries: 10, Changed: func(offers bool, why string) {
-			changes = append(changes, fmt.Sprint(offers, " ", why))
-		}})
+		var log bytes.Buffer
+		b := open(t, Options{Entries: 10, Log: slog.New(slog.NewTextHandler(&log, nil))})
 		for i := range 10 {
 			if want := i < 8; b.Offers() != want {
 				t.Errorf("with %d entries offers %v", i, !want)
@@ -315,11 +315,121 @@ func TestValve(t *testing.T) {
 		s.answer(nil)
 		time.Sleep(time.Hour)
 		stop()
-		want := []string{"false the outbox is full", "true ", "false the server does not take what waits: later", "true "}
+		var changes []string
+		for line := range strings.Lines(log.String()) {
+			if _, change, found := strings.Cut(line, "msg=\"DSN "); found {
+				changes = append(changes, change)
+			}
+		}
+		want := []string{
+			"withdrawn\" reason=outbox detail=\"the outbox is full\" entries=8 oldest=0s\n", "offered again\" entries=0\n",
+			"withdrawn\" reason=submission detail=\"the server does not take what waits: later\" entries=1 oldest=10m1s\n",
+			"offered again\" entries=0\n",
+		}
 		if diff := cmp.Diff(want, changes); diff != "" {
 			t.Error(diff)
 		}
 	})
+}
+
+// A server that does not let us in is nothing that goes away by itself: the offer is withdrawn at once.
+func TestBarred(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		barred := Verdict{Err: errors.New("535 no"), Temporary: true, Down: true, Barred: true}
+		b, s := open(t, Options{}), &server{verdict: func([]Entry) Verdict { return barred }}
+		defer run(t, b, s)()
+		put(t, b, entry("1", "u1@dst.example"))
+		time.Sleep(2 * settle)
+		if st := b.State(); st.Offers || st.Reason != "submission" || st.Entries != 1 {
+			t.Errorf("%+v", st)
+		}
+		s.answer(nil)
+		b.Flush()
+		time.Sleep(2 * settle)
+		if st := b.State(); !st.Offers || st.Entries != 0 {
+			t.Errorf("%+v", st)
+		}
+	})
+}
+
+// DSN-30: the offer is withdrawn before a report is refused, for one sender and for all, and both come back.
+func TestRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, Options{PerSender: 20})
+		for i := range 50 {
+			if !b.Offers() || !b.Take("s@src.example") {
+				t.Fatalf("report %d is too much", i)
+			}
+		}
+		if st := b.State(); st.Offers || st.Reason != "rate" {
+			t.Errorf("%+v", st)
+		}
+		if b.Take("s@src.example") || !b.Take("other@src.example") {
+			t.Error("the limit of one sender is that of another")
+		}
+		time.Sleep(16 * time.Minute) // in which 5 more may come
+		taken := 0
+		for b.Offers() && b.Take("s@src.example") {
+			taken++
+		}
+		if taken != 5 {
+			t.Errorf("%d more are taken", taken)
+		}
+		b.Limit(Limits{PerSender: 1000})
+		all := 0
+		for ; b.Offers(); all++ {
+			if !b.Take(fmt.Sprint(all, "@src.example")) {
+				t.Fatalf("report %d is too much", all)
+			}
+		}
+		if all != allPerMinute {
+			t.Errorf("%d are taken of all", all)
+		}
+		if b.Take("new@src.example") {
+			t.Error("too much is taken")
+		}
+		time.Sleep(time.Minute)
+		if !b.Offers() || !b.Take("new@src.example") {
+			t.Errorf("%+v", b.State())
+		}
+		if n := len(b.rate.senders); n > maxSenders {
+			t.Errorf("%d senders are counted", n)
+		}
+	})
+}
+
+// However many senders there are, a bounded number is counted, and those who count as new are forgotten.
+func TestManySenders(t *testing.T) {
+	r, now := newRate(20), time.Now()
+	r.all = pace{} // no limit of all: what passes takes no time
+	for i := range 3 * maxSenders {
+		if !r.take(fmt.Sprint(i), now) {
+			t.Fatalf("report %d is too much", i)
+		}
+	}
+	if n := len(r.senders); n != maxSenders {
+		t.Errorf("%d senders are counted", n)
+	}
+	now = now.Add(time.Hour)
+	if !r.take("new", now) || len(r.senders) != 1 {
+		t.Errorf("%d senders are counted", len(r.senders))
+	}
+}
+
+// It is asked at each hello, and does not look at all that waits.
+func BenchmarkOffers(bench *testing.B) {
+	b, err := Open(Options{Dir: filepath.Join(bench.TempDir(), "outbox"), Host: "mx.dst.example", Entries: 100_000})
+	if err != nil {
+		bench.Fatal(err)
+	}
+	defer b.Close()
+	for i := range 10_000 {
+		b.take(fmt.Sprintf("%d.x.mx.dst.example", i+1), 1)
+	}
+	b.note(Verdict{Err: errors.New("later"), Temporary: true}, time.Now())
+	for bench.Loop() {
+		b.Offers()
+	}
 }
 
 // A new process goes on where the last one ended. What that had only staged belonged to no message.
@@ -342,7 +452,9 @@ func TestRestart(t *testing.T) {
 		put(t, first, entry("4", "u4@dst.example")) // the old process goes on for a while
 		time.Sleep(2 * rescan)
 		stop()
-		if diff := cmp.Diff([]string{"u1@dst.example", "u4@dst.example"}, s.finals()); diff != "" {
+		got := s.finals()
+		slices.Sort(got)
+		if diff := cmp.Diff([]string{"u1@dst.example", "u4@dst.example"}, got); diff != "" {
 			t.Error(diff)
 		}
 	})

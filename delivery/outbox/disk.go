@@ -43,15 +43,17 @@ func (linux) SyncDir(path string) error {
 
 func (linux) Remove(path string) error { return os.Remove(path) }
 
-// makeDirs makes the directory with its parts, whose names are durable when it returns.
+// makeDirs makes the directory with its parts, whose names are durable when it returns. What contains it is there.
 func makeDirs(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	for _, sub := range []string{"tmp", "new", "failed"} {
-		if err := os.Mkdir(filepath.Join(dir, sub), 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+	for _, path := range []string{dir, dir + "/tmp", dir + "/new", dir + "/failed"} {
+		switch err := os.Mkdir(path, 0o700); {
+		case err == nil:
+			if err := (linux{}).SyncDir(filepath.Dir(path)); err != nil {
+				return err
+			}
+		case !errors.Is(err, os.ErrExist):
 			return err
 		}
 	}
-	return errors.Join(linux{}.SyncDir(dir), linux{}.SyncDir(filepath.Dir(dir)))
+	return nil
 }

@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -34,7 +34,13 @@ type Verdict struct {
 	Err       error // nil: the server has taken it
 	Temporary bool  // another try may help
 	Down      bool  // no other report can be sent now either
+	Barred    bool  // because the server does not let us in
 	Uncertain bool  // the server may have taken it all the same
+	// Reason says in a word why a report is dropped. [refused]
+	Reason string
+	// Reply is what the server has answered, and UTF8 says that the report went by SMTPUTF8.
+	Reply string
+	UTF8  bool
 }
 
 // A Send hands over one report on recipients of one message.
@@ -80,12 +86,8 @@ func (b *Box) repair() {
 	b.mu.Lock()
 	broken := b.valve.broken != nil
 	b.mu.Unlock()
-	if !broken {
-		return
-	}
-	probe := b.path("tmp", b.newName())
-	if err := errors.Join(b.disk.Create(probe, nil), b.disk.Remove(probe)); err == nil {
-		b.stuck(nil)
+	if broken {
+		_ = b.ready() // which notes what is wrong
 	}
 }
 
@@ -236,18 +238,19 @@ func (b *Box) send(ctx context.Context, group []*held, send Send) {
 	if ctx.Err() != nil && v.Err != nil {
 		return // the program stops, and the next one goes on
 	}
-	b.note(v)
-	switch {
+	level, isExpired := b.note(v, oldest)
+	switch pause, tries := b.later(names...); {
 	case v.Err == nil:
-		log.Info("report sent", "ms", float64(time.Since(began).Microseconds())/1000)
-	case v.Temporary && time.Since(oldest) < b.opts.Expire:
-		next := b.later(names...)
-		log.Info("report deferred", "next", next.Round(time.Second), "reason", v.Err, "uncertain", v.Uncertain)
+		log.Info("report sent", "attempts", tries, "smtputf8", v.UTF8, "reply", v.Reply, "ms",
+			float64(time.Since(began).Microseconds())/1000)
+	case v.Temporary && !isExpired:
+		log.Log(ctx, level, "report deferred", "attempts", tries, "next", pause.Round(time.Second), "reason", v.Err,
+			"uncertain", v.Uncertain)
 		return
 	case v.Temporary:
-		log.Error("report dropped", "reason", "expired", "error", v.Err)
+		log.Error("report dropped", "reason", "expired", "attempts", tries, "error", v.Err)
 	default:
-		log.Warn("report dropped", "reason", "refused", "error", v.Err)
+		log.Warn("report dropped", "reason", cmp.Or(v.Reason, "refused"), "attempts", tries, "error", v.Err)
 	}
 	b.remove(log.Error, names)
 }
@@ -269,17 +272,27 @@ func (b *Box) remove(complain func(string, ...any), names []string) {
 	}
 }
 
-// note keeps the last verdict for the valve.
-func (b *Box) note(v Verdict) {
+// note keeps the last verdict for the valve. It returns how loudly a failure is to be said: the first one after a
+// success, and one that a person has to do something about; and whether what waits since then has waited too long.
+func (b *Box) note(v Verdict, since time.Time) (level slog.Level, isExpired bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.valve.failing = nil
+	isExpired = time.Since(since) >= b.opts.Expire
+	first := b.valve.failing == nil
+	b.valve.failing, b.valve.barred = nil, v.Barred
 	if v.Err != nil && v.Temporary {
 		b.valve.failing = v.Err
 	}
 	if v.Down {
 		b.quiet = time.Now().Add(b.opts.Retry)
 	}
+	switch {
+	case v.Barred:
+		level = slog.LevelError
+	case first:
+		level = slog.LevelWarn
+	}
+	return level, isExpired
 }
 
 // done forgets an entry.
@@ -289,8 +302,8 @@ func (b *Box) done(name string) {
 	b.forget(name)
 }
 
-// later has entries wait for the next try, and returns how long.
-func (b *Box) later(names ...string) (pause time.Duration) {
+// later has entries wait for the next try. It returns how long, and how many tries there were.
+func (b *Box) later(names ...string) (pause time.Duration, tries int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, name := range names {
@@ -301,8 +314,9 @@ func (b *Box) later(names ...string) (pause time.Duration) {
 		pause = min(b.opts.Retry<<min(a.tries, 20), b.opts.MaxRetry)
 		a.tries++
 		a.next = time.Now().Add(pause)
+		tries = max(tries, a.tries)
 	}
-	return pause
+	return pause, tries
 }
 
 // Flush makes everything due.
@@ -318,23 +332,3 @@ func (b *Box) Flush() {
 	default:
 	}
 }
-
-// A State is how an outbox is.
-type State struct {
-	Entries int
-	Octets  int64
-	Oldest  time.Time // zero: nothing waits
-	Offers  bool
-	Why     string // it does not
-}
-
-// State returns how things are.
-func (b *Box) State() State {
-	offers := b.Offers()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return State{len(b.waiting), b.octets, b.oldest(), offers, b.valve.closed}
-}
-
-// String says what waits.
-func (s State) String() string { return fmt.Sprintf("%d reports, %d octets", s.Entries, s.Octets) }

@@ -26,6 +26,9 @@ type Draft struct {
 	begun       atomic.Bool // there may be a file
 }
 
+// Name is that of the file.
+func (d *Draft) Name() string { return d.name }
+
 // Stage makes an entry durable, as long as ctx lasts and the file system answers. Either Publish or Discard follows.
 func (b *Box) Stage(ctx context.Context, e Entry) (*Draft, error) {
 	content, err := e.encode()

@@ -1,26 +1,38 @@
 package outbox
 
-import "time"
+import (
+	"time"
+)
 
 // A valve decides whether more may come. The duty that it refuses is the MTA's again, who takes it back in its next
 // session: no report is lost, and no mail deferred.
 type valve struct {
-	closed  string // why; "": open
-	failing error  // the last attempt
-	broken  error  // the last time that something was to be written
+	closed  string // why, in a word; "": open
+	detail  string
+	failing error // the last attempt
+	barred  bool  // because the server does not let us in
+	broken  error // the last time that something was to be written
 }
 
-// Offers reports whether reports of success may be promised (RFC 3461): there is room, and what waits is sent.
-func (b *Box) Offers() bool {
+// Offers reports whether reports of success may be promised (RFC 3461): there is room, and what waits is sent. It is
+// asked at each hello, and returns at once.
+func (b *Box) Offers() bool { return b.State().Offers }
+
+// State returns how things are, and logs it where the offer has changed.
+func (b *Box) State() State {
 	b.mu.Lock()
 	was := b.valve.closed
 	b.look(time.Now())
-	is := b.valve.closed
+	v := b.valve
+	is := State{len(b.waiting), b.octets, b.oldest(), v.closed == "", v.closed, v.detail}
 	b.mu.Unlock()
-	if (was == "") != (is == "") && b.opts.Changed != nil {
-		b.opts.Changed(is == "", is)
+	switch {
+	case was == "" && !is.Offers:
+		b.opts.Log.Warn("DSN withdrawn", "reason", is.Reason, "detail", is.Detail, "entries", is.Entries, "oldest", is.age())
+	case was != "" && is.Offers:
+		b.opts.Log.Info("DSN offered again", "entries", is.Entries)
 	}
-	return is == ""
+	return is
 }
 
 // look decides anew; b.mu is held. It closes at four fifths of the bounds, and opens at two, so that it does not
@@ -31,27 +43,32 @@ func (b *Box) look(now time.Time) {
 		return int64(number)*5 >= int64(b.opts.Entries)*most || octets*5 >= b.opts.Octets*most
 	}
 	v := &b.valve
-	switch oldest := b.oldest(); {
+	late := func() bool { return len(b.waiting) > 0 && now.Sub(b.oldest()) > b.opts.Withdraw }
+	switch {
 	case v.broken != nil:
-		v.closed = "the outbox cannot be written to: " + v.broken.Error()
+		v.closed, v.detail = "outbox", "the outbox cannot be written to: "+v.broken.Error()
 	case full(4):
-		v.closed = "the outbox is full"
-	case v.failing != nil && !oldest.IsZero() && now.Sub(oldest) > b.opts.Withdraw:
-		v.closed = "the server does not take what waits: " + v.failing.Error()
+		v.closed, v.detail = "outbox", "the outbox is full"
+	case v.failing != nil && (v.barred || late()):
+		v.closed, v.detail = "submission", "the server does not take what waits: "+v.failing.Error()
+	case now.Before(b.rate.over):
+		v.closed, v.detail = "rate", "too many reports are asked for"
 	case v.closed != "" && (full(2) || v.failing != nil && len(b.waiting) > 0): // not yet
 	default:
-		v.closed = ""
+		v.closed, v.detail = "", ""
 	}
 }
 
 // oldest is when the first of those that wait was staged; b.mu is held.
 func (b *Box) oldest() (first time.Time) {
-	for _, a := range b.waiting {
-		if first.IsZero() || a.since.Before(first) {
-			first = a.since
+	if b.first.IsZero() {
+		for _, a := range b.waiting {
+			if b.first.IsZero() || a.since.Before(b.first) {
+				b.first = a.since
+			}
 		}
 	}
-	return first
+	return b.first
 }
 
 // stuck notes what was wrong with the directory. The next look of Run finds out whether it still is.
@@ -59,4 +76,22 @@ func (b *Box) stuck(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.valve.broken = err
+}
+
+// A State is how an outbox is.
+type State struct {
+	Entries int
+	Octets  int64
+	Oldest  time.Time // zero: nothing waits
+	Offers  bool
+	// Reason is why it does not, in a word: outbox, submission or rate. Detail says more.
+	Reason, Detail string
+}
+
+// age is how long the oldest waits.
+func (s State) age() time.Duration {
+	if s.Oldest.IsZero() {
+		return 0
+	}
+	return time.Since(s.Oldest).Round(time.Second)
 }

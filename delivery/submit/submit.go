@@ -4,6 +4,7 @@ package submit
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"time"
@@ -47,8 +48,9 @@ var ErrBusy = errors.New("others are being handed over")
 // An Outcome is what became of one recipient. With a nil Err the server has taken the responsibility.
 type Outcome struct {
 	Err       error
-	Temporary bool // another try may help
-	Uncertain bool // the server may have taken the message all the same (RFC 1047)
+	Temporary bool   // another try may help
+	Uncertain bool   // the server may have taken the message all the same (RFC 1047)
+	Reply     string // that decided; "" where there was none
 }
 
 // Submit hands over the message that compose makes for what the server offers, and returns an Outcome for each of its
@@ -81,6 +83,24 @@ func (s *Server) Submit(
 	return outcomes(result), nil
 }
 
+// A BarredError is a server that does not let us in, for a reason that does not go away by itself: it refuses the
+// client, the name or the password, or has no certificate that is valid.
+type BarredError struct{ err error }
+
+// Error is the cause's.
+func (e *BarredError) Error() string { return e.err.Error() }
+
+// Unwrap returns the cause.
+func (e *BarredError) Unwrap() error { return e.err }
+
+// isBarred reports whether an error of the beginning is one.
+func isBarred(err error) bool {
+	refused := (*client.ReplyError)(nil)
+	return errors.As(err, &refused) && refused.Reply.Permanent() ||
+		errors.Is(err, client.ErrNotOffered) || errors.Is(err, client.ErrNoMechanism) ||
+		errors.As(err, new(*tls.CertificateVerificationError)) || errors.As(err, new(tls.RecordHeaderError))
+}
+
 // A ComposeError is a message that cannot be made for the server as it is.
 type ComposeError struct{ err error }
 
@@ -107,22 +127,26 @@ func (s *Server) dial(ctx context.Context) (*client.Client, error) {
 	if s.Login != nil {
 		login, err := s.Login()
 		if err != nil {
-			return nil, err
+			return nil, &BarredError{err}
 		}
 		o.Login = login
 	}
-	return client.Dial(ctx, s.Target, o)
+	c, err := client.Dial(ctx, s.Target, o)
+	if isBarred(err) {
+		err = &BarredError{err}
+	}
+	return c, err
 }
 
 // outcomes are what the replies mean.
 func outcomes(r *client.Result) []Outcome {
 	list := make([]Outcome, len(r.Recipients))
 	for i, o := range r.Recipients {
-		if o.Delivered() {
-			continue
-		}
 		list[i] = Outcome{Err: o.Err, Temporary: o.Temporary(), Uncertain: o.Uncertain}
-		if o.Err == nil {
+		if o.Final.Code != 0 {
+			list[i].Reply = o.Final.String()
+		}
+		if o.Err == nil && !o.Delivered() {
 			list[i].Err = &client.ReplyError{Command: command(r, o), Reply: o.Final}
 		}
 	}

@@ -166,7 +166,7 @@ func AgentOn(store *mailbox.Store, c *config.Config, w *observe.Observers, log *
 			Rules: rules, RejectFull: c.Quota.Reject,
 		},
 		Store:      store,
-		SingleCopy: c.Store.SingleCopy, RRVS: knowsOwners(c),
+		SingleCopy: c.Store.SingleCopy, OriginalTo: c.Store.OriginalTo, RRVS: knowsOwners(c),
 		Quotas: buildQuotas(c.Quota, log), Hooks: w.Deliveries(), Log: log,
 	}, nil
 }

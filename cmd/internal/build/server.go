@@ -6,6 +6,7 @@ import (
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/observe"
 	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/auth"
 )
@@ -56,6 +57,9 @@ func Server(c *config.Config, l config.Listen, handler lmtp.Handler, w *observe.
 	if l.Protocol == config.ESMTP {
 		s.Protocol = lmtp.ESMTP
 	}
+	if agent, ok := handler.(*delivery.Agent); ok && l.DSN && agent.Reports.Outbox != nil {
+		s.Extensions.DSN = agent.Reports.Outbox.Offers
+	}
 	return s, nil
 }
 
@@ -66,6 +70,7 @@ func HelloReply(c *config.Config, l config.Listen, trusted bool) (string, error)
 	if err != nil {
 		return "", err
 	}
+	s.Extensions.DSN = func() bool { return l.DSN }
 	if len(l.Auth) > 0 {
 		// Which mechanisms are offered does not depend on the users.
 		if s.Auth.Authenticator, err = auth.New(l.Auth, &auth.File{}); err != nil {

@@ -113,6 +113,7 @@ func (d *daemon) prepare(ctx context.Context, in *inherited) (logSandbox func(),
 // install puts g in force: from now on connections are its own. Should a socket fail, those that were not handed over
 // yet stay with the instance before, which is still there.
 func (d *daemon) install(g *instance) error {
+	before := d.instances.present()
 	err := d.instances.replace(g, func() (serving []*lmtp.Server, err error) {
 		d.admission.Set(g.config.Limits)
 		d.level.Set(g.config.Log.Level)
@@ -128,6 +129,11 @@ func (d *daemon) install(g *instance) error {
 	if errors.Is(err, errLeaving) {
 		return errors.Join(err, g.close(d.instances.patience, d.instances.present()))
 	}
+	var was config.Submission
+	if before != nil {
+		was = before.config.Submission
+	}
+	d.instances.outgoing.sendBy(g.config.Submission, was, d.instances.sends)
 	return err
 }
 

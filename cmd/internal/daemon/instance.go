@@ -12,6 +12,7 @@ import (
 	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery"
+	"github.com/doorstep-mail/doorstep/delivery/sender"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
 	"github.com/doorstep-mail/doorstep/mailbox"
@@ -25,6 +26,7 @@ type instance struct {
 	secrets   *build.Secrets
 	number    int            // in the order of reloads
 	servers   []*lmtp.Server // one for each listener; nil where the configuration has no such listener any more
+	sender    *sender.Sender // of reports; nil: none are sent
 	dismissed bool           // idle sessions have been ended
 }
 
@@ -48,6 +50,10 @@ func (d *daemon) newInstance(c *config.Config, secrets *build.Secrets) (*instanc
 		return nil, cli.Failed(err, "doorstep check tells what is wrong with the configuration")
 	}
 	build.Remember(g.agent, d.instances.state)
+	if err := g.report(d.instances.outgoing); err != nil {
+		return nil, errors.Join(cli.Failed(err, "doorstep check tells what is wrong with the configuration"),
+			g.close(context.Background(), before))
+	}
 	g.agent.IsShort = d.admission.isShort
 	for _, l := range d.sockets.listeners {
 		server, err := d.serverFor(g, l)
@@ -85,6 +91,22 @@ func (d *daemon) serverFor(g *instance, at *listener) (*lmtp.Server, error) {
 		return server, g.secrets.Secure(server, l)
 	}
 	return nil, nil
+}
+
+// report has an instance promise and send reports, where its configuration has an MTA to give them to.
+func (g *instance) report(by *outgoing) (err error) {
+	if !g.config.Submission.IsOn() {
+		return nil
+	}
+	if g.sender, err = build.Sender(g.config); err != nil {
+		return err
+	}
+	box, err := by.open(g.config)
+	if err != nil {
+		return err
+	}
+	build.Report(g.agent, g.config, box)
+	return nil
 }
 
 // hasAny reports whether one of these servers is of g.

@@ -13,6 +13,7 @@ import (
 	"github.com/doorstep-mail/doorstep/cmd/internal/build"
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery"
+	"github.com/doorstep-mail/doorstep/delivery/sender"
 	"github.com/doorstep-mail/doorstep/delivery/state"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
@@ -30,8 +31,9 @@ var errLeaving = errors.New("the server is stopping")
 
 // instances are the configuration in force, and the earlier ones that still have sessions.
 type instances struct {
-	log   *slog.Logger
-	state *state.SQLite // of all; nil: none
+	log      *slog.Logger
+	state    *state.SQLite // of all; nil: none
+	outgoing *outgoing
 
 	// They are closed without mu: closing one waits for warnings, until patience ends, and for databases.
 	closing  guard.Group // counted with mu held
@@ -48,7 +50,7 @@ type instances struct {
 }
 
 func newInstances(log *slog.Logger) *instances {
-	i := &instances{log: log, earlier: map[*instance]bool{}, left: make(chan struct{})}
+	i := &instances{log: log, outgoing: &outgoing{log: log}, earlier: map[*instance]bool{}, left: make(chan struct{})}
 	i.patience, i.hurry = context.WithCancel(context.Background())
 	return i
 }
@@ -65,6 +67,14 @@ func (i *instances) present() *instance {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.now
+}
+
+// sends returns what sends reports now; nil: nothing does.
+func (i *instances) sends() *sender.Sender {
+	if g := i.present(); g != nil {
+		return g.sender
+	}
+	return nil
 }
 
 // all are those that may have sessions. mu is held.
@@ -214,6 +224,7 @@ func (i *instances) close() {
 			i.beside("stop", func() { _ = g.close(i.patience, i.now) }) // what i.now.close says is enough
 		}
 	}
+	i.beside("stop", i.outgoing.end)
 	if i.state != nil {
 		i.beside("stop", func() {
 			if err := i.state.Close(i.patience); err != nil {

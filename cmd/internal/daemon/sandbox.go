@@ -78,11 +78,10 @@ func sandboxFor(c *config.Config) (s *sandbox, why string) {
 	}
 	s = &sandbox{write: append(slices.Clone(c.Sandbox.Paths), os.TempDir())} // large content is spooled there
 	if root != "" {
-		// What is mounted on the store later is only below what contains it.
-		if above := filepath.Dir(root); above != "/" {
-			root = above
-		}
-		s.write = append(s.write, root)
+		s.write = append(s.write, withAbove(root))
+	}
+	if c.Submission.IsOn() {
+		s.write = append(s.write, withAbove(c.Submission.Outbox)) // where it may be still to be made
 	}
 	for _, d := range c.Directories {
 		if d.Driver == config.SQLite {
@@ -158,6 +157,14 @@ func inheritedSandbox() *sandbox {
 	}
 	write, read, _ := strings.Cut(text, "\x01")
 	return &sandbox{write: strings.Split(write, "\n"), read: strings.Split(read, "\n")}
+}
+
+// withAbove returns what contains a directory: what is mounted on that later, or made, is below nothing else.
+func withAbove(dir string) string {
+	if above := filepath.Dir(dir); above != "/" {
+		return above
+	}
+	return dir
 }
 
 func within(path string, dirs []string) bool {
