@@ -144,10 +144,18 @@ func reporting(more string) string {
 	return controlled("[submission]\nserver = \"unix:mta\"\noutbox = \"box\"\n" + more)
 }
 
-// waiting is how many reports wait.
-func waiting(tb testing.TB, dir string) int {
+// wantWaiting waits until so many reports wait: what was sent is removed after the log says so.
+func wantWaiting(tb testing.TB, dir string, want int) {
 	tb.Helper()
-	return len(names(tb, filepath.Join(dir, "box", "new")))
+	for end := time.Now().Add(patience); ; {
+		n := len(names(tb, filepath.Join(dir, "box", "new")))
+		if n == want {
+			return
+		}
+		if time.Now().After(end) {
+			tb.Fatalf("%d wait, want %d", n, want)
+		}
+	}
 }
 
 // askFor sends a message to local parts that each may have parameters.
@@ -220,9 +228,7 @@ func TestReport(t *testing.T) {
 		t.Errorf("%d lines of reports that are queued", n)
 	}
 	m.wantNone(t)
-	if n := waiting(t, dir); n > 0 {
-		t.Errorf("%d wait", n)
-	}
+	wantWaiting(t, dir, 0)
 }
 
 // readReport reads a report by a library that has not written it.
@@ -277,25 +283,19 @@ func TestReportFailures(t *testing.T) {
 	m.closed()
 	askFor(t, dir, wantsReport, "bob NOTIFY=SUCCESS")
 	s.awaitLog(t, `connect: no such file or directory" uncertain=false`)
-	if n := waiting(t, dir); n != 3 {
-		t.Errorf("%d wait", n)
-	}
+	wantWaiting(t, dir, 3)
 	s.signal(t, syscall.SIGTERM)
 	if code := s.exitCode(t); code != 0 {
 		t.Errorf("exit status %d", code)
 	}
-	if n := waiting(t, dir); n != 3 {
-		t.Errorf("%d wait after the stop", n)
-	}
+	wantWaiting(t, dir, 3)
 	m = startMTA(t, path)
 	s = serveDir(t, dir)
 	for range 3 {
 		m.next(t)
 		s.awaitLog(t, `msg="report sent"`)
 	}
-	if n := waiting(t, dir); n > 0 {
-		t.Errorf("%d wait in the end", n)
-	}
+	wantWaiting(t, dir, 0)
 }
 
 // offersDSN reports whether a new session is offered DSN, at a socket in dir.
@@ -407,11 +407,7 @@ func TestReportsOverAnUpgrade(t *testing.T) {
 	}
 	old.say("QUIT", "221 ")
 	s.awaitLog(t, "msg=stopped")
-	for end := time.Now().Add(patience); waiting(t, dir) > 0; {
-		if time.Now().After(end) {
-			t.Fatalf("%d wait", waiting(t, dir))
-		}
-	}
+	wantWaiting(t, dir, 0)
 	m.wantNone(t)
 }
 
