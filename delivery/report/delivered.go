@@ -45,7 +45,7 @@ type Offer struct{ SMTPUTF8, DSN bool }
 // a server. It asks for no report of its own (RFC 3461 §6.1).
 func (d *Delivered) Message(o Offer, now time.Time, id string) (client.Message, error) {
 	r := rendering{Delivered: d, now: now, id: id}
-	to := client.Recipient{Address: d.Sender.Path()}
+	to := client.Recipient{Address: d.Sender.String()}
 	m := client.Message{}
 	switch ascii, ok := d.Sender.Header(false); {
 	case ok:
@@ -53,7 +53,7 @@ func (d *Delivered) Message(o Offer, now time.Time, id string) (client.Message, 
 	case !o.SMTPUTF8:
 		return client.Message{}, ErrNoUTF8
 	default:
-		r.to, r.international = d.Sender.Path(), true
+		r.to, r.international = d.Sender.String(), true
 		m.Body, m.UTF8 = "8BITMIME", client.UTF8Always
 	}
 	if o.DSN {

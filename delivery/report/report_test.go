@@ -210,6 +210,10 @@ func TestForms(t *testing.T) {
 				(h.Get("Content-Transfer-Encoding") == "8bit") != tt.international {
 				t.Errorf("SMTPUTF8 %v, header %v", m.UTF8, h)
 			}
+			if err := m.Check(); err != nil || m.To[0].Address != h.Get("To") ||
+				tt.international && m.To[0].Address != tt.sender {
+				t.Errorf("to %q, %q: %v", m.To[0].Address, h.Get("To"), err)
+			}
 			for line := range strings.Lines(content) {
 				if len(line) > 1000 || !strings.HasSuffix(line, "\r\n") ||
 					!tt.international && strings.ContainsFunc(line, above7bit) {
