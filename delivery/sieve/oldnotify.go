@@ -66,6 +66,9 @@ func oldNotifyCommand(c *Compiler, call *Call) Step {
 		return nil
 	}
 	importance := oldImportance(call)
+	if importance == "" {
+		importance = "2"
+	}
 	return func(r *Run) {
 		n := &Notify{ID: id.Get(r), Body: expandOld(r, text.Get(r)), Subject: "[SIEVE] New mail notification",
 			Importance: importance, Copy: fileTo(r), Apart: true}

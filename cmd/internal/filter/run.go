@@ -83,6 +83,7 @@ func runCommand() *cobra.Command {
 	asJSON := flags.Bool("json", false, "print JSON")
 	listFiles := flags.StringToString("list", nil,
 		"file with the values of a list, one a line, by its name: :addrbook:default=friends.txt")
+	spam, virus := verdictFlag(cmd, "spamtest", 10), verdictFlag(cmd, "virustest", 5)
 	allow := allowFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		o := sieve.Options{Included: included(args[0])}
@@ -91,6 +92,14 @@ func runCommand() *cobra.Command {
 		}
 		if *file == "" {
 			return cli.Mistake(cmd, errors.New("--message is missing"), "")
+		}
+		isSpam, err := spam()
+		if err != nil {
+			return err
+		}
+		isVirus, err := virus()
+		if err != nil {
+			return err
 		}
 		listed, err := readLists(*listFiles)
 		if err != nil {
@@ -114,7 +123,7 @@ func runCommand() *cobra.Command {
 		in := &sieve.Input{
 			Message:  m,
 			Envelope: sieve.Envelope{From: strings.Trim(*from, "<>"), To: strings.Trim(*to, "<>")},
-			Host:     host(*folders), Now: time.Now(), Lists: listed,
+			Host:     host(*folders), Now: time.Now(), Lists: listed, Spam: isSpam, Virus: isVirus,
 		}
 		report := Report{}
 		if *trace {
