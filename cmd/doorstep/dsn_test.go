@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
 	gomessage "github.com/emersion/go-message"
 	"github.com/google/go-cmp/cmp"
 )
@@ -437,5 +438,55 @@ func TestReportsNeedAnOutbox(t *testing.T) {
 		if time.Now().After(end) {
 			t.Fatal("DSN is not offered")
 		}
+	}
+}
+
+// TestReportsByTLSAndAuth: an MTA that is not whom the configuration says, or does not know the password, gets nothing,
+// and DSN is withdrawn at once; the log says what is wrong.
+func TestReportsByTLSAndAuth(t *testing.T) {
+	there, dir := place(t), place(t)
+	certify(t, there, time.Now().Add(90*24*time.Hour))
+	write := func(dir, name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(there, "users", "doorstep:{PLAIN}secret\n")
+	address := "tcp:127.0.0.1:" + peer.FreePort(t)
+	serveConfig(t, there, plainConfig("[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n[auth]\n"+
+		"passwd_file = \"users\"\n[[listen]]\naddress = \""+address+"\"\nprotocol = \"esmtp\"\ntls = \"required\"\n"+
+		"auth = [\"PLAIN\"]\nrequire_auth = true\n"))
+	write(dir, "password", "wrong\n")
+	submission := "[submission]\nserver = \"" + address + "\"\ntls = \"starttls\"\noutbox = \"box\"\n" +
+		"user = \"doorstep\"\npassword_file = \"password\"\n"
+	s := serveConfig(t, dir, controlled(submission))
+	askFor(t, dir, "<alice@example.org>", "bob NOTIFY=SUCCESS")
+	reload := func(text string) {
+		t.Helper()
+		rewrite(t, dir, controlled(text))
+		if out, errs, code := doorstep(t, dir, "reload", "-c", "doorstep.toml"); code != 0 {
+			t.Fatal(out, errs)
+		}
+	}
+	s.awaitLog(t, "certificate signed by unknown authority")
+	s.awaitLog(t, `level=WARN msg="DSN withdrawn" reason=submission`)
+	if offersDSN(t, dir, "lmtp") {
+		t.Error("DSN is offered")
+	}
+	submission += "ca = \"" + there + "/cert.pem\"\n"
+	reload(submission)
+	s.awaitLog(t, `level=ERROR msg="report deferred"`)
+	s.awaitLog(t, "AUTH PLAIN: server replied 535 5.7.8")
+	if offersDSN(t, dir, "lmtp") {
+		t.Error("DSN is offered")
+	}
+	write(dir, "password", "secret\n")
+	reload(submission + "timeout = \"20s\"\n")
+	s.awaitLog(t, `msg="report sent"`)
+	s.awaitLog(t, `msg="DSN offered again"`)
+	got := texts(t, there, "alice")
+	if len(got) != 1 || !strings.HasPrefix(got[0], "Return-Path: <>\n") || !strings.Contains(got[0], "rfc822; bob@") {
+		t.Errorf("%q", got)
 	}
 }
