@@ -55,6 +55,7 @@ func TestReport(t *testing.T) {
 
 // What the server offers, and how it answers, decides what becomes of a report.
 func TestSend(t *testing.T) {
+	barred := outbox.Verdict{Temporary: true, Down: true, Barred: true}
 	const plain, international = "250 mta.example\r\n", "250-mta.example\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n"
 	for name, tt := range map[string]struct {
 		greeting, hello, from string
@@ -65,9 +66,9 @@ func TestSend(t *testing.T) {
 		"SMTPUTF8":      {"220 x\r\n", international, "josé@src.example", outbox.Verdict{Reply: "250 ok", UTF8: true}, ""},
 		"no SMTPUTF8":   {"220 x\r\n", plain, "josé@src.example", outbox.Verdict{Reason: "no_smtputf8"}, "needs SMTPUTF8"},
 		"damaged":       {"220 x\r\n", plain, "a b@x", outbox.Verdict{Reason: "damaged"}, "reverse-path"},
-		"turned away":   {"554 no\r\n", plain, "s@src.example", outbox.Verdict{Temporary: true, Down: true, Barred: true}, "554"},
+		"turned away":   {"554 no\r\n", plain, "s@src.example", barred, "554"},
 		"not ready":     {"421 no\r\n", plain, "s@src.example", outbox.Verdict{Temporary: true, Down: true}, "421"},
-		"hello refused": {"220 x\r\n", "502 no\r\n", "s@src.example", outbox.Verdict{Temporary: true, Down: true, Barred: true}, "502"},
+		"hello refused": {"220 x\r\n", "502 no\r\n", "s@src.example", barred, "502"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &sender.Sender{Server: submit.New(submit.Server{Target: serve(t, tt.greeting, tt.hello)}),
@@ -83,7 +84,7 @@ func TestSend(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("stopped"))
-	s := &sender.Sender{Server: submit.New(submit.Server{Target: "unix:/nowhere"}), Hostname: "mx.dst.example", From: "x@y"}
+	s := &sender.Sender{Server: submit.New(submit.Server{Target: "unix:/nowhere"}), Hostname: "mx.dst.example"}
 	if v := s.Send(ctx, []outbox.Entry{entry("s@src.example", "u1@dst.example")}); v.Err == nil || !v.Temporary {
 		t.Errorf("%+v", v)
 	}
