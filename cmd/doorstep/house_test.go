@@ -46,6 +46,7 @@ var arrows = []struct {
 	{"delivery/report", []string{"lmtp/address", "lmtp/client"}},
 	{"delivery/sieve/syntax", nil},
 	{"delivery/sieve/message", []string{"mailbox/words"}},
+	{"delivery/sieve/program", []string{"delivery/sieve", "lmtp/guard"}},
 	{"delivery/sieve/svtest", []string{"delivery/sieve"}},
 	{"delivery/sieve/reply", []string{"delivery/sieve", "lmtp/address"}},
 	{"delivery/sieve", []string{"delivery/sieve/message", "delivery/sieve/syntax", "lmtp/address"}},

@@ -37,6 +37,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TESTDATA", testdata)
 			e.Setenv("GORACE", os.Getenv("GORACE"))
+			e.Setenv("ME", strconv.Itoa(os.Geteuid()))
 			// Unix sockets have room for 107 octets, and testscript's directories are deep.
 			short, err := os.MkdirTemp("", "doorstep-script-")
 			e.Setenv("SHORT", short)

@@ -2,6 +2,7 @@ package sieve
 
 import (
 	"io"
+	"strings"
 
 	"github.com/doorstep-mail/doorstep/delivery/sieve/message"
 )
@@ -31,7 +32,9 @@ func (in *Input) begin(rewrites bool) content {
 // edited returns the header and the body, where they are not as they came.
 func (c *content) edited(in *Input) (header []*message.Field, body *io.SectionReader) {
 	if c.rewritten {
-		body = c.message.Body()
+		if body = c.message.Body(); body == nil { // which is not the one that came
+			body = io.NewSectionReader(strings.NewReader(""), 0, 0)
+		}
 	}
 	original := in.Message.Header
 	if len(c.header) == len(original) && (len(original) == 0 || &c.header[0] == &original[0]) {
@@ -47,6 +50,9 @@ func (c *content) sent() *content {
 	}
 	return c
 }
+
+// reader reads the message as it is now.
+func (c *content) reader() io.Reader { return c.message.Reader(c.header, nil) }
 
 // size is that of the message with its header as it is now.
 func (c *content) size() int64 {

@@ -24,6 +24,7 @@ type Notify struct {
 	Apart bool
 	// Copy is where a copy of the mail goes (RFC 8580); nil for nowhere.
 	Copy *Store
+	Place
 }
 
 // Verb implements Action.

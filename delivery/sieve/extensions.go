@@ -53,6 +53,10 @@ func Extensions() []*Extension {
 		variables(),
 		virustest(),
 		debug(),
+		execute(),
+		filter(),
+		pipe(),
+		report(),
 		vndEnvironment(),
 	}
 }

@@ -37,7 +37,8 @@ func fileCopy(c *Compiler, call *Call) (func(*Run) *Store, bool) {
 	}
 	create := call.Has("create")
 	return func(r *Run) *Store {
-		s := &Store{Folder: place(r, folder.Get(r)), Create: create, Flags: splitFlags(flags.Get(r))}
+		s := &Store{Folder: folder.Get(r), Create: create, Flags: splitFlags(flags.Get(r))}
+		place(r, s)
 		if !isFolder(s.Folder) {
 			r.Fail("invalid folder name '%s'", s.Folder)
 		}

@@ -33,7 +33,8 @@ func fileintoCommand(c *Compiler, call *Call) Step {
 	isCopy, create := call.Has("copy"), call.Has("create")
 	return func(r *Run) {
 		s := store(r)
-		s.Folder, s.Create = place(r, folder.Get(r)), create
+		s.Folder, s.Create = folder.Get(r), create
+		place(r, s)
 		if !isFolder(s.Folder) {
 			r.Fail("invalid folder name '%s'", s.Folder)
 			return
@@ -58,6 +59,6 @@ const maxFolder = 1000 // octets; what a store takes may be less
 func copyExtension() *Extension {
 	return &Extension{
 		Name: "copy", Standard: "RFC 3894",
-		Tags: map[string][]Tag{"fileinto": {{Name: "copy"}}, "redirect": {{Name: "copy"}}},
+		Tags: map[string][]Tag{"fileinto": {{Name: "copy"}}, "redirect": {{Name: "copy"}}, "pipe": {{Name: "copy"}}},
 	}
 }

@@ -17,6 +17,7 @@ type Redirect struct {
 	Body   *io.SectionReader // if it was replaced
 	// Notify and Ret are what the script wants reports of (RFC 3461 §4.1, §4.3); empty where it does not say.
 	Notify, Ret string
+	Place
 }
 
 // Verb implements Action.

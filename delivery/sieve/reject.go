@@ -8,13 +8,17 @@ type Reject struct {
 	// Protocol says that it has to be refused in the dialogue with the sender's host (ereject); else a message that says
 	// so may be sent instead.
 	Protocol bool
+	Place
 }
 
 // Verb implements Action.
 func (*Reject) Verb() string { return "reject" }
 
-// excludes: a message that is refused is neither delivered nor answered (RFC 5429 §2.1, §2.2).
-func (*Reject) excludes(Action) bool { return true }
+// excludes: a message that is refused is neither delivered nor answered (RFC 5429 §2.1, §2.2). It may be reported.
+func (*Reject) excludes(a Action) bool {
+	_, isReport := a.(*Report)
+	return !isReport
+}
 
 // merge: a message that a script before this one refused or answered is not answered again, and not kept.
 func (*Reject) merge(r *Run) bool {

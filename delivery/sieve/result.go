@@ -2,6 +2,7 @@ package sieve
 
 import (
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/doorstep-mail/doorstep/delivery/sieve/message"
@@ -11,21 +12,27 @@ import (
 type Result struct {
 	// Actions are in the order of the script; the implicit keep, where it is in effect, comes last.
 	Actions []Action
+	// Otherwise is to be done besides if no Pipe succeeds that is no Copy: only such with Try took the place of the
+	// implicit keep.
+	Otherwise *Store
 	// Marks are what is to be remembered when the actions have succeeded.
 	Marks []Mark
 	// Discarded says that the script discarded the message, and nothing keeps it.
 	Discarded bool
-	// Err is why the script ended early. The only action is then to keep the message (RFC 5228 §2.10.6).
+	// Err is why the script ended early. The message, as it came, is then kept (RFC 5228 §2.10.6), besides what the
+	// scripts before it decided.
 	Err *Error
 	// Warnings are what the owner of the script should know, although it ran.
 	Warnings []*Error
-	// Steps is what the run took of its budget.
+	// Steps is what the run took of its budget, with those of the scripts before it.
 	Steps int64
 
-	keep    bool     // the implicit keep is in effect
-	prior   int      // how many of the actions are those of scripts before this one
-	content content  // of the message at the end
-	flags   []string // the internal variable of imap4flags
+	keep     bool     // the implicit keep is in effect
+	tried    bool     // but pipes with :try took its place
+	prior    int      // how many of the actions are those of scripts before this one
+	content  content  // of the message at the end
+	flags    []string // the internal variable of imap4flags
+	programs int      // that were run
 }
 
 // A Mark is what is to be remembered of the message when its delivery has succeeded (RFC 7352 §3.1).
@@ -44,10 +51,24 @@ func (r *Result) mark(m Mark) {
 	r.Marks = append(r.Marks, m)
 }
 
-// An Action is something to be done. It is one of the types of this package that have this method.
+// Kept reports whether the message is still kept: the next script of a sequence runs only then.
+func (r *Result) Kept() bool {
+	return r.Err == nil && (r.keep && r.Otherwise == nil || slices.ContainsFunc(r.Actions, isKeep))
+}
+
+func isKeep(a Action) bool {
+	s, ok := a.(*Store)
+	return ok && s.Keep
+}
+
+// An Action is something to be done. It is one of the types of this package that have these methods.
 type Action interface {
 	// Verb names it, as logs and traces do.
 	Verb() string
+	// Position is where a script asked for it; script is empty if none did.
+	Position() (script string, line, column int)
+
+	locate(r *Run)
 }
 
 // A Store puts the message into a folder.
@@ -58,11 +79,14 @@ type Store struct {
 	Keep, Implicit bool
 	// Create says that the folder is to be made.
 	Create bool
-	// Flags are set on the copy, if HasFlags; else there are none.
+	// SpecialUse is what a folder that is made is for, such as \Junk (RFC 8579 §4.1); empty for nothing.
+	SpecialUse string
+	// Flags are those of the copy.
 	Flags []string
 	// Header and Body are those of the copy, where they are not as the message came.
 	Header []*message.Field
 	Body   *io.SectionReader
+	Place
 }
 
 // Verb implements Action.
@@ -75,6 +99,17 @@ func (s *Store) Verb() string {
 
 // inbox reports whether the copy goes where mail without a filter goes.
 func (s *Store) inbox() bool { return s.Folder == "" || strings.EqualFold(s.Folder, "INBOX") }
+
+func (s *Store) locate(r *Run) {
+	if !s.Implicit {
+		s.Place.locate(r)
+	}
+}
+
+func isInbox(a Action) bool {
+	s, ok := a.(*Store)
+	return ok && s.inbox()
+}
 
 // A merger is an action that one before it may make needless. It reports whether that is so.
 type merger interface{ merge(r *Run) bool }
@@ -98,6 +133,7 @@ func (r *Run) act(a Action) {
 			return
 		}
 	}
+	a.locate(r)
 	r.result.Actions = append(r.result.Actions, a)
 }
 
@@ -122,14 +158,21 @@ func (r *Run) end() Result {
 	res := &r.result
 	res.Steps, res.Err = r.steps, r.err
 	if r.err == nil && res.keep {
-		header, body := r.edited(r.in)
-		r.act(&Store{Keep: true, Implicit: true, Flags: r.flags, Header: header, Body: body})
+		keep := &Store{Keep: true, Implicit: true, Flags: r.flags}
+		keep.Header, keep.Body = r.edited(r.in)
+		if res.tried {
+			res.Otherwise = keep
+		} else {
+			r.act(keep)
+		}
 		res.Err = r.err // one action too many
 	}
 	if r.err != nil {
-		return r.in.failed(r.err, r.steps)
+		failed := r.in.failed(r.err, r.steps)
+		failed.Warnings = res.Warnings
+		return failed
 	}
-	res.content, res.flags = r.content, r.flags
+	res.content, res.flags, res.programs = r.content, r.flags, r.programs
 	res.Discarded = len(res.Actions) == 0
 	return *res
 }

@@ -24,12 +24,14 @@ type Limits struct {
 	FieldSize     int // octets of a field that is added
 	Includes      int
 	IncludeDepth  int
+	Programs      int   // that filter and execute run
+	MessageSize   int64 // octets of a message that filter makes
 }
 
 // DefaultLimits are those where none are set.
 var DefaultLimits = Limits{
 	Steps: 50_000_000, Actions: 32, Redirects: 4, Notifications: 4, Variables: 256, VariableSize: 4000, FieldSize: 2048,
-	Includes: 64, IncludeDepth: 10,
+	Includes: 64, IncludeDepth: 10, Programs: 10, MessageSize: 50 << 20,
 }
 
 // orDefaults returns the limits with defaults for those that are zero.
@@ -39,7 +41,7 @@ func (l Limits) orDefaults() Limits {
 		{&l.Actions, &d.Actions}, {&l.Redirects, &d.Redirects}, {&l.Notifications, &d.Notifications},
 		{&l.Variables, &d.Variables},
 		{&l.VariableSize, &d.VariableSize}, {&l.FieldSize, &d.FieldSize}, {&l.Includes, &d.Includes},
-		{&l.IncludeDepth, &d.IncludeDepth},
+		{&l.IncludeDepth, &d.IncludeDepth}, {&l.Programs, &d.Programs},
 	} {
 		if *f.is == 0 {
 			*f.is = *f.otherwise
@@ -47,6 +49,9 @@ func (l Limits) orDefaults() Limits {
 	}
 	if l.Steps == 0 {
 		l.Steps = d.Steps
+	}
+	if l.MessageSize == 0 {
+		l.MessageSize = d.MessageSize
 	}
 	return l
 }
@@ -91,6 +96,8 @@ type Input struct {
 	Limits *Limits
 	// Lists are those outside of the script (RFC 6134). [none]
 	Lists Lists
+	// Programs runs those that filter and execute name. [there are none]
+	Programs Runner
 	// Trace gets what happens. [none]
 	Trace func(Event)
 }
@@ -119,9 +126,9 @@ type Run struct {
 	limits  *Limits
 	scope   *scope
 	content
-	flags    []string // of imap4flags
-	result   Result
-	steps    int64
+	flags  []string // of imap4flags
+	result Result
+	spent
 	halt     halt
 	taken    bool        // the last if, or one of its elsifs, was true
 	at       syntax.Span // of the command or test that runs
@@ -129,6 +136,12 @@ type Run struct {
 	shared   shared      // by the scripts that include one another
 	loop     loop
 	err      *Error
+}
+
+// spent is what a run took of its limits.
+type spent struct {
+	steps    int64
+	programs int // that filter and execute ran
 }
 
 // halt says why no further command runs.
@@ -161,10 +174,15 @@ type Error struct {
 	Line   int    `json:"line"`
 	Column int    `json:"column"`
 	Text   string `json:"text"`
+	Hint   string `json:"hint,omitempty"` // what can be done about it
 }
 
 func (e *Error) Error() string {
-	return fmt.Sprintf("%s:%d:%d: %s", e.Script, e.Line, e.Column, e.Text)
+	text := fmt.Sprintf("%s:%d:%d: %s", e.Script, e.Line, e.Column, e.Text)
+	if e.Hint != "" {
+		text += " (" + e.Hint + ")"
+	}
+	return text
 }
 
 // Run runs the program. An error of the script is part of the result.
@@ -175,7 +193,7 @@ func (p *Program) Run(ctx context.Context, in *Input) Result {
 	}
 	r.result, r.content = in.fresh(), in.begin(p.needs&NeedsRewriting != 0)
 	if in.Prior != nil {
-		r.steps = in.Prior.Steps // which are those of the recipient
+		r.steps, r.programs = in.Prior.Steps, in.Prior.programs // which are those of the recipient
 		if in.Prior.Err == nil {
 			r.flags = in.Prior.flags
 		}
@@ -194,17 +212,25 @@ func (p *Program) Unreadable(in *Input, err error) Result {
 
 // Fail ends the run with an error at the command or test that runs.
 func (r *Run) Fail(format string, args ...any) {
-	if r.err != nil {
-		return
+	if r.err == nil {
+		r.fail(r.errorAt(fmt.Sprintf(format, args...)))
 	}
-	r.halt = failed
-	r.err = r.errorAt(fmt.Sprintf(format, args...))
+}
+
+// fail ends the run with an error, unless there is one.
+func (r *Run) fail(e *Error) {
+	if r.err == nil {
+		r.halt, r.err = failed, e
+	}
 }
 
 // warn notes what the owner of the script should know, and goes on.
-func (r *Run) warn(text string) {
+func (r *Run) warn(text string) { r.remark(r.errorAt(text)) }
+
+// remark notes a warning.
+func (r *Run) remark(e *Error) {
 	if len(r.result.Warnings) < maxWarnings {
-		r.result.Warnings = append(r.result.Warnings, r.errorAt(text))
+		r.result.Warnings = append(r.result.Warnings, e)
 	}
 }
 
@@ -263,6 +289,8 @@ func (in *Input) fresh() Result {
 func (in *Input) failed(err *Error, steps int64) Result {
 	result := in.fresh()
 	result.Err, result.Steps = err, steps
-	result.Actions = append(result.Actions, &Store{Keep: true, Implicit: true})
+	if !slices.ContainsFunc(result.Actions, isInbox) {
+		result.Actions = append(result.Actions, &Store{Keep: true, Implicit: true})
+	}
 	return result
 }

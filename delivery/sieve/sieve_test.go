@@ -97,6 +97,8 @@ func outcome(r Result) string {
 		case *Notify:
 			list = append(list, strings.TrimSpace(fmt.Sprint("notify ", addressTexts(a.To), addressTexts(a.Cc), " ", a.From,
 				a.Message, a.Subject, a.Body)))
+		case *Report:
+			list = append(list, fmt.Sprintf("report %s %s %s %v", a.Type, a.To, a.Message, a.HeadersOnly))
 		case *Reject:
 			list = append(list, fmt.Sprintf("reject %s %v", a.Reason, a.Protocol))
 		}

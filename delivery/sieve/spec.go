@@ -140,6 +140,8 @@ const (
 	NeedsMailbox
 	// NeedsRewriting says that the script may change the body (RFC 5703 §5, §6).
 	NeedsRewriting
+	// NeedsPrograms says that the script may have programs run: during it or by its actions.
+	NeedsPrograms
 )
 
 // Needs returns what the program, and what it includes, may ask for.

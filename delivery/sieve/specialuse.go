@@ -27,11 +27,12 @@ func isSpecialUse(flag string) bool {
 	return ok && atom != "" && isAtom(atom)
 }
 
-// specialUse compiles the tag of fileinto: it returns the folder that a run files into, by the one that is named.
-func (c *Compiler) specialUse(call *Call) (func(r *Run, folder string) string, bool) {
+// specialUse compiles the tag of fileinto: the folder of the use takes the place of the one that is named, which is
+// for the use if it is made.
+func (c *Compiler) specialUse(call *Call) (func(r *Run, s *Store), bool) {
 	a := call.Tag("specialuse")
 	if a == nil {
-		return func(_ *Run, folder string) string { return folder }, true
+		return func(*Run, *Store) {}, true
 	}
 	flag := c.Text(a)
 	if flag.IsConstant() && !isSpecialUse(flag.constant) {
@@ -39,11 +40,13 @@ func (c *Compiler) specialUse(call *Call) (func(r *Run, folder string) string, b
 		return nil, false
 	}
 	c.Need(NeedsMailbox)
-	return func(r *Run, folder string) string {
-		if used, ok := r.in.Host.SpecialUse(r.ctx, flag.Get(r)); ok {
-			return used
+	return func(r *Run, s *Store) {
+		use := flag.Get(r)
+		if used, ok := r.in.Host.SpecialUse(r.ctx, use); ok {
+			s.Folder = used
+		} else if s.SpecialUse = use; !isSpecialUse(use) {
+			r.Fail("'%s' is no special use", use)
 		}
-		return folder
 	}, true
 }
 

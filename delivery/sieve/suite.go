@@ -9,6 +9,7 @@ func (r *Run) Input() *Input { return r.in }
 
 // Begin forgets what the script did so far with the message, and looks at the message of the input from now on.
 func (r *Run) Begin() {
+	r.programs = 0
 	r.flags, r.result, r.content = r.in.Flags, r.in.fresh(), r.in.begin(r.program.needs&NeedsRewriting != 0)
 }
 

@@ -20,6 +20,7 @@ type Vacation struct {
 	Handle string
 	// Copy is where a copy of the answer goes (RFC 8580); nil for nowhere.
 	Copy *Store
+	Place
 }
 
 // Verb implements Action.

@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -39,6 +40,8 @@ type ResultReport struct {
 	Redirect     []string        `json:"redirect"`
 	Reject       []string        `json:"reject"` // the reason
 	Notify       []string        `json:"notify"` // addresses
+	Pipe         []PipeReport    `json:"pipe"`
+	Report       []AbuseReport   `json:"report"`
 	Vacation     *VacationReport `json:"vacation,omitempty"`
 	ImplicitKeep bool            `json:"implicit_keep"`
 	Discarded    bool            `json:"discarded"`
@@ -55,12 +58,27 @@ type VacationReport struct {
 	Copy    string `json:"copy,omitempty"` // the folder that gets one
 }
 
+// A PipeReport is a program that would get the message.
+type PipeReport struct {
+	Program string   `json:"program"`
+	Args    []string `json:"args"`
+	Try     bool     `json:"try"`
+}
+
+// An AbuseReport is a report of abuse that would be sent.
+type AbuseReport struct {
+	Type    string `json:"type"`
+	To      string `json:"to"`
+	Message string `json:"message"`
+}
+
 // A StoreReport is a copy that would be stored; the folder is empty for the inbox.
 type StoreReport struct {
-	Folder string   `json:"folder"`
-	Create bool     `json:"create"`
-	Flags  []string `json:"flags"`
-	// Rewritten says that the copy has another body: replace or enclose.
+	Folder     string   `json:"folder"`
+	Create     bool     `json:"create"`
+	SpecialUse string   `json:"special_use,omitempty"` // of a folder that is made
+	Flags      []string `json:"flags"`
+	// Rewritten says that the copy has another body: replace, enclose or a program.
 	Rewritten bool `json:"rewritten,omitempty"`
 }
 
@@ -70,7 +88,9 @@ func runCommand() *cobra.Command {
 		Use:   "run SCRIPT",
 		Short: "Print what a Sieve script would do with a message",
 		Long: "Run runs a script on a message, and prints what would become of the message. Nothing is done: no\n" +
-			"mail is stored, sent or refused. Every folder is taken to exist, unless --folder names those that do.",
+			"mail is stored, sent or refused. Every folder is taken to exist, unless --folder names those that do.\n\n" +
+			"With --programs a script may require vnd.dovecot.pipe, vnd.dovecot.filter and vnd.dovecot.execute. What\n" +
+			"filter and execute name is run then, because the script goes on with what it says; pipe is not.",
 		Example: "  doorstep sieve run filter.sieve --message mail.eml -f bob@example.com -t alice@example.org --trace",
 		Args:    cli.OneArgument("the script"),
 	}
@@ -84,8 +104,8 @@ func runCommand() *cobra.Command {
 	listFiles := flags.StringToString("list", nil,
 		"file with the values of a list, one a line, by its name: :addrbook:default=friends.txt")
 	spam, virus := verdictFlag(cmd, "spamtest", 10), verdictFlag(cmd, "virustest", 5)
-	allow := allowFlags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+	allow, programs := allowFlags(cmd), programFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		o := sieve.Options{Included: included(args[0])}
 		if err := allow(&o); err != nil {
 			return err
@@ -109,6 +129,14 @@ func runCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		runner, err := programs()
+		if err != nil {
+			return err
+		}
+		if runner != nil {
+			allowPrograms(&o)
+			defer closeRunner(runner, &err)
+		}
 		program, problems := sieve.Compile(source, o)
 		printProblems(cmd, problems)
 		if program == nil {
@@ -125,6 +153,10 @@ func runCommand() *cobra.Command {
 			Envelope: sieve.Envelope{From: strings.Trim(*from, "<>"), To: strings.Trim(*to, "<>")},
 			Host:     host(*folders), Now: time.Now(), Lists: listed, Spam: isSpam, Virus: isVirus,
 		}
+		if runner != nil {
+			runner.User = cmp.Or(in.Envelope.To, runner.User)
+			in.Programs = runner
+		}
 		report := Report{}
 		if *trace {
 			in.Trace = func(e sieve.Event) { report.Trace = append(report.Trace, e) }
@@ -139,9 +171,14 @@ func runCommand() *cobra.Command {
 		report.Scripts = []ScriptReport{{program.Name, result.Steps, time.Since(began).Microseconds()}}
 		report.Result = reportOf(result)
 		if *asJSON {
-			return printJSON(cmd.OutOrStdout(), report)
+			err = printJSON(cmd.OutOrStdout(), report)
+		} else {
+			printReport(cmd, report)
 		}
-		return printReport(cmd, report)
+		if err == nil && result.Err != nil {
+			err = &cli.Failure{Code: cli.ExitFailure}
+		}
+		return err
 	}
 	return cmd
 }
@@ -228,6 +265,7 @@ func readLists(files map[string]string) (lists, error) {
 func reportOf(result sieve.Result) ResultReport {
 	report := ResultReport{
 		Store: []StoreReport{}, Redirect: []string{}, Reject: []string{}, Notify: []string{}, Discarded: result.Discarded,
+		Pipe: []PipeReport{}, Report: []AbuseReport{},
 		Warnings: append([]*sieve.Error{}, result.Warnings...), Error: result.Err,
 	}
 	for _, action := range result.Actions {
@@ -235,7 +273,7 @@ func reportOf(result sieve.Result) ResultReport {
 		case *sieve.Store:
 			report.ImplicitKeep = report.ImplicitKeep || a.Implicit
 			report.Store = append(report.Store, StoreReport{
-				a.Folder, a.Create, append([]string{}, a.Flags...), a.Body != nil,
+				a.Folder, a.Create, a.SpecialUse, append([]string{}, a.Flags...), a.Body != nil,
 			})
 		case *sieve.Redirect:
 			report.Redirect = append(report.Redirect, a.To)
@@ -243,6 +281,10 @@ func reportOf(result sieve.Result) ResultReport {
 			for _, to := range slices.Concat(a.To, a.Cc) {
 				report.Notify = append(report.Notify, to.Text)
 			}
+		case *sieve.Pipe:
+			report.Pipe = append(report.Pipe, PipeReport{a.Program, append([]string{}, a.Args...), a.Try})
+		case *sieve.Report:
+			report.Report = append(report.Report, AbuseReport{a.Type, a.To, a.Message})
 		case *sieve.Vacation:
 			report.Vacation = &VacationReport{Subject: a.Subject, Reason: a.Reason, From: a.From, Seconds: a.Seconds}
 			if a.Copy != nil {
@@ -256,7 +298,7 @@ func reportOf(result sieve.Result) ResultReport {
 }
 
 // printReport prints a report for people.
-func printReport(cmd *cobra.Command, report Report) error {
+func printReport(cmd *cobra.Command, report Report) {
 	w := cmd.OutOrStdout()
 	for _, e := range report.Trace {
 		fmt.Fprintf(w, "%s:%d:%d: %s\n", e.Script, e.Line, e.Column, describe(e))
@@ -291,6 +333,12 @@ func printReport(cmd *cobra.Command, report Report) error {
 	for _, to := range r.Redirect {
 		fmt.Fprintln(w, "redirect to "+to)
 	}
+	for _, p := range r.Pipe {
+		fmt.Fprintln(w, "pipe to "+strings.Join(append([]string{p.Program}, p.Args...), " "))
+	}
+	for _, a := range r.Report {
+		fmt.Fprintf(w, "report %s to %s\n", a.Type, a.To)
+	}
 	for _, to := range r.Notify {
 		fmt.Fprintln(w, "notify "+to)
 	}
@@ -306,10 +354,6 @@ func printReport(cmd *cobra.Command, report Report) error {
 	if r.Discarded {
 		fmt.Fprintln(w, "discard")
 	}
-	if r.Error != nil {
-		return &cli.Failure{Code: cli.ExitFailure}
-	}
-	return nil
 }
 
 // describe words an event.

@@ -14,15 +14,24 @@ func testCommand() *cobra.Command {
 		Use:   "test FILE.svtest...",
 		Short: "Run test scripts in the form of Pigeonhole's test suite",
 		Long: "Test runs scripts that require vnd.dovecot.testsuite: they set a message, run Sieve scripts and look\n" +
-			"at what these did, in a store that is in memory. It exits with 1 when a test fails.",
+			"at what these did, in a store that is in memory. It exits with 1 when a test fails.\n\n" +
+			"What the scripts run of programs they find in the directory of --programs, whatever their settings say.",
 		Args: files,
 	}
 	asJSON := cmd.Flags().Bool("json", false, "print all tests as JSON")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+	programs := programFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
+		runner, err := programs()
+		if err != nil {
+			return err
+		}
+		if runner != nil {
+			defer closeRunner(runner, &err)
+		}
 		var blocks []svtest.Block
 		passed, broken := 0, 0
 		for _, file := range args {
-			found, problems, err := svtest.Run(cmd.Context(), file)
+			found, problems, err := svtest.Run(cmd.Context(), file, runner)
 			if err != nil {
 				return cli.Failed(err, "")
 			}

@@ -167,16 +167,15 @@ func Lower(s string) string {
 	return s
 }
 
-// Content returns the whole message, with another header and another body where they are not nil.
-func (m *Message) Content(header []*Field, body *io.SectionReader) ([]byte, error) {
-	var b bytes.Buffer
+// Reader reads the whole message, with another header and another body where they are not nil.
+func (m *Message) Reader(header []*Field, body *io.SectionReader) io.Reader {
 	if header == nil && body == nil {
-		_, err := b.ReadFrom(m.whole())
-		return b.Bytes(), err
+		return m.whole()
 	}
 	if header == nil {
 		header = m.Header
 	}
+	var b strings.Builder
 	for _, f := range header {
 		b.WriteString(f.Name + ":" + f.raw)
 	}
@@ -184,9 +183,13 @@ func (m *Message) Content(header []*Field, body *io.SectionReader) ([]byte, erro
 		body = m.Body()
 	}
 	if body == nil {
-		return b.Bytes(), nil
+		return strings.NewReader(b.String())
 	}
 	b.WriteString("\r\n")
-	_, err := b.ReadFrom(io.NewSectionReader(body, 0, body.Size()))
-	return b.Bytes(), err
+	return io.MultiReader(strings.NewReader(b.String()), io.NewSectionReader(body, 0, body.Size()))
+}
+
+// Content returns what Reader reads.
+func (m *Message) Content(header []*Field, body *io.SectionReader) ([]byte, error) {
+	return io.ReadAll(m.Reader(header, body))
 }

@@ -52,10 +52,7 @@ var priorities = map[string][2]string{
 func notification(n *sieve.Notify, in *sieve.Input, o Options) []byte {
 	var b strings.Builder
 	field := func(name, value string) { fmt.Fprintf(&b, "%s: %s\r\n", name, strings.TrimSpace(value)) }
-	_, host, _ := strings.Cut(in.Envelope.To, "@")
-	if o.Host != "" {
-		host = o.Host
-	}
+	host := o.host(in)
 	from := n.From
 	if from == "" {
 		from = "Postmaster <postmaster@" + host + ">"
@@ -98,10 +95,7 @@ func notification(n *sieve.Notify, in *sieve.Input, o Options) []byte {
 func notified(n *sieve.Notify, in *sieve.Input) string {
 	for _, text := range []string{n.Message, n.Subject, value(in.Message.Header, "subject")} {
 		if text = strings.Join(strings.Fields(text), " "); text != "" {
-			if runes := []rune(text); len(runes) > maxSubject {
-				text = string(runes[:maxSubject-1]) + "…"
-			}
-			return text
+			return shortened(text)
 		}
 	}
 	return "New message"

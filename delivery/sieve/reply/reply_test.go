@@ -1,12 +1,15 @@
 package reply
 
 import (
+	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/doorstep-mail/doorstep/delivery/sieve"
 	"github.com/doorstep-mail/doorstep/delivery/sieve/message"
+	gomessage "github.com/emersion/go-message"
 )
 
 func input(t *testing.T, text string) *sieve.Input {
@@ -135,5 +138,126 @@ func TestNotify(t *testing.T) {
 	}
 	if list := Notify(n, input(t, "Auto-Submitted: auto-notified\r\n"+mail), Options{}, ""); list != nil {
 		t.Errorf("of an automatic mail: %+v", list)
+	}
+}
+
+// TestReport: a report of abuse has the three parts of RFC 5965 §2, which a reader of MIME finds.
+func TestReport(t *testing.T) {
+	const eai = "From: jürgen@bücher.example\r\nSubject: Grüße\r\n\r\nHello\r\n"
+	big := mail + strings.Repeat("0123456789abcde\r\n", maxReported/16)
+	for _, tt := range []struct {
+		name, mail string
+		a          sieve.Report
+		o          Options
+		from       string
+		kinds      string // of the third part
+		want       []string
+		not        string
+	}{
+		{"whole", mail + "Buy!\nNow\n", sieve.Report{Type: "abuse", Message: "This is spam.\r\nReally."}, Options{}, "",
+			"message/rfc822", []string{"Subject: Report: Hello\r\n", "From: Postmaster <postmaster@example.org>\r\n",
+				"\r\nAuto-Submitted: auto-generated (report)\r\n", "\r\n\r\nThis is spam.\r\nReally.\r\n",
+				"Feedback-Type: abuse\r\nUser-Agent: Doorstep\r\nVersion: 1\r\n", "Original-Mail-From: <bob@example.com>\r\n",
+				"Original-Rcpt-To: <alice@example.org>\r\n", "\r\n\r\nBuy!\r\nNow\r\n"}, ""},
+		{"header", mail + "Buy!\r\n", sieve.Report{Type: "fraud", HeadersOnly: true}, Options{Host: "mx.example.org"},
+			"abuse@example.org", "text/rfc822-headers", []string{"From: abuse@example.org\r\n", "Subject: Hello\r\n"}, "Buy!"},
+		{"large", big, sieve.Report{Type: "abuse"}, Options{}, "", "text/rfc822-headers", nil, "0123456789abcde"},
+		{"internationalized", eai, sieve.Report{Type: "abuse", Message: "ü"},
+			Options{Own: []string{"jürgen@bücher.example"}}, "", "message/global",
+			[]string{"Subject: =?utf-8?q?Report:_Gr=C3=BC=C3=9Fe?=\r\n", "Content-Transfer-Encoding: 8bit"},
+			"Reporting-User"},
+		{"internationalized header", eai, sieve.Report{Type: "abuse", HeadersOnly: true}, Options{}, "",
+			"message/global-headers", []string{"Dovecot-Reporting-User: <alice@example.org>"}, "Hello"},
+		{"no subject", "To: x\r\n\r\n", sieve.Report{Type: "abuse"}, Options{Own: []string{"own@example.org"}}, "",
+			"message/rfc822", []string{"Subject: Report: (message without subject)\r\n",
+				"Dovecot-Reporting-User: <own@example.org>\r\n"}, ""},
+		{"subject of several lines", "Subject: =?utf-8?q?a=0D=0AX-Evil:_1?=\r\n\r\n", sieve.Report{Type: "abuse"},
+			Options{}, "", "message/rfc822", []string{"Subject: Report: a X-Evil: 1\r\n"}, "\nX-Evil"},
+	} {
+		tt.a.To = "abuse@example.com"
+		m, why, err := Report(&tt.a, input(t, tt.mail), tt.o, tt.from)
+		if err != nil || m == nil {
+			t.Errorf("%s: %s, %v", tt.name, why, err)
+			continue
+		}
+		text := string(m.Content)
+		if m.From != "" || m.To != "abuse@example.com" {
+			t.Errorf("%s: from <%s> to <%s>", tt.name, m.From, m.To)
+		}
+		for _, want := range tt.want {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: it lacks %q:\n%.2000s", tt.name, want, text)
+			}
+		}
+		if tt.not != "" && strings.Contains(text, tt.not) {
+			t.Errorf("%s: it has %q:\n%.2000s", tt.name, tt.not, text)
+		}
+		if rest := strings.ReplaceAll(text, "\r\n", ""); strings.ContainsAny(rest, "\r\n") {
+			t.Errorf("%s: a line does not end with CRLF", tt.name)
+		}
+		if got, want := strings.Join(kinds(t, text), " "), "text/plain message/feedback-report "+tt.kinds; got != want {
+			t.Errorf("%s: %s, want %s", tt.name, got, want)
+		}
+	}
+}
+
+// kinds are the content types of the parts of a report.
+func kinds(t *testing.T, text string) (list []string) {
+	t.Helper()
+	m, err := gomessage.Read(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kind, params, err := m.Header.ContentType()
+	if err != nil || kind != "multipart/report" || params["report-type"] != "feedback-report" {
+		t.Errorf("%s %v, %v", kind, params, err)
+	}
+	parts := m.MultipartReader()
+	for {
+		part, err := parts.NextPart()
+		if errors.Is(err, io.EOF) {
+			return list
+		}
+		if err != nil && !gomessage.IsUnknownCharset(err) {
+			t.Fatal(err)
+		}
+		kind, _, err := part.Header.ContentType()
+		if err != nil {
+			t.Error(err)
+		}
+		list = append(list, kind)
+	}
+}
+
+// TestNoReport: mail that no report is sent of, so that two who report to one another come to an end.
+func TestNoReport(t *testing.T) {
+	for mail, to := range map[string]string{
+		"Subject: a\r\n\r\n": "Alice@Example.ORG",
+		"Subject: b\r\n\r\n": "other@example.org",
+		"Content-Type: multipart/report; report-type=Feedback-Report; boundary=x\r\n\r\n": "abuse@example.com",
+	} {
+		o := Options{Own: []string{"other@example.org"}}
+		m, why, err := Report(&sieve.Report{Type: "abuse", To: to}, input(t, mail), o, "")
+		if m != nil || why == "" || err != nil {
+			t.Errorf("%s: %v, %q, %v", mail, m, why, err)
+		}
+	}
+}
+
+// TestNeeds: what a server has to offer for a mail.
+func TestNeeds(t *testing.T) {
+	for _, tt := range []struct {
+		m              Mail
+		utf8, eightBit bool
+	}{
+		{Mail{To: "a@b.example", Content: []byte("Subject: a\r\n\r\nb\r\n")}, false, false},
+		{Mail{To: "a@b.example", Content: []byte("Subject: a\r\n\r\n\u00fc\r\n")}, false, true},
+		{Mail{To: "a@b.example", Content: []byte("To: \u00fc@b.example\r\n\r\nb\r\n")}, true, true},
+		{Mail{To: "\u00fc@b.example", Content: []byte("Subject: a\r\n\r\nb\r\n")}, true, false},
+		{Mail{From: "a@\u00fc.example", To: "a@b.example", Content: []byte("Subject: a\r\n\r\nb\r\n")}, true, false},
+	} {
+		if utf8, eightBit := tt.m.Needs(); utf8 != tt.utf8 || eightBit != tt.eightBit {
+			t.Errorf("%q: %v, %v", tt.m.Content, utf8, eightBit)
+		}
 	}
 }

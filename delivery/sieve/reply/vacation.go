@@ -3,6 +3,7 @@
 package reply
 
 import (
+	"cmp"
 	"fmt"
 	"mime"
 	"strings"
@@ -34,10 +35,23 @@ type Options struct {
 	Host string
 }
 
+// host is the name of this host, or else the domain of the recipient.
+func (o Options) host(in *sieve.Input) string {
+	_, domain, _ := strings.Cut(in.Envelope.To, "@")
+	return cmp.Or(o.Host, domain)
+}
+
 // A Mail is one that is to be sent.
 type Mail struct {
 	From, To string // of the envelope
 	Content  []byte
+}
+
+// Needs returns what a server has to offer for the mail: SMTPUTF8, where an address of the envelope or the header is
+// internationalized (RFC 6531 §3.4), and 8BITMIME, where a line is not ASCII (RFC 6152).
+func (m *Mail) Needs() (utf8, eightBit bool) {
+	header, _, _ := strings.Cut(string(m.Content), "\r\n\r\n")
+	return !isASCII(m.From + m.To + header), !isASCII(string(m.Content))
 }
 
 // maxSubject is how many characters of the subject of a mail an answer repeats.
@@ -191,10 +205,7 @@ func write(v *sieve.Vacation, in *sieve.Input, o Options, from string) []byte {
 	field := func(name, value string) {
 		fmt.Fprintf(&b, "%s: %s\r\n", name, strings.TrimSpace(value))
 	}
-	host := o.Host
-	if host == "" {
-		_, host, _ = strings.Cut(in.Envelope.To, "@")
-	}
+	host := o.host(in)
 	field("X-Sieve", "Doorstep")
 	field("Message-ID", fmt.Sprintf("<doorstep-sieve-%d@%s>", in.Now.UnixNano(), host))
 	field("Date", in.Now.Format(time.RFC1123Z))
@@ -248,11 +259,15 @@ func subject(v *sieve.Vacation, in *sieve.Input, o Options) string {
 	if template == "" {
 		template = "Auto: %{subject}"
 	}
-	text = strings.ReplaceAll(template, "%{subject}", text)
-	if runes := []rune(text); len(runes) > maxSubject {
-		text = string(runes[:maxSubject-1]) + "…"
+	return shortened(strings.ReplaceAll(template, "%{subject}", text))
+}
+
+// shortened cuts a subject that is too long.
+func shortened(subject string) string {
+	if runes := []rune(subject); len(runes) > maxSubject {
+		return string(runes[:maxSubject-1]) + "…"
 	}
-	return text
+	return subject
 }
 
 // encode writes a text in encoded words where it has to be (RFC 2047), a line for each.

@@ -264,19 +264,10 @@ func (s *suite) multiscript(c *sieve.Compiler, call *sieve.Call) sieve.Test {
 		s.result = nil
 		for i, name := range names.Get(r) {
 			ok = ok && s.compile(name) && s.run(context.Background(), r, i > 0)
-			if !ok || !isKept(*s.result) {
+			if !ok || !s.result.Kept() {
 				break
 			}
 		}
 		return ok && s.execute(r)
 	}
-}
-
-func isKept(r sieve.Result) bool {
-	for _, a := range r.Actions {
-		if store, ok := a.(*sieve.Store); ok && store.Keep {
-			return true
-		}
-	}
-	return false
 }

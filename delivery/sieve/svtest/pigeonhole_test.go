@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/doorstep-mail/doorstep/delivery/sieve/program"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -23,9 +24,21 @@ func TestPigeonhole(t *testing.T) {
 	if root == "" {
 		t.Skip("DOORSTEP_PIGEONHOLE names no checkout of Pigeonhole: make pigeonhole")
 	}
+	dir, err := program.Open(program.Options{
+		Path: filepath.Join(root, "tests/plugins/extprograms/bin"), Owner: uint32(os.Geteuid()), Spool: t.TempDir(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	programs := &program.Runner{Directory: dir}
+	t.Cleanup(func() {
+		if err := programs.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	got := map[string]score{}
 	tests := os.DirFS(filepath.Join(root, "tests"))
-	err := fs.WalkDir(tests, ".", func(name string, _ fs.DirEntry, err error) error {
+	err = fs.WalkDir(tests, ".", func(name string, _ fs.DirEntry, err error) error {
 		file := filepath.Join(root, "tests", name)
 		if strings.HasSuffix(name, ".svtest.in") {
 			file = withoutUTF8(t, file)
@@ -33,7 +46,7 @@ func TestPigeonhole(t *testing.T) {
 			return err
 		}
 		dir, passed, of := filepath.Dir(name), 0, 0
-		blocks, problems, err := Run(t.Context(), file)
+		blocks, problems, err := Run(t.Context(), file, programs)
 		for _, b := range blocks {
 			of++
 			if b.OK {

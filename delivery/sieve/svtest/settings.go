@@ -1,9 +1,11 @@
 package svtest
 
 import (
+	"cmp"
 	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/doorstep-mail/doorstep/delivery/sieve"
 	"github.com/doorstep-mail/doorstep/delivery/sieve/reply"
@@ -69,24 +71,32 @@ func (s *suite) protected(name string, add bool) bool {
 	return false
 }
 
+// sender is the address that a setting names, or else another one.
+func (s *suite) sender(setting string, in *sieve.Input, otherwise string) string {
+	switch value := strings.TrimSpace(s.settings[setting]); value {
+	case "sender":
+		return in.Envelope.From
+	case "recipient":
+		return in.Envelope.To
+	case "orig_recipient":
+		return cmp.Or(in.Envelope.OrigTo, in.Envelope.To)
+	case "user_email":
+		return cmp.Or(s.settings["sieve_user_email"], in.Envelope.To)
+	default:
+		inner, explicit := strings.CutSuffix(strings.TrimPrefix(value, "<"), ">")
+		if !explicit {
+			return otherwise
+		}
+		return inner
+	}
+}
+
 // redirectSender is who sends redirected mail: the null path stays (RFC 5228 §4.2).
 func (s *suite) redirectSender(in *sieve.Input) string {
-	setting := strings.TrimSpace(s.settings["sieve_redirect_envelope_from"])
-	switch {
-	case in.Envelope.From == "":
+	if in.Envelope.From == "" {
 		return ""
-	case setting == "recipient":
-		return in.Envelope.To
-	case setting == "orig_recipient" && in.Envelope.OrigTo != "":
-		return in.Envelope.OrigTo
-	case setting == "user_email" && s.settings["sieve_user_email"] != "":
-		return s.settings["sieve_user_email"]
-	case setting == "orig_recipient", setting == "user_email":
-		return in.Envelope.To
-	case strings.HasPrefix(setting, "<"):
-		return strings.Trim(setting, "<>")
 	}
-	return in.Envelope.From
+	return s.sender("sieve_redirect_envelope_from", in, in.Envelope.From)
 }
 
 // replies are how vacation answers.
@@ -105,18 +115,19 @@ func (s *suite) replies() reply.Options {
 	return o
 }
 
+const postmaster = "postmaster@example.com"
+
 // notifySender is who sends notifications.
 func (s *suite) notifySender(in *sieve.Input, n *sieve.Notify) string {
-	switch strings.TrimSpace(s.settings["sieve_notify_mailto_envelope_from"]) {
-	case "sender":
-		return in.Envelope.From
-	case "recipient":
-		return in.Envelope.To
-	case "user_email":
-		return s.settings["sieve_user_email"]
+	return s.sender("sieve_notify_mailto_envelope_from", in, cmp.Or(n.From, postmaster))
+}
+
+// duration reads a setting of time; a number is seconds.
+func (s *suite) duration(name string) time.Duration {
+	value := strings.TrimSpace(s.settings[name])
+	if n, err := strconv.Atoi(value); err == nil {
+		return time.Duration(n) * time.Second
 	}
-	if n.From != "" {
-		return n.From
-	}
-	return "postmaster@example.com"
+	d, _ := time.ParseDuration(value) // 0 if it is none
+	return d
 }

@@ -29,7 +29,7 @@ type store struct {
 func newStore() *store {
 	return &store{seen: map[[2]string]bool{}, folders: map[string][]stored{"INBOX": nil}, items: map[string]string{
 		"name": "Pigeonhole Sieve", "location": "MS", "version": "", "vnd.dovecot.default-mailbox": "INBOX",
-		"vnd.dovecot.username": "user",
+		"vnd.dovecot.username": "user", "host": "mail.example.com",
 	}}
 }
 
@@ -69,11 +69,21 @@ func (s *store) Environment(item string) (string, bool) {
 // suite.
 func (s *suite) execute(r *sieve.Run) bool {
 	result := s.pending(r)
-	in, ok := r.Input(), result.Err == nil
+	in, ok, piped := r.Input(), result.Err == nil, false
 	for _, action := range result.Actions {
 		switch a := action.(type) {
 		case *sieve.Store:
 			ok = s.file(a, s.content(in, a.Header, a.Body)) && ok
+		case *sieve.Pipe:
+			done := s.pipe(in, a)
+			piped, ok = piped || done && !a.Copy, ok && (done || a.Try)
+		case *sieve.Report:
+			m, why, err := reply.Report(a, in, s.replies(), s.sender("sieve_report_from", in, postmaster))
+			if err != nil {
+				s.fail(err.Error())
+			} else if why == "" {
+				ok = s.send(m, nil) && ok
+			}
 		case *sieve.Redirect:
 			s.redirect(in, a)
 		case *sieve.Notify:
@@ -89,6 +99,9 @@ func (s *suite) execute(r *sieve.Run) bool {
 				ok = s.send(m, nil) && ok
 			}
 		}
+	}
+	if a := result.Otherwise; a != nil && !piped {
+		ok = s.file(a, s.content(in, a.Header, a.Body)) && ok
 	}
 	for _, m := range result.Marks {
 		s.store.seen[[2]string{m.Handle, m.ID}] = ok

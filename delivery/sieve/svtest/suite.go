@@ -14,6 +14,7 @@ import (
 
 	"github.com/doorstep-mail/doorstep/delivery/sieve"
 	"github.com/doorstep-mail/doorstep/delivery/sieve/message"
+	"github.com/doorstep-mail/doorstep/delivery/sieve/program"
 	"github.com/doorstep-mail/doorstep/delivery/sieve/syntax"
 )
 
@@ -32,7 +33,8 @@ type suite struct {
 	blocks   []Block
 	settings map[string]string
 	store    *store
-	problems []string // what the last script that was compiled or run had
+	programs *program.Runner // nil for none
+	problems []string        // what the last script that was compiled or run had
 	script   *sieve.Program
 	result   *sieve.Result // of the last run of script; nil if there was none
 	current  *syntax.Source
@@ -40,13 +42,17 @@ type suite struct {
 	isFailed bool
 }
 
-// Run runs the tests of a file. The problems are those of the file itself: none of its tests runs then.
-func Run(ctx context.Context, file string) ([]Block, []syntax.Problem, error) {
+// Run runs the tests of a file, with the programs of a runner; nil for none. The problems are those of the file itself:
+// none of its tests runs then.
+func Run(ctx context.Context, file string, programs *program.Runner) ([]Block, []syntax.Problem, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &suite{dir: filepath.Dir(file), settings: map[string]string{}, store: newStore()}
+	s := &suite{dir: filepath.Dir(file), settings: map[string]string{}, store: newStore(), programs: programs}
+	if programs != nil {
+		programs.User, programs.Home, programs.Host = s.store.items["vnd.dovecot.username"], "/", s.store.items["host"]
+	}
 	s.current = &syntax.Source{Name: file, Text: string(text)}
 	o := s.options(s.dir)
 	program, problems := sieve.Compile(s.current, o)
@@ -68,6 +74,7 @@ func (s *suite) input() *sieve.Input {
 		Envelope: sieve.Envelope{From: "sender@example.com", To: "recipient@example.org"},
 		Host:     s.store,
 		Lists:    (*lists)(s),
+		Programs: s,
 		Now:      time.Now(),
 	}
 }

@@ -13,7 +13,7 @@ func TestScripts(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			blocks, problems, err := Run(t.Context(), file)
+			blocks, problems, err := Run(t.Context(), file, nil)
 			if err != nil || len(problems) > 0 || len(blocks) == 0 {
 				t.Fatal(problems, err)
 			}
