@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 
 	"github.com/doorstep-mail/doorstep/delivery/route"
@@ -46,8 +47,20 @@ func (t *transaction) Commit(ctx context.Context) (out <-chan error) {
 		o.report(guard.Call(func() error { o.expire(context.Cause(ctx)); return nil }))
 	})
 	o.mu.Unlock()
-	go func() { o.report(guard.Call(func() error { o.deliver(ctx); return nil })) }()
+	go func() {
+		growStack()
+		o.report(guard.Call(func() error { o.deliver(ctx); return nil }))
+	}()
 	return o.out
+}
+
+// growStack has a goroutine get the stack that a delivery needs while next to nothing is on it: growing on the way copied
+// all frames, twice for each delivery, which took 4 % of its processor time on a disk and a tenth in memory.
+//
+//go:noinline
+func growStack() {
+	var room [12 << 10]byte
+	runtime.KeepAlive(&room)
 }
 
 // report logs a panic.

@@ -64,8 +64,7 @@ const Key = "panic"
 // Report logs the panic in err, with its stack. It does nothing where there is none, and where the
 // same one was reported before: it may have been the error of several copies.
 func Report(log *slog.Logger, job string, err error) {
-	var p *Panic
-	if errors.As(err, &p) && p.reported.CompareAndSwap(false, true) {
+	if p, ok := errors.AsType[*Panic](err); ok && p.reported.CompareAndSwap(false, true) {
 		log.Error("panic in a "+job, Key, fmt.Sprint(p.Value), "stack", string(p.Stack))
 	}
 }

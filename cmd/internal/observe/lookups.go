@@ -14,8 +14,9 @@ type Lookups func(backend string, took time.Duration, err error)
 // Watch returns d with the observer called for each question. A panic of d is an error, and in the log: the answer may
 // come from a cache all the same.
 func (o Lookups) Watch(backend string, d directory.Directory, log *slog.Logger) directory.Directory {
+	log = log.With("directory", backend)
 	return directory.Watch(d, func(took time.Duration, err error) {
-		guard.Report(log.With("directory", backend), "lookup", err)
+		guard.Report(log, "lookup", err)
 		if o != nil {
 			o(backend, took, err)
 		}
