@@ -34,7 +34,6 @@ func (c *Config) CheckSystem(open ...Listen) []Problem {
 	for i := range c.Directories {
 		c.Directories[i].checkFiles(w, s.below("directory["+strconv.Itoa(i)+"]"))
 	}
-	c.Submission.checkFiles(w, s.below("submission"))
 	if len(c.Quota.WarnCommand) > 0 {
 		s.report("quota.warn_command[0]", w.check(func() error { return checkProgram(c.Quota.WarnCommand[0]) }))
 	}
@@ -51,6 +50,7 @@ func (c *Config) CheckSystem(open ...Listen) []Problem {
 	if _, set := s.places["state.path"]; set { // else it is as the machine has it
 		s.report("state.path", c.State.checkDirectory(w))
 	}
+	c.Submission.checkFiles(w, s.below("submission"))
 	s.add(Problem{File: mailbox.SpoolDirectory()}, w.checkSpool())
 	if _, set := s.places["control.socket"]; set && c.Control.Socket != "" {
 		if err := checkSocket(c.Control.Socket, c.Store.User != ""); err != nil {

@@ -91,7 +91,7 @@ var submissionSection = table.Section[Submission]{
 		{Name: "outbox", Default: `"/var/lib/doorstep/outbox"`, Restart: true,
 			Kind: table.Path(func(s *Submission) *string { return &s.Outbox }),
 			Doc: "The directory of what waits for the MTA, which is made where it is missing; what contains it must be " +
-				"there. The user who runs the server must be able to write to it."},
+				"there. The user who runs the server must be able to write to it. It sends what has its hostname in its name."},
 		{Name: "outbox_messages", Kind: table.Count(10, 1_000_000, func(s *Submission) *int { return &s.Messages }),
 			Default: "10000", Restart: true,
 			Doc: "How many reports may wait, one for each recipient. DSN is no longer offered from four fifths of it on, and " +

@@ -47,6 +47,12 @@ path = "mailboxes/{local}"
 
 [state]
 path = "remembered/state.db"
+
+[submission]
+server = "unix:mta"
+outbox = "lost/box"
+user = "doorstep"
+password_file = "secret"
 ` + accounts,
 	})
 	directory := filepath.Dir(path)
@@ -66,6 +72,8 @@ path = "remembered/state.db"
 		`17:8: store.path: directory "DIR/mailboxes" does not exist (mkdir -p DIR/mailboxes)`,
 		`20:8: state.path: warning: directory "DIR/remembered" does not exist: nothing is remembered of aliases ` +
 			`(mkdir -p DIR/remembered, or write driver = "none")`,
+		`24:10: submission.outbox: warning: directory "DIR/lost" does not exist: DSN is not offered (mkdir -p DIR/lost)`,
+		`26:17: submission.password_file: open DIR/secret: no such file or directory (make it, or write where it is)`,
 	} {
 		want += "doorstep.toml:" + strings.ReplaceAll(line, "DIR", directory) + "\n"
 	}

@@ -490,3 +490,35 @@ func TestReportsByTLSAndAuth(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestReportsAreBounded: before a sender asks for too many reports DSN is withdrawn. What a session asks for that was
+// offered it is delivered without.
+func TestReportsAreBounded(t *testing.T) {
+	dir := place(t)
+	m := startMTA(t, filepath.Join(dir, "mta"))
+	s := serveConfig(t, dir, reporting("[reports]\nper_sender = 1\nheader = \"1KiB\"\nfrom = \"Mail <post@example.org>\"\n"))
+	d := session(t, dir)
+	for n := range 3 {
+		if offered := offersDSN(t, dir, "lmtp"); offered != (n < 2) {
+			t.Errorf("after %d reports DSN is offered: %v", n, offered)
+		}
+		d.say("MAIL FROM:<s@src.example>", "250 ")
+		d.say("RCPT TO:<alice@example.org> NOTIFY=SUCCESS", "250 ")
+		d.say("DATA", "354 ")
+		d.send(strings.Repeat("X: "+strings.Repeat("x", 70)+"\r\n", 100) + message("one more") + ".\r\n")
+		d.want("250 2.0.0 ")
+	}
+	for range 2 {
+		header, _, parts := readReport(t, m.next(t).content)
+		if header.Get("From") != "\"Mail\" <post@example.org>" || len(parts) != 3 || len(parts[2]) > 1<<10 || len(parts[2]) < 900 {
+			t.Errorf("%+v %q", header, parts)
+		}
+	}
+	s.awaitLog(t, `level=WARN msg="DSN withdrawn" reason=rate`)
+	s.awaitLog(t, `level=WARN msg="report dropped" reason=rate`)
+	wantWaiting(t, dir, 0)
+	m.wantNone(t)
+	if n := len(texts(t, dir, "alice")); n != 3 {
+		t.Errorf("%d messages are delivered", n)
+	}
+}

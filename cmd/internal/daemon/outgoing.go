@@ -21,7 +21,7 @@ const (
 	// boxPatience is how long the start, or a reload, waits for the outbox. It goes on without: the outbox is tried again.
 	boxPatience = 5 * time.Second
 	// lastReports is how long those that are being handed over when the server stops may take.
-	lastReports = 5 * time.Second
+	lastReports = 3 * time.Second
 )
 
 var errNoServer = errors.New("the configuration has no [submission] any more")
@@ -88,11 +88,15 @@ func (o *outgoing) begin(sends func() *sender.Sender) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended, box := make(chan struct{}), o.box
 	o.stop, o.ended = cancel, ended
+	handing, hurry := context.WithCancel(context.Background())
 	go guard.Run(o.log, "outbox", func() {
 		defer close(ended)
-		box.Run(ctx, func(ctx context.Context, entries []outbox.Entry) outbox.Verdict {
+		defer hurry()
+		// What is being handed over may come to its end: else it would be sent again after the start.
+		defer context.AfterFunc(ctx, func() { time.AfterFunc(lastReports, hurry) })()
+		box.Run(ctx, func(_ context.Context, entries []outbox.Entry) outbox.Verdict {
 			if s := sends(); s != nil {
-				return s.Send(ctx, entries)
+				return s.Send(handing, entries)
 			}
 			return outbox.Verdict{Err: errNoServer, Temporary: true, Down: true}
 		})
@@ -111,6 +115,6 @@ func (o *outgoing) end() {
 	select {
 	case <-ended:
 		box.Close()
-	case <-time.After(lastReports): // its file system hangs
+	case <-time.After(lastReports + time.Second): // its file system hangs
 	}
 }
