@@ -70,8 +70,7 @@ func encloseCommand(c *Compiler, call *Call) Step {
 // enclosing is the header of the message around: fields that are copied, the subject, and who and when it is from.
 func enclosing(r *Run, names []string, subject string) (header []*message.Field) {
 	copied := map[string]bool{}
-	for _, name := range names {
-		key := message.Lower(name)
+	take := func(key string) {
 		for _, f := range r.header {
 			if f.Key() == key && !copied[key] {
 				header = append(header, f)
@@ -79,8 +78,13 @@ func enclosing(r *Run, names []string, subject string) (header []*message.Field)
 		}
 		copied[key] = true
 	}
-	if !copied["from"] {
-		header = append(header, message.NewField("From", "<"+r.in.Envelope.To+">"))
+	for _, name := range names {
+		take(message.Lower(name))
+	}
+	if to := r.in.Envelope.To; to == "" {
+		take("from") // it is not known who runs the script
+	} else if !copied["from"] {
+		header = append(header, message.NewField("From", "<"+to+">"))
 	}
 	if !copied["date"] {
 		header = append(header, message.NewField("Date", r.in.Now.Format(time.RFC1123Z)))
@@ -88,12 +92,8 @@ func enclosing(r *Run, names []string, subject string) (header []*message.Field)
 	switch {
 	case subject != "":
 		header = append(header, message.NewField("Subject", encodeValue(subject)))
-	case !copied["subject"]:
-		for _, f := range r.header {
-			if f.Key() == "subject" {
-				header = append(header, f)
-			}
-		}
+	default:
+		take("subject")
 	}
 	return header
 }

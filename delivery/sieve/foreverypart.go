@@ -1,6 +1,7 @@
 package sieve
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/doorstep-mail/doorstep/delivery/sieve/message"
@@ -142,6 +143,9 @@ func extracttextCommand(c *Compiler, call *Call) Step {
 	}
 	return func(r *Run) {
 		text, _, err := r.loop.part.Plain()
+		if errors.Is(err, message.ErrText) {
+			err = nil // a variable has room for its beginning only
+		}
 		if !r.noted(err) || !r.spend(len(text)) {
 			return
 		}

@@ -21,6 +21,7 @@ func TestHostileScripts(t *testing.T) {
 		keys = append(keys, fmt.Sprintf("%q", fmt.Sprint("key", i)))
 	}
 	many := "[" + strings.Join(keys, ",") + "]"
+	nested := "Content-Type: multipart/mixed; boundary=b\r\n\r\n" + strings.Repeat("--b\r\n\r\n", 400)
 	double := `require "variables"; set "a" "xxxxxxxxxx";` + strings.Repeat("set \"a\" \"${a}${a}\";\n", 60)
 	for _, tt := range []struct{ name, script, message, want string }{
 		{"stars", `if header :matches "x" "` + strings.Repeat("*a", 40) + `*b" { discard; }`, header, "implicit keep"},
@@ -34,6 +35,15 @@ func TestHostileScripts(t *testing.T) {
 			"implicit keep; s:33:1: total number of actions exceeds policy limit: more than 32"},
 		{"many redirects", redirects(1000), mail,
 			"implicit keep; s:5:1: number of redirect actions exceeds policy limit: more than 4"},
+		{"many replacements", `require ["replace", "foreverypart", "mime"];
+foreverypart { if not exists :mime "content-type" { replace "` + strings.Repeat("x", 900_000) + `"; } }`,
+			"Content-Type: multipart/mixed; boundary=a\r\n\r\n" + strings.Repeat("--a\r\n\r\n", 400),
+			"implicit keep; s:2:53: the script takes too long"},
+		{"replacements in replacements", `require ["replace", "foreverypart", "mime"];
+foreverypart { if not exists :mime "content-type" { replace :mime "` + nested + `"; foreverypart {
+replace :mime "` + strings.NewReplacer("=b", "=c", "--b", "--c").Replace(nested) +
+			`"; foreverypart { replace "x"; } } } }`,
+			"Content-Type: multipart/mixed; boundary=a\r\n\r\n" + strings.Repeat("--a\r\n\r\n", 400), "implicit keep; s:"},
 		{"a name that is no name", "require [\"fileinto\", \"variables\"];\nset \"a\" \"b\nc\"; fileinto \"${a}\";", mail,
 			"implicit keep; s:3:5: invalid folder name 'b\r\nc'"},
 		{"an address by variables", `require "variables"; set "a" "x y"; redirect "${a}@b.example";`, mail,

@@ -1,6 +1,7 @@
 package sieve
 
 import (
+	"errors"
 	"regexp"
 	"slices"
 	"strconv"
@@ -133,8 +134,10 @@ func firstText(r *Run) (text string) {
 		return ""
 	}
 	root.All(func(p *message.Part) bool {
-		found := false
-		text, found, err = p.Plain()
+		var found bool
+		if text, found, err = p.Plain(); errors.Is(err, message.ErrText) {
+			err = nil // of which the beginning is enough
+		}
 		return !found && err == nil && r.spend(len(text)+1)
 	})
 	r.noted(err)

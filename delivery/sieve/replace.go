@@ -64,7 +64,7 @@ func mailboxes(list string) (problem string) {
 
 func (p *replacement) run(r *Run) {
 	text := p.text.Get(r)
-	if !r.spend(4*len(text) + 1) { // it is copied, and stays
+	if !r.spend(16 * (len(text) + 100)) { // it is copied, and stays
 		return
 	}
 	root, err := r.message.Root()

@@ -415,6 +415,30 @@ fileinto :copy "A"; addheader "X-Added" "1"; setflag "f";`, all).Run(t.Context()
 	if got := outcome(second); got != "store A; store B [f] +1" {
 		t.Error(got)
 	}
+
+	// What is decided counts as done: nothing excludes it, and no error undoes it.
+	in = input(t, mail)
+	first = compile(t, `require ["fileinto", "duplicate"]; if duplicate :uniqueid "a" {} fileinto "A";`, all).
+		Run(t.Context(), in)
+	in.Prior = &first
+	for script, want := range map[string]string{
+		`require "fileinto"; fileinto "A"; redirect "x@y.example";`: "store A; redirect x@y.example [{ a 604800}]",
+		`require "reject"; reject "no";`:                            "store A; reject no false [{ a 604800}]",
+		`require ["fileinto", "reject"]; fileinto "B"; reject "no";`: "store A; implicit keep; s:1:47: the reject action " +
+			"conflicts with the store action before it [{ a 604800}]",
+		`require ["imap4flags", "fileinto"]; fileinto :flags "f" "A";`:          "store A [f] [{ a 604800}]",
+		`require ["ihave", "fileinto"]; fileinto "B"; error "why"; discard;`:    "store A; implicit keep; s:1:46: why [{ a 604800}]",
+		`require "replace"; replace "x"; keep;`:                                 "store A; keep [{ a 604800}]",
+		`require "duplicate"; if duplicate :uniqueid "a" { discard; } discard;`: "store A [{ a 604800}]",
+	} {
+		r := compile(t, script, all).Run(t.Context(), in)
+		if got := outcome(r) + fmt.Sprint(" ", r.Marks); got != want {
+			t.Errorf("%s: %s; want %s", script, got, want)
+		}
+	}
+	if got := outcome(first); got != "store A" {
+		t.Errorf("a script after it has changed the first: %s", got)
+	}
 }
 
 // TestParts: what loops over the parts of a message see, one in another, and how they are left.

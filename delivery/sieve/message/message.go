@@ -29,7 +29,9 @@ type Message struct {
 	body    int64 // where the body begins
 	hasBody bool  // there is an empty line after the header
 	root    *Part // of its structure; nil until it is asked for
+	parts   int   // in it
 
+	added  int      // parts of replacements
 	edits  []edit   // what stands in the place of parts, in the order of these
 	within *Message // that this one is a replacement in
 	around []string // the boundaries of the multiparts that it is in
@@ -65,7 +67,7 @@ func (m *Message) Body() *io.SectionReader {
 
 // readHead reads up to the empty line that ends the header, and it.
 func readHead(content io.ReaderAt, size int64) ([]byte, error) {
-	head := make([]byte, 0, 4096)
+	head := make([]byte, 0, min(4096, size))
 	for {
 		have := len(head)
 		head = head[:min(int64(cap(head)), size)]

@@ -51,7 +51,7 @@ func (m *Message) Root() (*Part, error) {
 		if err != nil {
 			return nil, err
 		}
-		m.root = root
+		m.root, m.parts = root, w.parts
 	}
 	return m.root, nil
 }

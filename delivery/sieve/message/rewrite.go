@@ -55,6 +55,10 @@ func (p *Part) Replace(entity string) error {
 		return err
 	}
 	m := p.owner
+	all := m.Outermost()
+	if all.added += by.parts; all.added > maxParts {
+		return ErrParts
+	}
 	m.edits = slices.DeleteFunc(m.edits, func(e edit) bool { return e.from >= p.from && e.to <= p.to })
 	at := 0
 	for at < len(m.edits) && m.edits[at].from < p.from {
@@ -106,6 +110,9 @@ func TextEntity(text string, p *Part) string {
 
 // canonical makes all line ends CRLF (RFC 5322 §2.3).
 func canonical(text string) string {
+	if !strings.Contains(text, "\n") {
+		return text
+	}
 	return strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\n", "\r\n")
 }
 
@@ -120,8 +127,9 @@ func hasLongLine(text string) bool {
 }
 
 func base64Lines(text string) string {
+	encoded := base64.StdEncoding.EncodeToString([]byte(text))
 	var b strings.Builder
-	for encoded := base64.StdEncoding.EncodeToString([]byte(text)); encoded != ""; {
+	for b.Grow(len(encoded) + len(encoded)/38 + 2); encoded != ""; {
 		n := min(len(encoded), 76)
 		b.WriteString(encoded[:n] + "\r\n")
 		encoded = encoded[n:]
