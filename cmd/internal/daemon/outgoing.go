@@ -33,6 +33,7 @@ type outgoing struct {
 	mu    sync.Mutex         // held for moments
 	box   *outbox.Box        // nil: there was none yet
 	stop  context.CancelFunc // ends the sending; nil: it has not begun
+	hurry context.CancelFunc // ends what is being handed over
 	ended chan struct{}      // closed when it has ended
 }
 
@@ -89,11 +90,10 @@ func (o *outgoing) begin(sends func() *sender.Sender) {
 	ended, box := make(chan struct{}), o.box
 	o.stop, o.ended = cancel, ended
 	handing, hurry := context.WithCancel(context.Background())
+	o.hurry = hurry
 	go guard.Run(o.log, "outbox", func() {
 		defer close(ended)
 		defer hurry()
-		// What is being handed over may come to its end: else it would be sent again after the start.
-		defer context.AfterFunc(ctx, func() { time.AfterFunc(lastReports, hurry) })()
 		box.Run(ctx, func(_ context.Context, entries []outbox.Entry) outbox.Verdict {
 			if s := sends(); s != nil {
 				return s.Send(handing, entries)
@@ -103,18 +103,23 @@ func (o *outgoing) begin(sends func() *sender.Sender) {
 	})
 }
 
-// end ends the sending. What waits stays in the outbox.
+// end ends the sending. What waits stays in the outbox, and what is being handed over may come to its end: else it
+// would be sent again after the start.
 func (o *outgoing) end() {
 	o.mu.Lock()
-	stop, ended, box := o.stop, o.ended, o.box
+	stop, hurry, ended, box := o.stop, o.hurry, o.ended, o.box
 	o.mu.Unlock()
 	if stop == nil {
 		return
 	}
 	stop()
-	select {
-	case <-ended:
-		box.Close()
-	case <-time.After(lastReports + time.Second): // its file system hangs
+	for _, patience := range []time.Duration{lastReports, time.Second} {
+		select {
+		case <-ended:
+			box.Close()
+			return
+		case <-time.After(patience): // in the end because its file system hangs
+			hurry()
+		}
 	}
 }
