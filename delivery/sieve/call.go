@@ -227,7 +227,7 @@ func (c *Call) tagHint(name string) string {
 			has = has || p.Name == name && c.Definition.Addresses
 		}
 		if has && !c.compiler.active[e.Name] {
-			return `add: require "` + e.Name + `";`
+			return c.compiler.wanted(e.Name)
 		}
 	}
 	return ""

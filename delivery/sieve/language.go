@@ -112,7 +112,7 @@ func (l *language) offered(name string) string {
 // hint says which capability has an unknown command or test, or which one is spelled like it.
 func (l *language) hint(name, kind string) string {
 	if capability := l.offered(name); capability != "" {
-		return `add: require "` + capability + `";`
+		return l.wanted(capability)
 	}
 	for _, known := range slices.Sorted(maps.Keys(l.definitions)) {
 		if (kind == "command") == (l.definitions[known].Command != nil) && isLike(known, name) {
@@ -123,6 +123,14 @@ func (l *language) hint(name, kind string) string {
 		return "did you mean elsif?"
 	}
 	return ""
+}
+
+// wanted is the hint for what a capability has that is not active.
+func (l *language) wanted(capability string) string {
+	if !l.has(capability) {
+		return "it is of the extension " + capability + ", which is not allowed here"
+	}
+	return `add: require "` + capability + `";`
 }
 
 // isLike reports whether two names differ in a letter that is missing, too many, or another.

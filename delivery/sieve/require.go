@@ -34,7 +34,7 @@ func (c *Compiler) require(a *syntax.Argument) {
 		return
 	}
 	if a.Text != "" && c.find(a.Text) != nil {
-		c.Problem(a.Span, "", "the extension '%s' is not allowed here", a.Text)
+		c.Problem(a.Span, c.options.AllowHint, "the extension '%s' is not allowed here", a.Text)
 		return
 	}
 	hint := ""

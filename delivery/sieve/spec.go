@@ -108,6 +108,8 @@ type Options struct {
 	Allowed func(*Extension) bool
 	// AllowedGlobal is the same for scripts of the site that a script includes with :global. [as Allowed]
 	AllowedGlobal func(*Extension) bool
+	// AllowHint says what can be done about an extension that is not allowed. [nothing]
+	AllowHint string
 	// More are extensions besides those of Extensions.
 	More []*Extension
 	// Protected reports whether fields of a name, in lower case, may not be added or deleted. [none but the standard's]

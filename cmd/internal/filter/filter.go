@@ -65,7 +65,7 @@ func allowFlags(cmd *cobra.Command) func(*sieve.Options) error {
 		if err != nil {
 			return cli.Mistake(cmd, fmt.Errorf("--global-extensions: %w", err), "see doorstep sieve extensions")
 		}
-		o.AllowedGlobal = o.Allowed
+		o.AllowedGlobal, o.AllowHint = o.Allowed, "--extensions +NAME allows it"
 		if len(*global) > 0 {
 			o.AllowedGlobal = func(e *sieve.Extension) bool { return o.Allowed(e) || more(e) }
 		}
