@@ -63,6 +63,7 @@ home=/srv/mail/example.org/alice
 		s.follow(t, "socket", "plain service")
 		s.follow(t, "plain switch")
 		s.deliver(t, "Doorstep")
+		s.report(t)
 		s.follow(t, "plain back")
 		s.deliver(t, "Dovecot")
 
@@ -348,6 +349,27 @@ func (s *oldSite) deliver(t *testing.T, by string) {
 	if after := ours(); (after > before) != (by == "Doorstep") {
 		t.Errorf("%s is not by %s:\n%s", subject, by,
 			s.run(t, "doveadm", "fetch", "-u", s.user, "hdr", "mailbox", "INBOX", "subject", subject))
+	}
+}
+
+// report follows docs/dsn.md, and wants a report of success by Doorstep in the mailbox of a sender who asks for it.
+func (s *oldSite) report(t *testing.T) {
+	t.Helper()
+	page := s.page
+	defer func() { s.page = page }()
+	s.page = readPage(t, "dsn.md")
+	s.write(t, "/tmp/dsn", s.block(t, "dsn", "toml"))
+	s.shell(t, "cat /tmp/dsn >>"+configuration+"\n")
+	s.follow(t, "dsn postfix", "dsn postfix group")
+	s.run(t, "doorstep", "send", "--protocol", "esmtp", "--server", "tcp:127.0.0.1:25", "-f", "alice@example.org", "-t",
+		"alice@example.org", "--notify", "success", "--envid", "asked")
+	peer.Await(t, patience, "a report in the mailbox", func() bool {
+		said, _ := s.try("doveadm", "fetch", "-u", s.user, "text", "mailbox", "INBOX", "subject", "was delivered")
+		return strings.Contains(said, "Action: delivered") && strings.Contains(said, "Original-Envelope-Id: asked") &&
+			strings.Contains(said, "Reporting-MTA: dns; mail.example.org")
+	})
+	if said := s.journal(t, "-u", "doorstep"); strings.Count(said, `msg="report sent"`) != 1 {
+		t.Errorf("Doorstep says %s", said)
 	}
 }
 

@@ -49,10 +49,19 @@ type site struct {
 	unix, tcp string // targets: unix:PATH, 127.0.0.1:PORT
 	esmtp     string // one that speaks ESMTP: 127.0.0.1:PORT
 	store     string
+	process   *peer.Process
 }
 
 // openSite builds doorstep and starts it, with more in its configuration.
 func openSite(t *testing.T, more ...string) *site {
+	t.Helper()
+	s := planSite(t)
+	s.start(t, strings.Join(more, ""))
+	return s
+}
+
+// planSite is a site that is yet to be started, for peers that Doorstep must know of.
+func planSite(t *testing.T) *site {
 	t.Helper()
 	dir := peer.MailDir(t)
 	s := &site{
@@ -65,7 +74,13 @@ func openSite(t *testing.T, more ...string) *site {
 	if err := os.Chown(s.store, peer.MailUser, peer.MailUser); err != nil {
 		t.Fatal(err)
 	}
-	p := peer.StartDoorstep(t, dir, s.configuration()+strings.Join(more, ""))
+	return s
+}
+
+// start starts it, with more in its configuration, in further groups.
+func (s *site) start(t *testing.T, more string, groups ...uint32) {
+	t.Helper()
+	p := peer.StartDoorstep(t, filepath.Dir(s.store), s.configuration()+more, groups...)
 	t.Cleanup(func() {
 		p.Stop()
 		if err := p.Err(); err != nil || strings.Contains(p.Output(), "panic") {
@@ -75,7 +90,7 @@ func openSite(t *testing.T, more ...string) *site {
 	peer.AwaitListener(t, p, "unix", strings.TrimPrefix(s.unix, "unix:"))
 	peer.AwaitListener(t, p, "tcp", s.tcp)
 	peer.AwaitListener(t, p, "tcp", s.esmtp)
-	return s
+	s.process = p
 }
 
 func (s *site) configuration() string {

@@ -100,6 +100,14 @@ var plainSender = siteAccount{address: "sender@src.example", path: "src.example/
 // openWorld builds doorstep and starts it.
 func openWorld(t *testing.T) *world {
 	t.Helper()
+	w := planWorld(t)
+	w.start(t, "")
+	return w
+}
+
+// planWorld is a world that is yet to be started, for peers that Doorstep must know of.
+func planWorld(t *testing.T) *world {
+	t.Helper()
 	dir := peer.MailDir(t)
 	w := &world{
 		site: &site{unix: "unix:" + filepath.Join(dir, "lmtp"), tcp: "127.0.0.1:" + peer.FreePort(t),
@@ -112,11 +120,16 @@ func openWorld(t *testing.T) *world {
 	if err := os.Chown(w.store, peer.MailUser, peer.MailUser); err != nil {
 		t.Fatal(err)
 	}
-	p := peer.StartDoorstep(t, dir, w.configuration(t))
+	return w
+}
+
+// start starts it, with more in its configuration.
+func (w *world) start(t *testing.T, more string) {
+	t.Helper()
+	p := peer.StartDoorstep(t, filepath.Dir(w.store), w.configuration(t)+more)
 	peer.AwaitListener(t, p, "unix", strings.TrimPrefix(w.unix, "unix:"))
 	peer.AwaitListener(t, p, "unix", strings.TrimPrefix(w.strict, "unix:"))
 	peer.AwaitListener(t, p, "tcp", w.tcp)
-	return w
 }
 
 // configuration has the domains in U-labels and in A-labels by turns.

@@ -28,15 +28,15 @@ func MailDir(tb testing.TB) string {
 }
 
 // StartDoorstep builds doorstep, with the race detector where the test has it, writes its
-// configuration to a file in dir, and runs "doorstep serve" as MailUser. It is up when
+// configuration to a file in dir, and runs "doorstep serve" as MailUser, in further groups. It is up when
 // AwaitListener says so.
-func StartDoorstep(tb testing.TB, dir, configuration string) *Process {
+func StartDoorstep(tb testing.TB, dir, configuration string, groups ...uint32) *Process {
 	tb.Helper()
 	program, config := BuildDoorstep(tb, dir), filepath.Join(dir, "doorstep.toml")
 	write(tb, config, configuration)
 	cmd := exec.Command(program, "serve", "-c", config)
 	cmd.Dir = dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: MailUser, Gid: MailUser}}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: MailUser, Gid: MailUser, Groups: groups}}
 	return Start(tb, cmd)
 }
 

@@ -17,8 +17,10 @@ type EximConfig struct {
 	// knows SMTPUTF8, or "unix:/path", by its lmtp transport, which does not. Either way it
 	// speaks LMTP; to "smtp:127.0.0.1:25" its smtp transport speaks ESMTP.
 	Deliver string
-	// Transport are further options of the transport.
+	// Transport are further options of the transport. After Deliver "" they are the whole of it.
 	Transport []string
+	// Main are further lines of the main section.
+	Main []string
 }
 
 // An Exim is a running instance.
@@ -55,7 +57,7 @@ func (e *Exim) path(name string) string { return filepath.Join(e.dir, name) }
 
 // config returns the configuration file: mail is taken from any sender, and has one way out.
 func (e *Exim) config(port string, c EximConfig) []string {
-	lines := []string{
+	lines := append([]string{
 		"primary_hostname = mx.example",
 		"exim_path = " + e.path("exim4"), // what it runs to write a bounce
 		"spool_directory = " + e.path("spool"),
@@ -71,16 +73,18 @@ func (e *Exim) config(port string, c EximConfig) []string {
 		"acl_smtp_data = accept",
 		"deliver_drop_privilege = true", // nothing here is delivered by another user
 		"keep_environment = LD_LIBRARY_PATH",
+	}, c.Main...)
+	lines = append(lines,
 		"begin routers",
 		"out:",
 		"  driver = accept",
 		"  transport = out",
 		"begin transports",
 		"out:",
-	}
+	)
 	if socket, ok := strings.CutPrefix(c.Deliver, "unix:"); ok {
 		lines = append(lines, "  driver = lmtp", "  socket = "+socket, "  batch_max = 100")
-	} else {
+	} else if c.Deliver != "" {
 		network, addr, _ := strings.Cut(c.Deliver, ":")
 		protocol := map[string]string{"inet": "lmtp", "smtp": "smtp"}[network]
 		host, port, _ := net.SplitHostPort(addr)

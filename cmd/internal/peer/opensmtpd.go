@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -16,10 +17,13 @@ import (
 // OpenSMTPDConfig says what an OpenSMTPD instance does with mail.
 type OpenSMTPDConfig struct {
 	// Deliver is where all mail goes by LMTP: "inet:127.0.0.1:2424" or "unix:/path", by its
-	// mail.lmtp, one recipient at a time, or "lmtp://127.0.0.1:2424", as to another host.
+	// mail.lmtp, one recipient at a time, or "lmtp://127.0.0.1:2424", as to another host. To
+	// "smtp+notls://127.0.0.1:25" it goes by ESMTP.
 	Deliver string
 	// TTL is how long it tries to deliver before it bounces.
 	TTL time.Duration
+	// Brief is a recipient for whom it tries for a second only.
+	Brief string
 }
 
 // An OpenSMTPD is a running instance.
@@ -72,6 +76,7 @@ func (o *OpenSMTPD) install() {
 	if err != nil {
 		o.tb.Fatal(err)
 	}
+	copyFile(o.tb, filepath.Join(filepath.Dir(program), "smtpctl"), o.path("smtpctl"))
 	helpers := glob(o.tb, filepath.Join(filepath.Dir(program), "../libexec/opensmtpd/*"))
 	for _, helper := range helpers {
 		copyFile(o.tb, helper, o.path("libexec/opensmtpd/"+filepath.Base(helper)))
@@ -82,19 +87,23 @@ func (o *OpenSMTPD) path(name string) string { return filepath.Join(o.dir, name)
 
 // config returns the configuration file: mail is taken from any sender, and has one way out.
 func (o *OpenSMTPD) config(port string, c OpenSMTPDConfig) []string {
-	return []string{
+	lines := []string{
 		"listen on 127.0.0.1 port " + port + " hostname mx.example",
 		"smtp max-message-size 50M",
 		"queue ttl " + strconv.Itoa(int(c.TTL.Seconds())) + "s",
 		`table everybody { "@" = "mail" }`, // the user that runs mail.lmtp
 		`action "out" ` + c.action(),
-		`match from any for any action "out"`,
 	}
+	if c.Brief != "" {
+		lines = append(lines, `action "brief" `+c.action()+" ttl 1s",
+			`match from any for rcpt-to "`+c.Brief+`" action "brief"`)
+	}
+	return append(lines, `match from any for any action "out"`)
 }
 
 // action returns the way out.
 func (c OpenSMTPDConfig) action() string {
-	if strings.HasPrefix(c.Deliver, "lmtp:") {
+	if strings.Contains(c.Deliver, "://") {
 		return `relay host "` + c.Deliver + `"`
 	}
 	// One user of the system runs mail.lmtp for all recipients.
@@ -114,6 +123,23 @@ func (o *OpenSMTPD) Deliveries() (list []Delivery) {
 		list = append(list, Delivery{To: m[1], Status: status[m[2]], Text: m[3]})
 	}
 	return list
+}
+
+// Flush makes the instance try all deferred mail again now.
+func (o *OpenSMTPD) Flush() {
+	o.tb.Helper()
+	group, err := user.LookupGroup("opensmtpq") // smtpctl insists on it
+	if err != nil {
+		o.tb.Fatal(err)
+	}
+	gid, _ := strconv.ParseUint(group.Gid, 10, 32) // numeric on every Unix
+	// The socket that smtpctl talks to is in the namespace of the instance.
+	cmd := exec.Command("nsenter", "-t", strconv.Itoa(o.Pid()), "-m", o.path("smtpctl"), "schedule", "all")
+	cmd.Env = append(os.Environ(), "LD_LIBRARY_PATH="+o.path("lib"))
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Gid: uint32(gid)}}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		o.tb.Errorf("smtpctl schedule: %v: %s", err, out)
+	}
 }
 
 // AwaitIdle waits until the queue is empty: everything is delivered or bounced.

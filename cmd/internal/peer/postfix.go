@@ -55,6 +55,9 @@ func StartPostfix(tb testing.TB, c PostfixConfig) *Postfix {
 	return p
 }
 
+// Queue is its queue directory, in which it makes the sockets of its services.
+func (p *Postfix) Queue() string { return p.path("queue") }
+
 func (p *Postfix) path(name string) string { return filepath.Join(p.dir, name) }
 
 // tool runs one of Postfix's commands on this instance and returns its output. What it warns of fails the test.
