@@ -94,3 +94,22 @@ func TestSieveManual(t *testing.T) {
 	}
 	console(t, dir, manual(t, "sieve-trace.md", "trace"))
 }
+
+// TestSieveProgramsManual runs what docs/sieve.md shows of programs, as the present user.
+func TestSieveProgramsManual(t *testing.T) {
+	dir := place(t)
+	programs := filepath.Join(dir, "programs")
+	if err := os.Mkdir(programs, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for file, text := range map[string]string{
+		"filter.sieve": manual(t, "sieve.md", "programs script"), "programs/rate": manual(t, "sieve.md", "programs rate"),
+		"mail.eml": "Subject: An offer\r\n\r\nBuy now!\r\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	me := fmt.Sprint("--as ", os.Geteuid())
+	console(t, dir, strings.ReplaceAll(manual(t, "sieve.md", "programs"), "--as alice", me))
+}
