@@ -83,8 +83,14 @@ func Choose(list []string, more ...*Extension) (func(*Extension) bool, error) {
 		if on, ok := change[e.Name]; ok {
 			return on
 		}
-		return !e.Off && (signed > 0 || len(list) == 0) || e.Name == ""
+		return !e.Off && (signed > 0 || len(list) == 0) || e.isBase()
 	}, nil
+}
+
+// isBase reports whether an extension is the language itself, or the name of a comparator that is always there: older
+// scripts require these.
+func (e *Extension) isBase() bool {
+	return e.Name == "" || strings.HasPrefix(e.Name, "comparator-") && e.Comparators == nil
 }
 
 // isExtension says what is wrong with the name of an extension.
