@@ -13,7 +13,9 @@ import (
 // CheckSecrets checks that only those read the secrets of the configuration who should: keys, passwords, and the files
 // of the configuration themselves if they have a secret in them. A server must not start if this finds something.
 func (c *Config) CheckSecrets() error {
-	files := map[string]bool{c.TLS.Key: true, c.Auth.PasswdFile: true, c.Submission.PasswordFile: true}
+	files := map[string]bool{
+		c.TLS.Key: true, c.Auth.PasswdFile: true, c.Submission.PasswordFile: true, c.State.Database.PasswordFile: true,
+	}
 	for _, d := range c.Directories {
 		files[d.Database.PasswordFile] = true
 	}

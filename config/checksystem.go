@@ -50,6 +50,7 @@ func (c *Config) CheckSystem(open ...Listen) []Problem {
 	if _, set := s.places["state.path"]; set { // else it is as the machine has it
 		s.report("state.path", c.State.checkDirectory(w))
 	}
+	c.State.Database.checkFiles(w, s.below("state"))
 	c.Submission.checkFiles(w, s.below("submission"))
 	s.add(Problem{File: mailbox.SpoolDirectory()}, w.checkSpool())
 	if _, set := s.places["control.socket"]; set && c.Control.Socket != "" {
@@ -78,6 +79,9 @@ func systemPlaces(in *table.Input) map[string]Problem {
 		places[key] = problemAt(tomlpos.Place{Document: in.Main, Offset: -1, Key: key})
 	}
 	for path, v := range in.Values() {
+		if path == "state" {
+			places[path] = problemAt(v.Place()) // of its keys that are not set
+		}
 		if strings.HasPrefix(path, "user[") && strings.HasSuffix(path, "]") {
 			continue // an alias: there may be many, and they do not depend on the machine
 		}

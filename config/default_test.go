@@ -21,7 +21,7 @@ func TestDefaultLoads(t *testing.T) {
 
 // Every example in the default configuration can be used by removing its comment sign.
 func TestExamplesLoad(t *testing.T) {
-	text := regexp.MustCompile(`(?m)^#(\w+ = |\[\[)`).ReplaceAllString(config.Default(), "$1")
+	text := regexp.MustCompile(`(?m)^#(\w+ = |\[)`).ReplaceAllString(config.Default(), "$1")
 	if !strings.Contains(text, "\nquota = ") {
 		t.Fatal("no example was found")
 	}

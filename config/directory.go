@@ -9,7 +9,6 @@ import (
 
 	"github.com/doorstep-mail/doorstep/config/hint"
 	"github.com/doorstep-mail/doorstep/config/internal/table"
-	"github.com/doorstep-mail/doorstep/lmtp/keypair"
 )
 
 // A Directory is one [[directory]] table: a database of accounts. Its drivers read what they need of it.
@@ -214,13 +213,5 @@ func (d *Directory) checkFiles(w runner, report func(key string, err error)) {
 		}
 		report("file", err)
 	}
-	if d.Database.PasswordFile != "" {
-		report("password_file", w.check(func() error { return checkSecret(d.Database.PasswordFile) }))
-	}
-	if d.Database.TLSCA != "" {
-		report("tls_ca", w.check(func() error {
-			_, err := keypair.Authorities(d.Database.TLSCA)
-			return err
-		}))
-	}
+	d.Database.checkFiles(w, report)
 }

@@ -6,9 +6,10 @@ import (
 
 	"github.com/doorstep-mail/doorstep/config/hint"
 	"github.com/doorstep-mail/doorstep/config/internal/table"
+	"github.com/doorstep-mail/doorstep/lmtp/keypair"
 )
 
-// A Database is where a [[directory]] in SQL finds its accounts, and how.
+// A Database is where a [[directory]] in SQL finds its accounts, and how. [state] may be in one too.
 type Database struct {
 	// Host and Port are where it listens; unused if Socket is set.
 	Host string
@@ -130,21 +131,38 @@ func setQuery(at func(*Database) *string) func(d *Database, _ *table.Value, s st
 
 // checkServer checks how a database is reached.
 func (d *Directory) checkServer(t table.Table) {
+	d.Database.checkServer(t, d.Driver == Postgres, "accounts, and maybe the password, cross")
+}
+
+// checkServer checks how a database is reached. cross says what would go over the network, with a verb.
+func (d *Database) checkServer(t table.Table, isPostgres bool, cross string) {
 	for _, name := range []string{"host", "port", "tls"} {
-		if name == "port" && d.Driver == Postgres {
+		if name == "port" && isPostgres {
 			continue // the socket's name has it
 		}
-		if v := t.Value(name); v != nil && d.Database.Socket != "" {
+		if v := t.Value(name); v != nil && d.Socket != "" {
 			v.AddKey("stands beside socket, which takes its place", "leave one of them out")
 		}
 	}
-	if v := t.Value("tls_ca"); v != nil && d.Database.TLS != DatabaseTLSVerify {
+	if v := t.Value("tls_ca"); v != nil && d.TLS != DatabaseTLSVerify {
 		v.AddKey("is only for tls = \"verify\"", "")
 	}
-	host := d.Database.Host
-	isClear := d.Database.TLS == DatabaseTLSOff && d.Database.Socket == ""
-	if v := t.Value("host"); v != nil && isClear && host != "" && !isThisMachine(host) {
-		v.Warn("accounts, and maybe the password, cross the network unprotected", `write tls = "verify"`)
+	isClear := d.TLS == DatabaseTLSOff && d.Socket == ""
+	if v := t.Value("host"); v != nil && isClear && d.Host != "" && !isThisMachine(d.Host) {
+		v.Warn(cross+" the network unprotected", `write tls = "verify"`)
+	}
+}
+
+// checkFiles checks the files that w reads to connect.
+func (d *Database) checkFiles(w runner, report func(key string, err error)) {
+	if d.PasswordFile != "" {
+		report("password_file", w.check(func() error { return checkSecret(d.PasswordFile) }))
+	}
+	if d.TLSCA != "" {
+		report("tls_ca", w.check(func() error {
+			_, err := keypair.Authorities(d.TLSCA)
+			return err
+		}))
 	}
 }
 

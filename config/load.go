@@ -65,6 +65,7 @@ func (c *Config) check(in *table.Input) {
 	c.Admin.check(in, c.Listen)
 	c.TLS.check(in)
 	c.Store.check(in.Table("store"))
+	c.State.check(in.Table("state"))
 	c.Submission.check(in.Table("submission"), c.Store)
 	c.Submission.checkOffers(in, c.Listen)
 	c.Submission.Reports.check(in.Table("reports"), c.Hostname, in.Table("submission").Sets("server"))

@@ -107,7 +107,10 @@ func TestEverything(t *testing.T) {
 			Reject: true, Grace: 0, CountTrash: true, WarnAt: []int{50, 90}, WarnCommand: []string{"/bin/true", "a b"},
 			WarnURL: "http://127.0.0.1:8080/quota", WarnTimeout: 5 * time.Second,
 		},
-		State: config.State{Driver: config.StateNone, Path: here + "/state.db", Entries: 1000, Keep: 24 * time.Hour},
+		State: config.State{
+			Driver: config.StateNone, Path: here + "/state.db", Entries: 1000, Keep: 24 * time.Hour,
+			Database: config.Database{Host: "localhost", TLS: config.DatabaseTLSOff},
+		},
 		Submission: config.Submission{
 			Network: "tcp", Address: "mta.example.org:587", TLS: config.SubmissionStartTLS, CA: here + "/ca.pem",
 			User: "doorstep", PasswordFile: here + "/submission.secret", Timeout: 10 * time.Second, Connections: 2,
@@ -168,6 +171,7 @@ func TestDefaultsApply(t *testing.T) {
 		Quota: config.Quota{Grace: 10 << 20, WarnAt: []int{80, 95}, WarnTimeout: 30 * time.Second},
 		State: config.State{
 			Driver: config.StateSQLite, Path: "/var/lib/doorstep/state.db", Entries: 1_000_000, Keep: 168 * time.Hour,
+			Database: config.Database{Host: "localhost", TLS: config.DatabaseTLSOff},
 		},
 		Submission: config.Submission{
 			TLS: config.SubmissionClear, Timeout: 30 * time.Second, Connections: 4, Outbox: "/var/lib/doorstep/outbox",

@@ -94,7 +94,7 @@ func (c *Config) ReadFrom() []string { return slices.Clone(c.origin.files) }
 // to read.
 func (c *Config) Files() []string {
 	named := []string{c.TLS.Certificate, c.TLS.Key, c.TLS.ClientCA, c.Auth.PasswdFile, c.Admin.TokenFile,
-		c.Submission.CA, c.Submission.PasswordFile}
+		c.Submission.CA, c.Submission.PasswordFile, c.State.Database.PasswordFile, c.State.Database.TLSCA}
 	for _, d := range c.Directories {
 		named = append(named, d.File, d.Database.PasswordFile, d.Database.TLSCA)
 	}

@@ -69,18 +69,18 @@ func isMaildir(root, local string) bool {
 
 // killed is a store whose process is killed.
 type killed struct {
-	*state.SQLite
+	*state.DB
 	kill func(at string)
 }
 
 func (k killed) Recall(ctx context.Context, subject state.Key) (map[state.Key]bool, error) {
 	k.kill("question")
-	return k.SQLite.Recall(ctx, subject)
+	return k.DB.Recall(ctx, subject)
 }
 
 func (k killed) Remember(ctx context.Context, marks []state.Mark) error {
 	k.kill("mark")
-	err := k.SQLite.Remember(ctx, marks)
+	err := k.DB.Remember(ctx, marks)
 	k.kill("marked")
 	return err
 }

@@ -84,7 +84,7 @@ func TestApart(t *testing.T) {
 }
 
 // remember gives the agent of a fixture a store of state.
-func (f *fixture) remember(t *testing.T) *state.SQLite {
+func (f *fixture) remember(t *testing.T) *state.DB {
 	t.Helper()
 	s := state.NewSQLite(state.Options{Path: filepath.Join(t.TempDir(), "state.db")})
 	t.Cleanup(func() { must(t, s.Close(context.Background())) })

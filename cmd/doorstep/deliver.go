@@ -107,7 +107,10 @@ func (r localRequest) run(cmd *cobra.Command, c *config.Config) (err error) {
 	if err != nil {
 		return cli.Failed(err, "doorstep check tells what is wrong with the configuration")
 	}
-	remembered := build.State(c.State, log)
+	remembered, err := build.State(c.State, log)
+	if err != nil {
+		return cli.Failed(err, "doorstep check tells what is wrong with the configuration")
+	}
 	build.Remember(agent, remembered)
 	ctx, cancel := context.WithTimeout(cmd.Context(), c.Limits.TransactionTimeout)
 	defer cancel()

@@ -38,7 +38,8 @@ var arrows = []struct {
 	// which it asks about files, and folders' names
 	{"config", []string{"config/hint", "config/internal", "lmtp/guard", "lmtp/address", "lmtp/auth", "lmtp/keypair",
 		"mailbox"}},
-	{"delivery/directory", []string{"delivery/directory", "lmtp/guard", "lmtp/address"}},
+	{"delivery/database", nil},
+	{"delivery/directory", []string{"delivery/database", "delivery/directory", "lmtp/guard", "lmtp/address"}},
 	{"delivery/head", nil},
 	{"delivery/outbox", []string{"lmtp/address", "lmtp/guard"}},
 	{"delivery/sender", []string{"delivery/outbox", "delivery/report", "delivery/submit", "lmtp/address", "lmtp/client"}},
@@ -51,7 +52,7 @@ var arrows = []struct {
 	{"delivery/sieve/reply", []string{"delivery/sieve", "lmtp/address"}},
 	{"delivery/sieve", []string{"delivery/sieve/message", "delivery/sieve/syntax", "lmtp/address"}},
 	{"delivery/route", []string{"delivery/directory", "lmtp", "mailbox"}},
-	{"delivery/state", []string{"lmtp/guard"}},
+	{"delivery/state", []string{"delivery/database", "lmtp/guard"}},
 	{"delivery/warning", []string{"lmtp/guard", "mailbox"}},
 	{"delivery", []string{"delivery/directory", "delivery/head", "delivery/outbox", "delivery/route", "delivery/state",
 		"delivery/warning", "lmtp/guard", "lmtp", "mailbox"}},

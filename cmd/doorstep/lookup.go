@@ -110,7 +110,11 @@ func lookup(ctx context.Context, c *config.Config, text string) (*lookupResult, 
 	if err != nil {
 		return nil, cli.Failed(err, "doorstep check tells what is wrong with the configuration")
 	}
-	build.Remember(agent, build.State(c.State, slog.New(slog.DiscardHandler)))
+	remembered, err := build.State(c.State, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, cli.Failed(err, "doorstep check tells what is wrong with the configuration")
+	}
+	build.Remember(agent, remembered)
 	decision := agent.Router.Explain(ctx, &lmtp.Envelope{}, &lmtp.Recipient{To: to})
 	result := &lookupResult{
 		Address: to.Log(), Accepted: decision.Err == nil, Reply: lmtp.RcptReply(decision.Err).String(),

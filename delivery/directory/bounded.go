@@ -59,15 +59,12 @@ func (b bounded) probe(ctx context.Context) error {
 	return unanswered(ctx, err)
 }
 
-// unanswered makes an error that comes when the time is over one of that: of a connection that they closed then,
-// drivers say "invalid connection", "i/o timeout" and the like, as of a server that refuses them.
+// unanswered is breaker.Unanswered for an error that may be an answer.
 func unanswered(ctx context.Context, err error) error {
-	end, ok := ctx.Deadline()
-	if err == nil || errors.Is(err, ErrNotFound) || !ok || time.Now().Before(end) ||
-		errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, ErrNotFound) {
 		return err
 	}
-	return fmt.Errorf("%w: %w", context.DeadlineExceeded, err)
+	return breaker.Unanswered(ctx, err)
 }
 
 // boundedDomains is bounded for a DomainDirectory.

@@ -1,62 +1,54 @@
 package state
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
-	"time"
+	"syscall"
 
-	"github.com/doorstep-mail/doorstep/lmtp/guard/breaker"
+	"golang.org/x/sys/unix"
+	modernc "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 const (
-	// questionsAtOnce bounds the threads that a file system which hangs can keep.
-	questionsAtOnce = 8
-	// writePatience bounds a transaction, the wait for another process included.
-	writePatience = 5 * time.Second
+	// applicationID tells our files from those of others ("DrSs"; SQLite's application_id).
+	applicationID = 0x44725373
+	// version is that of the tables (SQLite's user_version).
+	version = 1
+	tables  = `CREATE TABLE mark (
+		subject BLOB NOT NULL CHECK (length(subject) = 32),
+		item    BLOB NOT NULL CHECK (length(item) = 32),
+		until   INTEGER NOT NULL, -- seconds since 1970
+		PRIMARY KEY (subject, item)
+	) STRICT, WITHOUT ROWID;
+	CREATE INDEX mark_until ON mark (until);`
 )
 
-// Options say where an SQLite store is, and how much it keeps.
-type Options struct {
-	// Path is the file, which is made where it is missing. Its directory must be there.
-	Path string
-	// Keep is how long a mark is remembered. [DefaultKeep]
-	Keep time.Duration
-	// Entries is how many marks are. [DefaultEntries]
-	Entries int
-	// Log gets a line when the store no longer works, and when it does again.
-	Log *slog.Logger
-	// Now is the clock. [time.Now]
-	Now func() time.Time
+var sqliteWords = statements{
+	table: "mark",
+	leave: "ON CONFLICT DO NOTHING",
+	sweep: `DELETE FROM mark WHERE (subject, item) IN (SELECT subject, item FROM mark WHERE until <= ? ORDER BY until
+		LIMIT ?)`,
+	try: fmt.Sprintf("PRAGMA user_version = %d", version),
 }
 
-// SQLite is a Store in a file of one machine. It is opened at the first question, and opened again, or made again, when
-// the file was removed or replaced, or is damaged. After an error it counts as one that does not keep anything, until
-// something was written to it: Run tries that.
-type SQLite struct {
-	opts    Options
-	breaker *breaker.Breaker
-	places  *breaker.Pool
+var errClosed = errors.New("the state is closed")
 
-	entries atomic.Int64 // about how many there are
-	trouble atomic.Pointer[error]
-	logged  atomic.Int32 // 1: that it works, -1: that it does not
+// sqlite is a file of one machine. It is opened again, or made again, when it was removed or replaced, or is damaged.
+type sqlite struct {
+	path string
 
 	opening sync.Mutex
 	file    *file // nil: none is open
 	closed  bool
-
-	queueing sync.Mutex
-	queue    []*request
-	writing  bool // a goroutine writes what is in queue
 }
 
 // A file is one state of the file that is open.
@@ -65,118 +57,213 @@ type file struct {
 	info os.FileInfo
 }
 
-// NewSQLite returns a store that is opened when it is needed. Where its directory is missing it does not keep anything.
-func NewSQLite(o Options) *SQLite {
-	o.Keep, o.Entries = cmp.Or(o.Keep, DefaultKeep), cmp.Or(o.Entries, DefaultEntries)
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	s := &SQLite{opts: o}
-	s.breaker = breaker.New(breaker.Options{Name: "state " + o.Path, Probe: s.probe})
-	s.places = s.breaker.Pool(questionsAtOnce, nil)
+// NewSQLite returns a store in a file of one machine. Where its directory is missing it does not keep anything.
+func NewSQLite(o Options) *DB {
+	s := newDB(&sqlite{path: o.Path}, sqliteWords, o)
 	if _, err := os.Stat(filepath.Dir(o.Path)); err != nil {
 		s.trouble.Store(&err)
 	}
 	return s
 }
 
-// Keeps reports whether the store worked when it was last used, and has room.
-func (s *SQLite) Keeps() bool {
-	return s.trouble.Load() == nil && s.breaker.Err() == nil && s.entries.Load() < int64(s.opts.Entries)
-}
+func (s *sqlite) about() slog.Attr { return slog.String("path", s.path) }
 
-// Entries is about how many marks are remembered.
-func (s *SQLite) Entries() int64 { return s.entries.Load() }
+// isOff: there is no directory for it.
+func (s *sqlite) isOff(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
-// Recall returns the items of a subject.
-func (s *SQLite) Recall(ctx context.Context, subject Key) (map[Key]bool, error) {
-	items, err := ask(ctx, s, func(ctx context.Context, db *sql.DB) (map[Key]bool, error) {
-		return recall(ctx, db, subject, s.opts.Now())
-	})
-	if err != nil && !errors.Is(err, context.Canceled) { // who asked has gone: that says nothing of the store
-		s.note(err)
+func (s *sqlite) open(ctx context.Context) (*sql.DB, int64, error) {
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	if s.closed {
+		return nil, 0, errClosed
 	}
-	return items, err
+	info, err := os.Stat(s.path)
+	if s.file != nil && err == nil && os.SameFile(info, s.file.info) {
+		return s.file.DB, -1, nil
+	}
+	if err := s.shut(); err != nil { // before another one with its name is opened
+		return nil, 0, fmt.Errorf("close what was %s: %w", s.path, err)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		info, err = create(s.path)
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	// SQLite would not say what is wrong with a file that cannot be written.
+	if err := unix.Faccessat(unix.AT_FDCWD, s.path, unix.R_OK|unix.W_OK, unix.AT_EACCESS); err != nil {
+		return nil, 0, &fs.PathError{Op: "write to", Path: s.path, Err: err}
+	}
+	f, err := connect(s.path, info)
+	if err != nil {
+		return nil, 0, err
+	}
+	entries, err := f.prepare(ctx)
+	if err != nil {
+		err = fmt.Errorf("open %s: %w", s.path, err)
+		if isDamaged(err) && f.isOurs(ctx) {
+			return nil, 0, errors.Join(err, f.setAside(s.path))
+		}
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	s.file = f
+	return f.DB, entries, nil
 }
 
-func recall(ctx context.Context, db *sql.DB, subject Key, now time.Time) (items map[Key]bool, err error) {
-	rows, err := db.QueryContext(ctx, "SELECT item FROM mark WHERE subject = ? AND until > ?", subject[:], now.Unix())
+func (s *sqlite) inspect(ctx context.Context) (int64, error) {
+	if _, err := os.Stat(s.path); errors.Is(err, fs.ErrNotExist) {
+		return 0, ErrNoTables
+	}
+	db, _, err := s.open(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return sqliteWords.count(ctx, db)
+}
+
+// failed moves a damaged file out of the way. The question that found it out has no answer: what was remembered is lost.
+func (s *sqlite) failed(db *sql.DB, err error) (again bool, _ error) {
+	if isDamaged(err) {
+		err = errors.Join(err, s.setAside(db))
+	}
+	return false, err
+}
+
+func (s *sqlite) close() error {
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	s.closed = true
+	return s.shut()
+}
+
+// shut closes the file that is open. s.opening is held.
+func (s *sqlite) shut() error {
+	if s.file == nil {
+		return nil
+	}
+	f := s.file
+	s.file = nil
+	return f.Close()
+}
+
+// setAside moves a damaged file out of the way, if it is the one that is open. It is one of ours: that was found out
+// when it was opened.
+func (s *sqlite) setAside(db *sql.DB) error {
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	if s.file == nil || s.file.DB != db {
+		return nil
+	}
+	f := s.file
+	s.file = nil
+	return f.setAside(s.path)
+}
+
+// setAside closes the file and moves it out of the way, for those who want to know what has happened to it.
+func (f *file) setAside(path string) error {
+	err := f.Close()
+	if e := os.Remove(path + "-journal"); !errors.Is(e, fs.ErrNotExist) { // it is of this file, and of no other
+		err = errors.Join(err, e)
+	}
+	return errors.Join(err, os.Rename(path, path+".damaged"))
+}
+
+// create makes an empty file that only its owner reads, and its name durable. Where root makes it in another's
+// directory it is that user's: the server does not run as root.
+func create(path string) (info os.FileInfo, err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) { // by another process, since a moment
+		return os.Stat(path)
+	}
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	items = map[Key]bool{}
-	for rows.Next() {
-		var item []byte
-		if err := rows.Scan(&item); err != nil {
+	defer func() { err = errors.Join(err, f.Close()) }()
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	if os.Geteuid() == 0 {
+		of, err := dir.Stat()
+		if err != nil {
 			return nil, err
 		}
-		items[Key(item)] = true // the table has no others
-	}
-	return items, rows.Err()
-}
-
-// ask asks the file that is there, until ctx ends or the file system does not answer.
-func ask[V any](ctx context.Context, s *SQLite, do func(context.Context, *sql.DB) (V, error)) (V, error) {
-	return breaker.Ask(ctx, s.places, breaker.Question[V]{Do: func() (v V, err error) {
-		f, err := s.open(ctx)
-		if err != nil {
-			return v, err
+		if s, ok := of.Sys().(*syscall.Stat_t); ok {
+			if err := f.Chown(int(s.Uid), int(s.Gid)); err != nil {
+				return nil, err
+			}
 		}
-		if v, err = do(ctx, f.DB); isDamaged(err) {
-			err = errors.Join(err, s.setAside(f))
+	}
+	if err := dir.Sync(); err != nil {
+		return nil, err
+	}
+	return f.Stat()
+}
+
+// connect prepares connections to a file. A server that takes over has it open beside the one before, so that it is not
+// locked for one process. With FULL each transaction is on the disk when it has ended. A write-ahead log would be
+// faster, but its index is mapped into memory: a thread that waits for a page of a file system that hangs stops the
+// garbage collector, and by that the whole server.
+func connect(path string, info os.FileInfo) (*file, error) {
+	query := url.Values{"mode": {"rw"}, "_txlock": {"immediate"}, "_pragma": {
+		"busy_timeout(2000)", "journal_mode(TRUNCATE)", "synchronous(FULL)",
+	}}
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+query.Encode())
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(questionsAtOnce)
+	db.SetMaxIdleConns(2)
+	return &file{DB: db, info: info}, nil
+}
+
+// prepare makes the tables where there are none, and counts the marks.
+func (f *file) prepare(ctx context.Context) (entries int64, err error) {
+	tx, err := f.BeginTx(ctx, nil) // immediate: no other process makes them
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		if e := tx.Rollback(); !errors.Is(e, sql.ErrTxDone) {
+			err = errors.Join(err, e)
 		}
-		return v, err
-	}})
-}
-
-// probe asks for as little as shows that the file system answers.
-func (s *SQLite) probe(ctx context.Context) error {
-	f, err := s.open(ctx)
-	if err == nil {
-		err = f.PingContext(ctx)
-	}
-	return err
-}
-
-// note notes the outcome of a use, and logs what has changed by it.
-func (s *SQLite) note(err error) {
-	now := int32(1)
-	if err == nil {
-		s.trouble.Store(nil)
-	} else {
-		s.trouble.Store(&err)
-		now = -1
-	}
-	if s.logged.Swap(now) == now {
-		return
+	}()
+	var there, app, has int64
+	for query, at := range map[string]*int64{
+		"SELECT count(*) FROM sqlite_schema": &there, "PRAGMA application_id": &app, "PRAGMA user_version": &has,
+	} {
+		if err := tx.QueryRowContext(ctx, query).Scan(at); err != nil {
+			return 0, err
+		}
 	}
 	switch {
-	case errors.Is(err, fs.ErrNotExist): // it is not wanted
-		s.opts.Log.Info("no state: an alias of which one mailbox cannot take a message is deferred for all", "reason", err)
-	case err != nil:
-		s.opts.Log.Warn("state cannot be kept: until it can, an alias of which one mailbox cannot take a message is "+
-			"deferred for all", "path", s.opts.Path, "error", err)
-	default:
-		s.opts.Log.Info("state is kept", "path", s.opts.Path, "entries", s.entries.Load())
+	case there == 0:
+		_, err := tx.ExecContext(ctx, fmt.Sprintf("%s PRAGMA application_id = %d; PRAGMA user_version = %d", tables,
+			applicationID, version))
+		if err != nil {
+			return 0, err
+		}
+	case app != applicationID:
+		return 0, errors.New("is no file of Doorstep's state: it is left alone")
+	case has != version:
+		return 0, fmt.Errorf("has tables of another version of Doorstep (%d, this one knows %d)", has, version)
 	}
+	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM mark").Scan(&entries); err != nil {
+		return 0, err
+	}
+	return entries, tx.Commit()
 }
 
-// Close closes the file when the questions that are under way have their answers, or does not wait for a file system
-// that hangs. The store is not used any more.
-func (s *SQLite) Close(ctx context.Context) error {
-	s.breaker.Close()
-	_, err := breaker.Ask(ctx, s.places, breaker.Question[struct{}]{Do: func() (none struct{}, err error) {
-		s.opening.Lock()
-		defer s.opening.Unlock()
-		s.closed = true
-		return none, s.shut()
-	}})
-	if err != nil {
-		return fmt.Errorf("close %s: %w", s.opts.Path, err)
-	}
-	return nil
+// isOurs reports whether a file that makes no sense was made by us.
+func (f *file) isOurs(ctx context.Context) bool {
+	var app int64
+	return f.QueryRowContext(ctx, "PRAGMA application_id").Scan(&app) == nil && app == applicationID
+}
+
+// isDamaged reports whether SQLite finds a file inconsistent.
+func isDamaged(err error) bool {
+	var e *modernc.Error
+	// without the details of https://www.sqlite.org/rescode.html
+	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_CORRUPT
 }

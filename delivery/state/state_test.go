@@ -25,7 +25,7 @@ func must(t *testing.T, err error) {
 }
 
 // open returns a store in a file of its own, or in that of path.
-func open(t *testing.T, o state.Options) *state.SQLite {
+func open(t *testing.T, o state.Options) *state.DB {
 	t.Helper()
 	if o.Path == "" {
 		o.Path = filepath.Join(t.TempDir(), "state.db")

@@ -1,10 +1,12 @@
 package state
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
 )
@@ -24,7 +26,7 @@ const (
 
 // Remember remembers marks. Those that come while others are being written are written together: the disk is waited for
 // once.
-func (s *SQLite) Remember(ctx context.Context, marks []Mark) error {
+func (s *DB) Remember(ctx context.Context, marks []Mark) error {
 	if s.entries.Load() >= int64(s.opts.Entries) {
 		return ErrFull
 	}
@@ -32,12 +34,12 @@ func (s *SQLite) Remember(ctx context.Context, marks []Mark) error {
 }
 
 // Forget forgets a subject.
-func (s *SQLite) Forget(ctx context.Context, subject Key) error {
+func (s *DB) Forget(ctx context.Context, subject Key) error {
 	return s.submit(ctx, &request{forget: &subject})
 }
 
 // submit has a request written, and waits for that as long as ctx lasts.
-func (s *SQLite) submit(ctx context.Context, r *request) error {
+func (s *DB) submit(ctx context.Context, r *request) error {
 	r.done = make(chan error, 1)
 	s.queueing.Lock()
 	if len(s.queue) == waiting {
@@ -54,12 +56,12 @@ func (s *SQLite) submit(ctx context.Context, r *request) error {
 	case err := <-r.done:
 		return err
 	case <-ctx.Done():
-		return fmt.Errorf("write to %s: %w", s.opts.Path, context.Cause(ctx))
+		return fmt.Errorf("write to %s: %w", s.driver.about().Value, context.Cause(ctx))
 	}
 }
 
 // write writes what is in the queue, until there is nothing more. There is one that does.
-func (s *SQLite) write() {
+func (s *DB) write() {
 	for {
 		s.queueing.Lock()
 		if len(s.queue) == 0 {
@@ -78,31 +80,55 @@ func (s *SQLite) write() {
 }
 
 // commit writes requests in one transaction, and finds out by it whether the store works.
-func (s *SQLite) commit(all []*request) error {
+func (s *DB) commit(all []*request) error {
 	ctx, cancel := context.WithTimeout(context.Background(), writePatience)
 	defer cancel()
-	until := s.opts.Now().Add(s.opts.Keep).Unix()
+	var marks []Mark
+	var subjects []Key
+	for _, r := range all {
+		marks = append(marks, r.marks...)
+		if r.forget != nil {
+			subjects = append(subjects, *r.forget)
+		}
+	}
+	// In one order by all nodes, which else could wait for rows of one another.
+	slices.SortFunc(marks, func(a, b Mark) int {
+		if c := bytes.Compare(a.Subject[:], b.Subject[:]); c != 0 {
+			return c
+		}
+		return bytes.Compare(a.Item[:], b.Item[:])
+	})
+	marks = slices.Compact(marks)
+	slices.SortFunc(subjects, func(a, b Key) int { return bytes.Compare(a[:], b[:]) })
 	more, err := ask(ctx, s, func(ctx context.Context, db *sql.DB) (int64, error) {
-		return change(ctx, db, func(tx *sql.Tx) (more int64, err error) {
-			// Also where there is nothing to be written: this is how the store is tried.
-			if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", version)); err != nil {
-				return 0, err
-			}
-			for _, r := range all {
-				n, err := r.write(ctx, tx, until)
-				if err != nil {
-					return 0, err
-				}
-				more += n
-			}
-			return more, nil
-		})
+		return change(ctx, db, func(tx *sql.Tx) (int64, error) { return s.put(ctx, tx, marks, subjects) })
 	})
 	if err == nil {
 		s.entries.Add(more)
 	}
 	s.note(err)
 	return err
+}
+
+// put writes marks, removes those of subjects, and returns how many there are more by that. That nothing is changed
+// would not show whether anything can be.
+func (s *DB) put(ctx context.Context, tx *sql.Tx, marks []Mark, subjects []Key) (more int64, err error) {
+	added, err := s.words.insert(ctx, tx, marks, s.opts.Now().Add(s.opts.Keep).Unix())
+	if err != nil {
+		return 0, err
+	}
+	removed := int64(0)
+	for _, subject := range subjects {
+		n, err := s.words.remove(ctx, tx, subject)
+		if err != nil {
+			return 0, err
+		}
+		removed += n
+	}
+	if added+removed == 0 {
+		_, err = tx.ExecContext(ctx, s.words.try)
+	}
+	return added - removed, err
 }
 
 // change does something in a transaction, and returns by how many rows it has changed the table.
@@ -120,27 +146,4 @@ func change(ctx context.Context, db *sql.DB, do func(*sql.Tx) (int64, error)) (m
 		return 0, err
 	}
 	return more, tx.Commit()
-}
-
-func (r *request) write(ctx context.Context, tx *sql.Tx, until int64) (more int64, err error) {
-	if r.forget != nil {
-		n, err := affected(tx.ExecContext(ctx, "DELETE FROM mark WHERE subject = ?", r.forget[:]))
-		return -n, err
-	}
-	for _, m := range r.marks {
-		n, err := affected(tx.ExecContext(ctx,
-			"INSERT INTO mark (subject, item, until) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", m.Subject[:], m.Item[:], until))
-		if err != nil {
-			return 0, err
-		}
-		more += n
-	}
-	return more, nil
-}
-
-func affected(r sql.Result, err error) (int64, error) {
-	if err != nil {
-		return 0, err
-	}
-	return r.RowsAffected()
 }

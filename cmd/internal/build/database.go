@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/delivery/database"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/directory/sql"
 	"github.com/doorstep-mail/doorstep/delivery/directory/sql/sqlite"
@@ -31,19 +32,25 @@ func openSQLite(d config.Directory, key directory.Keyer, _ *slog.Logger) (direct
 }
 
 // openServer opens a directory in a database that is spoken to over a wire.
-func openServer(open func(sql.Server, sql.Queries, directory.Keyer) (*sql.Directory, error)) opener {
+func openServer(open func(database.Server, sql.Queries, directory.Keyer) (*sql.Directory, error)) opener {
 	return func(d config.Directory, key directory.Keyer, _ *slog.Logger) (directory.Directory, error) {
-		db := d.Database
-		secured, err := DatabaseTLS(db)
+		server, err := serverOf(d.Database)
 		if err != nil {
 			return nil, err
 		}
-		return open(sql.Server{
-			Host: db.Host, Port: db.Port, Socket: db.Socket, Database: db.Name, User: db.User,
-			Password: func() (string, error) { return config.ReadPassword(db.PasswordFile) }, TLS: secured,
-			MaxConnections: db.MaxConnections, IdleConnections: db.IdleConnections, Timeout: d.Timeout,
-		}, queries(db), key)
+		server.Timeout = d.Timeout
+		return open(server, queries(d.Database), key)
 	}
+}
+
+// serverOf is how a database is spoken to.
+func serverOf(d config.Database) (database.Server, error) {
+	secured, err := DatabaseTLS(d)
+	return database.Server{
+		Host: d.Host, Port: d.Port, Socket: d.Socket, Database: d.Name, User: d.User,
+		Password: func() (string, error) { return config.ReadPassword(d.PasswordFile) }, TLS: secured,
+		MaxConnections: d.MaxConnections, IdleConnections: d.IdleConnections,
+	}, err
 }
 
 // DatabaseTLS is how a database is spoken to in TLS, nil for not at all.

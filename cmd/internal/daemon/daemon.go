@@ -102,7 +102,9 @@ func (d *daemon) prepare(ctx context.Context, in *inherited) (logSandbox func(),
 	}
 	logIdentity(d.started.Store, d.log)
 	d.failed = make(chan error, len(d.sockets.listeners))
-	d.instances.state = build.State(d.started.State, d.log)
+	if d.instances.state, err = build.State(d.started.State, d.log); err != nil {
+		return nil, err
+	}
 	first, err := d.newInstance(d.started, secrets)
 	if err != nil {
 		return nil, err

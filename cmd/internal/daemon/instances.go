@@ -32,7 +32,7 @@ var errLeaving = errors.New("the server is stopping")
 // instances are the configuration in force, and the earlier ones that still have sessions.
 type instances struct {
 	log      *slog.Logger
-	state    *state.SQLite // of all; nil: none
+	state    *state.DB // of all; nil: none
 	outgoing *outgoing
 
 	// They are closed without mu: closing one waits for warnings, until patience ends, and for databases.

@@ -100,7 +100,7 @@ func sandboxFor(c *config.Config) (s *sandbox, why string) {
 		s.write = append(s.write, filepath.Dir(c.Admin.Socket.Address))
 	}
 	// Its log is beside it. A process that has given it up, because it knew of none, need not be restarted for it.
-	if dir := filepath.Dir(c.State.Path); c.State.Driver != config.StateNone && !within(dir, s.write) {
+	if dir := filepath.Dir(c.State.Path); c.State.Driver == config.StateSQLite && !within(dir, s.write) {
 		s.write, s.state = append(s.write, dir), dir
 	}
 	// Users and groups, names, certificates of authorities, zones of time; the process itself.

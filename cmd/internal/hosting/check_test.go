@@ -21,15 +21,19 @@ type wrongDirectory struct {
 	want     string // the line of the key, the key, and parts of the text, between |
 }
 
-// checkable is what check is run on: the tables before [[directory]] have six lines.
+// checkable is what check is run on: the tables before the keys, of a [[directory]] or what their first line says, have
+// six lines.
 func checkable(t *testing.T, program, keys string) (stdout, stderr string, code int) {
 	t.Helper()
 	dir := peer.Dir(t)
 	if err := os.Mkdir(filepath.Join(dir, "mail"), 0o700); err != nil {
 		t.Fatal(err)
 	}
+	if !strings.HasPrefix(keys, "[") {
+		keys = "[[directory]]\n" + keys
+	}
 	text := "hostname = \"mail.example.org\"\npostmaster = \"postmaster@dst.example\"\n" +
-		"[[listen]]\naddress = \"unix:lmtp\"\n[store]\npath = \"mail/{domain}/{local}\"\n[[directory]]\n" + keys +
+		"[[listen]]\naddress = \"unix:lmtp\"\n[store]\npath = \"mail/{domain}/{local}\"\n" + keys +
 		"[[domain]]\nname = \"dst.example\"\n"
 	if err := os.WriteFile(filepath.Join(dir, "doorstep.toml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/peer"
 	"github.com/doorstep-mail/doorstep/config"
+	"github.com/doorstep-mail/doorstep/delivery/database"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/directory/directorytest"
 	"github.com/doorstep-mail/doorstep/delivery/directory/sql"
@@ -22,7 +23,7 @@ import (
 // A server is one of those that directories are in.
 type server struct {
 	start func(tb testing.TB, settings ...string) *peer.Database
-	open  func(sql.Server, sql.Queries, directory.Keyer) (*sql.Directory, error)
+	open  func(database.Server, sql.Queries, directory.Keyer) (*sql.Directory, error)
 }
 
 var servers = map[string]server{
@@ -31,8 +32,8 @@ var servers = map[string]server{
 }
 
 // connect is how tests reach a database: over TCP, with the password.
-func connect(d *peer.Database, name string) sql.Server {
-	return sql.Server{
+func connect(d *peer.Database, name string) database.Server {
+	return database.Server{
 		Host: "127.0.0.1", Port: port(d), Database: name, User: peer.DatabaseUser,
 		Password:       func() (string, error) { return config.ReadPassword(d.PasswordFile) },
 		MaxConnections: 4, IdleConnections: 2, Timeout: 10 * time.Second,
@@ -40,7 +41,7 @@ func connect(d *peer.Database, name string) sql.Server {
 }
 
 // openDirectory opens a directory until the test ends.
-func openDirectory(tb testing.TB, kind string, s sql.Server, q sql.Queries) *sql.Directory {
+func openDirectory(tb testing.TB, kind string, s database.Server, q sql.Queries) *sql.Directory {
 	tb.Helper()
 	d, err := servers[kind].open(s, q, directorytest.Key)
 	if err != nil {

@@ -3,15 +3,11 @@ package sql
 import (
 	"context"
 	db "database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"syscall"
 )
 
 // A Dialect is what differs between databases.
@@ -138,14 +134,6 @@ func (s *statement) ready(ctx context.Context) (*db.Stmt, error) {
 	}
 	s.prepared = made
 	return made, nil
-}
-
-// isLost reports whether an error is that of a connection and not of the query.
-func isLost(err error) bool {
-	var network *net.OpError
-	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
-		errors.As(err, &network) && network.Op != "dial" // a database that is down is not asked twice
 }
 
 // once does something until it has succeeded. Many at once may do it: no one waits for another.

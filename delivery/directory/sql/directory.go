@@ -16,6 +16,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/doorstep-mail/doorstep/delivery/database"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
@@ -185,7 +186,7 @@ func (d *Directory) ask(ctx context.Context, s *statement, about parameters) ([]
 		return nil, s.failed(err)
 	}
 	rows, err := s.query(ctx, about)
-	if err != nil && ctx.Err() == nil && isLost(err) {
+	if err != nil && ctx.Err() == nil && database.IsLost(err) {
 		rows, err = s.query(ctx, about)
 	}
 	if err == nil || d.options.Dialect.CannotHold == nil || !d.options.Dialect.CannotHold(err) {

@@ -177,6 +177,16 @@ func Ask[V any](ctx context.Context, p *Pool, q Question[V]) (V, error) {
 	return a.value, a.err
 }
 
+// Unanswered makes an error that comes when the time of ctx is over one of that: of a connection that they closed then,
+// drivers of databases say "invalid connection", "i/o timeout" and the like, as of a server that refuses them.
+func Unanswered(ctx context.Context, err error) error {
+	end, ok := ctx.Deadline()
+	if err == nil || !ok || time.Now().Before(end) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", context.DeadlineExceeded, err)
+}
+
 // An asked is a question on its way.
 type asked[V any] struct {
 	Operation
