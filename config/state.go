@@ -68,8 +68,8 @@ var stateSection = table.Section[State]{
 
 // stateServerDocs are what keys of a [[directory]] mean in [state], where that is not the same.
 var stateServerDocs = map[string]string{
-	"database": "postgres and mysql: the name of the database. The tables doorstep_mark and doorstep_state are made in it " +
-		"where they are missing.",
+	"database": "postgres and mysql: the name of the database. The tables doorstep_mark and doorstep_state are made in " +
+		"it where they are missing.",
 	"user": "postgres and mysql: who uses it. To make the tables takes CREATE, to use them SELECT, INSERT, UPDATE and " +
 		"DELETE. See aliases.md.",
 	"password_file": "A file with the password, in its first line, which is looked at for each connection. It must be " +

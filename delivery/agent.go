@@ -27,7 +27,8 @@ type Agent struct {
 	// State remembers which mailboxes of an alias have a message that is deferred for others. [nothing: an alias is
 	// delivered to all of its mailboxes or none]
 	State state.Store
-	// Reports are those of success that clients ask for which were offered DSN (RFC 3461).
+	// Reports are those of success that clients ask for which were offered DSN (RFC 3461), and those of failure because
+	// of mailboxes of an alias that were left out.
 	Reports Reports
 	// Quotas is when to warn of mailboxes that fill up.
 	Quotas Quotas
@@ -101,6 +102,7 @@ type recipient struct {
 
 	notify   lmtp.Notify      // of what the sender wants reports
 	original address.Original // that the sender named
+	left     []error          // why mailboxes of an alias are left out since RCPT, for good
 	promise  *promise         // the report that is owed; nil: none
 }
 
@@ -126,7 +128,7 @@ func (t *transaction) Rcpt(ctx context.Context, r *lmtp.Recipient) error {
 		parts[i] = part{action: action, copy: t.copyFor(action, len(t.recipients))}
 	}
 	taken := recipient{to: r.To, parts: parts, since: r.ValidSince, later: decision.Later,
-		notify: r.Notify, original: r.Original, promise: t.promiseFor(r)}
+		notify: r.Notify, original: r.Original, left: leftOut(decision.Refusals), promise: t.promiseFor(r)}
 	taken.force, taken.beyond = route.OverQuota(r)
 	t.recipients = append(t.recipients, taken)
 	return nil
@@ -157,7 +159,7 @@ func (t *transaction) begin() {
 		t.head.Digest = t.digest
 	}
 	for i := range t.recipients {
-		if t.recipients[i].promise != nil {
+		if r := &t.recipients[i]; r.promise != nil || t.owesFailures(r) {
 			t.top = &top{most: t.agent.Reports.Header}
 		}
 	}

@@ -5,10 +5,14 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/doorstep-mail/doorstep/delivery/outbox"
+	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
@@ -27,7 +31,7 @@ const (
 	reportPatience = 6 * time.Second
 )
 
-// Reports are what an Agent does about the reports of success that are owed.
+// Reports are what an Agent does about the reports that are owed.
 type Reports struct {
 	// Outbox takes them. [there are none: DSN must not be offered]
 	Outbox *outbox.Box
@@ -35,10 +39,11 @@ type Reports struct {
 	Header int
 }
 
-// A promise is the report of success that is owed on a recipient.
+// A promise is the report that is owed on a recipient who has the message.
 type promise struct {
-	draft *outbox.Draft // nil: not staged
-	kept  marking
+	failures []error       // of mailboxes that the recipient stands for; none: it is a report of success
+	draft    *outbox.Draft // nil: not staged
+	kept     marking
 }
 
 var errOutboxFull = &lmtp.Error{
@@ -46,17 +51,23 @@ var errOutboxFull = &lmtp.Error{
 	Cause: outbox.ErrFull,
 }
 
-// promiseFor is what the sender is owed on a recipient; nil: nothing.
-func (t *transaction) promiseFor(r *lmtp.Recipient) *promise {
+// canReport reports whether the sender can be sent reports: never <> (RFC 3461 §5.2).
+func (t *transaction) canReport() bool {
 	from := t.envelope.From
-	if t.agent.Reports.Outbox == nil || r.Notify&lmtp.NotifySuccess == 0 || from.IsNull() { // RFC 3461 §5.2: never to <>
+	return t.agent.Reports.Outbox != nil && !from.IsNull() && utf8.ValidString(from.String())
+}
+
+// promiseFor is what the sender is owed on a recipient who gets the message; nil: nothing.
+func (t *transaction) promiseFor(r *lmtp.Recipient) *promise {
+	switch {
+	case r.Notify&lmtp.NotifySuccess == 0:
 		return nil
-	}
-	if !utf8.ValidString(from.String()) {
+	case t.canReport():
+		return &promise{}
+	case t.agent.Reports.Outbox != nil && !t.envelope.From.IsNull():
 		t.log("report dropped", nil, slog.String("to", r.To.Log()), slog.String("reason", "sender is not UTF-8"))
-		return nil
 	}
-	return &promise{}
+	return nil
 }
 
 // A top keeps the header of a message as it came, up to a number of octets.
@@ -109,25 +120,23 @@ func (h *top) header() []byte {
 // would not know that it has to report itself.
 func (o *outcomes) stage(ctx context.Context) {
 	t := o.t
-	if !o.isWithinRate() {
-		return
-	}
+	promises := o.foresee()
 	ctx, cancel := context.WithTimeout(ctx, reportPatience)
 	defer cancel()
 	places := make(chan struct{}, reportsAtOnce)
 	var group guard.Group
 	for i := range t.recipients {
-		r := &t.recipients[i]
-		if r.promise == nil || r.isRefused() {
+		r, p := &t.recipients[i], promises[i]
+		if p == nil {
 			continue
 		}
 		places <- struct{}{}
 		group.Go(func() {
 			defer func() { <-places }()
-			draft, err := t.agent.Reports.Outbox.Stage(ctx, t.entry(r))
+			draft, err := t.agent.Reports.Outbox.Stage(ctx, t.entry(r, p))
 			o.mu.Lock()
 			defer o.mu.Unlock()
-			if r.promise.draft = draft; err != nil {
+			if p.draft = draft; err != nil {
 				r.refuse(t.outboxReply(err))
 			}
 		})
@@ -135,14 +144,35 @@ func (o *outcomes) stage(ctx context.Context) {
 	group.Wait()
 }
 
-// isWithinRate reports whether the sender may have one more report. Without it the message is delivered all the same.
-func (o *outcomes) isWithinRate() bool {
-	t := o.t
-	if t.agent.Reports.Outbox.Take(t.envelope.From.String()) {
-		return true
-	}
+// foresee returns the promises that are due by what is known before the delivery, by recipient.
+func (o *outcomes) foresee() []*promise {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	promises, owed := make([]*promise, len(o.t.recipients)), false
+	for i := range o.t.recipients {
+		if r := &o.t.recipients[i]; !r.isRefused() {
+			o.owe(r)
+			promises[i] = r.promise
+			owed = owed || r.promise != nil
+		}
+	}
+	if owed && !o.isWithinRate() {
+		clear(promises)
+	}
+	return promises
+}
+
+// isWithinRate reports whether the sender may have one more report, of all recipients. Without it the message is
+// delivered all the same. o.mu is held.
+func (o *outcomes) isWithinRate() bool {
+	t := o.t
+	if o.counted {
+		return !o.tooMany
+	}
+	o.counted, o.tooMany = true, !t.agent.Reports.Outbox.Take(t.envelope.From.String())
+	if !o.tooMany {
+		return true
+	}
 	dropped := 0
 	for i := range t.recipients {
 		if t.recipients[i].promise != nil {
@@ -156,10 +186,11 @@ func (o *outcomes) isWithinRate() bool {
 }
 
 // entry has the facts of a report.
-func (t *transaction) entry(r *recipient) outbox.Entry {
+func (t *transaction) entry(r *recipient, p *promise) outbox.Entry {
 	return outbox.Entry{
 		Transaction: t.envelope.ID, Sender: t.envelope.From.String(), EnvelopeID: t.envelope.EnvelopeID,
 		Original: r.original, Final: r.to.String(), Arrived: t.committed, Header: t.top.header(), Cut: t.top.cut,
+		Failures: reasons(p.failures),
 	}
 }
 
@@ -193,33 +224,57 @@ func (r *recipient) refuse(why error) {
 // keepPromises has reports sent of all recipients who are as far, and reports whether this one waits for that. o.mu is
 // held.
 func (o *outcomes) keepPromises(r *recipient, err error) (waits bool) {
-	if r.promise == nil || r.promise.draft == nil || err != nil {
+	if err != nil {
 		return false // what is not kept is discarded in the end
 	}
-	if r.promise.kept == unmarked {
+	o.owe(r)
+	if r.promise != nil && r.promise.kept == unmarked {
 		o.publish()
 	}
-	return r.promise.kept == beingMarked
+	return r.promise != nil && r.promise.kept == beingMarked
 }
 
-// publish has reports sent. o.mu is held.
+// publish has reports sent. Those of failures that came with the last step of the delivery are staged first. o.mu is
+// held.
 func (o *outcomes) publish() {
 	var drafts []*outbox.Draft
+	var late []outbox.Entry
 	var of []*marking
-	var to []address.Address
+	var to, lateTo []address.Address
 	for i := o.next; i < len(o.t.recipients); i++ {
 		r := &o.t.recipients[i]
+		if err, ok := o.outcome(r); !ok || err != nil {
+			continue
+		}
+		o.owe(r)
 		p := r.promise
-		if err, ok := o.outcome(r); !ok || err != nil || p == nil || p.draft == nil || p.kept != unmarked {
+		switch {
+		case p == nil || p.kept != unmarked:
+			continue
+		case p.draft != nil:
+			drafts, to = append(drafts, p.draft), append(to, r.to)
+		case o.isWithinRate():
+			late, lateTo = append(late, o.t.entry(r, p)), append(lateTo, r.to)
+		default:
 			continue
 		}
 		p.kept = beingMarked
-		drafts, of, to = append(drafts, p.draft), append(of, &p.kept), append(to, r.to)
+		of = append(of, &p.kept)
+	}
+	if len(of) == 0 {
+		return
 	}
 	o.beforeAnswer(of, func(ctx context.Context) {
+		var err error
+		for i, e := range late {
+			draft, wrong := o.t.agent.Reports.Outbox.Stage(ctx, e)
+			if err = errors.Join(err, wrong); wrong == nil {
+				drafts, to = append(drafts, draft), append(to, lateTo[i])
+			}
+		}
 		// The message is there: to refuse it now would be to have it twice.
-		if err := o.t.agent.Reports.Outbox.Publish(ctx, drafts...); err != nil {
-			o.t.agent.Log.Error("report dropped", "reason", "lost", "transaction", o.t.envelope.ID, "recipients", len(drafts),
+		if err = errors.Join(err, o.t.agent.Reports.Outbox.Publish(ctx, drafts...)); err != nil {
+			o.t.agent.Log.Error("report dropped", "reason", "lost", "transaction", o.t.envelope.ID, "recipients", len(of),
 				"error", err)
 			return
 		}
@@ -232,7 +287,7 @@ func (o *outcomes) publish() {
 // discard removes the reports on recipients who do not have the message.
 func (o *outcomes) discard() {
 	o.mu.Lock()
-	var drafts []*outbox.Draft
+	drafts := o.untrue
 	for i := range o.t.recipients {
 		if p := o.t.recipients[i].promise; p != nil && p.draft != nil && p.kept == unmarked {
 			drafts = append(drafts, p.draft)
@@ -248,4 +303,65 @@ func (o *outcomes) discard() {
 		o.t.agent.Log.Warn("reports that are not sent stay in the outbox's tmp for an hour", "transaction", o.t.envelope.ID,
 			"error", err)
 	}
+}
+
+// An alias is answered 250 when one of its mailboxes has the message and the others refuse it for good. The client does
+// not report those, as it knows nothing of them. So the sender is owed a report of failure by us, unless he wants none
+// (RFC 3461 §5.2: who says nothing wants it). It is staged and published as one of success is, in whose place it comes:
+// an alias has the message when all of its mailboxes have it.
+
+// leftOut are the refusals for good of those that RCPT left out.
+func leftOut(all []route.Refusal) (left []error) {
+	for _, r := range all {
+		if !route.Defers(r.Err) {
+			left = append(left, r.Err)
+		}
+	}
+	return left
+}
+
+// owesFailures reports whether a report may be owed because of mailboxes that a recipient stands for.
+func (t *transaction) owesFailures(r *recipient) bool {
+	wanted := r.notify == 0 || r.notify&lmtp.NotifyFailure != 0
+	return wanted && len(r.parts)+len(r.left) > 1 && t.canReport()
+}
+
+// owe makes the promise that is due by what is known of the mailboxes of a recipient. o.mu is held.
+func (o *outcomes) owe(r *recipient) {
+	if o.t.top == nil || o.tooMany || !o.t.owesFailures(r) {
+		return
+	}
+	failures := slices.Clone(r.left)
+	for _, p := range r.parts {
+		if err := o.outcomeOf(p); err != nil && !route.Defers(err) {
+			failures = append(failures, err)
+		}
+	}
+	if len(failures) == 0 || r.promise != nil && len(r.promise.failures) == len(failures) {
+		return
+	}
+	if r.promise != nil && r.promise.draft != nil {
+		o.untrue = append(o.untrue, r.promise.draft)
+	}
+	r.promise = &promise{failures: failures}
+}
+
+// reasons are the failures of a report, each once: that mailboxes refuse it alike does not show.
+func reasons(of []error) (list []outbox.Failure) {
+	for _, err := range of {
+		var e *lmtp.Error
+		if !errors.As(err, &e) {
+			continue // it would not be for good
+		}
+		reply := strings.Map(func(c rune) rune {
+			if c < ' ' || c > '~' {
+				return '?'
+			}
+			return c
+		}, strconv.Itoa(e.Code)+" "+e.Enhanced+" "+e.Text)
+		if f := (outbox.Failure{Status: e.Enhanced, Reply: reply}); !slices.Contains(list, f) {
+			list = append(list, f)
+		}
+	}
+	return list
 }

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync"
 
+	"github.com/doorstep-mail/doorstep/delivery/outbox"
 	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
 	"github.com/doorstep-mail/doorstep/mailbox"
@@ -85,7 +86,10 @@ type outcomes struct {
 	expiry func() bool // stops the wait for the end of ctx
 	closed bool
 
-	marking guard.Group // writes what is to be remembered
+	marking guard.Group     // writes what is to be remembered
+	untrue  []*outbox.Draft // reports of success that turned out to be of failure
+	counted bool            // a report against what the sender may have
+	tooMany bool            // it is more than that: none is sent
 }
 
 // deliver delivers the copies, and reports each outcome as soon as it can.

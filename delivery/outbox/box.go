@@ -75,11 +75,11 @@ type Box struct {
 
 // An attempt is what is known of an entry that waits.
 type attempt struct {
-	size        int64
-	since       time.Time // when it was staged, as its name says
-	transaction string    // "" where another process has published it
-	tries       int
-	next        time.Time
+	size  int64
+	since time.Time // when it was staged, as its name says
+	group string    // of those that may be sent as one; "" where another process has published it
+	tries int
+	next  time.Time
 }
 
 // Open returns an outbox that is ready.
@@ -235,7 +235,7 @@ func (b *Box) add(d *Draft) {
 	b.mu.Lock()
 	since, _ := b.ours(d.name)
 	b.forget(d.name) // Run may have found it already
-	b.waiting[d.name] = &attempt{size: d.size, since: since, transaction: d.transaction}
+	b.waiting[d.name] = &attempt{size: d.size, since: since, group: d.group}
 	b.staged--
 	b.mu.Unlock()
 	select {

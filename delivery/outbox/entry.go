@@ -10,7 +10,8 @@ import (
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 )
 
-// An Entry has the facts of one report: one recipient has a message.
+// An Entry has the facts of one report: one recipient has a message, or, with Failures, some of the mailboxes that the
+// recipient stands for do not.
 type Entry struct {
 	// Transaction is the one by which the message came. Reports of one transaction are sent as one.
 	Transaction string
@@ -27,15 +28,34 @@ type Entry struct {
 	// Header is the header of the message, or its beginning if Cut is set.
 	Header []byte
 	Cut    bool
+	// Failures are why mailboxes do not have the message.
+	Failures []Failure
 }
 
-// version is that of the file's format. A file of another version is set aside.
-const version = 1
+// A Failure is why one mailbox does not have a message, or several that refuse it alike.
+type Failure struct {
+	// Status is the enhanced status code (RFC 3463), and Reply the whole reply, in printable ASCII.
+	Status string `json:"status"`
+	Reply  string `json:"reply"`
+}
+
+// The versions of the file's format. A file of another version is set aside. An entry has the oldest version that can
+// say it, so that a server which another one takes over from can read what that has published.
+const (
+	firstVersion   = 1
+	failureVersion = 2 // the kind "failure" is new
+)
+
+// The kinds of entries.
+const (
+	reportKind  = "report"
+	failureKind = "failure"
+)
 
 // A line is the first of a file; the header of the message follows.
 type line struct {
 	Version     int       `json:"v"`
-	Kind        string    `json:"kind"` // "report"
+	Kind        string    `json:"kind"`
 	Transaction string    `json:"transaction"`
 	Sender      string    `json:"sender"`
 	EnvelopeID  string    `json:"envid,omitempty"`
@@ -45,13 +65,21 @@ type line struct {
 	Arrived     time.Time `json:"arrived"`
 	Cut         bool      `json:"cut,omitempty"`
 	Octets      int       `json:"octets"` // of the header: a file that was cut off is found out
+	Failures    []Failure `json:"failures,omitempty"`
 }
 
+// group is the same for entries that may be sent as one: good news and bad are two messages, as their subjects are.
+func (e Entry) group() string { return fmt.Sprint(e.Transaction, len(e.Failures) > 0) }
+
 func (e Entry) encode() ([]byte, error) {
+	version, kind := firstVersion, reportKind
+	if len(e.Failures) > 0 {
+		version, kind = failureVersion, failureKind
+	}
 	first, err := json.Marshal(line{
-		Version: version, Kind: "report", Transaction: e.Transaction, Sender: e.Sender, EnvelopeID: e.EnvelopeID,
+		Version: version, Kind: kind, Transaction: e.Transaction, Sender: e.Sender, EnvelopeID: e.EnvelopeID,
 		Type: e.Original.Type, Original: e.Original.Address, Final: e.Final, Arrived: e.Arrived, Cut: e.Cut,
-		Octets: len(e.Header),
+		Octets: len(e.Header), Failures: e.Failures,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("write entry: %w", err)
@@ -69,14 +97,17 @@ func decode(content []byte) (Entry, error) {
 		return Entry{}, fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	switch {
-	case l.Version != version || l.Kind != "report":
-		return Entry{}, fmt.Errorf("%w: version %d, kind %q", errDamaged, l.Version, l.Kind)
-	case l.Octets != len(header):
+	case l.Kind == reportKind && l.Version == firstVersion && len(l.Failures) == 0:
+	case l.Kind == failureKind && l.Version == failureVersion && len(l.Failures) > 0:
+	default:
+		return Entry{}, fmt.Errorf("%w: version %d, kind %q, %d failures", errDamaged, l.Version, l.Kind, len(l.Failures))
+	}
+	if l.Octets != len(header) {
 		return Entry{}, fmt.Errorf("%w: %d octets of header, where it says %d", errDamaged, len(header), l.Octets)
 	}
 	return Entry{
 		Transaction: l.Transaction, Sender: l.Sender, EnvelopeID: l.EnvelopeID,
 		Original: address.Original{Type: l.Type, Address: l.Original}, Final: l.Final, Arrived: l.Arrived,
-		Header: header, Cut: l.Cut,
+		Header: header, Cut: l.Cut, Failures: l.Failures,
 	}, nil
 }

@@ -120,7 +120,7 @@ func (b *Box) isQuiet() bool {
 	return time.Now().Before(b.quiet)
 }
 
-// due are the names of what is to be sent now, those of a transaction side by side.
+// due are the names of what is to be sent now, those that may be sent as one side by side.
 func (b *Box) due(now time.Time) []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -134,7 +134,7 @@ func (b *Box) due(now time.Time) []string {
 		}
 	}
 	slices.SortFunc(names, func(x, y string) int {
-		return cmp.Or(cmp.Compare(b.waiting[x].transaction, b.waiting[y].transaction),
+		return cmp.Or(cmp.Compare(b.waiting[x].group, b.waiting[y].group),
 			b.waiting[x].since.Compare(b.waiting[y].since))
 	})
 	return names
@@ -147,7 +147,7 @@ type held struct {
 	file *os.File
 }
 
-// hold takes the first of names, and those right after it that are of its transaction. It is nil where the first is not
+// hold takes the first of names, and those right after it that may be sent with it. It is nil where the first is not
 // to be sent: another process is at it, or has sent it, or the file is damaged.
 func (b *Box) hold(names *[]string) []*held {
 	first := b.open((*names)[0])
@@ -158,7 +158,7 @@ func (b *Box) hold(names *[]string) []*held {
 	group := []*held{first}
 	for len(*names) > 0 && len(group) < maxGroup {
 		next := b.open((*names)[0])
-		if next != nil && (next.Transaction != first.Transaction || next.Sender != first.Sender) {
+		if next != nil && (next.group() != first.group() || next.Sender != first.Sender) {
 			_ = next.file.Close() // of the next group
 			break
 		}

@@ -18,12 +18,12 @@ var ErrFull = errors.New("the outbox is full")
 
 // A Draft is an entry that is durable, and not to be sent yet.
 type Draft struct {
-	box         *Box
-	name        string
-	transaction string
-	size        int64
-	ended       sync.Once   // by publication, or because it is discarded
-	begun       atomic.Bool // there may be a file
+	box   *Box
+	name  string
+	group string // of those that may be sent as one
+	size  int64
+	ended sync.Once   // by publication, or because it is discarded
+	begun atomic.Bool // there may be a file
 }
 
 // Name is that of the file.
@@ -35,7 +35,7 @@ func (b *Box) Stage(ctx context.Context, e Entry) (*Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Draft{box: b, name: b.newName(), transaction: e.Transaction, size: int64(len(content))}
+	d := &Draft{box: b, name: b.newName(), group: e.group(), size: int64(len(content))}
 	if err := b.reserve(d.size); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/doorstep-mail/doorstep/lmtp/address"
@@ -12,7 +13,8 @@ import (
 // ErrNoUTF8 is a report to an internationalized address, for a server that does not offer SMTPUTF8.
 var ErrNoUTF8 = errors.New("the report needs SMTPUTF8, which the server does not offer")
 
-// A Delivered has the facts of a report: a message is in the mailboxes of recipients.
+// A Delivered has the facts of a report: a message is in the mailboxes of recipients, of all that each stands for, or
+// of some. Both are not in one report.
 type Delivered struct {
 	// Hostname is the name of the server that reports.
 	Hostname string
@@ -28,15 +30,34 @@ type Delivered struct {
 	Header []byte
 	// Cut is set where Header is only its beginning.
 	Cut bool
-	// Recipients are those who have the message, of those who were to be reported of.
+	// Recipients are those to be reported of: all have Failures, or none.
 	Recipients []Recipient
 }
 
-// A Recipient is one forward-path that has the message.
+// A Recipient is one forward-path that has the message, or, with Failures, one that stands for several mailboxes, of
+// which some do not have it.
 type Recipient struct {
 	Original address.Original // that the sender named, if it is known
 	Final    address.Address  // that the server accepted
+	Failures []Failure
 }
+
+// Equal reports whether r and other say the same.
+func (r Recipient) Equal(other Recipient) bool {
+	return r.Original == other.Original && r.Final == other.Final && slices.Equal(r.Failures, other.Failures)
+}
+
+// A Failure is why one mailbox does not have the message, or several that refuse it alike. Whose they are is not said:
+// the sender wrote to the alias, and who its members are may be confidential, as a forwarding address may be (RFC 3461
+// §5.2.7.4). So the failure is one of the alias, which is where mail ends for the sender (§5.2.7.3). The report is the
+// sender's, because the return path of an alias is not changed; a mailing list has its own (§5.2.7.1).
+type Failure struct {
+	Status string // the enhanced status code (RFC 3463)
+	Reply  string // the whole reply: "550 5.2.1 mailbox is disabled"
+}
+
+// failed reports whether d is on recipients that stand for mailboxes which do not have the message.
+func (d *Delivered) failed() bool { return len(d.Recipients) > 0 && len(d.Recipients[0].Failures) > 0 }
 
 // An Offer is what the server that takes the report offers.
 type Offer struct{ SMTPUTF8, DSN bool }

@@ -24,15 +24,28 @@ func (d *Delivered) fields(utf8ok bool) []byte {
 	field(&b, "Reporting-MTA", "dns; "+d.Hostname)
 	field(&b, "Arrival-Date", d.Arrived.Format(time.RFC1123Z))
 	for _, r := range d.Recipients {
-		b.WriteString("\r\n")
-		if original := r.Original.Header(utf8ok); !r.Original.IsZero() && len(original) <= maxOriginal {
-			field(&b, "Original-Recipient", original)
+		if len(r.Failures) == 0 {
+			group(&b, r, utf8ok)
+			field(&b, "Action", "delivered")
+			field(&b, "Status", "2.1.5") // "destination address valid", for positive reports (RFC 3463 §3.2)
 		}
-		field(&b, "Final-Recipient", final(r.Final, utf8ok))
-		field(&b, "Action", "delivered")
-		field(&b, "Status", "2.1.5") // "destination address valid", for positive reports (RFC 3463 §3.2)
+		for _, f := range r.Failures {
+			group(&b, r, utf8ok)
+			field(&b, "Action", "failed")
+			field(&b, "Status", f.Status)
+			field(&b, "Diagnostic-Code", "smtp; "+f.Reply)
+		}
 	}
 	return b.Bytes()
+}
+
+// group begins the group of a recipient.
+func group(b *bytes.Buffer, r Recipient, utf8ok bool) {
+	b.WriteString("\r\n")
+	if original := r.Original.Header(utf8ok); !r.Original.IsZero() && len(original) <= maxOriginal {
+		field(b, "Original-Recipient", original)
+	}
+	field(b, "Final-Recipient", final(r.Final, utf8ok))
 }
 
 func field(b *bytes.Buffer, name, content string) { fmt.Fprintf(b, "%s: %s\r\n", name, content) }
@@ -49,17 +62,34 @@ func final(a address.Address, utf8ok bool) string {
 	return mailbox.Header(utf8ok)
 }
 
+// subject is that of the report.
+func (d *Delivered) subject() string {
+	if d.failed() {
+		return "Your message was not delivered to all"
+	}
+	return "Your message was delivered"
+}
+
 // text is what the report says to people.
 func (d *Delivered) text() string {
+	begin, end := "Your message was delivered. It is in the mailbox of",
+		"Your mail program asked for this report. It does not say whether the message was read."
+	if d.failed() {
+		begin = "Your message was not delivered to all the mailboxes that an address stands for:"
+		end = "The others have your message. There is no need to send it again."
+	}
 	var b strings.Builder
-	b.WriteString("Your message was delivered. It is in the mailbox of\r\n\r\n")
+	b.WriteString(begin + "\r\n\r\n")
 	for _, r := range d.Recipients {
 		fmt.Fprintf(&b, "    %s\r\n", address.Cut(r.Final.Log(), maxOriginal))
 		if named := address.Shown(r.Original.Address); named != "" && named != r.Final.Log() {
 			fmt.Fprintf(&b, "      as you sent it to %s\r\n", address.Cut(named, maxOriginal))
 		}
+		for _, f := range r.Failures {
+			fmt.Fprintf(&b, "      refused by one or more of them: %s\r\n", f.Reply)
+		}
 	}
-	b.WriteString("\r\nYour mail program asked for this report. It does not say whether the message was read.\r\n")
+	b.WriteString("\r\n" + end + "\r\n")
 	if d.Cut {
 		b.WriteString("Of your message's long header only the beginning is attached.\r\n")
 	}

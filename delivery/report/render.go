@@ -71,7 +71,7 @@ func (r *rendering) header(boundary string) (h textproto.Header) {
 	}
 	h.Add("Message-ID", "<"+r.id+">")
 	h.Add("Date", r.now.Format(time.RFC1123Z))
-	h.Add("Subject", "Your message was delivered")
+	h.Add("Subject", r.subject())
 	h.Add("To", r.to)
 	h.Add("From", r.From)
 	return h

@@ -350,3 +350,56 @@ print(m.get_content_type(), m.get_param("report-type"), [q.get_content_type() fo
 		}
 	}
 }
+
+// Where mailboxes of an alias do not have the message the report names the alias alone, and why.
+func TestFailures(t *testing.T) {
+	d := delivered(t, "s@src.example", "staff@dst.example", "用户@dst.example")
+	d.Recipients[0].Original = address.Original{Type: "rfc822", Address: "all@src.example"}
+	disabled := report.Failure{Status: "5.2.1", Reply: "550 5.2.1 mailbox is disabled"}
+	d.Recipients[0].Failures = []report.Failure{disabled, {Status: "5.2.2", Reply: "552 5.2.2 mailbox is full"}}
+	d.Recipients[1].Failures = []report.Failure{disabled}
+	_, content := written(t, d, report.Offer{})
+	r, h := readReport(t, content)
+	const want = `Reporting-MTA: dns; mx.dst.example
+Arrival-Date: Sat, 28 Nov 2026 11:59:59 +0000
+
+Original-Recipient: rfc822; all@src.example
+Final-Recipient: rfc822; staff@dst.example
+Action: failed
+Status: 5.2.1
+Diagnostic-Code: smtp; 550 5.2.1 mailbox is disabled
+
+Original-Recipient: rfc822; all@src.example
+Final-Recipient: rfc822; staff@dst.example
+Action: failed
+Status: 5.2.2
+Diagnostic-Code: smtp; 552 5.2.2 mailbox is full
+
+Final-Recipient: utf-8; \x{7528}\x{6237}@dst.example
+Action: failed
+Status: 5.2.1
+Diagnostic-Code: smtp; 550 5.2.1 mailbox is disabled
+`
+	if diff := cmp.Diff(want, strings.ReplaceAll(r.parts[1], "\r\n", "\n")); diff != "" {
+		t.Error(diff)
+	}
+	const people = `Your message was not delivered to all the mailboxes that an address stands for:
+
+    staff@dst.example
+      as you sent it to all@src.example
+      refused by one or more of them: 550 5.2.1 mailbox is disabled
+      refused by one or more of them: 552 5.2.2 mailbox is full
+    用户@dst.example
+      refused by one or more of them: 550 5.2.1 mailbox is disabled
+
+The others have your message. There is no need to send it again.
+
+The mail server mx.dst.example
+`
+	if diff := cmp.Diff(people, strings.ReplaceAll(r.parts[0], "\r\n", "\n")); diff != "" {
+		t.Error(diff)
+	}
+	if subject := h.Get("Subject"); subject != "Your message was not delivered to all" {
+		t.Errorf("subject %q", subject)
+	}
+}

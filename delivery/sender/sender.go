@@ -81,7 +81,11 @@ func (s *Sender) Report(entries []outbox.Entry) (*report.Delivered, error) {
 		if err != nil {
 			return nil, fmt.Errorf("recipient of the entry: %w", err)
 		}
-		if r := (report.Recipient{Original: e.Original, Final: final}); !slices.Contains(d.Recipients, r) {
+		r := report.Recipient{Original: e.Original, Final: final}
+		for _, f := range e.Failures {
+			r.Failures = append(r.Failures, report.Failure(f))
+		}
+		if !slices.ContainsFunc(d.Recipients, r.Equal) {
 			d.Recipients = append(d.Recipients, r)
 		}
 	}
@@ -92,7 +96,8 @@ func (s *Sender) Report(entries []outbox.Entry) (*report.Delivered, error) {
 func (s *Sender) messageID(entries []outbox.Entry) string {
 	h := sha256.New()
 	for _, e := range entries {
-		fmt.Fprintf(h, "%q %q %q %d\n", e.Transaction, e.Original, e.Final, e.Arrived.UnixNano()) // a Hash never fails
+		fmt.Fprintf(h, "%q %q %q %d %v\n", e.Transaction, e.Original, e.Final, e.Arrived.UnixNano(),
+			e.Failures) // a Hash never fails
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16]) + "@" + s.Hostname
 }

@@ -121,7 +121,8 @@ func (s *sqlite) inspect(ctx context.Context) (int64, error) {
 	return sqliteWords.count(ctx, db)
 }
 
-// failed moves a damaged file out of the way. The question that found it out has no answer: what was remembered is lost.
+// failed moves a damaged file out of the way. The question that found it out has no answer: what was remembered is
+// lost.
 func (s *sqlite) failed(db *sql.DB, err error) (again bool, _ error) {
 	if isDamaged(err) {
 		err = errors.Join(err, s.setAside(db))

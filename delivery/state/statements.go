@@ -43,7 +43,9 @@ func (w statements) text(statement string) string {
 }
 
 // recall returns the items of a subject that are remembered at a time.
-func (w statements) recall(ctx context.Context, db *sql.DB, subject Key, now time.Time) (items map[Key]bool, err error) {
+func (w statements) recall(
+	ctx context.Context, db *sql.DB, subject Key, now time.Time,
+) (items map[Key]bool, err error) {
 	rows, err := db.QueryContext(ctx, w.text("SELECT item FROM "+w.table+" WHERE subject = ? AND until > ?"), subject[:],
 		now.Unix())
 	if err != nil {
