@@ -59,10 +59,15 @@ func elseCommand() *Definition {
 	}
 }
 
-// follows notes an elsif or else that follows neither if nor elsif.
+// follows notes an elsif or else that follows neither if nor elsif. Where a semicolon is missing before an if, which is
+// noted elsewhere, that is taken for a test of what stands before it.
 func (c *Compiler) follows(call *Call) bool {
-	if p := call.Previous; p != nil && (p.Name == "if" || p.Name == "elsif") {
+	p := call.Previous
+	if p != nil && (p.Name == "if" || p.Name == "elsif") {
 		return true
+	}
+	if p != nil && len(p.Tests) == 1 && p.Tests[0].Name == "if" {
+		return false
 	}
 	c.Problem(call.NameSpan(), "", "the %s command follows neither if nor elsif", call.Command.Name)
 	return false

@@ -1,8 +1,10 @@
 package filter
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/delivery/sieve"
@@ -41,6 +43,7 @@ func checkCommand() *cobra.Command {
 			} else if !*asJSON {
 				fmt.Fprintf(cmd.OutOrStdout(), "%s: ok\n", file)
 			}
+			inOrder(found)
 			problems = append(problems, found...)
 		}
 		var err error
@@ -58,6 +61,19 @@ func checkCommand() *cobra.Command {
 		return failed
 	}
 	return cmd
+}
+
+// inOrder sorts problems by their places, one file after the other: those of the grammar are found before others.
+func inOrder(list []syntax.Problem) {
+	file := map[string]int{}
+	for _, p := range list {
+		if _, ok := file[p.File]; !ok {
+			file[p.File] = len(file)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b syntax.Problem) int {
+		return cmp.Or(file[a.File]-file[b.File], a.Line-b.Line, a.Column-b.Column)
+	})
 }
 
 // printProblems prints problems for people.

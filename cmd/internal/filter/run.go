@@ -362,7 +362,11 @@ func describe(e sieve.Event) string {
 		return strings.TrimSpace("do " + e.Action + " " + e.Detail)
 	}
 	text := "test " + e.Test
-	if e.Match != "" {
+	switch {
+	case e.Match == "":
+	case e.Value == "" && e.Key == "" && !*e.Outcome:
+		text += " :" + e.Match + ", there was nothing to compare"
+	default:
 		text += fmt.Sprintf(" :%s, last compared %q with %q", e.Match, e.Value, e.Key)
 	}
 	return fmt.Sprintf("%s: %v", text, *e.Outcome)
