@@ -232,6 +232,35 @@ func TestReport(t *testing.T) {
 	wantWaiting(t, dir, 0)
 }
 
+// TestReportLeftOut: a sender hears of the mailbox of an alias that refuses for good, and not whose it is, unless it
+// wants no report.
+func TestReportLeftOut(t *testing.T) {
+	dir := place(t)
+	m := startMTA(t, filepath.Join(dir, "mta"))
+	s := serveConfig(t, dir, reporting("[[user]]\naddress = \"carol@example.org\"\ndisabled = \"reject\"\n"+
+		"[[alias]]\naddress = \"team@example.org\"\nto = [\"alice@example.org\", \"carol@example.org\"]\n"))
+	askFor(t, dir, "<>", "team")
+	askFor(t, dir, wantsReport, "team NOTIFY=NEVER")
+	askFor(t, dir, wantsReport, "team", "bob")
+	got := m.next(t)
+	if want := "MAIL FROM:<>\nRCPT TO:<s@src.example> NOTIFY=NEVER\n"; got.envelope != want {
+		t.Errorf("envelope %q, want %q", got.envelope, want)
+	}
+	header, _, parts := readReport(t, got.content)
+	const want = "Final-Recipient: rfc822; team@example.org\nAction: failed\nStatus: 5.2.1\n" +
+		"Diagnostic-Code: smtp; 550 5.2.1 mailbox is disabled\n"
+	if fields := strings.ReplaceAll(parts[1], "\r\n", "\n"); !strings.HasSuffix(fields, "\n\n"+want) ||
+		header.Get("Subject") != "Your message was not delivered to all" {
+		t.Errorf("%s%s", header.Get("Subject"), fields)
+	}
+	if strings.Contains(got.content, "carol") || !strings.Contains(parts[0], "550 5.2.1 mailbox is disabled") {
+		t.Errorf("content %s", got.content)
+	}
+	s.awaitLog(t, `msg="report sent"`)
+	m.wantNone(t)
+	wantWaiting(t, dir, 0)
+}
+
 // readReport reads a report by a library that has not written it.
 func readReport(tb testing.TB, content string) (h gomessage.Header, kinds, parts []string) {
 	tb.Helper()

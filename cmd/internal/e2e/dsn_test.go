@@ -120,7 +120,7 @@ func dsnOpenSMTPD(t *testing.T, deliver, brief string) dsnMTA {
 }
 
 // dsnCases are messages, each of a sender of its own, who gets the reports. What they come to is "success", "failure",
-// or nothing.
+// "part" for a mailbox of an alias that was left out, which only Doorstep knows of, or nothing.
 var dsnCases = []struct{ sender, notify, to, report string }{
 	{"success", "SUCCESS", goodA, "success"},
 	{"both", "SUCCESS,FAILURE", goodB, "success"},
@@ -129,9 +129,13 @@ var dsnCases = []struct{ sender, notify, to, report string }{
 	{"failure", "FAILURE", goodA, ""},
 	{"alias", "SUCCESS", "sales@dst.example", "success"},
 	{"unknown", "SUCCESS,FAILURE", unknownC, "failure"},
+	{"part", "", partOfAlias, "part"},
 	{"late", "SUCCESS", fullD, "success"},
 	{"", "SUCCESS", goodA, ""}, // RFC 3461 §5.2: there is no one to report to
 }
+
+// partOfAlias is an alias of which one mailbox is disabled for good.
+const partOfAlias = "part@dst.example"
 
 // dsnSender is an account of src.example.
 func dsnSender(name string) siteAccount {
@@ -141,6 +145,8 @@ func dsnSender(name string) siteAccount {
 // dsnAccounts is the configuration of the senders.
 func dsnAccounts() string {
 	var b strings.Builder
+	fmt.Fprintf(&b, "[[user]]\naddress = \"gone@dst.example\"\ndisabled = \"reject\"\n"+
+		"[[alias]]\naddress = %q\nto = [\"gone@dst.example\", %q]\n", partOfAlias, goodB)
 	for _, c := range dsnCases {
 		if c.sender != "" {
 			fmt.Fprintf(&b, "[[user]]\naddress = %q\n", dsnSender(c.sender).address)
@@ -320,7 +326,9 @@ func (s *site) checkReported(t *testing.T, mta dsnMTA, success string) {
 		if c.to == goodA || c.to == "sales@dst.example" {
 			mail++
 		}
-		want := map[string]string{"success": success, "failure": "the MTA: " + mta.failed}[c.report]
+		want := map[string]string{
+			"success": success, "failure": "the MTA: " + mta.failed, "part": "Doorstep: failed",
+		}[c.report]
 		if c.sender == "" {
 			continue // it would be in no mailbox but the postmaster's, below
 		}
@@ -336,7 +344,7 @@ func (s *site) checkReported(t *testing.T, mta dsnMTA, success string) {
 		}
 		for _, part := range []string{"\nContent-Type: multipart/report; report-type=delivery-status;\n",
 			"\nOriginal-Envelope-Id: case-" + c.sender + "\n", "\nStatus: 2.1.5\n", "\nMessage-ID: <case-" + c.sender + "@"} {
-			if list[0].by == "store.example" && !strings.Contains(list[0].text, part) {
+			if list[0].by == "store.example" && c.report != "part" && !strings.Contains(list[0].text, part) {
 				t.Errorf("%s: no %q in %s", c.sender, part, list[0].text)
 			}
 		}
