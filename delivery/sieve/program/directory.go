@@ -70,43 +70,43 @@ func (d *Directory) open() (fd int, err error) {
 	return fd, nil
 }
 
-// find returns the path of a program that may be run. It is checked each time: the administrator may have changed it.
-func (d *Directory) find(name string) (path string, err error) {
+// check reports why a program may not be run. It does so each time: the administrator may have changed it.
+func (d *Directory) check(name string) (err error) {
 	if strings.Contains(name, "/") {
-		return "", sieve.ErrNoProgram
+		return sieve.ErrNoProgram
 	}
 	dir, err := d.open()
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer func() { err = errors.Join(err, unix.Close(dir)) }()
-	path = filepath.Join(d.options.Path, name)
+	path := filepath.Join(d.options.Path, name)
 	// Links are followed as long as they stay in the directory (openat2(2)).
 	fd, err := unix.Openat2(dir, name, &unix.OpenHow{
 		Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS,
 	})
 	switch {
 	case errors.Is(err, unix.ENOENT):
-		return "", sieve.ErrNoProgram
+		return sieve.ErrNoProgram
 	case errors.Is(err, unix.EXDEV):
-		return "", hinted("put the program itself there", "%s leads out of the directory", path)
+		return hinted("put the program itself there", "%s leads out of the directory", path)
 	case err != nil:
-		return "", &fs.PathError{Op: "open", Path: path, Err: err}
+		return &fs.PathError{Op: "open", Path: path, Err: err}
 	}
 	defer func() { err = errors.Join(err, unix.Close(fd)) }()
 	var s unix.Stat_t
 	if err := unix.Fstat(fd, &s); err != nil {
-		return "", &fs.PathError{Op: "stat", Path: path, Err: err}
+		return &fs.PathError{Op: "stat", Path: path, Err: err}
 	}
 	switch {
 	case s.Mode&unix.S_IFMT != unix.S_IFREG:
-		return "", fmt.Errorf("%s is no file", path)
+		return fmt.Errorf("%s is no file", path)
 	case s.Mode&(unix.S_ISUID|unix.S_ISGID) != 0:
-		return "", hinted("chmod ug-s "+path, "%s would run with the rights of its owner or group", path)
+		return hinted("chmod ug-s "+path, "%s would run with the rights of its owner or group", path)
 	case s.Mode&0o111 == 0:
-		return "", hinted("chmod +x "+path, "%s is not executable", path)
+		return hinted("chmod +x "+path, "%s is not executable", path)
 	}
-	return path, d.checkOwner(path, &s)
+	return d.checkOwner(path, &s)
 }
 
 // checkOwner reports whether a file belongs to whom it must, and who else could change it.

@@ -27,6 +27,7 @@ var (
 
 // A process is a program that runs, with all that it starts in a process group of its own.
 type process struct {
+	check   func() error // before it is started
 	command *exec.Cmd
 	output  *spool // nil for none
 	said    beginning
@@ -37,15 +38,24 @@ type process struct {
 
 // run runs the program until it has ended, or ctx has. It returns the exit code.
 func (p *process) run(ctx context.Context) (code int, err error) {
-	if err := p.command.Start(); err != nil {
-		p.release()
-		return 0, explain(err)
+	started := make(chan error, 1)
+	go p.start(started)
+	select {
+	case err := <-started:
+		if err != nil {
+			p.release()
+			return 0, err
+		}
+	case <-ctx.Done(): // the file system of the program hangs
+		p.gate.close()
+		go p.bury(started)
+		return 0, context.Cause(ctx)
 	}
-	go p.watch()
 	stopped, dead := p.await(ctx)
 	if !dead {
 		p.gate.close()
-		go p.bury()
+		started <- nil
+		go p.bury(started)
 		return 0, errKill
 	}
 	err = p.command.Wait()
@@ -54,6 +64,20 @@ func (p *process) run(ctx context.Context) (code int, err error) {
 		err = fmt.Errorf("%w, saying %q", err, p.said.String())
 	}
 	return code, err
+}
+
+// start starts the program, which may hang.
+func (p *process) start(started chan<- error) {
+	started <- guard.Call(func() error {
+		if err := p.check(); err != nil {
+			return err
+		}
+		if err := p.command.Start(); err != nil {
+			return explain(err)
+		}
+		go p.watch()
+		return nil
+	})
 }
 
 // watch notes when the program has exited. It stays a zombie until it is waited for, so that its number, which is that
@@ -96,11 +120,14 @@ func (p *process) exitsWithin(d time.Duration) bool {
 // signal sends a signal to the group. That nothing is left of it is fine.
 func (p *process) signal(s unix.Signal) { _ = unix.Kill(-p.command.Process.Pid, s) }
 
-// bury waits for a program that could not be killed. Its place is taken until it has ended.
-func (p *process) bury() {
+// bury waits for a program that could not be killed, or comes to be started too late. Its turn lasts until it has
+// ended.
+func (p *process) bury(started <-chan error) {
 	_ = guard.Call(func() error {
 		defer p.release()
-		<-p.exited
+		if err := <-started; err != nil {
+			return err
+		}
 		p.signal(unix.SIGKILL)
 		return p.command.Wait()
 	})

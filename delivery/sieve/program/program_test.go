@@ -17,9 +17,17 @@ import (
 	"time"
 
 	"github.com/doorstep-mail/doorstep/delivery/sieve"
+	"github.com/doorstep-mail/doorstep/mailbox/powercut"
 	"golang.org/x/sys/unix"
 	"golang.org/x/text/transform"
 )
+
+func TestMain(m *testing.M) {
+	if powercut.ServeLoopback() {
+		return
+	}
+	os.Exit(m.Run())
+}
 
 // bin makes a directory of programs, which are scripts of sh; empty ones only end with 0.
 func bin(t *testing.T, programs map[string]string) string {
@@ -338,6 +346,36 @@ func TestTurns(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := second.Run(t.Context(), sieve.Job{Program: "cat"}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestHungFileSystem: a program on a file system that does not answer takes no more time than another one. Its turn
+// lasts until it can be ended.
+func TestHungFileSystem(t *testing.T) {
+	disk := powercut.NewLoopback(t)
+	file := filepath.Join(disk.Dir, "true")
+	if err := errors.Join(os.WriteFile(file, []byte("#!/bin/sh\n"), 0o755), os.Chmod(file, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	r := runner(t, open(t, Options{Path: disk.Dir, AtOnce: 1}))
+	run := func(timeout time.Duration) error {
+		r.Timeout = timeout
+		_, err := r.Run(t.Context(), sieve.Job{Program: "true", Input: strings.NewReader("x")})
+		return err
+	}
+	if err := run(time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	disk.Stop(t)
+	if err := run(200 * time.Millisecond); !errors.Is(err, errTime) {
+		t.Errorf("%v, want %v", err, errTime)
+	}
+	if err := run(200 * time.Millisecond); !errors.Is(err, errBusy) {
+		t.Errorf("%v, want %v", err, errBusy)
+	}
+	disk.Continue(t)
+	if err := run(time.Minute); err != nil {
 		t.Error(err)
 	}
 }

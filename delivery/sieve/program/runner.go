@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -47,10 +48,6 @@ func (d *Directory) takeTurn(ctx context.Context, timeout time.Duration) error {
 
 // Run implements sieve.Runner.
 func (r *Runner) Run(ctx context.Context, j sieve.Job) (a sieve.Answer, err error) {
-	path, err := r.Directory.find(j.Program)
-	if err != nil {
-		return a, err
-	}
 	timeout := cmp.Or(r.Timeout, r.Directory.options.Timeout)
 	if err := r.Directory.takeTurn(ctx, timeout); err != nil {
 		return a, err
@@ -59,7 +56,7 @@ func (r *Runner) Run(ctx context.Context, j sieve.Job) (a sieve.Answer, err erro
 	defer cancel()
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	p := r.process(path, j, stop)
+	p := r.process(j, stop)
 	if a.Code, err = p.run(ctx); err != nil {
 		return a, err
 	}
@@ -71,12 +68,16 @@ func (r *Runner) Run(ctx context.Context, j sieve.Job) (a sieve.Answer, err erro
 }
 
 // process prepares a program. stop ends it.
-func (r *Runner) process(path string, j sieve.Job, stop context.CancelCauseFunc) *process {
-	c := exec.Command(path, j.Args...)
+func (r *Runner) process(j sieve.Job, stop context.CancelCauseFunc) *process {
+	d := r.Directory
+	c := exec.Command(filepath.Join(d.options.Path, j.Program), j.Args...)
 	c.Dir, c.Env = "/", r.environment(j)
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: r.Credential}
 	c.WaitDelay = grace
-	p := &process{command: c, exited: make(chan struct{}), release: func() { r.Directory.turns.Release(1) }}
+	p := &process{
+		check: func() error { return d.check(j.Program) }, command: c,
+		exited: make(chan struct{}), release: func() { d.turns.Release(1) },
+	}
 	if j.Input != nil {
 		lines := transform.NewReader(j.Input, &lineEnds{lf: r.LF})
 		c.Stdin = &input{from: lines, gate: &p.gate, stop: stop, exited: p.exited}
