@@ -44,6 +44,16 @@ func (f *Field) Key() string { return f.key }
 // Size returns the octets that the field takes.
 func (f *Field) Size() int64 { return int64(len(f.Name) + len(":") + len(f.raw)) }
 
+// Line returns the field as it stands in a header. The last one of a message that ends in its header may have no line
+// end there: others can come after it.
+func (f *Field) Line() string {
+	line := f.Name + ":" + f.raw
+	if !strings.HasSuffix(line, "\n") {
+		line += "\r\n"
+	}
+	return line
+}
+
 // Raw returns what comes after the colon as it is written, with its line ends.
 func (f *Field) Raw() string { return f.raw }
 

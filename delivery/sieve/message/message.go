@@ -179,7 +179,7 @@ func (m *Message) Reader(header []*Field, body *io.SectionReader) io.Reader {
 	}
 	var b strings.Builder
 	for _, f := range header {
-		b.WriteString(f.Name + ":" + f.raw)
+		b.WriteString(f.Line())
 	}
 	if body == nil {
 		body = m.Body()

@@ -145,33 +145,45 @@ func Entity(text string) (entity string, ok bool) {
 }
 
 // WithEntity returns a message that has an entity in the place of its own (RFC 5703 §5): the fields of a header but
-// those of MIME, and the entity.
+// those of MIME, and these with the body of the entity.
 func WithEntity(header []*Field, entity string) (*Message, error) {
+	e, err := Read(strings.NewReader(entity), int64(len(entity)))
+	if err != nil {
+		return nil, err
+	}
 	var b strings.Builder
 	for _, f := range header {
-		if !strings.HasPrefix(f.key, "content-") && f.key != "mime-version" {
-			b.WriteString(f.Name + ":" + f.raw)
+		if !f.isMIME() {
+			b.WriteString(f.Line())
 		}
 	}
-	if !strings.HasPrefix(Lower(entity), "mime-version:") {
+	if find(e.Header, "mime-version") == nil {
 		b.WriteString("MIME-Version: 1.0\r\n")
 	}
-	b.WriteString(entity)
+	for _, f := range e.Header {
+		if f.isMIME() {
+			b.WriteString(f.Line())
+		}
+	}
+	b.WriteString("\r\n" + entity[e.body:])
 	return Read(strings.NewReader(b.String()), int64(b.Len()))
 }
+
+// isMIME reports whether the field is one of MIME (RFC 2045 §3).
+func (f *Field) isMIME() bool { return strings.HasPrefix(f.key, "content-") || f.key == "mime-version" }
 
 // Enclosed returns a message with a text and, as an attachment, another message, which has a header of its own
 // (RFC 5703 §6). Its boundary must not occur in them.
 func Enclosed(header []*Field, text, boundary string, m *Message, itsHeader []*Field) (*Message, error) {
 	var s splice
 	for _, f := range header {
-		s.text(f.Name + ":" + f.raw)
+		s.text(f.Line())
 	}
 	s.text("MIME-Version: 1.0\r\nContent-Type: " +
 		mime.FormatMediaType("multipart/mixed", map[string]string{"boundary": boundary}) + "\r\n\r\n--" + boundary + "\r\n" +
 		TextEntity(text, nil) + "\r\n--" + boundary + "\r\nContent-Type: message/rfc822\r\n\r\n")
 	for _, f := range itsHeader {
-		s.text(f.Name + ":" + f.raw)
+		s.text(f.Line())
 	}
 	if body := m.Body(); body != nil {
 		s.text("\r\n")

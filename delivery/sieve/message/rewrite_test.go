@@ -3,6 +3,7 @@ package message
 import (
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -81,5 +82,26 @@ func TestReplaceAll(t *testing.T) {
 		if replaced != 1 {
 			t.Errorf("part %d: %d parts have the new header", skip, replaced)
 		}
+	}
+}
+
+// TestLastField: a message that ends in the middle of its header can be enclosed, and fields can come after it.
+func TestLastField(t *testing.T) {
+	m := read(t, "From: a@b.example\r\nSubject: x")
+	added := append(slices.Clip(m.Header), NewField("X", "y"))
+	got, err := m.Content(added, nil)
+	if want := "From: a@b.example\r\nSubject: x\r\nX: y\r\n"; string(got) != want || err != nil {
+		t.Errorf("%q, want %q: %v", got, want, err)
+	}
+	enclosed, err := Enclosed(m.Header[1:], "text", "b", m, m.Header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := enclosed.Root()
+	if err != nil || len(root.Parts) != 2 || len(root.Parts[1].Parts) != 1 || len(root.Parts[1].Parts[0].Header) != 2 {
+		t.Errorf("%+v: %v", root, err)
+	}
+	if len(enclosed.Header) != 3 {
+		t.Errorf("%d fields", len(enclosed.Header))
 	}
 }

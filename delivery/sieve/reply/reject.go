@@ -53,7 +53,7 @@ func Reject(a *sieve.Reject, in *sieve.Input, o Options) (m *Mail, why string) {
 	field("Disposition", "automatic-action/MDN-sent-automatically; deleted")
 	part("text/rfc822-headers")
 	for _, f := range in.Message.Header {
-		b.WriteString(f.Name + ":" + f.Raw())
+		b.WriteString(f.Line())
 	}
 	b.WriteString("\r\n--" + boundary + "--\r\n")
 	return &Mail{To: in.Envelope.From, Content: []byte(b.String())}, ""

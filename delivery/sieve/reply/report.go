@@ -55,7 +55,7 @@ func reported(a *sieve.Report, m *message.Message) (text, kind string, err error
 	var b strings.Builder
 	if a.HeadersOnly || m.Size() > maxReported {
 		for _, f := range m.Header {
-			b.WriteString(f.Name + ":" + f.Raw())
+			b.WriteString(f.Line())
 		}
 		if kind = "text/rfc822-headers"; !isASCII(b.String()) {
 			kind = "message/global-headers"
