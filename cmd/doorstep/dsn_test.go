@@ -320,10 +320,9 @@ func TestReportFailures(t *testing.T) {
 	}
 	wantWaiting(t, dir, 3)
 	m = startMTA(t, path)
-	s = serveDir(t, dir)
-	for range 3 {
+	serveDir(t, dir)
+	for range 3 { // maybe before the server listens
 		m.next(t)
-		s.awaitLog(t, `msg="report sent"`)
 	}
 	wantWaiting(t, dir, 0)
 }
