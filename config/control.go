@@ -12,8 +12,8 @@ type Control struct {
 
 var controlSection = table.Section[Control]{
 	Name: "control",
-	Doc: "The socket on which the running server takes orders: doorstep reload, doorstep upgrade, and those of " +
-		"doorstep user, domain and alias to forget what they have changed.",
+	Doc: "The socket on which the running server takes orders: doorstep reload, doorstep upgrade, doorstep outbox " +
+		"flush, and those of doorstep user, domain and alias to forget what they have changed.",
 	Keys: []table.Key[Control]{
 		{Name: "socket", Default: `"/run/doorstep/control.sock"`, Restart: true,
 			Kind: table.Text("a path", setControlSocket),

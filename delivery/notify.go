@@ -169,19 +169,21 @@ func (o *outcomes) isWithinRate() bool {
 	if o.counted {
 		return !o.tooMany
 	}
-	o.counted, o.tooMany = true, !t.agent.Reports.Outbox.Take(t.envelope.From.String())
+	var owed []*recipient
+	for i := range t.recipients {
+		if r := &t.recipients[i]; r.promise != nil {
+			owed = append(owed, r)
+		}
+	}
+	o.counted, o.tooMany = true, !t.agent.Reports.Outbox.Take(t.envelope.From.String(), len(owed))
 	if !o.tooMany {
 		return true
 	}
-	dropped := 0
-	for i := range t.recipients {
-		if t.recipients[i].promise != nil {
-			t.recipients[i].promise = nil
-			dropped++
-		}
+	for _, r := range owed {
+		r.promise = nil
 	}
 	t.agent.Log.Warn("report dropped", "reason", "rate", "transaction", t.envelope.ID, "to", t.envelope.From.Log(),
-		"recipients", dropped)
+		"recipients", len(owed))
 	return false
 }
 

@@ -43,7 +43,7 @@ func ask(tb testing.TB, dir, path string) (code int, body string) {
 // serveAdmin runs a server with an admin listener, and waits until that is open.
 func serveAdmin(tb testing.TB, dir string) *server {
 	tb.Helper()
-	s := serveConfig(tb, dir, plainConfig(adminConfig))
+	s := serveConfig(tb, dir, plainConfig(adminConfig+submissionConfig))
 	s.awaitLog(tb, "admin listener")
 	return s
 }

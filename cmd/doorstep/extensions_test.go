@@ -196,7 +196,7 @@ func reports(t *testing.T, c *config.Config) lmtp.Handler {
 	if !c.Submission.IsOn() {
 		return noMail{}
 	}
-	box, err := build.Outbox(c, slog.New(slog.DiscardHandler))
+	box, err := build.Outbox(c, nil, slog.New(slog.DiscardHandler))
 	if err == nil {
 		err = box.Prepare(t.Context())
 	}

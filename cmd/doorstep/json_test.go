@@ -20,6 +20,7 @@ import (
 	"github.com/doorstep-mail/doorstep/cmd/internal/loadtest"
 	"github.com/doorstep-mail/doorstep/cmd/internal/observe/status"
 	"github.com/doorstep-mail/doorstep/cmd/internal/observe/trace"
+	"github.com/doorstep-mail/doorstep/cmd/internal/outgoing"
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery/sieve/svtest"
 	"github.com/doorstep-mail/doorstep/delivery/sieve/syntax"
@@ -45,6 +46,9 @@ var jsonVerbs = map[string]struct {
 	"mailbox quota":    {form: []listedMailbox{}},
 	"mailbox sweep":    {form: []sweptMailbox{}},
 	"mailbox verify":   {form: []verifiedMailbox{}},
+	"outbox flush":     {form: daemon.FlushReport{}},
+	"outbox list":      {form: []outgoing.Listed{}},
+	"outbox show":      {form: outgoing.Shown{}, args: []string{waitingEntry}},
 	"reload":           {form: daemon.ReloadReport{}},
 	"sieve check":      {form: []syntax.Problem{}, args: []string{"bad.sieve"}, status: 2},
 	"sieve extensions": {form: []filter.Capability{}},
@@ -64,8 +68,8 @@ var jsonVerbs = map[string]struct {
 var quietVerbs = []string{
 	"alias add", "alias del", "completion bash", "completion fish", "completion powershell", "completion zsh",
 	"config default",
-	"config reference", "config schema", "domain add", "domain del", "help", "man", "serve", "user add", "user del",
-	"user set",
+	"config reference", "config schema", "domain add", "domain del", "help", "man", "outbox remove", "serve",
+	"user add", "user del", "user set",
 }
 
 // TestEveryVerbIsKnownForJSON: a verb prints JSON, or is one of those that need not.
@@ -102,7 +106,8 @@ func TestEveryVerbIsKnownForJSON(t *testing.T) {
 // docs/json.md has, and no other, and nothing else comes out with it.
 func TestQueriesPrintJSON(t *testing.T) {
 	dir := place(t)
-	configuration := plainConfig("") + adminConfig +
+	wait(t, filepath.Join(dir, "outbox"), waitingEntry)
+	configuration := plainConfig("") + adminConfig + submissionConfig +
 		"[control]\nsocket = \"control\"\n[[directory]]\ndriver = \"sqlite\"\nfile = \"accounts.db\"\n"
 	rewrite(t, dir, configuration)
 	for _, line := range []string{

@@ -69,6 +69,43 @@ type lookupResult struct {
 	Reply     string          `json:"reply"`
 	Reason    string          `json:"reason,omitempty"` // what the log has of it, and not the reply
 	Accepted  bool            `json:"accepted"`
+	// SuccessReport is who reports a delivery to a sender who asks for that (RFC 3461), where the address is accepted.
+	SuccessReport reporter `json:"success_report,omitempty"`
+
+	submission bool // there is one; without, the table need not speak of reports
+}
+
+// A reporter is who sends reports of success.
+type reporter string
+
+// The reporters, with what lookup says of them.
+const (
+	reportsServer reporter = "server" // this one
+	reportsMTA    reporter = "mta"
+	reportsEither reporter = "listener" // it depends on the listener
+)
+
+var reporterTexts = map[reporter]string{
+	reportsServer: "by this server, while it offers DSN: doorstep status says whether it does",
+	reportsMTA:    "by the MTA, as DSN is not offered",
+	reportsEither: "by this server where the client comes by a listener with dsn, else by the MTA",
+}
+
+// reporterOf is who sends them with a configuration.
+func reporterOf(c *config.Config) reporter {
+	offering := 0
+	for _, l := range c.Listen {
+		if l.DSN {
+			offering++
+		}
+	}
+	switch offering {
+	case 0:
+		return reportsMTA
+	case len(c.Listen):
+		return reportsServer
+	}
+	return reportsEither
 }
 
 // A lookupMailbox is what the address leads to: one, or several where it is an alias.
@@ -132,6 +169,9 @@ func lookup(ctx context.Context, c *config.Config, text string) (*lookupResult, 
 	for _, action := range decision.Actions {
 		result.Mailboxes = append(result.Mailboxes, mailboxOf(ctx, agent.Store, action))
 		result.tellUnreachable(ctx, agent, action)
+	}
+	if result.Accepted {
+		result.SuccessReport, result.submission = reporterOf(c), c.Submission.IsOn()
 	}
 	return result, nil
 }
@@ -246,6 +286,9 @@ func (r *lookupResult) print(w io.Writer) error {
 		}
 	}
 	fmt.Fprintf(table, "reply\t= %s\n", r.Reply)
+	if r.submission && r.SuccessReport != "" {
+		fmt.Fprintf(table, "report\t= %s\n", reporterTexts[r.SuccessReport])
+	}
 	if r.Reason != "" && !r.explained() {
 		fmt.Fprintf(table, "reason\t= %s\n", r.Reason)
 	}

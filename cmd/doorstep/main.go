@@ -16,6 +16,7 @@ import (
 	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
 	"github.com/doorstep-mail/doorstep/cmd/internal/daemon"
 	"github.com/doorstep-mail/doorstep/cmd/internal/filter"
+	"github.com/doorstep-mail/doorstep/cmd/internal/outgoing"
 	"github.com/doorstep-mail/doorstep/lmtp/address"
 	"github.com/spf13/cobra"
 )
@@ -85,6 +86,7 @@ func rootCommand() *cobra.Command {
 		deliverCommand(),
 		sendCommand(),
 		mailboxCommand(),
+		outgoing.Command(),
 		filter.Command(),
 		statusCommand(),
 		traceCommand(),

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -38,6 +37,8 @@ type Options struct {
 	PerSender int
 	// Log has what an operator must know. [discarded]
 	Log *slog.Logger
+	// Hooks count.
+	Hooks Hooks
 
 	disk disk
 }
@@ -126,7 +127,7 @@ func (b *Box) Prepare(ctx context.Context) error {
 func (b *Box) ready() error {
 	err := b.prepare()
 	if err == nil {
-		probe := b.path("tmp", b.newName())
+		probe := b.path("tmp", newName(b.opts.Host))
 		err = errors.Join(b.disk.Create(probe, nil), b.disk.Remove(probe))
 	}
 	b.stuck(err)
@@ -211,10 +212,8 @@ func (b *Box) scan() error {
 
 // ours reports whether this machine sends a file, and when it was staged.
 func (b *Box) ours(name string) (since time.Time, ok bool) {
-	stamp, rest, _ := strings.Cut(name, ".")
-	_, host, found := strings.Cut(rest, ".")
-	nanos, err := strconv.ParseInt(stamp, 10, 64)
-	return time.Unix(0, nanos), err == nil && found && host == b.opts.Host
+	since, host := parseName(name)
+	return since, host == b.opts.Host
 }
 
 // take notes an entry that waits, unless it is known.

@@ -357,19 +357,19 @@ func TestRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := open(t, Options{PerSender: 20})
 		for i := range 50 {
-			if !b.Offers() || !b.Take("s@src.example") {
+			if !b.Offers() || !b.Take("s@src.example", 1) {
 				t.Fatalf("report %d is too much", i)
 			}
 		}
 		if st := b.State(); st.Offers || st.Reason != "rate" {
 			t.Errorf("%+v", st)
 		}
-		if b.Take("s@src.example") || !b.Take("other@src.example") {
+		if b.Take("s@src.example", 1) || !b.Take("other@src.example", 1) {
 			t.Error("the limit of one sender is that of another")
 		}
 		time.Sleep(16 * time.Minute) // in which 5 more may come
 		taken := 0
-		for b.Offers() && b.Take("s@src.example") {
+		for b.Offers() && b.Take("s@src.example", 1) {
 			taken++
 		}
 		if taken != 5 {
@@ -378,18 +378,18 @@ func TestRate(t *testing.T) {
 		b.Limit(Limits{PerSender: 1000})
 		all := 0
 		for ; b.Offers(); all++ {
-			if !b.Take(fmt.Sprint(all, "@src.example")) {
+			if !b.Take(fmt.Sprint(all, "@src.example"), 1) {
 				t.Fatalf("report %d is too much", all)
 			}
 		}
 		if all != allPerMinute {
 			t.Errorf("%d are taken of all", all)
 		}
-		if b.Take("new@src.example") {
+		if b.Take("new@src.example", 1) {
 			t.Error("too much is taken")
 		}
 		time.Sleep(time.Minute)
-		if !b.Offers() || !b.Take("new@src.example") {
+		if !b.Offers() || !b.Take("new@src.example", 1) {
 			t.Errorf("%+v", b.State())
 		}
 		if n := len(b.rate.senders); n > maxSenders {

@@ -71,13 +71,21 @@ type line struct {
 // group is the same for entries that may be sent as one: good news and bad are two messages, as their subjects are.
 func (e Entry) group() string { return fmt.Sprint(e.Transaction, len(e.Failures) > 0) }
 
-func (e Entry) encode() ([]byte, error) {
-	version, kind := firstVersion, reportKind
+// Kind says in a word what is reported: "report" is success, and "failure" that mailboxes were left out.
+func (e Entry) Kind() string {
 	if len(e.Failures) > 0 {
-		version, kind = failureVersion, failureKind
+		return failureKind
+	}
+	return reportKind
+}
+
+func (e Entry) encode() ([]byte, error) {
+	version := firstVersion
+	if len(e.Failures) > 0 {
+		version = failureVersion
 	}
 	first, err := json.Marshal(line{
-		Version: version, Kind: kind, Transaction: e.Transaction, Sender: e.Sender, EnvelopeID: e.EnvelopeID,
+		Version: version, Kind: e.Kind(), Transaction: e.Transaction, Sender: e.Sender, EnvelopeID: e.EnvelopeID,
 		Type: e.Original.Type, Original: e.Original.Address, Final: e.Final, Arrived: e.Arrived, Cut: e.Cut,
 		Octets: len(e.Header), Failures: e.Failures,
 	})

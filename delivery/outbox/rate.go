@@ -82,10 +82,14 @@ func latest(a, b time.Time) time.Time {
 	return b
 }
 
-// Take counts a report to a sender, before it is staged. It reports false for one that is too much: it is not to be
-// sent.
-func (b *Box) Take(sender string) bool {
+// Take counts a report to a sender, before it is staged for some recipients. It reports false for one that is too much:
+// it is not to be sent.
+func (b *Box) Take(sender string, recipients int) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.rate.take(sender, time.Now())
+	ok := b.rate.take(sender, time.Now())
+	if !ok {
+		b.opts.Hooks.report(TooMany, recipients)
+	}
+	return ok
 }

@@ -212,6 +212,9 @@ func (b *Box) open(name string) *held {
 func (b *Box) setAside(name string, why error) {
 	err := b.disk.Rename(b.path("new", name), b.path("failed", name))
 	b.opts.Log.Error("report dropped", "reason", "damaged", "entry", name, "error", errors.Join(why, err))
+	if err == nil {
+		b.opts.Hooks.report(Damaged, 1)
+	}
 	if err == nil || errors.Is(err, errNotThere) {
 		b.done(name)
 		return
@@ -239,6 +242,7 @@ func (b *Box) send(ctx context.Context, group []*held, send Send) {
 		return // the program stops, and the next one goes on
 	}
 	level, isExpired := b.note(v, oldest)
+	b.opts.Hooks.submission(v, time.Since(began))
 	switch pause, tries := b.later(names...); {
 	case v.Err == nil:
 		log.Info("report sent", "attempts", tries, "smtputf8", v.UTF8, "reply", v.Reply, "ms",
@@ -252,6 +256,7 @@ func (b *Box) send(ctx context.Context, group []*held, send Send) {
 	default:
 		log.Warn("report dropped", "reason", cmp.Or(v.Reason, "refused"), "attempts", tries, "error", v.Err)
 	}
+	b.opts.Hooks.report(v.end(), len(entries))
 	b.remove(log.Error, names)
 }
 

@@ -35,7 +35,7 @@ func (b *Box) Stage(ctx context.Context, e Entry) (*Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Draft{box: b, name: b.newName(), group: e.group(), size: int64(len(content))}
+	d := &Draft{box: b, name: newName(b.opts.Host), group: e.group(), size: int64(len(content))}
 	if err := b.reserve(d.size); err != nil {
 		return nil, err
 	}
@@ -71,9 +71,11 @@ func (b *Box) Publish(ctx context.Context, drafts ...*Draft) error {
 		return errors.Join(err, b.disk.SyncDir(filepath.Join(b.opts.Dir, "new")))
 	}, nil, nil)
 	if err != nil {
+		b.opts.Hooks.report(Lost, len(drafts))
 		b.stuck(err)
 		return fmt.Errorf("publish report: %w", err)
 	}
+	b.opts.Hooks.report(Queued, len(drafts))
 	return nil
 }
 
@@ -125,8 +127,8 @@ func (b *Box) ask(ctx context.Context, step func() error, late, over func()) err
 }
 
 // newName is unique: the time, so that the oldest come first, chance, and the host, which alone sends it.
-func (b *Box) newName() string {
-	return fmt.Sprintf("%d.%s.%s", time.Now().UnixNano(), rand.Text()[:10], b.opts.Host)
+func newName(host string) string {
+	return fmt.Sprintf("%d.%s.%s", time.Now().UnixNano(), rand.Text()[:10], host)
 }
 
 func (b *Box) path(sub, name string) string { return filepath.Join(b.opts.Dir, sub, name) }

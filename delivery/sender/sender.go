@@ -61,6 +61,15 @@ func verdictOn(err error) outbox.Verdict {
 	return outbox.Verdict{Err: err, Temporary: true, Down: true, Barred: errors.As(err, new(*submit.BarredError))}
 }
 
+// Message is that report as it is sent to a server with these offers.
+func (s *Sender) Message(entries []outbox.Entry, o report.Offer) (client.Message, error) {
+	delivered, err := s.Report(entries)
+	if err != nil {
+		return client.Message{}, err
+	}
+	return delivered.Message(o, time.Now(), s.messageID(entries))
+}
+
 // Report is the report on entries of one message. Those that say the same are one (RFC 3461 §5.2.8 has them merged).
 func (s *Sender) Report(entries []outbox.Entry) (*report.Delivered, error) {
 	first := entries[0]

@@ -89,8 +89,20 @@ func newDB(d driver, words statements, o Options) *DB {
 }
 
 // Keeps reports whether the store worked when it was last used, and has room.
-func (s *DB) Keeps() bool {
-	return s.trouble.Load() == nil && s.breaker.Err() == nil && s.entries.Load() < int64(s.opts.Entries)
+func (s *DB) Keeps() bool { return s.Trouble() == nil }
+
+// Trouble is why the store does not keep anything now; nil where it does. It returns at once.
+func (s *DB) Trouble() error {
+	if trouble := s.trouble.Load(); trouble != nil {
+		return *trouble
+	}
+	if err := s.breaker.Err(); err != nil {
+		return err
+	}
+	if s.entries.Load() >= int64(s.opts.Entries) {
+		return ErrFull
+	}
+	return nil
 }
 
 // Entries is about how many marks are remembered.

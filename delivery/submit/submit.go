@@ -101,6 +101,18 @@ func isBarred(err error) bool {
 		errors.As(err, new(*tls.CertificateVerificationError)) || errors.As(err, new(tls.RecordHeaderError))
 }
 
+// Offers opens a session as for a message, hands nothing over, and returns what the server offers.
+func (s *Server) Offers(ctx context.Context) (client.Extensions, error) {
+	c, err := s.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	offers := c.Extensions()
+	_ = c.Quit(ctx) // a courtesy
+	return offers, nil
+}
+
 // A ComposeError is a message that cannot be made for the server as it is.
 type ComposeError struct{ err error }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"log/slog"
 
+	"github.com/doorstep-mail/doorstep/cmd/internal/observe"
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/delivery/outbox"
@@ -15,11 +16,11 @@ import (
 
 // Outbox is where reports wait for the MTA. It is not ready yet. Its files have the server's own name: that stays the
 // same where a container has another one at each start.
-func Outbox(c *config.Config, log *slog.Logger) (*outbox.Box, error) {
+func Outbox(c *config.Config, w *observe.Observers, log *slog.Logger) (*outbox.Box, error) {
 	s := c.Submission
 	return outbox.New(outbox.Options{
 		Dir: s.Outbox, Host: c.Hostname, Entries: s.Messages, Octets: s.Octets, Expire: s.Expire, Withdraw: s.Withdraw,
-		PerSender: c.Submission.Reports.PerSender, Log: log,
+		PerSender: s.Reports.PerSender, Log: log, Hooks: w.Outbox(),
 	})
 }
 

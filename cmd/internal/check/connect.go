@@ -63,7 +63,7 @@ func Connect(ctx context.Context, c *config.Config, unit string) (answers []Answ
 		questions = append(questions, directoryQuestion(c, i, agent))
 	}
 	questions = append(questions, socketQuestions(c, unit)...)
-	questions = append(questions, urlQuestion(c), stateQuestion(c))
+	questions = append(questions, submissionQuestion(c), urlQuestion(c), stateQuestion(c))
 	questions = slices.DeleteFunc(questions, func(q *question) bool { return q == nil })
 	var all guard.Group
 	for i, q := range questions {

@@ -53,11 +53,16 @@ func (a *adminListener) begin(d *daemon) {
 	h := &health{inForce: d.instances.inForce, log: d.log}
 	watchHealth(d.observers, h)
 	d.watchState()
+	d.observers.Waiting(d.instances.outgoing.waiting)
 	d.observers.Value("tls_certificate_expiry_timestamp_seconds",
 		"When the certificate that clients are presented now ceases to be valid; 0 without TLS.", d.certificateEnds)
 	a.server.Metrics = promhttp.HandlerFor(d.observers.Metrics.Registry(),
 		promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelError)})
-	a.server.Status = func(ctx context.Context) *status.Snapshot { return snapshot(ctx, d.observers, h) }
+	a.server.Status = func(ctx context.Context) *status.Snapshot {
+		s := snapshot(ctx, d.observers, h)
+		s.Outbox, s.State = d.instances.outgoing.status(), stateStatus(d.started.State, d.instances.state)
+		return s
+	}
 	a.server.Ready, a.server.Trace = h.problems, d.observers.Trace
 	d.log.Info("admin listener", "address", a.socket.Addr().Network()+":"+a.socket.Addr().String(), "token",
 		a.server.Token != "")

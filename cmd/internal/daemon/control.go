@@ -20,7 +20,7 @@ import (
 )
 
 // A control is the socket on which a running server takes orders, one a connection: a line with the
-// order, and a JSON object in return. Orders are reload, upgrade, and forget with an address or @DOMAIN.
+// order, and a JSON object in return. Orders are reload, upgrade, outbox, flush, and forget with an address or @DOMAIN.
 type control struct {
 	daemon *daemon
 	socket net.Listener
@@ -55,7 +55,7 @@ func openControl(ctx context.Context, d *daemon, sockets *inherited) *control {
 	if err != nil {
 		var f *cli.Failure
 		errors.As(err, &f)
-		d.log.Warn("no control socket: doorstep reload, upgrade, user, domain and alias do not reach this server",
+		d.log.Warn("no control socket: doorstep reload, upgrade, outbox, user, domain and alias do not reach this server",
 			"path", path, "error", err, "hint", f.Hint)
 		return nil
 	}
@@ -104,6 +104,10 @@ func (c *control) take(conn net.Conn) error {
 		r := c.daemon.upgrade()
 		defer c.daemon.upgraded(r)
 		answer = r
+	case "outbox":
+		answer = c.daemon.instances.outgoing.tries()
+	case "flush":
+		answer = c.daemon.instances.outgoing.flush()
 	case "forget":
 		answer = c.daemon.instances.forget(about)
 	default:

@@ -10,6 +10,7 @@ import (
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/build"
 	"github.com/doorstep-mail/doorstep/cmd/internal/cli"
+	"github.com/doorstep-mail/doorstep/cmd/internal/observe"
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/delivery/sender"
@@ -50,7 +51,7 @@ func (d *daemon) newInstance(c *config.Config, secrets *build.Secrets) (*instanc
 		return nil, cli.Failed(err, "doorstep check tells what is wrong with the configuration")
 	}
 	build.Remember(g.agent, d.instances.state)
-	if err := g.report(d.instances.outgoing); err != nil {
+	if err := g.report(d.instances.outgoing, d.observers); err != nil {
 		return nil, errors.Join(cli.Failed(err, "doorstep check tells what is wrong with the configuration"),
 			g.close(context.Background(), before))
 	}
@@ -94,14 +95,14 @@ func (d *daemon) serverFor(g *instance, at *listener) (*lmtp.Server, error) {
 }
 
 // report has an instance promise and send reports, where its configuration has an MTA to give them to.
-func (g *instance) report(by *outgoing) (err error) {
+func (g *instance) report(by *outgoing, w *observe.Observers) (err error) {
 	if !g.config.Submission.IsOn() {
 		return nil
 	}
 	if g.sender, err = build.Sender(g.config); err != nil {
 		return err
 	}
-	box, err := by.open(g.config)
+	box, err := by.open(g.config, w)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/doorstep-mail/doorstep/cmd/internal/build"
+	"github.com/doorstep-mail/doorstep/cmd/internal/observe"
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery/outbox"
 	"github.com/doorstep-mail/doorstep/delivery/sender"
@@ -46,11 +47,11 @@ func (o *outgoing) outbox() *outbox.Box {
 
 // open returns the outbox, which it opens where it is not open yet. It is called by the start, or a reload: by one at a
 // time.
-func (o *outgoing) open(c *config.Config) (*outbox.Box, error) {
+func (o *outgoing) open(c *config.Config, w *observe.Observers) (*outbox.Box, error) {
 	if box := o.outbox(); box != nil {
 		return box, nil
 	}
-	box, err := build.Outbox(c, o.log)
+	box, err := build.Outbox(c, w, o.log)
 	if err != nil {
 		return nil, err
 	}

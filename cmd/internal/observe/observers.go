@@ -13,6 +13,7 @@ import (
 	"github.com/doorstep-mail/doorstep/cmd/internal/observe/trace"
 	"github.com/doorstep-mail/doorstep/config"
 	"github.com/doorstep-mail/doorstep/delivery"
+	"github.com/doorstep-mail/doorstep/delivery/outbox"
 	"github.com/doorstep-mail/doorstep/lmtp"
 	"github.com/doorstep-mail/doorstep/lmtp/guard"
 	"github.com/doorstep-mail/doorstep/mailbox"
@@ -91,6 +92,22 @@ func (o *Observers) Store() mailbox.Hooks {
 		o.Board.CopyEnded()
 	}
 	return h
+}
+
+// Outbox are the hooks of the outbox.
+func (o *Observers) Outbox() outbox.Hooks {
+	if o == nil {
+		return outbox.Hooks{}
+	}
+	return o.Metrics.Outbox()
+}
+
+// Waiting adds the gauges of an outbox, which is asked at each scrape; nil: there is none.
+func (o *Observers) Waiting(ask func() *outbox.State) {
+	o.Metrics.Waiting(func() (s *outbox.State) {
+		guard.Run(o.log, "metrics of the outbox", func() { s = ask() })
+		return s
+	})
 }
 
 // Lookups is called with what directories answer; nil where none is on.

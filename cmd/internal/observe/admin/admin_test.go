@@ -263,3 +263,26 @@ func TestHeaderIsBounded(t *testing.T) {
 		t.Errorf("%q, %v", answer, err)
 	}
 }
+
+// TestPageShowsOutbox: what waits, and why reports are not offered and state is not kept, without what a server says
+// being taken for HTML.
+func TestPageShowsOutbox(t *testing.T) {
+	s := fake()
+	if page := body(t, get(s, "/", "127.0.0.1")); strings.Contains(page, "Outbox") {
+		t.Error("shows an outbox that is not there")
+	}
+	plain := s.Status
+	s.Status = func(ctx context.Context) *status.Snapshot {
+		shown := plain(ctx)
+		shown.Outbox = &status.Outbox{Entries: 2, Octets: 4096, Oldest: shown.Now.Add(-time.Hour), Why: "it says <b>no</b>"}
+		shown.State = &status.State{Entries: 3, Limit: 100, Why: "disk <full>"}
+		return shown
+	}
+	page := body(t, get(s, "/", "127.0.0.1"))
+	for _, want := range []string{"not offered", "2 reports wait (4 KiB), the oldest for 1 h 0 min",
+		"it says &lt;b&gt;no&lt;/b&gt;", "not kept", "3 of 100 entries", "disk &lt;full&gt;"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q in\n%s", want, page)
+		}
+	}
+}

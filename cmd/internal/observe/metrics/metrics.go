@@ -18,6 +18,7 @@ type Metrics struct {
 	recipients
 	store
 	directories
+	outgoing
 	program
 }
 
@@ -33,7 +34,8 @@ func New(version string) *Metrics {
 	f := promauto.With(prometheus.WrapRegistererWithPrefix("doorstep_", registry))
 	f.NewGauge(prometheus.GaugeOpts{Name: "build_info", Help: "1; the version of Doorstep and of Go that built it.",
 		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()}}).Set(1)
-	return &Metrics{registry, f, newSessions(f), newRecipients(f), newStore(f), newDirectories(f), newProgram(f)}
+	return &Metrics{registry, f, newSessions(f), newRecipients(f), newStore(f), newDirectories(f), newOutgoing(f),
+		newProgram(f)}
 }
 
 // Registry is where Prometheus finds the metrics.

@@ -38,6 +38,20 @@ func (s *Snapshot) printHead(b *strings.Builder) {
 	if s.Disk != nil {
 		fmt.Fprintf(b, "store      %s free of %s below %s\n", Size(s.Disk.Free), Size(s.Disk.Size), s.Disk.Path)
 	}
+	if s.Outbox != nil {
+		reports := "reports of success are offered"
+		if !s.Outbox.Offered {
+			reports = "reports of success are NOT OFFERED: " + s.Outbox.Why
+		}
+		fmt.Fprintf(b, "outbox     %s; %s\n", s.Outbox.Waiting(s.Now), reports)
+	}
+	if s.State != nil {
+		kept := "kept"
+		if !s.State.Keeps {
+			kept = "not kept: " + s.State.Why
+		}
+		fmt.Fprintf(b, "state      %s; %s\n", s.State.Kept(), kept)
+	}
 	fmt.Fprintf(b, "now        %d sessions, %d copies on their way, %s delivered a second\n", s.Sessions, s.InFlight,
 		Rate(s))
 	fmt.Fprintf(b, "last hour  %s\n", s.Hour)

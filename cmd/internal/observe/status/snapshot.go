@@ -18,6 +18,8 @@ type Snapshot struct {
 	Failures    []Failure     `json:"failures"` // the latest first
 	Reload      Reload        `json:"reload"`
 	Disk        *Disk         `json:"disk,omitempty"`
+	Outbox      *Outbox       `json:"outbox,omitempty"` // nil: no reports are promised
+	State       *State        `json:"state,omitempty"`  // nil: nothing is remembered
 	Settings    []Setting     `json:"settings"`
 }
 
