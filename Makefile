@@ -13,6 +13,7 @@
 # make bench    Doorstep beside Dovecot and others, for half an hour; BENCH=-quick or BENCH="-within 12m" for less;
 #               then what it costs to look one of a million accounts up, in SQLite and PostgreSQL
 # make microbench  the Go benchmarks
+# make sieve    20,000 scripts, and as many with mistakes, in Doorstep and in Dovecot's Pigeonhole; some minutes
 # make house    how far the files of each package depend on one another, and how large its parts are; HOUSE=-v for
 #               each long line
 
@@ -26,7 +27,7 @@ MISSPELL    = github.com/golangci/misspell/cmd/misspell@v0.8.0
 GOLANGCI    = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-.PHONY: build test check lint peers unit fuzz crash soak hung overload vulncheck bench microbench house pigeonhole deb clean
+.PHONY: build test check lint peers unit fuzz crash soak hung overload vulncheck bench microbench house pigeonhole sieve deb clean
 
 # What is written by people. "dialogue" is one spelling of two; the others are mistakes that tests make on purpose.
 SPELLED = $$(git ls-files '*.go' '*.md' Makefile .ci dist | grep -v testdata)
@@ -92,6 +93,9 @@ bench:
 
 microbench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+sieve: peers
+	DOORSTEP_SIEVE_CASES=20000 $(GO) test -count=1 -v -timeout 30m -run Pigeonhole ./cmd/internal/filter
 
 house:
 	@$(GO) run ./cmd/internal/house/measure $(HOUSE)

@@ -45,6 +45,7 @@ var arrows = []struct {
 	{"delivery/sender", []string{"delivery/outbox", "delivery/report", "delivery/submit", "lmtp/address", "lmtp/client"}},
 	{"delivery/submit", []string{"lmtp/client"}},
 	{"delivery/report", []string{"lmtp/address", "lmtp/client"}},
+	{"delivery/sieve/dialect", nil}, // for tests
 	{"delivery/sieve/syntax", nil},
 	{"delivery/sieve/message", []string{"mailbox/words"}},
 	{"delivery/sieve/program", []string{"delivery/sieve", "lmtp/guard"}},

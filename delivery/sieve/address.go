@@ -35,13 +35,16 @@ func (l *language) part(call *Call) *AddressPart {
 // U-labels, messages often A-labels (RFC 5890 §2.3.2.1).
 func (s *Search) address(r *Run, part *AddressPart, a *message.Address) bool {
 	text, ok := part.of(r, a)
-	if !ok {
+	if !ok || !r.spend(costAddress) {
 		return false
 	}
 	if s.Try(r, text) {
 		return true
 	}
 	if s.m.match.counts || !a.Valid {
+		return false
+	}
+	if !isInternational(a.Domain) || !r.spend(costDomain) {
 		return false
 	}
 	domain := otherForm(a.Domain)
@@ -56,23 +59,32 @@ func (s *Search) address(r *Run, part *AddressPart, a *message.Address) bool {
 	return false
 }
 
-// otherForm returns a domain with U-labels in A-labels, and one with A-labels in U-labels; empty if it has neither.
+// isInternational reports whether a domain may have labels of IDNA.
+func isInternational(domain string) bool {
+	return !isASCII(domain) || strings.Contains(message.Lower(domain), "xn--")
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// otherForm returns a domain with U-labels in A-labels, and one with A-labels in U-labels; empty if it has no other.
 func otherForm(domain string) string {
-	for i := range len(domain) {
-		if domain[i] >= 0x80 {
-			wire, err := address.WireDomain(domain)
-			if err != nil || wire == domain {
-				return ""
-			}
-			return wire
-		}
+	other := ""
+	if isASCII(domain) {
+		other = address.DomainUnicode(domain)
+	} else if wire, err := address.WireDomain(domain); err == nil {
+		other = wire
 	}
-	if strings.Contains(message.Lower(domain), "xn--") {
-		if u := address.DomainUnicode(domain); u != domain {
-			return u
-		}
+	if other == domain {
+		return ""
 	}
-	return ""
+	return other
 }
 
 // addressFields are those that hold addresses: RFC 5322, and what RFC 2076 and lists have besides. Scripts may ask for

@@ -284,12 +284,15 @@ func (c *Call) checkTests() bool {
 func (c *Call) strayTest(test *syntax.Command) {
 	d := c.compiler.definitions[test.Name]
 	_, isTag := c.find(test.Name)
+	end := c.Command.Span.End // where something is missing; what follows may be lines away
+	after := syntax.Span{Start: end, End: end}
 	switch {
 	case d != nil && d.Test != nil:
-		c.compiler.Problem(test.Span, "", "%s accepts no sub-tests, but tests are specified", c.name())
+		c.compiler.Problem(after, "tests have a comma between them", "%s accepts no sub-tests, but tests are specified",
+			c.name())
 	case d == nil && isTag:
 		c.compiler.Problem(test.NameSpan(), "", "missing colon ':' before ':%s' tag in %s", test.Name, c.name()[len("the "):])
 	default:
-		c.compiler.Problem(test.NameSpan(), "", "missing semicolon ';' after %s", c.name()[len("the "):])
+		c.compiler.Problem(after, "", "missing semicolon ';' after %s", c.name()[len("the "):])
 	}
 }

@@ -10,7 +10,7 @@ import (
 // unicodeCasemap is i;unicode-casemap, which folds the case of all letters (RFC 5051).
 func unicodeCasemap() *Comparator {
 	return &Comparator{
-		Name: "i;unicode-casemap", order: strings.Compare, substrings: true,
+		Name: "i;unicode-casemap", order: strings.Compare, substrings: true, cost: costUnicode,
 		canonical: func(s string) string { return norm.NFKD.String(strings.Map(unicode.ToTitle, s)) },
 	}
 }

@@ -17,6 +17,8 @@ type Comparator struct {
 	substrings bool
 	// offsets says that canonical keeps the offsets of characters.
 	offsets bool
+	// cost is what canonical takes of the budget for an octet, where that is more than to compare it.
+	cost int
 }
 
 // octet is i;octet (RFC 4790 §9.3).

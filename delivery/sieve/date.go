@@ -59,36 +59,36 @@ func julian(t time.Time) string {
 	return decimal(int(day.Sub(time.Date(1858, 11, 17, 0, 0, 0, 0, time.UTC)) / (24 * time.Hour)))
 }
 
-// datePart compiles the name of a date part.
-func (c *Compiler) datePart(a *syntax.Argument) (func(*Run, time.Time) string, bool) {
+// datePart compiles the name of a date part. In a run it is nil where there is no such part: the test is false then, as
+// in Pigeonhole.
+func (c *Compiler) datePart(a *syntax.Argument) func(*Run) func(time.Time) string {
 	name := c.Text(a)
 	if name.IsConstant() {
 		part := dateParts[message.Lower(name.constant)]
 		if part == nil {
-			c.Problem(a.Span, "such as date, time, hour, weekday or iso8601", "unknown part '%s' of a date", name.constant)
+			c.problems.Warn(a.Span, "such as date, time, hour, weekday or iso8601",
+				"a date has no part '%s': the test is never true", name.constant)
 		}
-		return func(_ *Run, t time.Time) string { return part(t) }, part != nil
+		return func(*Run) func(time.Time) string { return part }
 	}
-	return func(r *Run, t time.Time) string {
+	return func(r *Run) func(time.Time) string {
 		part := dateParts[message.Lower(name.Get(r))]
 		if part == nil {
-			r.Fail("unknown part '%s' of a date", name.Get(r))
-			return ""
+			r.warn("a date has no part '" + name.Get(r) + "'")
 		}
-		return part(t)
-	}, true
+		return part
+	}
 }
 
 // zone compiles the time zone in which a date is seen: that of the tag, or the local one.
-func (c *Compiler) zone(call *Call) (func(*Run) *time.Location, bool) {
+func (c *Compiler) zone(call *Call) func(*Run) *time.Location {
 	a := call.Tag("zone")
 	if a == nil {
-		return func(r *Run) *time.Location { return r.in.Now.Location() }, true
+		return func(r *Run) *time.Location { return r.in.Now.Location() }
 	}
 	name := c.Text(a)
 	if _, ok := parseZone(name.constant); name.IsConstant() && !ok {
-		c.Problem(a.Span, `it is written as "+0100"`, "'%s' is no time zone", name.constant)
-		return nil, false
+		c.problems.Warn(a.Span, `it is written as "+0100"`, "'%s' is no time zone: the local one is taken", name.constant)
 	}
 	return func(r *Run) *time.Location {
 		zone, ok := parseZone(name.Get(r))
@@ -96,7 +96,7 @@ func (c *Compiler) zone(call *Call) (func(*Run) *time.Location, bool) {
 			return r.in.Now.Location()
 		}
 		return zone
-	}, true
+	}
 }
 
 func parseZone(s string) (*time.Location, bool) {
@@ -110,17 +110,23 @@ func parseZone(s string) (*time.Location, bool) {
 
 func dateTest(c *Compiler, call *Call) Test {
 	s, ok := c.selection(call, call.Args[0])
-	part, okPart := c.datePart(call.Args[1])
-	zone, okZone := c.zone(call)
+	partOf, zone := c.datePart(call.Args[1]), c.zone(call)
 	m := c.Matcher(call, call.Args[2])
-	if !ok || !okPart || !okZone || m == nil {
+	if !ok || m == nil {
 		return nil
 	}
 	original := call.Has("originalzone")
 	return func(r *Run) bool {
+		part := partOf(r)
+		if part == nil {
+			return false
+		}
 		search := m.Search()
 		it := s.fields(r)
 		for f := it.next(r); f != nil; f = it.next(r) {
+			if !r.spend(costDate) {
+				return false
+			}
 			date, ok := f.Date()
 			if !ok {
 				continue
@@ -128,7 +134,7 @@ func dateTest(c *Compiler, call *Call) Test {
 			if !original {
 				date = date.In(zone(r))
 			}
-			if search.Try(r, part(r, date)) {
+			if search.Try(r, part(date)) {
 				return true
 			}
 		}
@@ -137,14 +143,17 @@ func dateTest(c *Compiler, call *Call) Test {
 }
 
 func currentdateTest(c *Compiler, call *Call) Test {
-	part, ok := c.datePart(call.Args[0])
-	zone, okZone := c.zone(call)
+	partOf, zone := c.datePart(call.Args[0]), c.zone(call)
 	m := c.Matcher(call, call.Args[1])
-	if !ok || !okZone || m == nil {
+	if m == nil {
 		return nil
 	}
 	return func(r *Run) bool {
+		part := partOf(r)
+		if part == nil {
+			return false
+		}
 		search := m.Search()
-		return search.Try(r, part(r, r.in.Now.In(zone(r)))) || search.End(r)
+		return search.Try(r, part(r.in.Now.In(zone(r)))) || search.End(r)
 	}
 }

@@ -93,8 +93,11 @@ func addheaderCommand(c *Compiler, call *Call) Step {
 
 // addField adds a field before all others, or after them.
 func (r *Run) addField(name, value string, last bool) {
+	if !r.spend(costEdit * len(r.header)) {
+		return
+	}
 	f := message.NewField(name, encodeValue(value))
-	r.traceAction("addheader", name+": "+value)
+	r.traceAction("addheader", name, ": ", value)
 	if last {
 		r.header = append(slices.Clone(r.header), f)
 		return
@@ -164,7 +167,7 @@ func deleteheaderCommand(c *Compiler, call *Call) Step {
 				deleted[f] = true
 			}
 		}
-		if len(deleted) > 0 && (!counted || all.End(r)) {
+		if len(deleted) > 0 && (!counted || all.End(r)) && r.spend(costEdit*len(r.header)) {
 			r.header = slices.DeleteFunc(slices.Clone(r.header), func(f *message.Field) bool { return deleted[f] })
 			r.traceAction("deleteheader", n)
 		}

@@ -55,6 +55,9 @@ func (it *fieldIter) next(r *Run) *message.Field {
 			if it.key = it.s.keys[it.name]; it.key == "" {
 				it.key = message.Lower(it.s.names[it.name].Get(r))
 			}
+			if !r.spend(costField * len(it.header)) {
+				return nil
+			}
 		}
 		for it.at < len(it.header) {
 			at := it.at

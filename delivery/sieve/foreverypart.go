@@ -142,7 +142,7 @@ func extracttextCommand(c *Compiler, call *Call) Step {
 		first = a.Number
 	}
 	return func(r *Run) {
-		text, _, err := r.loop.part.Plain()
+		text, _, err := r.plain(r.loop.part)
 		if errors.Is(err, message.ErrText) {
 			err = nil // a variable has room for its beginning only
 		}

@@ -121,7 +121,7 @@ func (p globPart) find(r *Run, s string) int {
 		if len(p.texts) == 1 || p.at(s, at) {
 			return at
 		}
-		if !r.spend(p.length) {
+		if !r.spend(costGlob * p.length) {
 			return -1
 		}
 	}

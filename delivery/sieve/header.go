@@ -54,7 +54,7 @@ func existsTest() *Definition {
 			return func(r *Run) bool {
 				header := w.header(r)
 				for _, n := range names {
-					if !hasField(header, message.Lower(n.Get(r))) {
+					if !r.spend(costField*len(header)) || !hasField(header, message.Lower(n.Get(r))) {
 						return false
 					}
 				}

@@ -89,6 +89,9 @@ func flagCommand(name string, change func(have, flags []string) []string) *Defin
 			}
 			if call.Args[0] == nil {
 				return func(r *Run) {
+					if !r.spend(costFlag * len(r.flags)) {
+						return
+					}
 					r.flags = change(r.flags, flags(r))
 					r.traceAction(name, strings.Join(r.flags, " "))
 				}

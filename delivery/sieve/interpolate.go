@@ -78,7 +78,7 @@ func isVariable(name string, read bool) bool {
 
 // variable returns how a variable is read; nil where there is none, which is a problem.
 func (c *Compiler) variable(at syntax.Span, name string) func(*Run) string {
-	if n, err := strconv.Atoi(name); err == nil {
+	if n, ok := matchNumber(name); ok {
 		if n > maxMatchValue {
 			c.Problem(at, "", "the match value ${%d} is beyond ${%d}", n, maxMatchValue)
 			return nil
@@ -96,6 +96,15 @@ func (c *Compiler) variable(at syntax.Span, name string) func(*Run) string {
 		return func(r *Run) string { return r.shared.globals[name] }
 	}
 	return func(r *Run) string { return r.scope.variables[name] }
+}
+
+// matchNumber returns n of a match value, ${n}.
+func matchNumber(name string) (n int, ok bool) {
+	if name[0] < '0' || name[0] > '9' {
+		return 0, false
+	}
+	n, err := strconv.Atoi(name)
+	return n, err == nil
 }
 
 // inNamespace reads a variable of a namespace that an extension has.

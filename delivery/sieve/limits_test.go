@@ -256,7 +256,7 @@ func TestListFails(t *testing.T) {
 // TestSyntaxAndMeaning: errors of the grammar hide no others, and what follows from them is none.
 func TestSyntaxAndMeaning(t *testing.T) {
 	for script, want := range map[string]string{
-		"keep\nif true { stop; }\nelsif true { kepp; }\nelse { stop; }":                          "2 3",
+		"keep\nif true { stop; }\nelsif true { kepp; }\nelse { stop; }":                          "1 3",
 		"require [\"fileinto\";\nfileinto \"A\";\nkepp;\nif header :count \"eq\" \"a\" \"1\" {}": "1 3",
 		"if header \"a\" \"b\" {\n\tkeep\n}\nkepp;":                                              "3 4",
 		"require \"foreverypart\";\nforeverypart :name 1 x( {\n\tbreak;\n}":                      "2",

@@ -137,6 +137,9 @@ func (s *Search) Try(r *Run, text string) bool {
 		s.count++
 		return false
 	}
+	if cost := s.m.comparator.cost; cost > 0 && !r.spend(cost*len(text)) {
+		return false
+	}
 	return s.m.try(r, value{text, s.m.comparator.canonical(text)})
 }
 

@@ -67,7 +67,7 @@ func (w where) header(r *Run) []*message.Field {
 	var all []*message.Field
 	part.All(func(p *message.Part) bool {
 		all = append(all, headerOf(p)...)
-		return r.spend(len(p.Header) + 1)
+		return r.spend(costPart * (len(p.Header) + 1))
 	})
 	return all
 }
@@ -75,7 +75,10 @@ func (w where) header(r *Run) []*message.Field {
 // option compiles what of the value of a field is compared: nil is all of it.
 func (c *Compiler) option(call *Call) func(r *Run, f *message.Field) []string {
 	kind := func(of func(string) string) func(*Run, *message.Field) []string {
-		return func(_ *Run, f *message.Field) []string {
+		return func(r *Run, f *message.Field) []string {
+			if !r.spend(costMedia * int(f.Size())) {
+				return nil
+			}
 			value, _ := f.Media()
 			return []string{of(value)}
 		}
@@ -90,6 +93,9 @@ func (c *Compiler) option(call *Call) func(r *Run, f *message.Field) []string {
 	case "param":
 		names := c.List(call.Tag("param"))
 		return func(r *Run, f *message.Field) (values []string) {
+			if !r.spend(costMedia * int(f.Size())) {
+				return nil
+			}
 			_, params := f.Media()
 			for _, n := range names {
 				if value, ok := params[message.Lower(n.Get(r))]; ok {

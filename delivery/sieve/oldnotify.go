@@ -135,7 +135,7 @@ func firstText(r *Run) (text string) {
 	}
 	root.All(func(p *message.Part) bool {
 		var found bool
-		if text, found, err = p.Plain(); errors.Is(err, message.ErrText) {
+		if text, found, err = r.plain(p); errors.Is(err, message.ErrText) {
 			err = nil // of which the beginning is enough
 		}
 		return !found && err == nil && r.spend(len(text)+1)

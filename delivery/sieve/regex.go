@@ -18,8 +18,11 @@ func regexExtension() *Extension {
 	}
 }
 
-// maxRegexSize is how many instructions an expression may have.
-const maxRegexSize = 2000
+// Limits of regular expressions: octets and instructions of one.
+const (
+	maxRegexText = 4 << 10
+	maxRegexSize = 2000
+)
 
 // A limitError is a key beyond a limit: at run time it ends the script, where other keys that cannot be used match
 // nothing.
@@ -32,10 +35,9 @@ func prepareRegex(m *Matcher, key string) (compiled, error) {
 	if err != nil {
 		return nil, err
 	}
-	cost := 8 + size/4 // of an octet, beside what a search costs
 	return func(r *Run, v value) bool {
 		text := v.text
-		if !r.spend(cost * len(text)) {
+		if !r.spend(costRegex * size * len(text)) {
 			return false
 		}
 		if !r.program.matches || m.silent {
@@ -56,28 +58,35 @@ func prepareRegex(m *Matcher, key string) (compiled, error) {
 	}, nil
 }
 
-// compileRegex compiles an expression within the limit, and returns its size. The longest match counts, as in POSIX.
+// compileRegex compiles an expression within the limits, and returns how many instructions it has. The longest match
+// counts, as in POSIX.
 func compileRegex(key string, fold bool) (re *regexp.Regexp, size int, err error) {
-	pattern := key
+	if len(key) > maxRegexText {
+		return nil, 0, &limitError{fmt.Sprintf("the regular expression is too large: %d octets, more than %d", len(key),
+			maxRegexText)}
+	}
+	flags := "(?s)" // a dot is any character in POSIX, also a line end
 	if fold {
-		pattern = "(?i)" + key
+		flags = "(?is)"
 	}
-	if tree, err := syntax.Parse(pattern, syntax.Perl); err == nil {
-		if program, err := syntax.Compile(tree.Simplify()); err == nil {
-			size = len(program.Inst)
-		}
-		if size > maxRegexSize {
-			return nil, 0, &limitError{fmt.Sprintf("the regular expression is too large: %d instructions, more than %d",
-				size, maxRegexSize)}
-		}
-	}
-	re, err = regexp.Compile(pattern)
+	tree, err := syntax.Parse(flags+key, syntax.Perl)
 	if err != nil {
 		var bad *syntax.Error
 		if errors.As(err, &bad) {
-			err = fmt.Errorf("%s: %s", bad.Code, strings.TrimPrefix(bad.Expr, "(?i)"))
+			err = fmt.Errorf("%s: %s", bad.Code, strings.TrimPrefix(bad.Expr, flags))
 		}
 		return nil, 0, fmt.Errorf("the regular expression '%s' is invalid: %w", key, err)
+	}
+	program, err := syntax.Compile(tree.Simplify())
+	if err != nil {
+		return nil, 0, err
+	}
+	if size = len(program.Inst); size > maxRegexSize {
+		return nil, 0, &limitError{fmt.Sprintf("the regular expression is too large: %d instructions, more than %d", size,
+			maxRegexSize)}
+	}
+	if re, err = regexp.Compile(flags + key); err != nil {
+		return nil, 0, err
 	}
 	re.Longest()
 	return re, size, nil

@@ -14,10 +14,14 @@ type Reject struct {
 // Verb implements Action.
 func (*Reject) Verb() string { return "reject" }
 
-// excludes: a message that is refused is neither delivered nor answered (RFC 5429 §2.1, §2.2). It may be reported.
+// excludes: a message that is refused is neither delivered nor answered (RFC 5429 §2.1, §2.2). Others may be notified
+// of it, as of any (RFC 5435 §3), and it may be reported.
 func (*Reject) excludes(a Action) bool {
-	_, isReport := a.(*Report)
-	return !isReport
+	switch a.(type) {
+	case *Notify, *Report:
+		return false
+	}
+	return true
 }
 
 // merge: a message that a script before this one refused or answered is not answered again, and not kept.

@@ -98,6 +98,7 @@ func (p *replacement) run(r *Run) {
 		return
 	}
 	r.rewritten = true
+	r.shared.texts = texts{} // they were those of the parts before
 }
 
 // whole replaces the message. What was its subject and who it was from stay in fields of other names.

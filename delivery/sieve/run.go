@@ -159,6 +159,7 @@ const (
 type shared struct {
 	globals map[string]string
 	begun   map[*Program]bool // which were included
+	texts   texts             // of the body
 }
 
 // loop is where in the parts of the message a run is.
@@ -255,6 +256,7 @@ func (r *Run) errorAt(text string) *Error {
 func (r *Run) spend(octets int) bool {
 	r.steps += int64(octets)
 	if r.steps > r.limits.Steps {
+		r.steps = r.limits.Steps + 1 // what does not fit is not done
 		r.Fail("the script takes too long: it compared more than %d octets", r.limits.Steps)
 		return false
 	}

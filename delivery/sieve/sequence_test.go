@@ -13,7 +13,7 @@ import (
 func TestSequences(t *testing.T) {
 	const require = `require ["fileinto", "copy", "editheader", "duplicate", "ihave", "vnd.dovecot.pipe", ` +
 		"\"vnd.dovecot.filter\", \"vnd.dovecot.execute\"];\n"
-	long := strings.Repeat("if true { }\n", 30)
+	long := strings.Repeat("if true { }\n", 300)
 	for _, tt := range []struct {
 		name    string
 		scripts []string
@@ -30,7 +30,7 @@ func TestSequences(t *testing.T) {
 			"store A; implicit keep; 1:2:26: e; 1 mark"},
 		{"an error after a copy in the inbox", []string{`fileinto :copy "INBOX";`, `error "e";`}, "store INBOX; 1:2:1: e"},
 		{"what takes long together", []string{long, long},
-			"implicit keep; 1:21:1: the script takes too long: it compared more than 100 octets"},
+			"implicit keep; 1:201:1: the script takes too long: it compared more than 1000 octets"},
 		{"too many programs together", []string{`execute "echo"; execute "echo";`, `execute "echo"; execute "echo";`},
 			"implicit keep; 1:2:17: number of programs exceeds policy limit: more than 3"},
 		{"a message that a program made",
@@ -41,7 +41,7 @@ func TestSequences(t *testing.T) {
 		in := input(t, mail)
 		in.Programs = &shelf{}
 		o := all
-		o.Limits = Limits{Steps: 100, Programs: 3}
+		o.Limits = Limits{Steps: 1000, Programs: 3}
 		for i, script := range tt.scripts {
 			p, problems := Compile(&syntax.Source{Name: fmt.Sprint(i), Text: require + script}, o)
 			if p == nil {

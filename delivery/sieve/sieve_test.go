@@ -316,7 +316,7 @@ func TestProblems(t *testing.T) {
 		{`keep {}`, `s:1:1: the keep command takes no block`},
 		{`header "a" "b";`, `s:1:1: attempted to use test 'header' as a command ` +
 			`(tests stand after if, elsif, not, allof and anyof)`},
-		{"keep\ndiscard;", `s:2:1: missing semicolon ';' after keep command`},
+		{"keep\ndiscard;", `s:1:5: missing semicolon ';' after keep command`},
 		{`if header is "a" "b" {}`, `s:1:4: the header test requires 2 positional arguments, but 0 are specified` +
 			"\ns:1:11: missing colon ':' before ':is' tag in header test"},
 		{`redirect "not an address";`, `s:1:10: the address 'not an address' is invalid: it has to be local@domain`},
@@ -336,7 +336,7 @@ func TestProblems(t *testing.T) {
 		{`require "comparator-i;ascii-numeric"; if header :contains :comparator "i;ascii-numeric" "a" "1" {}`,
 			`s:1:49: the comparator "i;ascii-numeric" supports no parts of texts, which :contains compares`},
 		{`require "date"; if currentdate "century" "21" {}`,
-			`s:1:32: unknown part 'century' of a date (such as date, time, hour, weekday or iso8601)`},
+			`s:1:32: a date has no part 'century': the test is never true (such as date, time, hour, weekday or iso8601)`},
 		{`require "index"; if header :index 0 "a" "b" {}`, `s:1:35: the index of a field begins with 1`},
 		{`require "include"; include "../x";`, `s:1:28: '../x' is no name of a script that can be included`},
 		{`require "include"; include "self";`, `self:1:20: the script 'self' includes itself` +

@@ -1,6 +1,10 @@
 package sieve
 
-import "github.com/doorstep-mail/doorstep/delivery/sieve/syntax"
+import (
+	"strings"
+
+	"github.com/doorstep-mail/doorstep/delivery/sieve/syntax"
+)
 
 // An Event is a step of a run, for those who want to see why it did what it did.
 type Event struct {
@@ -38,11 +42,11 @@ func (r *Run) traceTest(call *Call, test Test) bool {
 	return result
 }
 
-// traceAction traces what a command does.
-func (r *Run) traceAction(verb, detail string) {
+// traceAction traces what a command does; the details are joined only then.
+func (r *Run) traceAction(verb string, details ...string) {
 	if r.in.Trace != nil {
 		e := r.event(r.at)
-		e.Action, e.Detail = verb, shorten(detail)
+		e.Action, e.Detail = verb, shorten(strings.Join(details, ""))
 		r.in.Trace(e)
 	}
 }

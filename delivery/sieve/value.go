@@ -29,15 +29,15 @@ func (t Text) Get(r *Run) string {
 	case 1:
 		return t.parts[0](r)
 	}
-	var b strings.Builder
+	values := make([]string, 0, len(t.parts))
 	for _, part := range t.parts {
 		value := part(r)
 		if !r.spend(len(value)) {
 			break
 		}
-		b.WriteString(value)
+		values = append(values, value)
 	}
-	return b.String()
+	return strings.Join(values, "")
 }
 
 // A List is a string list of a script.

@@ -72,9 +72,9 @@ func setCommand() *Definition {
 			}
 			name := call.Args[0].Text
 			return func(r *Run) {
-				v := r.modified(value.Get(r), modify)
+				v := r.fit(r.modified(value.Get(r), modify))
 				set(r, v)
-				r.traceAction("set", name+" = "+v)
+				r.traceAction("set", name, " = ", v)
 			}
 		},
 	}

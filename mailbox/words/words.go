@@ -32,21 +32,21 @@ func Read(value string) string {
 		between := value[from:at[0]]
 		next := newRun(value[at[2]:at[3]])
 		if isSpace := strings.Trim(between, " \t\r\n") == ""; !isSpace || run.name != next.name {
-			run.end(&b)
+			run.end(&b, value[run.start:from])
 			if !isSpace || run.charset == nil || next.charset == nil {
 				b.WriteString(between) // between two words that are read it is nothing (RFC 2047 §6.2)
 			}
-			run, between = next, ""
+			run = next
+			run.start = at[0]
 		}
 		octets := unbase64
 		if encoding := value[at[4]]; encoding == 'Q' || encoding == 'q' {
 			octets = unquote
 		}
 		run.octets = append(run.octets, octets(value[at[6]:at[7]])...)
-		run.written += between + value[at[0]:at[1]]
 		from = at[1]
 	}
-	run.end(&b)
+	run.end(&b, value[run.start:from])
 	b.WriteString(value[from:])
 	return b.String()
 }
@@ -56,7 +56,7 @@ type run struct {
 	name    string            // of the charset
 	charset encoding.Encoding // nil if it is not known
 	octets  []byte
-	written string
+	start   int // where it begins in the value
 }
 
 // newRun begins a run with the name of its charset.
@@ -65,15 +65,15 @@ func newRun(name string) run {
 	return run{name: name, charset: Charset(name)}
 }
 
-// end writes what a run says.
-func (r *run) end(b *strings.Builder) {
+// end writes what a run says, or as it is written.
+func (r *run) end(b *strings.Builder, written string) {
 	if r.charset != nil {
 		if text, err := r.charset.NewDecoder().Bytes(r.octets); err == nil {
 			b.Write(text)
 			return
 		}
 	}
-	b.WriteString(r.written)
+	b.WriteString(written)
 }
 
 // Charset finds a charset by a name that mail has for it, or the Web; nil if there is none.

@@ -45,6 +45,8 @@ var programs = map[string]struct {
 	"dovecot-sqlite": {pkg: "dovecot-sqlite", file: "/usr/lib/dovecot/modules/auth/libdriver_sqlite.so"},
 	"deliverquota": {pkg: "maildrop", path: "/usr/sbin/deliverquota.maildrop",
 		aside: "maildrop/usr/sbin/deliverquota.maildrop", root: true},
+	"sieve-test": {pkg: "dovecot-sieve"},
+	"sievec":     {pkg: "dovecot-sieve"},
 	"swaks":      {pkg: "swaks"},
 	"swaks-tls":  {pkg: "libnet-ssleay-perl", file: "/usr/lib/*/perl5/*/Net/SSLeay.pm"},
 	"cyrus-sasl": {pkg: "libsasl2-modules", file: "/usr/lib/*/sasl2/libscram.so"},

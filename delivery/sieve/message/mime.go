@@ -82,10 +82,13 @@ func (p *Part) Is(of string) bool {
 }
 
 // Head returns the header of the part as it is written.
-func (p *Part) Head() io.Reader { return io.NewSectionReader(p.head, 0, p.head.Size()) }
+func (p *Part) Head() *io.SectionReader { return io.NewSectionReader(p.head, 0, p.head.Size()) }
 
 // Raw returns the content of the part as it is written.
 func (p *Part) Raw() io.Reader { return io.NewSectionReader(p.content, 0, p.content.Size()) }
+
+// Size returns the octets of the content as it is written.
+func (p *Part) Size() int64 { return p.content.Size() }
 
 // Content returns the content of the part, with its transfer encoding removed. Where that is not known there is none.
 func (p *Part) Content() io.Reader {

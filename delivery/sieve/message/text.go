@@ -18,7 +18,7 @@ var ErrText = errors.New("a text of the message is larger than 8 MiB")
 
 // Text returns the content of a part in UTF-8. Octets that are none of its charset become U+FFFD.
 func (p *Part) Text() (string, error) {
-	text, err := ReadText(p.Content())
+	text, err := ReadText(p.Content(), p.Size())
 	if charset := words.Charset(p.Charset); charset != nil && !isASCII(text) {
 		if decoded, problem := charset.NewDecoder().String(text); problem == nil {
 			return decoded, err
@@ -27,13 +27,22 @@ func (p *Part) Text() (string, error) {
 	return strings.ToValidUTF8(text, string(utf8.RuneError)), err
 }
 
+// IsHTML reports whether the part is a text with markup.
+func (p *Part) IsHTML() bool {
+	return p.Type == "text" && p.Subtype == "html" || p.Type == "application" && p.Subtype == "xhtml+xml"
+}
+
+// IsText reports whether the part is a text, with markup or without.
+func (p *Part) IsText() bool {
+	return p.IsHTML() || p.Type == "text" && !strings.Contains(p.Subtype, "/")
+}
+
 // Plain returns the text of a part without markup; ok is false for a part that is no text.
 func (p *Part) Plain() (text string, ok bool, err error) {
-	isHTML := p.Type == "text" && p.Subtype == "html" || p.Type == "application" && p.Subtype == "xhtml+xml"
-	if !isHTML && (p.Type != "text" || strings.Contains(p.Subtype, "/")) {
+	if !p.IsText() {
 		return "", false, nil
 	}
-	if text, err = p.Text(); isHTML {
+	if text, err = p.Text(); p.IsHTML() {
 		text = withoutMarkup(text)
 	}
 	return text, true, err
@@ -65,9 +74,11 @@ func withoutMarkup(text string) string {
 	}
 }
 
-// ReadText reads a text up to the limit. A content that breaks off, such as base64 that is none, ends there.
-func ReadText(r io.Reader) (string, error) {
+// ReadText reads a text up to the limit; size is what it has at most. A content that breaks off, such as base64 that is
+// none, ends there.
+func ReadText(r io.Reader, size int64) (string, error) {
 	var b strings.Builder
+	b.Grow(int(min(size, MaxText+1)))
 	if n, _ := io.Copy(&b, io.LimitReader(r, MaxText+1)); n > MaxText {
 		return b.String()[:MaxText], ErrText
 	}

@@ -93,7 +93,9 @@ func (l *lexer) skipSpace() bool {
 		case c == ' ' || c == '\t' || c == '\r' || c == '\n':
 			l.at++
 		case c == '#':
+			start := l.at
 			l.at = after(l.text, l.at, "\n")
+			l.checkComment(start)
 		case strings.HasPrefix(l.text[l.at:], "/*"):
 			start := l.at
 			length := strings.Index(l.text[start+2:], "*/")
@@ -103,11 +105,19 @@ func (l *lexer) skipSpace() bool {
 				return false
 			}
 			l.at = start + 2 + length + 2
+			l.checkComment(start)
 		default:
 			return true
 		}
 	}
 	return true
+}
+
+// checkComment notes a NUL in a comment that ends here: scripts have none at all (RFC 5228 §8.1).
+func (l *lexer) checkComment(start int) {
+	if n := strings.IndexByte(l.text[start:l.at], 0); n >= 0 {
+		l.problems.Add(Span{start + n, start + n + 1}, "", "the comment has a NUL character")
+	}
 }
 
 // after returns the offset after the next delimiter, or that of the end.

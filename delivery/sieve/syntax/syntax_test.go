@@ -53,6 +53,8 @@ func TestProblems(t *testing.T) {
 			"(look for a missing ; or } above)"},
 		{"a stray brace", "keep; }", "s:1:7: expected a command, but found '}'"},
 		{"NUL", "a \"b\x00c\"; \x00;", "s:1:3: the string has a NUL character\ns:1:10: unexpected character '\\x00'"},
+		{"NUL in comments", "# a\x00\n/* b\n\x00 */ keep;",
+			"s:1:4: the comment has a NUL character\ns:3:1: the comment has a NUL character"},
 		{"not UTF-8", "a \"b\xffc\";", "s:1:3: the string has octets that are not UTF-8 (scripts are UTF-8)"},
 		{"typographic quotes", "ü “a”;", "s:1:1: unexpected character 'ü'"},
 		{"number", "a 99999999999G;", "s:1:3: the number is larger than 18446744073709551615"},
