@@ -192,7 +192,7 @@ func (t *transaction) entry(r *recipient, p *promise) outbox.Entry {
 	return outbox.Entry{
 		Transaction: t.envelope.ID, Sender: t.envelope.From.String(), EnvelopeID: t.envelope.EnvelopeID,
 		Original: r.original, Final: r.to.String(), Arrived: t.committed, Header: t.top.header(), Cut: t.top.cut,
-		Failures: reasons(p.failures),
+		Failures: reasons(p.failures), RequireTLS: t.envelope.RequireTLS,
 	}
 }
 

@@ -28,6 +28,8 @@ type Entry struct {
 	// Header is the header of the message, or its beginning if Cut is set.
 	Header []byte
 	Cut    bool
+	// RequireTLS says that the message was not to travel without TLS.
+	RequireTLS bool
 	// Failures are why mailboxes do not have the message.
 	Failures []Failure
 }
@@ -66,6 +68,7 @@ type line struct {
 	Cut         bool      `json:"cut,omitempty"`
 	Octets      int       `json:"octets"` // of the header: a file that was cut off is found out
 	Failures    []Failure `json:"failures,omitempty"`
+	RequireTLS  bool      `json:"requiretls,omitempty"`
 }
 
 // group is the same for entries that may be sent as one: good news and bad are two messages, as their subjects are.
@@ -87,7 +90,7 @@ func (e Entry) encode() ([]byte, error) {
 	first, err := json.Marshal(line{
 		Version: version, Kind: e.Kind(), Transaction: e.Transaction, Sender: e.Sender, EnvelopeID: e.EnvelopeID,
 		Type: e.Original.Type, Original: e.Original.Address, Final: e.Final, Arrived: e.Arrived, Cut: e.Cut,
-		Octets: len(e.Header), Failures: e.Failures,
+		Octets: len(e.Header), Failures: e.Failures, RequireTLS: e.RequireTLS,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("write entry: %w", err)
@@ -116,6 +119,6 @@ func decode(content []byte) (Entry, error) {
 	return Entry{
 		Transaction: l.Transaction, Sender: l.Sender, EnvelopeID: l.EnvelopeID,
 		Original: address.Original{Type: l.Type, Address: l.Original}, Final: l.Final, Arrived: l.Arrived,
-		Header: header, Cut: l.Cut, Failures: l.Failures,
+		Header: header, Cut: l.Cut, Failures: l.Failures, RequireTLS: l.RequireTLS,
 	}, nil
 }

@@ -15,6 +15,7 @@ import (
 func TestEntries(t *testing.T) {
 	failed := entry("1", "list@dst.example")
 	failed.Failures = []Failure{{"5.2.1", "550 5.2.1 mailbox is disabled"}, {"5.2.2", "552 5.2.2 mailbox is full"}}
+	failed.RequireTLS = true
 	for _, e := range []Entry{entry("1", "u1@dst.example"), failed} {
 		text, err := e.encode()
 		if err != nil {

@@ -30,6 +30,8 @@ type Delivered struct {
 	Header []byte
 	// Cut is set where Header is only its beginning.
 	Cut bool
+	// RequireTLS says that the message was not to travel without TLS, which holds for the report too (RFC 8689 §5).
+	RequireTLS bool
 	// Recipients are those to be reported of: all have Failures, or none.
 	Recipients []Recipient
 }
@@ -60,14 +62,15 @@ type Failure struct {
 func (d *Delivered) failed() bool { return len(d.Recipients) > 0 && len(d.Recipients[0].Failures) > 0 }
 
 // An Offer is what the server that takes the report offers.
-type Offer struct{ SMTPUTF8, DSN bool }
+type Offer struct{ SMTPUTF8, DSN, RequireTLS bool }
 
 // Message returns the report, from the null reverse-path (RFC 3464 §2), at a time and with a Message-ID, to be sent to
 // a server. It asks for no report of its own (RFC 3461 §6.1).
 func (d *Delivered) Message(o Offer, now time.Time, id string) (client.Message, error) {
 	r := rendering{Delivered: d, now: now, id: id}
 	to := client.Recipient{Address: d.Sender.String()}
-	m := client.Message{}
+	// Where the next server does not offer it the report is sent all the same (RFC 8689 §5).
+	m := client.Message{RequireTLS: d.RequireTLS && o.RequireTLS}
 	switch ascii, ok := d.Sender.Header(false); {
 	case ok:
 		r.to, to.Address = ascii, ascii

@@ -33,7 +33,8 @@ func (s *Sender) Send(ctx context.Context, entries []outbox.Entry) outbox.Verdic
 	}
 	var international bool
 	outcomes, err := s.Server.Submit(ctx, func(offered client.Extensions) (client.Message, error) {
-		offer := report.Offer{SMTPUTF8: offered.Has("SMTPUTF8"), DSN: offered.Has("DSN")}
+		offer := report.Offer{SMTPUTF8: offered.Has("SMTPUTF8"), DSN: offered.Has("DSN"),
+			RequireTLS: offered.Has("REQUIRETLS")}
 		m, err := delivered.Message(offer, time.Now(), s.messageID(entries))
 		international = m.UTF8 == client.UTF8Always
 		return m, err
@@ -83,7 +84,7 @@ func (s *Sender) Report(entries []outbox.Entry) (*report.Delivered, error) {
 	}
 	d := &report.Delivered{
 		Hostname: s.Hostname, From: s.From, Sender: from, EnvelopeID: first.EnvelopeID, Arrived: first.Arrived,
-		Header: first.Header, Cut: first.Cut,
+		Header: first.Header, Cut: first.Cut, RequireTLS: first.RequireTLS,
 	}
 	for _, e := range entries {
 		final, err := paths.ForwardPath(e.Final)

@@ -152,3 +152,25 @@ func serve(t *testing.T, greeting, hello string, content ...chan string) (target
 	}()
 	return "unix:" + path
 }
+
+// A report on a message that must not travel without TLS says so to a server that knows what it means, and is sent to
+// others all the same (RFC 8689 §5).
+func TestRequireTLS(t *testing.T) {
+	for hello, want := range map[string]string{
+		"250 x\r\n": "MAIL FROM:<>", "250-x\r\n250 REQUIRETLS\r\n": "MAIL FROM:<> REQUIRETLS",
+	} {
+		said := ""
+		server := submit.Server{Target: serve(t, "220 x\r\n", hello)}
+		server.Options.Trace = func(dir byte, line string) {
+			if dir == 'C' && strings.HasPrefix(line, "MAIL") {
+				said = line
+			}
+		}
+		s := &sender.Sender{Server: submit.New(server), Hostname: "mx.dst.example", From: "postmaster@dst.example"}
+		e := entry("s@src.example", "u1@dst.example")
+		e.RequireTLS = true
+		if v := s.Send(t.Context(), []outbox.Entry{e}); v.Err != nil || said != want {
+			t.Errorf("%q, %v, want %q", said, v.Err, want)
+		}
+	}
+}

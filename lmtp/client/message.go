@@ -31,6 +31,9 @@ type Message struct {
 	// UTF8 says whether to ask for SMTPUTF8 (RFC 6531).
 	UTF8 UTF8
 
+	// RequireTLS keeps the message from going on without TLS (RFC 8689).
+	RequireTLS bool
+
 	// Return says what of the message a report of failure brings back: "FULL", "HDRS", or "" for what the server
 	// likes (RFC 3461 §4.3).
 	Return string
@@ -84,6 +87,12 @@ func (c *Client) mailCommand(m Message) (string, error) {
 	}
 	if why != "" {
 		command += " SMTPUTF8"
+	}
+	if m.RequireTLS {
+		if err := c.offers("REQUIRETLS", " a message that asks for it"); err != nil {
+			return "", err
+		}
+		command += " REQUIRETLS"
 	}
 	dsn, err := m.dsnParameters()
 	if err != nil {

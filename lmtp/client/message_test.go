@@ -57,10 +57,14 @@ func TestMailCommand(t *testing.T) {
 		{Message{From: "a@b", To: To("é@b")}, all, "MAIL FROM:<a@b> SMTPUTF8"},
 		{Message{From: "a@b", To: To("é@b"), UTF8: UTF8Never}, nil, "MAIL FROM:<a@b>"},
 		{Message{From: "a@b", UTF8: UTF8Always}, all, "MAIL FROM:<a@b> SMTPUTF8"},
+		{Message{RequireTLS: true}, Extensions{"REQUIRETLS": ""}, "MAIL FROM:<> REQUIRETLS"},
 	} {
 		got, err := (&Client{extensions: tt.e}).mailCommand(tt.m)
 		if err != nil || got != tt.want {
 			t.Errorf("%+v: %q, %v, want %q", tt.m, got, err, tt.want)
 		}
+	}
+	if got, err := (&Client{extensions: all}).mailCommand(Message{RequireTLS: true}); !errors.Is(err, ErrNotOffered) {
+		t.Errorf("%q, %v", got, err)
 	}
 }
