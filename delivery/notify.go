@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 	"unicode/utf8"
 
@@ -200,6 +201,9 @@ func (t *transaction) outboxReply(err error) error {
 	if errors.Is(err, outbox.ErrFull) {
 		return errOutboxFull
 	}
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return &lmtp.Error{Code: 452, Enhanced: "4.3.1", Text: "mail system is full", Rule: "outbox", Cause: err}
+	}
 	return &lmtp.Error{Code: 451, Enhanced: "4.3.0", Text: "temporary failure, try again later", Rule: "outbox",
 		Cause: err}
 }
@@ -267,17 +271,18 @@ func (o *outcomes) publish() {
 		return
 	}
 	o.beforeAnswer(of, func(ctx context.Context) {
-		var err error
-		for i, e := range late {
-			draft, wrong := o.t.agent.Reports.Outbox.Stage(ctx, e)
-			if err = errors.Join(err, wrong); wrong == nil {
-				drafts, to = append(drafts, draft), append(to, lateTo[i])
-			}
-		}
 		// The message is there: to refuse it now would be to have it twice.
-		if err = errors.Join(err, o.t.agent.Reports.Outbox.Publish(ctx, drafts...)); err != nil {
-			o.t.agent.Log.Error("report dropped", "reason", "lost", "transaction", o.t.envelope.ID, "recipients", len(of),
-				"error", err)
+		for i, e := range late {
+			draft, err := o.t.agent.Reports.Outbox.Stage(ctx, e)
+			if err != nil {
+				o.t.agent.Log.Error("report dropped", "reason", "lost", "transaction", o.t.envelope.ID, "error", err)
+				continue
+			}
+			drafts, to = append(drafts, draft), append(to, lateTo[i])
+		}
+		if err := o.t.agent.Reports.Outbox.Publish(ctx, drafts...); err != nil {
+			o.t.agent.Log.Error("report is late, and lost if the server ends before the outbox can be written to",
+				"transaction", o.t.envelope.ID, "recipients", len(drafts), "error", err)
 			return
 		}
 		for i, draft := range drafts {

@@ -5,18 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/doorstep-mail/doorstep/lmtp/guard/breaker"
 )
-
-var errNotThere = fs.ErrNotExist
 
 // Options are the choices of a Box. What is in brackets stands for the zero value.
 type Options struct {
@@ -33,54 +28,58 @@ type Options struct {
 	Withdraw time.Duration
 	// Retry is the pause after a failure, doubled with each one up to MaxRetry. [1 minute, 1 hour]
 	Retry, MaxRetry time.Duration
-	// PerSender is how many reports one sender gets an hour. [20]
-	PerSender int
+	// PerSender is how many reports one sender gets an hour, and PerMinute how many there are of all senders. [20, 600]
+	PerSender, PerMinute int
 	// Log has what an operator must know. [discarded]
 	Log *slog.Logger
 	// Hooks count.
 	Hooks Hooks
 
-	disk disk
+	system system
 }
 
 func (o *Options) setDefaults() {
 	o.Entries, o.Octets = cmp.Or(o.Entries, 10000), cmp.Or(o.Octets, 128<<20)
 	o.Expire, o.Withdraw = cmp.Or(o.Expire, 5*24*time.Hour), cmp.Or(o.Withdraw, 10*time.Minute)
-	o.PerSender = cmp.Or(o.PerSender, 20)
+	o.PerSender, o.PerMinute = cmp.Or(o.PerSender, 20), cmp.Or(o.PerMinute, 600)
 	o.Retry, o.MaxRetry = cmp.Or(o.Retry, time.Minute), cmp.Or(o.MaxRetry, time.Hour)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.disk == nil {
-		o.disk = linux{}
+	if o.system == nil {
+		o.system = linux{}
 	}
 }
 
 // A Box is an outbox.
 type Box struct {
 	opts    Options
-	disk    disk
+	disk    *disk
 	breaker *breaker.Breaker
 	places  *breaker.Pool
 	wake    chan struct{} // there is something new
 
-	mu      sync.Mutex
-	waiting map[string]*attempt
-	staged  int       // drafts
-	octets  int64     // of drafts, and of what waits
-	quiet   time.Time // until then nothing is sent: the server is down
-	valve   valve
-	first   time.Time // since when the first of those that wait does; zero: not known
-	rate    rate
+	surveyed time.Time // when Run last looked at the directory
+
+	mu          sync.Mutex
+	waiting     map[string]*attempt
+	unpublished []*Draft  // which could not be, and are to be
+	staged      int       // drafts
+	octets      int64     // of drafts, and of what waits
+	quiet       time.Time // until then nothing is sent: the server is down
+	valve       valve
+	first       time.Time // since when the first of those that wait does; zero: not known
+	rate        rate
 }
 
 // An attempt is what is known of an entry that waits.
 type attempt struct {
 	size  int64
-	since time.Time // when it was staged, as its name says
+	since time.Time // when it was staged; steps of the clock do not move it
 	group string    // of those that may be sent as one; "" where another process has published it
 	tries int
 	next  time.Time
+	over  bool // it is sent, or given up, and has still to be removed
 }
 
 // Open returns an outbox that is ready.
@@ -89,63 +88,28 @@ func Open(o Options) (*Box, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = b.prepare()
-	b.stuck(err)
-	return b, err
+	return b, b.Prepare(context.Background())
 }
 
-// New returns an outbox that is not ready yet: what it would take is not to be offered before Prepare, or Run, which
-// tries again and again.
+// New returns an outbox that is not ready yet: it makes no offer before Prepare or Run, which tries again and again,
+// finds that its directory can be used.
 func New(o Options) (*Box, error) {
 	o.setDefaults()
 	if o.Host == "" || strings.ContainsAny(o.Host, "/\x00") {
 		return nil, fmt.Errorf("outbox %s: %q is no name of a machine", o.Dir, o.Host)
 	}
-	b := &Box{opts: o, disk: o.disk, wake: make(chan struct{}, 1), waiting: map[string]*attempt{},
-		rate: newRate(o.PerSender), valve: valve{broken: errNotReady}}
+	b := &Box{opts: o, wake: make(chan struct{}, 1), waiting: map[string]*attempt{},
+		rate: newRate(o.PerSender, o.PerMinute), valve: valve{broken: errNotReady}}
+	b.disk = &disk{system: o.system, dir: o.Dir, host: o.Host}
 	b.breaker = breaker.New(breaker.Options{Name: "outbox " + o.Dir, Probe: func(context.Context) error {
-		_, err := os.Lstat(o.Dir)
+		_, err := b.disk.Lstat(o.Dir)
 		return err
 	}})
-	b.places = b.breaker.Pool(writesAtOnce, nil)
+	b.places = b.breaker.Pool(stepsAtOnce, nil)
 	return b, nil
 }
 
 var errNotReady = errors.New("it has not been opened yet")
-
-// Prepare makes an outbox ready, if the file system answers while ctx lasts: it makes its directories, removes what a
-// process of this machine had staged before it ended, and takes up what waits.
-func (b *Box) Prepare(ctx context.Context) error {
-	err := b.ask(ctx, b.ready, nil, nil)
-	if err != nil {
-		b.stuck(err)
-	}
-	return err
-}
-
-// ready finds out whether the outbox can be used, and notes it.
-func (b *Box) ready() error {
-	err := b.prepare()
-	if err == nil {
-		probe := b.path("tmp", newName(b.opts.Host))
-		err = errors.Join(b.disk.Create(probe, nil), b.disk.Remove(probe))
-	}
-	b.stuck(err)
-	return err
-}
-
-func (b *Box) prepare() error {
-	if err := makeDirs(b.opts.Dir); err != nil {
-		return fmt.Errorf("outbox: %w", err)
-	}
-	if err := b.sweep(); err != nil {
-		return fmt.Errorf("outbox: %w", err)
-	}
-	if err := b.scan(); err != nil {
-		return fmt.Errorf("outbox: %w", err)
-	}
-	return nil
-}
 
 // Limits are the bounds of a Box that can change while it is used. They mean what they mean in Options.
 type Limits struct {
@@ -158,7 +122,7 @@ func (b *Box) Limit(l Limits) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if l.PerSender != b.opts.PerSender {
-		b.rate = newRate(l.PerSender)
+		b.rate = newRate(l.PerSender, b.opts.PerMinute)
 	}
 	b.opts.Expire, b.opts.Withdraw, b.opts.PerSender = l.Expire, l.Withdraw, l.PerSender
 }
@@ -166,65 +130,19 @@ func (b *Box) Limit(l Limits) {
 // Close ends the watch over the file system. Nothing is staged any more, and Run has returned.
 func (b *Box) Close() { b.breaker.Close() }
 
-// writesAtOnce bounds the threads that a file system which hangs can keep.
-const writesAtOnce = 32
+// stepsAtOnce bounds the threads that a file system which hangs can keep.
+const stepsAtOnce = 64
 
-// leftover is the age of a file in tmp/ that no process is at work on.
-const leftover = time.Hour
-
-// sweep removes what was staged and never published.
-func (b *Box) sweep() error {
-	files, err := os.ReadDir(filepath.Join(b.opts.Dir, "tmp"))
-	for _, f := range files {
-		if since, ok := b.ours(f.Name()); ok && time.Since(since) > leftover {
-			if wrong := b.disk.Remove(b.path("tmp", f.Name())); !errors.Is(wrong, errNotThere) {
-				err = errors.Join(err, wrong)
-			}
-		}
-	}
-	return err
-}
-
-// scan takes up what other processes have published, and forgets what they have sent.
-func (b *Box) scan() error {
-	files, err := os.ReadDir(filepath.Join(b.opts.Dir, "new"))
-	if err != nil {
-		return err
-	}
-	there := map[string]bool{}
-	for _, f := range files {
-		info, err := f.Info()
-		if _, ok := b.ours(f.Name()); !ok || err != nil || !info.Mode().IsRegular() {
-			continue
-		}
-		there[f.Name()] = true
-		b.take(f.Name(), info.Size())
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for name := range b.waiting {
-		if !there[name] {
-			b.forget(name)
-		}
-	}
-	return nil
-}
-
-// ours reports whether this machine sends a file, and when it was staged.
-func (b *Box) ours(name string) (since time.Time, ok bool) {
-	since, host := parseName(name)
-	return since, host == b.opts.Host
-}
-
-// take notes an entry that waits, unless it is known.
+// take notes an entry that waits, unless it is known. One from the future, as the clock was set back, is from now.
 func (b *Box) take(name string, size int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.waiting[name] != nil {
 		return
 	}
-	since, _ := b.ours(name)
-	b.waiting[name] = &attempt{size: size, since: since}
+	stamp, _ := b.disk.ours(name)
+	now := time.Now()
+	b.waiting[name] = &attempt{size: size, since: now.Add(-max(now.Sub(stamp), 0))}
 	b.octets += size
 	b.first = time.Time{} // it may be older than the others
 }
@@ -232,11 +150,15 @@ func (b *Box) take(name string, size int64) {
 // add has a draft wait.
 func (b *Box) add(d *Draft) {
 	b.mu.Lock()
-	since, _ := b.ours(d.name)
 	b.forget(d.name) // Run may have found it already
-	b.waiting[d.name] = &attempt{size: d.size, since: since, group: d.group}
+	b.waiting[d.name] = &attempt{size: d.size, since: d.since, group: d.group}
 	b.staged--
 	b.mu.Unlock()
+	b.wakeUp()
+}
+
+// wakeUp has Run look for what is to be done.
+func (b *Box) wakeUp() {
 	select {
 	case b.wake <- struct{}{}:
 	default:

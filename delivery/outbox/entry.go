@@ -41,8 +41,9 @@ type Failure struct {
 	Reply  string `json:"reply"`
 }
 
-// The versions of the file's format. A file of another version is set aside. An entry has the oldest version that can
-// say it, so that a server which another one takes over from can read what that has published.
+// The versions of the file's format. A file of a later one, or of a kind that is not known, was written by a newer
+// program, and is left to that: during an upgrade two of them are at work. An entry has the oldest version that can say
+// it, so that a server which another one takes over from can read what that has published.
 const (
 	firstVersion   = 1
 	failureVersion = 2 // the kind "failure" is new
@@ -98,8 +99,10 @@ func (e Entry) encode() ([]byte, error) {
 	return append(append(first, '\n'), e.Header...), nil
 }
 
-// errDamaged is a file that is none of ours, or not whole.
-var errDamaged = errors.New("damaged entry")
+var (
+	errDamaged = errors.New("damaged entry") // it is none of ours, or not whole
+	errNewer   = errors.New("entry of a newer program")
+)
 
 func decode(content []byte) (Entry, error) {
 	first, header, _ := bytes.Cut(content, []byte("\n"))
@@ -110,6 +113,8 @@ func decode(content []byte) (Entry, error) {
 	switch {
 	case l.Kind == reportKind && l.Version == firstVersion && len(l.Failures) == 0:
 	case l.Kind == failureKind && l.Version == failureVersion && len(l.Failures) > 0:
+	case l.Version > failureVersion, l.Version > 0 && l.Kind != reportKind && l.Kind != failureKind:
+		return Entry{}, fmt.Errorf("%w: version %d, kind %q", errNewer, l.Version, l.Kind)
 	default:
 		return Entry{}, fmt.Errorf("%w: version %d, kind %q, %d failures", errDamaged, l.Version, l.Kind, len(l.Failures))
 	}

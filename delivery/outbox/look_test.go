@@ -49,7 +49,7 @@ func TestLook(t *testing.T) {
 		t.Fatal(err)
 	}
 	mine := files(t, b, "new")
-	whole, err := os.ReadFile(b.path("new", mine[0]))
+	whole, err := os.ReadFile(b.disk.path("new", mine[0]))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,10 @@ func TestRemove(t *testing.T) {
 			t.Errorf("find %q: %+v, %v", wrong, f, err)
 		}
 	}
-	held := b.open(name)
+	held, err := b.due(time.Now()).hold(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := Remove(dir, name); !errors.Is(err, ErrBeingSent) {
 		t.Errorf("while it is being sent: %v", err)
 	}
@@ -106,7 +109,7 @@ func TestRemove(t *testing.T) {
 	if err := Remove(dir, name); err != nil {
 		t.Error(err)
 	}
-	if b.open(name) != nil || b.State().Entries != 0 {
+	if held, err := b.due(time.Now()).hold(t.Context(), name); held != nil || err != nil || b.State().Entries != 0 {
 		t.Error("the server has it still")
 	}
 	if err := Remove(dir, name); !errors.Is(err, ErrNoEntry) {
@@ -127,8 +130,8 @@ func TestLookAtLinks(t *testing.T) {
 	}
 	link, pipe := "2.BBBBBBBBBB.mx.dst.example", "3.CCCCCCCCCC.mx.dst.example"
 	socket, folder := "4.DDDDDDDDDD.mx.dst.example", "5.EEEEEEEEEE.mx.dst.example"
-	if err := errors.Join(os.Symlink(secret, b.path("new", link)), unix.Mkfifo(b.path("new", pipe), 0o600),
-		os.Mkdir(b.path("new", folder), 0o700)); err != nil {
+	if err := errors.Join(os.Symlink(secret, b.disk.path("new", link)), unix.Mkfifo(b.disk.path("new", pipe), 0o600),
+		os.Mkdir(b.disk.path("new", folder), 0o700)); err != nil {
 		t.Fatal(err)
 	}
 	d, err := os.Open(filepath.Join(dir, "new")) // paths of sockets are short
@@ -187,11 +190,12 @@ func TestHooks(t *testing.T) {
 			defer mu.Unlock()
 			got[what] += n
 		}
-		f := &failing{disk: linux{}}
-		b := open(t, Options{disk: f, Hooks: Hooks{
+		faults, o := &Faulty{}, Options{Hooks: Hooks{
 			Report:     func(o Outcome, recipients int) { count("report "+string(o), recipients) },
 			Submission: func(o Outcome, _ time.Duration) { count("submission "+string(o), 1) },
-		}})
+		}}
+		faults.On(&o)
+		b := open(t, o)
 		tries := 0
 		s := &server{verdict: func(group []Entry) Verdict {
 			switch group[0].Transaction {
@@ -206,7 +210,7 @@ func TestHooks(t *testing.T) {
 			return Verdict{}
 		}}
 		put(t, b, entry("sent", "u1@dst.example"), entry("sent", "u2@dst.example"), entry("refused", "u1@dst.example"))
-		if err := os.WriteFile(b.path("new", "1.AAAAAAAAAA.mx.dst.example"), []byte("x"), 0o600); err != nil {
+		if err := os.WriteFile(b.disk.path("new", "1.AAAAAAAAAA.mx.dst.example"), []byte("x"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		stop := run(t, b, s)
@@ -225,7 +229,7 @@ func TestHooks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f.n = f.calls.Load() + 1
+		faults.Before(func(int, Call) error { return errDisk })
 		if err := b.Publish(t.Context(), draft); !errors.Is(err, errDisk) {
 			t.Errorf("%v", err)
 		}

@@ -7,8 +7,6 @@ import "time"
 // clients then report by themselves.
 
 const (
-	// allPerMinute is how many reports are taken of all senders together, and as many at once.
-	allPerMinute = 600
 	// maxSenders bounds the senders that are counted. One that finds no place counts among all only.
 	maxSenders = 10_000
 )
@@ -31,11 +29,11 @@ type rate struct {
 	over    time.Time // until then nothing is offered
 }
 
-func newRate(perSender int) rate {
+func newRate(perSender, perMinute int) rate {
 	hour := time.Hour / time.Duration(perSender)
 	return rate{
 		each:    pace{hour, hour * time.Duration(max(perSender*5/2, 1))},
-		all:     pace{time.Minute / allPerMinute, time.Minute},
+		all:     pace{time.Minute / time.Duration(perMinute), time.Minute},
 		senders: map[string]time.Time{},
 	}
 }

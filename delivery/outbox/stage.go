@@ -2,10 +2,8 @@ package outbox
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,6 +20,7 @@ type Draft struct {
 	name  string
 	group string // of those that may be sent as one
 	size  int64
+	since time.Time
 	ended sync.Once   // by publication, or because it is discarded
 	begun atomic.Bool // there may be a file
 }
@@ -35,17 +34,19 @@ func (b *Box) Stage(ctx context.Context, e Entry) (*Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Draft{box: b, name: newName(b.opts.Host), group: e.group(), size: int64(len(content))}
+	d := &Draft{
+		box: b, name: b.disk.newName(), group: e.group(), size: int64(len(content)), since: time.Now(),
+	}
 	if err := b.reserve(d.size); err != nil {
 		return nil, err
 	}
-	err = b.ask(ctx, d.create(content), func() { _ = d.discard() }, func() {
+	err = b.ask(ctx, question{Do: step(d.create(content)), Late: func() { _ = d.discard() }, Over: func() {
 		if !d.begun.Load() {
 			_ = d.discard() // which only gives back the room
 		}
-	})
+	}})
 	if err != nil {
-		b.stuck(err)
+		b.blame(err)
 		return nil, fmt.Errorf("stage report: %w", err)
 	}
 	return d, nil
@@ -54,25 +55,25 @@ func (b *Box) Stage(ctx context.Context, e Entry) (*Draft, error) {
 func (d *Draft) create(content []byte) func() error {
 	return func() error {
 		d.begun.Store(true)
-		if err := d.box.disk.Create(d.box.path("tmp", d.name), content); err != nil {
+		if err := d.box.disk.create(d.box.disk.path("tmp", d.name), content); err != nil {
 			return errors.Join(err, d.discard())
 		}
 		return nil
 	}
 }
 
-// Publish has entries sent. After an error some of them may be sent all the same, and the others are lost: what they
-// are about has happened, and cannot be undone.
+// Publish has entries sent. What they are about has happened, and cannot be undone: after an error each is sent as soon
+// as the file system lets it, unless this process ends before.
 func (b *Box) Publish(ctx context.Context, drafts ...*Draft) error {
-	err := b.ask(ctx, func() (err error) {
+	err := b.ask(ctx, question{Always: true, Do: step(func() (err error) {
 		for _, d := range drafts {
 			d.ended.Do(func() { err = errors.Join(err, d.publish()) })
 		}
-		return errors.Join(err, b.disk.SyncDir(filepath.Join(b.opts.Dir, "new")))
-	}, nil, nil)
+		return errors.Join(err, b.disk.syncNames())
+	})})
 	if err != nil {
 		b.opts.Hooks.report(Lost, len(drafts))
-		b.stuck(err)
+		b.blame(err)
 		return fmt.Errorf("publish report: %w", err)
 	}
 	b.opts.Hooks.report(Queued, len(drafts))
@@ -80,22 +81,28 @@ func (b *Box) Publish(ctx context.Context, drafts ...*Draft) error {
 }
 
 func (d *Draft) publish() error {
-	if err := d.box.disk.Rename(d.box.path("tmp", d.name), d.box.path("new", d.name)); err != nil {
+	err := d.box.disk.Rename(d.box.disk.path("tmp", d.name), d.box.disk.path("new", d.name))
+	switch {
+	case err == nil:
+		d.box.add(d)
+	case errors.Is(err, errNotThere): // someone has removed it
 		d.box.release(d.size)
-		return err
+	default:
+		d.box.mu.Lock()
+		defer d.box.mu.Unlock()
+		d.box.unpublished = append(d.box.unpublished, d)
 	}
-	d.box.add(d)
-	return nil
+	return err
 }
 
-// Discard removes entries that were not published.
+// Discard removes entries that were not published, also if ctx ends before.
 func (b *Box) Discard(ctx context.Context, drafts ...*Draft) error {
-	err := b.ask(ctx, func() (err error) {
+	err := b.ask(ctx, question{Always: true, Do: step(func() (err error) {
 		for _, d := range drafts {
 			err = errors.Join(err, d.discard())
 		}
 		return err
-	}, nil, nil)
+	})})
 	if err != nil {
 		return fmt.Errorf("discard report: %w", err)
 	}
@@ -108,27 +115,22 @@ func (d *Draft) discard() (err error) {
 		if !d.begun.Load() {
 			return
 		}
-		if err = d.box.disk.Remove(d.box.path("tmp", d.name)); errors.Is(err, errNotThere) {
+		if err = d.box.disk.Remove(d.box.disk.path("tmp", d.name)); errors.Is(err, errNotThere) {
 			err = nil
 		}
 	})
 	return err
 }
 
-// ask has a step taken in one of few places, so that few threads hang if the file system does. late follows the step if
-// nothing waits for it any more, and over is last.
-func (b *Box) ask(ctx context.Context, step func() error, late, over func()) error {
-	_, err := breaker.Ask(ctx, b.places, breaker.Question[struct{}]{
-		Do:   func() (struct{}, error) { return struct{}{}, step() },
-		Late: late,
-		Over: over,
-	})
+// A question is a step with the file system.
+type question = breaker.Question[struct{}]
+
+func step(do func() error) func() (struct{}, error) {
+	return func() (struct{}, error) { return struct{}{}, do() }
+}
+
+// ask has a step taken in one of few places, so that few threads hang if the file system does.
+func (b *Box) ask(ctx context.Context, q question) error {
+	_, err := breaker.Ask(ctx, b.places, q)
 	return err
 }
-
-// newName is unique: the time, so that the oldest come first, chance, and the host, which alone sends it.
-func newName(host string) string {
-	return fmt.Sprintf("%d.%s.%s", time.Now().UnixNano(), rand.Text()[:10], host)
-}
-
-func (b *Box) path(sub, name string) string { return filepath.Join(b.opts.Dir, sub, name) }

@@ -1,6 +1,8 @@
 package outbox
 
 import (
+	"context"
+	"errors"
 	"time"
 )
 
@@ -11,7 +13,7 @@ type valve struct {
 	detail  string
 	failing error // the last attempt
 	barred  bool  // because the server does not let us in
-	broken  error // the last time that something was to be written
+	broken  error // what is wrong with the directory
 }
 
 // Offers reports whether reports of success may be promised (RFC 3461): there is room, and what waits is sent. It is
@@ -46,7 +48,7 @@ func (b *Box) look(now time.Time) {
 	late := func() bool { return len(b.waiting) > 0 && now.Sub(b.oldest()) > b.opts.Withdraw }
 	switch {
 	case v.broken != nil:
-		v.closed, v.detail = "outbox", "the outbox cannot be written to: "+v.broken.Error()
+		v.closed, v.detail = "outbox", "the outbox cannot be used: "+v.broken.Error()
 	case full(4):
 		v.closed, v.detail = "outbox", "the outbox is full"
 	case v.failing != nil && (v.barred || late()):
@@ -71,11 +73,27 @@ func (b *Box) oldest() (first time.Time) {
 	return b.first
 }
 
-// stuck notes what was wrong with the directory. The next look of Run finds out whether it still is.
-func (b *Box) stuck(err error) {
+// blame notes that a step has failed, and has Run look soon what is wrong. That a client has gone says nothing.
+func (b *Box) blame(err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	b.found(err)
+	b.wakeUp()
+}
+
+// found notes what is wrong with the directory; nil: nothing. It is logged where that is news to the caller of Prepare.
+func (b *Box) found(err error) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
+	was := b.valve.broken
 	b.valve.broken = err
+	b.mu.Unlock()
+	switch {
+	case was == nil && err != nil:
+		b.opts.Log.Error("outbox cannot be used", "dir", b.opts.Dir, "error", err)
+	case was != nil && !errors.Is(was, errNotReady) && err == nil:
+		b.opts.Log.Info("outbox can be used again", "dir", b.opts.Dir)
+	}
 }
 
 // A State is how an outbox is.

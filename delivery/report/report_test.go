@@ -1,11 +1,8 @@
 package report_test
 
 import (
-	"bytes"
 	"errors"
 	"io"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -271,82 +268,6 @@ func TestThreads(t *testing.T) {
 		_, h := readReport(t, content)
 		if h.Get("In-Reply-To") != want || h.Get("References") != want {
 			t.Errorf("%q: In-Reply-To %q", header, h.Get("In-Reply-To"))
-		}
-	}
-}
-
-// DSN-23: whatever a client sends, a report has three parts, each field once, and is read alike by two readers.
-func FuzzReport(f *testing.F) {
-	f.Add("s@src.example", "u1@dst.example", "rfc822;a+2Bb@c", "QQ+2B1", []byte("Subject: x\n"))
-	f.Add("josé@b", `"a\"b"@dst.example`, `utf-8;\x{7528}@b`, "x", []byte("Subject: \xfc\x00\r\rX\n--\n"))
-	f.Fuzz(func(t *testing.T, sender, final, orcpt, envid string, header []byte) {
-		s, err := address.Parse(sender)
-		if err != nil || s.IsNull() || len(sender) > 512 {
-			return
-		}
-		to, err := address.Parse(final)
-		if err != nil || to.IsNull() || len(final) > 512 {
-			return
-		}
-		id, _ := address.DecodeXtext(envid)
-		if strings.ContainsFunc(id, above7bit) || len(id) > 900 || len(header) > 32<<10 {
-			return
-		}
-		original, _ := address.ParseORCPT(orcpt)
-		d := delivered(t, "s@src.example")
-		d.Sender, d.Header, d.EnvelopeID = s, header, id
-		d.Recipients = []report.Recipient{{Final: to, Original: original}}
-		m, err := d.Message(everything, now, "id@mx.dst.example")
-		if err != nil {
-			return
-		}
-		content, _ := io.ReadAll(m.Content)
-		r, h := readReport(t, string(content))
-		if len(r.parts) != 3 || h.Len() > 12 {
-			t.Fatalf("%q", content)
-		}
-		counts := map[string]int{}
-		for line := range strings.Lines(r.parts[1]) {
-			name, _, _ := strings.Cut(line, ":")
-			counts[name]++
-		}
-		if counts["Final-Recipient"] != 1 || counts["Action"] != 1 || counts["Status"] != 1 || counts["Reporting-MTA"] != 1 {
-			t.Fatalf("%q", r.parts[1])
-		}
-		for line := range bytes.Lines(content) {
-			if len(line) > 1000 || !bytes.HasSuffix(line, []byte("\r\n")) {
-				t.Fatalf("line %q", line)
-			}
-		}
-	})
-}
-
-// TestPythonReads: a reader that is not of our own language finds the same.
-func TestPythonReads(t *testing.T) {
-	if _, err := exec.LookPath("python3"); err != nil && os.Getenv("CI") == "true" {
-		t.Fatal(err) // make test installs it
-	} else if err != nil {
-		t.Skip(err)
-	}
-	const program = `
-import email, email.policy, sys
-m = email.message_from_bytes(sys.stdin.buffer.read(), policy=email.policy.SMTPUTF8)
-assert not m.defects, m.defects
-p = m.get_payload()
-print(m.get_content_type(), m.get_param("report-type"), [q.get_content_type() for q in p], len(p[1].get_payload()))
-`
-	for sender, want := range map[string]string{
-		"s@src.example": "multipart/report delivery-status ['text/plain', 'message/delivery-status', " +
-			"'text/rfc822-headers'] 2\n",
-		"josé@src.example": "multipart/report global-delivery-status ['text/plain', 'message/global-delivery-status', " +
-			"'text/rfc822-headers'] ",
-	} {
-		_, content := written(t, delivered(t, sender, "u1@dst.example"), everything)
-		cmd := exec.CommandContext(t.Context(), "python3", "-c", program)
-		cmd.Stdin = strings.NewReader(content)
-		out, err := cmd.CombinedOutput()
-		if err != nil || !strings.HasPrefix(string(out), want) {
-			t.Errorf("%s: %v: %s", sender, err, out)
 		}
 	}
 }

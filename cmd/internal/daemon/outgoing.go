@@ -21,8 +21,8 @@ import (
 const (
 	// boxPatience is how long the start, or a reload, waits for the outbox. It goes on without: the outbox is tried again.
 	boxPatience = 5 * time.Second
-	// lastReports is how long those that are being handed over when the server stops may take.
-	lastReports = 3 * time.Second
+	// lastReports is how long a stop waits for those that are being handed over.
+	lastReports = outbox.LastReplies + time.Second
 )
 
 var errNoServer = errors.New("the configuration has no [submission] any more")
@@ -34,7 +34,6 @@ type outgoing struct {
 	mu    sync.Mutex         // held for moments
 	box   *outbox.Box        // nil: there was none yet
 	stop  context.CancelFunc // ends the sending; nil: it has not begun
-	hurry context.CancelFunc // ends what is being handed over
 	ended chan struct{}      // closed when it has ended
 }
 
@@ -90,14 +89,11 @@ func (o *outgoing) begin(sends func() *sender.Sender) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended, box := make(chan struct{}), o.box
 	o.stop, o.ended = cancel, ended
-	handing, hurry := context.WithCancel(context.Background())
-	o.hurry = hurry
 	go guard.Run(o.log, "outbox", func() {
 		defer close(ended)
-		defer hurry()
-		box.Run(ctx, func(_ context.Context, entries []outbox.Entry) outbox.Verdict {
+		box.Run(ctx, func(ctx context.Context, entries []outbox.Entry) outbox.Verdict {
 			if s := sends(); s != nil {
-				return s.Send(handing, entries)
+				return s.Send(ctx, entries)
 			}
 			return outbox.Verdict{Err: errNoServer, Temporary: true, Down: true}
 		})
@@ -108,19 +104,15 @@ func (o *outgoing) begin(sends func() *sender.Sender) {
 // would be sent again after the start.
 func (o *outgoing) end() {
 	o.mu.Lock()
-	stop, hurry, ended, box := o.stop, o.hurry, o.ended, o.box
+	stop, ended, box := o.stop, o.ended, o.box
 	o.mu.Unlock()
 	if stop == nil {
 		return
 	}
 	stop()
-	for _, patience := range []time.Duration{lastReports, time.Second} {
-		select {
-		case <-ended:
-			box.Close()
-			return
-		case <-time.After(patience): // in the end because its file system hangs
-			hurry()
-		}
+	select {
+	case <-ended:
+		box.Close()
+	case <-time.After(lastReports): // its file system hangs
 	}
 }
