@@ -2,6 +2,7 @@ package powercut
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
 )
 
 // loopback, in the environment, is the directory that a process is to present at loopbackAt.
@@ -81,7 +83,18 @@ func NewLoopback(tb testing.TB) *Loopback {
 }
 
 // Stop has every call hang that needs an answer of the file system.
-func (l *Loopback) Stop(tb testing.TB) { l.signal(tb, syscall.SIGSTOP) }
+func (l *Loopback) Stop(tb testing.TB) {
+	l.signal(tb, syscall.SIGSTOP)
+	for { // until all of its threads have stopped
+		err := unix.Waitid(unix.P_PID, l.server.Process.Pid, nil, unix.WSTOPPED|unix.WNOWAIT, nil)
+		if !errors.Is(err, unix.EINTR) {
+			if err != nil {
+				tb.Error(err)
+			}
+			return
+		}
+	}
+}
 
 // Continue has the file system answer again, those calls too that have hung.
 func (l *Loopback) Continue(tb testing.TB) { l.signal(tb, syscall.SIGCONT) }
