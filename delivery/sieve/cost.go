@@ -7,13 +7,13 @@ const (
 	costEdit    = 12   // a field of a header that is copied, as it is edited
 	costFlag    = 24   // a flag that is compared with others, and copied
 	costDomain  = 4000 // a domain that is written in its other form
-	costDate    = 5000 // a date that is read
-	costUnicode = 120  // an octet of which the case of Unicode is folded
+	costDate    = 6000 // a date that is read
+	costUnicode = 130  // an octet of which the case of Unicode is folded
 	costPart    = 10   // a field of a part that is looked at beside others
 	costMedia   = 20   // an octet of a content type with its parameters
 	costDecoded = 3    // an octet of a body that is decoded
 	costMarkup  = 12   // an octet of a text with markup
 	costGlob    = 2    // an octet of a part of a pattern, where its first text stands
 	costRegex   = 3    // an octet that an instruction of a regular expression looks at
-	costAddress = 24   // an address
+	costAddress = 48   // an address
 )

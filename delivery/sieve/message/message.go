@@ -155,18 +155,23 @@ func isSpace(c byte) bool { return c == ' ' || c == '\t' }
 // Lower folds the case of ASCII letters, and of nothing else (RFC 4790 §9.2.1). A text that has no capitals is
 // returned as it is.
 func Lower(s string) string {
+	var b strings.Builder
+	from := 0
 	for i := range len(s) {
-		if 'A' <= s[i] && s[i] <= 'Z' {
-			b := []byte(s)
-			for ; i < len(b); i++ {
-				if 'A' <= b[i] && b[i] <= 'Z' {
-					b[i] += 'a' - 'A'
-				}
+		if c := s[i]; 'A' <= c && c <= 'Z' {
+			if from == 0 {
+				b.Grow(len(s))
 			}
-			return string(b)
+			b.WriteString(s[from:i])
+			b.WriteByte(c + 'a' - 'A')
+			from = i + 1
 		}
 	}
-	return s
+	if from == 0 {
+		return s
+	}
+	b.WriteString(s[from:])
+	return b.String()
 }
 
 // Reader reads the whole message, with another header and another body where they are not nil.
