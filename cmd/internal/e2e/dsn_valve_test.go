@@ -84,7 +84,7 @@ func TestValve(t *testing.T) {
 	if err := os.Rename(away, v.socket); err != nil {
 		t.Fatal(err)
 	}
-	v.tryNow(t)
+	v.flush(t)
 	v.awaitOffer(t, true)
 	v.send(t, "late")
 	v.awaitReported(t, v.mta)
@@ -107,20 +107,12 @@ func TestValve(t *testing.T) {
 	}
 }
 
-// tryNow has Doorstep try at once what waits, as a reload does that changes [submission].
-func (v *valve) tryNow(t *testing.T) {
+// flush has Doorstep try at once what waits.
+func (v *valve) flush(t *testing.T) {
 	t.Helper()
 	program := filepath.Join(filepath.Dir(v.store), "doorstep")
-	text, err := os.ReadFile(program + ".toml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	changed := strings.Replace(string(text), `withdraw_after = "1s"`, `withdraw_after = "2s"`, 1)
-	if err := os.WriteFile(program+".toml", []byte(changed), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	reload := exec.CommandContext(t.Context(), program, "reload", "-c", program+".toml")
-	if out, err := reload.CombinedOutput(); err != nil {
-		t.Errorf("reload: %v: %s", err, out)
+	flush := exec.CommandContext(t.Context(), program, "outbox", "flush", "-c", program+".toml")
+	if out, err := flush.CombinedOutput(); err != nil {
+		t.Errorf("outbox flush: %v: %s", err, out)
 	}
 }

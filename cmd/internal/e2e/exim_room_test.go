@@ -23,7 +23,8 @@ const eximRoom = 255
 func TestEximRoomForLHLO(t *testing.T) {
 	t.Parallel()
 	peer.Need(t, "exim4")
-	const short, keys, more = "h.example", "mt_priority = true\nauth = [\"EXTERNAL\"]\n", "[limits]\ntransactions = 9\n"
+	const short, keys, more = "h.example", "mt_priority = true\nauth = [\"EXTERNAL\"]\n", "[limits]\ntransactions = 9\n" +
+		"[submission]\nserver = \"tcp:127.0.0.1:25\"\noutbox = \"outbox\"\n"
 	t.Run("a long host name", func(t *testing.T) {
 		t.Parallel()
 		longest := len(short) + eximRoom - openHost(t, short, keys, more).room(t)
