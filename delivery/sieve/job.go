@@ -26,7 +26,8 @@ type Job struct {
 	Args []string
 	// Input is what it reads; nil for nothing.
 	Input io.Reader
-	// MaxOutput is how many octets it may write; more are an error. 0 if the output is of no account.
+	// MaxOutput is how many octets it may write; more are an error. 0 if the output is of no account. Lines of a message,
+	// which filter has written, end with CRLF afterwards.
 	MaxOutput int64
 	// Envelope is that of the message.
 	Envelope Envelope

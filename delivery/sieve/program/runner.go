@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os/exec"
 	"path/filepath"
 	"syscall"
@@ -85,7 +86,11 @@ func (r *Runner) process(j sieve.Job, stop context.CancelCauseFunc) *process {
 	if j.MaxOutput > 0 {
 		p.output = &spool{dir: r.Directory.options.Spool, limit: j.MaxOutput}
 		r.outputs = append(r.outputs, p.output)
-		c.Stdout = &output{to: p.output, gate: &p.gate, stop: stop}
+		var to io.Writer = p.output
+		if j.Command == "filter" { // a message, which may be sent on
+			to = transform.NewWriter(to, &lineEnds{})
+		}
+		c.Stdout = &output{to: to, gate: &p.gate, stop: stop}
 	}
 	c.Stderr = &output{to: &p.said, gate: &p.gate, stop: stop}
 	return p
