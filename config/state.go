@@ -92,6 +92,9 @@ func stateServerKeys() (keys []table.Key[Database]) {
 
 // check checks what the keys say of one another.
 func (s *State) check(t table.Table) {
+	if s.Driver == "" {
+		return // a problem already
+	}
 	driver := hint.Quote(string(s.Driver))
 	if v := t.Value("path"); v != nil && s.Driver.OnServer() {
 		v.AddKey("is not for driver "+driver, "")

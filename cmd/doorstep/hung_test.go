@@ -315,3 +315,40 @@ func TestLogOnHungFile(t *testing.T) {
 		t.Errorf("%d messages are stored", n)
 	}
 }
+
+// TestHungState: the database in which it is remembered who has a message never answers. An alias is delivered all the
+// same, without a wait as soon as that is known, and the server stops.
+func TestHungState(t *testing.T) {
+	t.Parallel()
+	for _, driver := range []string{"postgres", "mysql"} {
+		t.Run(driver, func(t *testing.T) {
+			t.Parallel()
+			dir := place(t)
+			host, port := silent(t, "")
+			s := serveConfig(t, dir, controlled(fmt.Sprintf("[state]\ndriver = %q\nhost = %q\nport = %s\n"+
+				"database = \"mail\"\nuser = \"u\"\n[[alias]]\naddress = \"team@example.org\"\n"+
+				"to = [\"alice@example.org\", \"bob@example.org\"]\n", driver, host, port)))
+			deliver := func() time.Duration {
+				d, began := session(t, dir), time.Now()
+				d.deliver("meanwhile", "team")
+				d.say("QUIT", "221 ")
+				return time.Since(began)
+			}
+			if took := deliver(); took > 12*time.Second {
+				t.Errorf("the first message took %v", took)
+			}
+			s.awaitLog(t, `msg="state cannot be kept`)
+			peer.Await(t, patience, "a message without a wait", func() bool { return deliver() < time.Second })
+			began := time.Now()
+			if err := syscall.Kill(s.cmd.Process.Pid, syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			if code := s.exitCode(t); code != 0 || time.Since(began) > daemon.Grace {
+				t.Errorf("exit status %d after %v", code, time.Since(began))
+			}
+			if a, b := len(stored(t, dir, "alice")), len(stored(t, dir, "bob")); a != b || a < 2 {
+				t.Errorf("alice has %d messages, bob %d", a, b)
+			}
+		})
+	}
+}
