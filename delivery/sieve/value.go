@@ -32,7 +32,7 @@ func (t Text) Get(r *Run) string {
 	values := make([]string, 0, len(t.parts))
 	for _, part := range t.parts {
 		value := part(r)
-		if !r.spend(len(value)) {
+		if !r.spend(costJoined * len(value)) {
 			break
 		}
 		values = append(values, value)
