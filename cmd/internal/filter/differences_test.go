@@ -72,6 +72,11 @@ var runDifferences = []difference{
 		func(c *comparison) bool {
 			return strings.Contains(c.script, "size :") && !strings.Contains(c.message, "\r")
 		}},
+	{rare, "a command without :copy cancels the implicit keep; there not after one with :copy for the same target",
+		func(c *comparison) bool {
+			return strings.Contains(c.script, ":copy") && strings.HasPrefix(c.theirs, "keep INBOX") &&
+				strings.HasSuffix(c.theirs, "\n"+c.ours)
+		}},
 	{rare, "text is extracted from texts; there from other parts too", func(c *comparison) bool {
 		return strings.Contains(c.script, "extracttext") && strings.Contains(c.theirs, "%PDF")
 	}},
