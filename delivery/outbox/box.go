@@ -150,8 +150,12 @@ func (b *Box) take(name string, size int64) {
 // add has a draft wait.
 func (b *Box) add(d *Draft) {
 	b.mu.Lock()
-	b.forget(d.name) // Run may have found it already
-	b.waiting[d.name] = &attempt{size: d.size, since: d.since, group: d.group}
+	if a := b.waiting[d.name]; a != nil { // Run has found it already, and may have tried it
+		a.group = d.group
+		b.octets -= d.size
+	} else {
+		b.waiting[d.name] = &attempt{size: d.size, since: d.since, group: d.group}
+	}
 	b.staged--
 	b.mu.Unlock()
 	b.wakeUp()
