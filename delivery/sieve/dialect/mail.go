@@ -82,9 +82,14 @@ func (m *source) mailbox(name, address string) string {
 	case name == "":
 		return m.one(address, "<"+address+">", address+" (comment)")
 	case isASCII(name):
-		return m.one(`"`+strings.ReplaceAll(name, `"`, `\"`)+`"`, mime.QEncoding.Encode("utf-8", name+" é")) + " <" + address + ">"
+		return m.one(`"`+strings.ReplaceAll(name, `"`, `\"`)+`"`, quoteQ(name+" é")) + " <" + address + ">"
 	}
 	return mime.BEncoding.Encode("utf-8", name) + " <" + address + ">"
+}
+
+// quoteQ writes a name as an encoded word, in which there is no quotation mark (RFC 2047 §5).
+func quoteQ(name string) string {
+	return strings.ReplaceAll(mime.QEncoding.Encode("utf-8", name), `"`, "=22")
 }
 
 // recipients writes a field with one address or more.
