@@ -5,11 +5,15 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/doorstep-mail/doorstep/delivery"
 	"github.com/doorstep-mail/doorstep/delivery/directory"
 	"github.com/doorstep-mail/doorstep/delivery/directory/static"
+	"github.com/doorstep-mail/doorstep/delivery/outbox"
 	"github.com/doorstep-mail/doorstep/delivery/route"
 	"github.com/doorstep-mail/doorstep/delivery/state"
 	"github.com/doorstep-mail/doorstep/lmtp"
@@ -20,52 +24,13 @@ import (
 // BenchmarkTransaction is one message to one recipient, from MAIL to its outcome, with the
 // log that a server writes, and without syncs: what is left is ours and the file system's.
 func BenchmarkTransaction(b *testing.B) {
-	const boxes = 100
-	accounts := static.New()
-	recipients := make([]*lmtp.Recipient, boxes)
-	for i := range recipients {
-		local := fmt.Sprintf("user%d", i)
-		account := &directory.Account{Address: local + "@example.org",
-			Key: directory.Key{Local: local, Domain: "example.org"}}
-		if err := accounts.Add(account); err != nil {
-			b.Fatal(err)
-		}
-		recipients[i] = &lmtp.Recipient{To: address.Address{Raw: account.Address, Local: local, Domain: "example.org"}}
-	}
-	store, err := mailbox.New(mailbox.Options{Durability: mailbox.None, Create: true, Host: "mx.example.org"})
-	if err != nil {
-		b.Fatal(err)
-	}
-	agent := &delivery.Agent{
-		Router: &route.Router{
-			Resolver: &route.Resolver{
-				Domains:   route.Domains{"example.org": {Name: "example.org", Key: "example.org", Subaddress: "+"}},
-				Directory: accounts,
-			},
-			Layout: route.Layout(b.TempDir() + "/{domain}/{local}/Maildir"),
-			Store:  store,
-		},
-		Store: store,
-		Log:   slog.New(slog.NewTextHandler(io.Discard, nil)),
-	}
-	session := &lmtp.Session{ID: "0123456789abc", Extended: true, Hello: "client.example", Hostname: "mx.example.org"}
-	envelope := &lmtp.Envelope{ID: "0123456789abc.1",
-		From: address.Address{Raw: "sender@client.example", Local: "sender", Domain: "client.example"}}
+	agent, recipients := benchAgent(b, mailbox.None)
+	session, from := benchSession()
+	envelope := &lmtp.Envelope{ID: "0123456789abc.1", From: from}
 	content := message(4 << 10)
-	ctx := context.Background()
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		tx, err := agent.Mail(ctx, session, envelope)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if err := tx.Rcpt(ctx, recipients[i%boxes]); err != nil {
-			b.Fatal(err)
-		}
-		if _, err := tx.Write(content); err != nil {
-			b.Fatal(err)
-		}
-		if err := <-tx.Commit(ctx); err != nil {
+		if err := deliverOne(agent, session, envelope, recipients[i%len(recipients)], content); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -140,4 +105,109 @@ func BenchmarkAlias(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkReports is messages of 16 sessions, each to one recipient, on the disk: without an outbox, with one that
+// nobody asks anything of, and with a report on each of them. The reports are sent meanwhile, to a server that takes
+// them at once.
+func BenchmarkReports(b *testing.B) {
+	for name, tt := range map[string]struct {
+		offers bool
+		notify lmtp.Notify
+	}{"off": {}, "offered": {offers: true}, "success": {true, lmtp.NotifySuccess}} {
+		b.Run(name, func(b *testing.B) {
+			agent, recipients := benchAgent(b, mailbox.Group)
+			if tt.offers {
+				box, err := outbox.Open(outbox.Options{Dir: b.TempDir(), Host: "mx.example.org", Entries: 1 << 30,
+					Octets: 1 << 40, PerSender: 1e9, PerMinute: 1e9})
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer box.Close()
+				agent.Reports = delivery.Reports{Outbox: box, Header: 32 << 10}
+				ctx, cancel := context.WithCancel(b.Context())
+				var sending sync.WaitGroup
+				sending.Go(func() {
+					box.Run(ctx, func(context.Context, []outbox.Entry) outbox.Verdict { return outbox.Verdict{} })
+				})
+				defer sending.Wait()
+				defer cancel()
+			}
+			for _, r := range recipients {
+				r.Notify = tt.notify
+			}
+			session, from := benchSession()
+			content := message(4 << 10)
+			var next atomic.Int64
+			b.ReportAllocs()
+			b.SetParallelism(16 / runtime.GOMAXPROCS(0))
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					n := next.Add(1)
+					env := &lmtp.Envelope{ID: fmt.Sprint(n), From: from}
+					if err := deliverOne(agent, session, env, recipients[n%int64(len(recipients))], content); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "messages/s")
+		})
+	}
+}
+
+// deliverOne is one message from MAIL to its outcome.
+func deliverOne(
+	agent *delivery.Agent, session *lmtp.Session, env *lmtp.Envelope, to *lmtp.Recipient, content []byte,
+) error {
+	ctx := context.Background()
+	tx, err := agent.Mail(ctx, session, env)
+	if err != nil {
+		return err
+	}
+	if err := tx.Rcpt(ctx, to); err != nil {
+		return err
+	}
+	if _, err := tx.Write(content); err != nil {
+		return err
+	}
+	return <-tx.Commit(ctx)
+}
+
+func benchSession() (*lmtp.Session, address.Address) {
+	return &lmtp.Session{ID: "0123456789abc", Extended: true, Hello: "client.example", Hostname: "mx.example.org"},
+		address.Address{Raw: "sender@client.example", Local: "sender", Domain: "client.example"}
+}
+
+// benchAgent is an agent with a hundred mailboxes.
+func benchAgent(b *testing.B, durability mailbox.Durability) (*delivery.Agent, []*lmtp.Recipient) {
+	b.Helper()
+	const boxes = 100
+	accounts := static.New()
+	recipients := make([]*lmtp.Recipient, boxes)
+	for i := range recipients {
+		local := fmt.Sprintf("user%d", i)
+		account := &directory.Account{Address: local + "@example.org",
+			Key: directory.Key{Local: local, Domain: "example.org"}}
+		if err := accounts.Add(account); err != nil {
+			b.Fatal(err)
+		}
+		recipients[i] = &lmtp.Recipient{To: address.Address{Raw: account.Address, Local: local, Domain: "example.org"}}
+	}
+	store, err := mailbox.New(mailbox.Options{Durability: durability, Create: true, Host: "mx.example.org"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return &delivery.Agent{
+		Router: &route.Router{
+			Resolver: &route.Resolver{
+				Domains:   route.Domains{"example.org": {Name: "example.org", Key: "example.org", Subaddress: "+"}},
+				Directory: accounts,
+			},
+			Layout: route.Layout(b.TempDir() + "/{domain}/{local}/Maildir"),
+			Store:  store,
+		},
+		Store: store,
+		Log:   slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}, recipients
 }

@@ -82,7 +82,9 @@ func killRounds(t *testing.T, set setting, rounds int) {
 		slowest = max(slowest, time.Since(begin))
 		acked += len(l.acked)
 		what := fmt.Sprintf("%s, kill %d of %d, at acknowledgement %d", set.name, round+1, rounds, killAt)
-		lost += judge(t, what, l.acked, lookFor(t, s.store, set.recognize))
+		f := lookFor(t, s.store, set.recognize)
+		lost += judge(t, what, l.acked, f)
+		s.checkReports(t, what, l.promised, f, 1)
 		s.checkQuotas(t)
 		s.empty(t)
 	}

@@ -25,15 +25,17 @@ type load struct {
 	cut <-chan struct{}
 	wg  sync.WaitGroup
 
-	mu      sync.Mutex
-	acked   map[copyID]bool
-	refused map[string]int // replies after the data that are not 250
-	broken  []error        // sessions that ended otherwise
-	told    func(acks int) // called at each acknowledgement, if not nil
+	mu       sync.Mutex
+	acked    map[copyID]bool
+	promised map[copyID]bool // those acknowledged, and whether there is to be a report
+	refused  map[string]int  // replies after the data that are not 250
+	broken   []error         // sessions that ended otherwise
+	told     func(acks int)  // called at each acknowledgement, if not nil
 }
 
 func newLoad(s *site) *load {
-	return &load{site: s, end: make(chan struct{}), acked: map[copyID]bool{}, refused: map[string]int{}}
+	return &load{site: s, end: make(chan struct{}), acked: map[copyID]bool{}, promised: map[copyID]bool{},
+		refused: map[string]int{}}
 }
 
 // run starts sessions with the given numbers.
@@ -114,9 +116,7 @@ func anyUsers() []int { return rand.Perm(users)[:1+rand.IntN(5)] }
 // send sends one message and notes what was said about it.
 func (l *load) send(ctx context.Context, conn *client.Client, id messageID, to ...int) error {
 	m := client.Message{From: "s@example.com", Content: strings.NewReader(id.text())}
-	for _, user := range to {
-		m.To = append(m.To, client.Recipient{Address: address(user)})
-	}
+	m.To = l.site.recipients(conn, to)
 	r, err := conn.Send(ctx, m)
 	if r == nil {
 		return err
@@ -128,6 +128,7 @@ func (l *load) send(ctx context.Context, conn *client.Client, id messageID, to .
 		case o.Delivered() && closed(l.cut):
 		case o.Delivered():
 			l.acked[copyID{id, to[i]}] = true
+			l.promised[copyID{id, to[i]}] = m.To[i].Notify != ""
 			if l.told != nil {
 				l.told(len(l.acked))
 			}
@@ -136,6 +137,19 @@ func (l *load) send(ctx context.Context, conn *client.Client, id messageID, to .
 		}
 	}
 	return err
+}
+
+// recipients are users, of whom senders want to hear where the server offers that.
+func (s *site) recipients(conn *client.Client, users []int) (to []client.Recipient) {
+	offers := s.desk != nil && conn.Extensions().Has("DSN")
+	for _, user := range users {
+		r := client.Recipient{Address: address(user)}
+		if offers && asks(user) {
+			r.Notify = "SUCCESS,FAILURE"
+		}
+		to = append(to, r)
+	}
+	return to
 }
 
 func (l *load) breaks(err error) {
@@ -155,9 +169,7 @@ func one(t *testing.T, s *site, id messageID, to ...int) (codes []int) {
 	}
 	defer conn.Close()
 	m := client.Message{From: "s@example.com", Content: strings.NewReader(id.text())}
-	for _, user := range to {
-		m.To = append(m.To, client.Recipient{Address: address(user)})
-	}
+	m.To = s.recipients(conn, to)
 	r, err := conn.Send(ctx, m)
 	if err != nil {
 		t.Fatal(err)

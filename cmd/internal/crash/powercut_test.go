@@ -107,6 +107,11 @@ func cutOnce(t *testing.T, kind powercut.FileSystem, set setting, sessions,
 		t.Errorf("with the power back the replies are %v", codes)
 	}
 	s.checkQuotas(t)
+	if s.desk != nil { // the same process would try again what failed without power, a minute later
+		stop(t, p)
+		p = s.start(t)
+	}
+	s.checkReports(t, what, l.promised, lookFor(t, s.store, set.recognize), 1)
 	stop(t, p)
 	return what, l.acked, f
 }

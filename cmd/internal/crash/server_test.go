@@ -73,6 +73,7 @@ const doorstep = "github.com/doorstep-mail/doorstep/cmd/doorstep"
 type site struct {
 	dir, store string
 	setting    setting
+	desk       *desk // which takes the reports; nil: there are none
 }
 
 // openSite makes a place for a server whose mail is in store, which is made. more is what else

@@ -25,6 +25,7 @@ type setting struct {
 	store     string // keys of [store]
 	owners    bool   // each account has a user of its own, one of a few; takes root
 	quotas    bool
+	reports   bool               // senders ask for reports, and an MTA takes them
 	disk      *powercut.Loopback // has the mail, and the accounts in a file; it hangs now and then
 	recognize func(file string, user int) (messageID, bool)
 }
@@ -36,6 +37,7 @@ var (
 		{name: "owners", store: "user = \"mail\"\nowners = true", owners: true, recognize: recognize},
 		{name: "single copy", store: "single_copy = true", recognize: recognizeShared},
 		{name: "quotas", quotas: true, recognize: recognize},
+		{name: "reports", reports: true, recognize: recognize},
 	}
 )
 
@@ -63,6 +65,9 @@ func (set setting) open(t *testing.T, store string) *site {
 	s.setting = set
 	if set.disk != nil {
 		s.moveAccounts(t, filepath.Join(set.disk.Dir, "accounts"))
+	}
+	if set.reports {
+		s.openDesk(t)
 	}
 	return s
 }
