@@ -52,6 +52,9 @@ func StartPostfix(tb testing.TB, c PostfixConfig) *Postfix {
 		"sh", filepath.Join(daemons, "master"), "-c", p.path("etc"), "-s"))
 	showLog(tb, "Postfix", p.Log)
 	AwaitListener(tb, p.Process, "tcp", p.Addr)
+	// The master listens before it handles the signal of a reload, which would end it.
+	Await(tb, 30*time.Second, "Postfix to be up",
+		func() bool { return strings.Contains(p.Log(), ": daemon started -- ") })
 	return p
 }
 
