@@ -76,7 +76,6 @@ var runDifferences = []difference{
 	{rare, "text is extracted from texts; there from other parts too", func(c *comparison) bool {
 		return strings.Contains(c.script, "extracttext") && strings.Contains(c.theirs, "%PDF")
 	}},
-	{rare, "the environment has a phase; there it has one where imapsieve runs scripts", scriptHas(`environment :[a-z]+ "phase"`)},
 }
 
 // scriptHas is a difference of scripts with some text.
