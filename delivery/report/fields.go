@@ -42,7 +42,7 @@ func (d *Delivered) fields(utf8ok bool) []byte {
 // group begins the group of a recipient.
 func group(b *bytes.Buffer, r Recipient, utf8ok bool) {
 	b.WriteString("\r\n")
-	if original := r.Original.Header(utf8ok); !r.Original.IsZero() && len(original) <= maxOriginal {
+	if original := shown(r.Original, utf8ok); !r.Original.IsZero() && len(original) <= maxOriginal {
 		field(b, "Original-Recipient", original)
 	}
 	field(b, "Final-Recipient", final(r.Final, utf8ok))
@@ -59,7 +59,7 @@ func final(a address.Address, utf8ok bool) string {
 		return "rfc822; " + ascii // the domain in its other form
 	}
 	mailbox := address.Original{Type: "utf-8", Address: strings.ToValidUTF8(a.String(), "?")}
-	return mailbox.Header(utf8ok)
+	return shown(mailbox, utf8ok)
 }
 
 // subject is that of the report.
@@ -95,4 +95,18 @@ func (d *Delivered) text() string {
 	}
 	fmt.Fprintf(&b, "\r\nThe mail server %s\r\n", d.Hostname)
 	return b.String()
+}
+
+// shown is the content of a field. Where it is UTF-8 nothing in it ends a line for any reader, or turns what follows: a
+// local part may have U+2028 where an address is for all that no mailbox has. The ASCII form has it encoded.
+func shown(o address.Original, utf8ok bool) string {
+	if utf8ok && address.HasControl(o.Address) {
+		o.Address = strings.Map(func(r rune) rune {
+			if address.HasControl(string(r)) {
+				return '?'
+			}
+			return r
+		}, o.Address)
+	}
+	return o.Header(utf8ok)
 }

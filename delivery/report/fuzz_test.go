@@ -28,6 +28,7 @@ func FuzzReport(f *testing.F) {
 	f.Add("s@src.example", "u1@dst.example", "rfc822;a+2Bb@c", "QQ+2B1", []byte("Subject: x\n"))
 	f.Add("josé@b", `"a\"b"@dst.example`, `utf-8;\x{7528}@b`, "x", []byte("Subject: \xfc\x00\r\rX\n--\n"))
 	f.Add("jos\u0085é@b", "u\u20281@dst.example", `utf-8;a\x{202E}b@c`, "", []byte("Message-ID: <a@b>\r\n c\r\n"))
+	f.Add("é@b", "\u2028@0", `utf-8;a\x{202E}b@c`, "", []byte("Subject: x\n"))
 	f.Add(`"a, b"@c`, "用户@bücher.example", "x-other;+E9", "a+20b", []byte("From: x\r\n\r\nbody"))
 	f.Fuzz(func(t *testing.T, sender, final, orcpt, envid string, header []byte) {
 		from, err := address.Parser{UTF8: true}.ReversePath(sender)
