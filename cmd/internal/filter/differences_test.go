@@ -25,9 +25,9 @@ type difference struct {
 	is     func(*comparison) bool
 }
 
-// often is how many cases a run of all tests has, and rare how many a longer look has.
+// often is how many cases make test has, and rare how many a longer look has.
 const (
-	often = 1000
+	often = 2000
 	rare  = 20_000
 )
 
@@ -117,7 +117,7 @@ func withoutMarks(actions string) string {
 }
 
 var refusalDifferences = []difference{
-	{often, "what has no end is reported where it begins, there where the script ends", func(c *comparison) bool {
+	{1000, "what has no end is reported where it begins, there where the script ends", func(c *comparison) bool {
 		return strings.Contains(c.problems, "error: end of file before end of") && strings.HasPrefix(c.ours, "refused in")
 	}},
 	{rare, "scripts are UTF-8 (RFC 5228 §2.1); there strings need not be", func(c *comparison) bool {
