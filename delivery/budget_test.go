@@ -34,6 +34,7 @@ C: .
 S: 250 2.0.0 x2
 C: QUIT
 S: 221 2.0.0
+closed
 `)
 	play("P0\n" + fill + "C: QUIT\nS: 221 2.0.0\nclosed\n") // by then the transaction has ended
 	play("P0\n" + fill + `
