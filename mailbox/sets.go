@@ -273,6 +273,9 @@ func (d *delivery) tidy(w breaker.Waiter) {
 		d.free()
 		return
 	}
+	if d.failure() != nil {
+		return // another bundle has taken it back, or it will be when its file system answers
+	}
 	d.fileSystem().Copies.BeginAnyway(&d.place, w)
 	defer d.place.End()
 	if err := guard.Call(func() error { d.leave(); return nil }); err != nil {

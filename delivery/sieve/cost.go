@@ -16,5 +16,5 @@ const (
 	costMarkup  = 12   // an octet of a text with markup
 	costGlob    = 3    // an octet of a part of a pattern, where its first text stands
 	costRegex   = 3    // an octet that an instruction of a regular expression looks at
-	costAddress = 48   // an address
+	costAddress = 64   // an address
 )
