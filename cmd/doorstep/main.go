@@ -21,12 +21,16 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func main() {
+// init keeps the first thread for the goroutine of main, which waits for the others. The kernel has a signal to the
+// process handled by that thread: if it hung in a file system, SIGTERM would wait for that too. In main it would be too
+// late, as another thread may run that.
+func init() {
 	if len(os.Args) > 1 && os.Args[1] == "serve" {
-		// The kernel has a signal to the process handled by its first thread. That one is kept for this goroutine, which
-		// waits for the others: if it hung in a file system, SIGTERM would wait for that too.
 		runtime.LockOSThread()
 	}
+}
+
+func main() {
 	os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
